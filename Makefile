@@ -1,0 +1,52 @@
+# `make demo` and `make test` need Python 3.11+ and nothing else: each sets up what it needs in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# A Python told not to write bytecode would compile every module at each start.
+export PYTHONDONTWRITEBYTECODE =
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint format types lock clean
+
+help:  ## Show what each target does
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+setup: $(VENV)/.installed  ## Make .venv with the pinned dependencies and this package
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "bookings-sync needs Python 3.11 or newer; choose one with: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@echo "Setting up $(VENV) (once) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup  ## Sync a living sandbox calendar into DuckDB, twice, and report on it
+	@$(BIN)/bookings demo
+
+test: check  ## Lint, types, and every test
+	@$(BIN)/python -m pip check
+	@$(BIN)/pytest -n 2
+
+check: lint types  ## Lint and types alone: the quick loop
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: setup
+	@$(BIN)/mypy
+
+format: setup  ## Format, and mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: setup  ## Pin the newest allowed dependencies, with hashes and without addresses
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
+	  --no-header --no-annotate --no-emit-index-url --quiet --upgrade --output-file requirements.lock
+
+clean:  ## Remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

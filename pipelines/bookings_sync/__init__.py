@@ -1,0 +1,1 @@
+"""Keeps a warehouse equal to a booking calendar API."""
