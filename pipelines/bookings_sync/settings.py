@@ -1,0 +1,275 @@
+"""Settings: every knob, its default and what it may be.
+
+Input:  dlt's own configuration (environment, .dlt/secrets.toml, .dlt/config.toml, whatever provider is registered), or
+        keyword arguments.
+Output: `Settings`, checked. Anything missing or impossible is one ConfigurationError that names key, place and fix.
+
+First hop of the flow: everything after it takes a `Settings` and reads no configuration. What each knob means, and when
+to change it, is written where it is set: in .dlt/config.toml.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
+from pathlib import PurePath
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+from bookings_sync import configuration
+from bookings_sync.errors import ConfigurationError
+from bookings_sync.locations import SECRETS_FILE, Location, location_id_from_key
+
+__all__ = ["Location", "ScopeKind", "Settings", "load_settings", "location_id_from_key"]
+
+ScopeKind = Literal["service", "team", "user"]
+"""What appointments can be listed by. Which of them lists everything is UNK (api.md): hence a setting."""
+
+CONFIG_FILE = ".dlt/config.toml"
+WAREHOUSE_KEYS = ("destination", "pipeline_name", "raw_dataset", "staging_dataset", "marts_dataset")
+
+
+def key_of(name: str) -> str:
+    """The dotted configuration key of a field of `Settings`."""
+    return f"bookings.{name}" if name in WAREHOUSE_KEYS else f"sources.bookings.{name}"
+
+
+def _wrong(name: str, problem: str, fix: str, where: str = CONFIG_FILE) -> ConfigurationError:
+    return ConfigurationError(problem, key=key_of(name), where=where, fix=fix)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every knob, by the names of .dlt/config.toml, which explains them. Raises ConfigurationError.
+
+    Days are whole days of 24 hours, `history_start` is a date in UTC, seconds may have a fraction.
+    """
+
+    base_url: str = "https://link.amtssl.com/v1"
+    locations: Mapping[str, Location] = field(default_factory=dict)
+
+    scopes: tuple[ScopeKind, ...] = ("service",)
+    include_contacts: bool = True
+    slots: bool = True
+    slots_horizon_days: int = 31
+    slots_days_per_call: int = 31
+
+    history_start: date = date(2015, 1, 1)
+    lookback_days: int = 45
+    horizon_days: int = 365
+    cold_reread_days: int = 30
+    window_days: int = 32
+    max_window_days: int = 512
+    rows_per_reply: int = 5_000
+    reply_cap: int = 0
+    max_reply_mb: int = 64
+    request_budget: int = 20_000
+    rows_per_load: int = 200_000
+    reads_per_load: int = 2_000
+
+    rate_limit: int = 100
+    rate_period_seconds: float = 10.0
+    concurrency: int = 20
+    connect_timeout_seconds: float = 10.0
+    read_timeout_seconds: float = 60.0
+    attempts: int = 5
+
+    unknown_id_statuses: tuple[int, ...] = (400, 404, 422)
+    service_id_parameter: str = "calendarId"
+
+    destination: str = "duckdb"
+    pipeline_name: str = "bookings"
+    raw_dataset: str = "bookings_raw"
+    staging_dataset: str = "bookings_staging"
+    marts_dataset: str = "bookings_marts"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base_url", self.base_url.rstrip("/"))
+        object.__setattr__(self, "locations", dict(self.locations))
+        object.__setattr__(self, "scopes", tuple(self.scopes))
+        object.__setattr__(self, "unknown_id_statuses", tuple(self.unknown_id_statuses))
+        _check_base_url(self.base_url)
+        _check_locations(self.locations)
+        _check_choices(self)
+        _check_numbers(self)
+        _check_datasets(self)
+
+    def only(self, names: Collection[str]) -> Settings:
+        """These settings with the named locations alone. Raises ConfigurationError for a name not configured."""
+        for name in names:
+            if name not in self.locations:
+                known = ", ".join(self.locations) or "none"
+                raise _wrong(f"locations.{name}", "no such location", f"Configured are: {known}.", SECRETS_FILE)
+        return replace(self, locations={name: self.locations[name] for name in names})
+
+    def check_database(self, stem: str) -> None:
+        """Raises ConfigurationError where a dataset is named like the DuckDB file `stem`.db: DuckDB calls the catalogue
+        by the file's stem, and every reference to such a dataset would be ambiguous."""
+        for name in ("raw_dataset", "staging_dataset", "marts_dataset"):
+            if getattr(self, name).lower() == stem.lower():
+                fix = "Give the dataset or the file another name ([destination.duckdb] credentials)."
+                raise _wrong(name, f"named like the DuckDB file's stem, {stem!r}: ambiguous to DuckDB", fix)
+
+
+def _check_base_url(url: str) -> None:
+    fix = "Write the address up to and with the version, such as https://link.amtssl.com/v1."
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        raise _wrong("base_url", "not an address", fix) from None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise _wrong("base_url", "not an http(s) address", fix)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise _wrong("base_url", "holds a user, a query or a fragment", fix)
+    if parts.scheme == "http" and not is_loopback(url):
+        raise _wrong("base_url", "http would send the keys in the clear; it is for this machine alone", "Write https.")
+
+
+def _check_locations(locations: Mapping[str, Location]) -> None:
+    keys: dict[str, str] = {}
+    ids: dict[str, str] = {}
+    for name, location in locations.items():
+        if name != location.name:
+            fix = "Use the same name as key and as Location.name."
+            raise _wrong(f"locations.{name}", f"holds the location {location.name!r}", fix, SECRETS_FILE)
+        if other := keys.setdefault(location.api_key, name) != name and keys[location.api_key]:
+            fix = "Each location has its own key: paste this one's."
+            raise _wrong(f"locations.{name}.api_key", f"the same key as {other}'s", fix, SECRETS_FILE)
+        if location.location_id is None:
+            continue
+        if other := ids.setdefault(location.location_id, name) != name and ids[location.location_id]:
+            fix = "Remove one of the two locations."
+            raise _wrong(f"locations.{name}.location_id", f"the same id as {other}'s", fix, SECRETS_FILE)
+
+
+def _check_choices(settings: Settings) -> None:
+    kinds = get_args(ScopeKind)
+    if not settings.scopes or any(kind not in kinds for kind in settings.scopes):
+        raise _wrong("scopes", f"{list(settings.scopes)!r} is not a choice", f"Choose one or more of {list(kinds)}.")
+    if len(set(settings.scopes)) < len(settings.scopes):
+        raise _wrong("scopes", "names a scope twice", "Name each once.")
+    if any(not 400 <= status < 500 or status in {401, 403, 429} for status in settings.unknown_id_statuses):
+        fix = "List 4xx statuses other than 401, 403 and 429."
+        raise _wrong("unknown_id_statuses", "holds a status that cannot mean an unknown id", fix)
+    if not re.fullmatch(r"\w+", settings.service_id_parameter):
+        raise _wrong("service_id_parameter", "not a parameter's name", "Write one word, such as calendarId.")
+    if settings.history_start >= date(2100, 1, 1) or settings.history_start < date(1970, 1, 1):
+        raise _wrong("history_start", "not between 1970 and 2100", "Write the date of the first booking.")
+
+
+_LEAST = {
+    "slots_horizon_days": 1,
+    "slots_days_per_call": 1,
+    "lookback_days": 0,
+    "horizon_days": 1,
+    "cold_reread_days": 1,
+    "window_days": 1,
+    "max_window_days": 1,
+    "rows_per_reply": 1,
+    "reply_cap": 0,
+    "max_reply_mb": 1,
+    "request_budget": 1,
+    "rows_per_load": 1,
+    "reads_per_load": 1,
+    "rate_limit": 1,
+    "concurrency": 1,
+    "attempts": 1,
+}
+_POSITIVE = ("rate_period_seconds", "connect_timeout_seconds", "read_timeout_seconds")
+
+
+def _check_numbers(settings: Settings) -> None:
+    for name, least in _LEAST.items():
+        if getattr(settings, name) < least:
+            raise _wrong(name, f"{getattr(settings, name)} is too small", f"Write {least} or more.")
+    for name in _POSITIVE:
+        if not 0 < getattr(settings, name) <= 86_400:
+            raise _wrong(name, f"{getattr(settings, name)} is not a length of time", "Write seconds, more than 0.")
+    for name in ("window_days", "max_window_days"):
+        days = getattr(settings, name)
+        if days & (days - 1):
+            raise _wrong(name, f"{days} is not a power of two", "Write 1, 2, 4, 8, 16, 32, 64, 128, 256, 512 …")
+    if settings.window_days > settings.max_window_days:
+        raise _wrong("window_days", f"longer than max_window_days ({settings.max_window_days})", "Shorten it.")
+
+
+def _check_datasets(settings: Settings) -> None:
+    seen: dict[str, str] = {}
+    for name in WAREHOUSE_KEYS:
+        value = getattr(settings, name)
+        if not value.strip():
+            raise _wrong(name, "empty", "Write a name.")
+        if not name.endswith("_dataset"):
+            continue
+        if not re.fullmatch(r"[a-z_][a-z0-9_]*", value):
+            # dlt would rename it in silence, and the models would look for it under the name written here.
+            raise _wrong(name, f"{value!r} is not a plain name", "Use lower-case letters, digits and underscores.")
+        if seen.setdefault(value, name) != name:
+            raise _wrong(name, f"the same dataset as {seen[value]}", "Give each its own.")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address is this machine's own. Raises ValueError where it is no address."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(*, need_locations: bool = True) -> Settings:
+    """Settings from dlt's configuration; with `need_locations` an error where no location is configured.
+
+    Raises ConfigurationError, which names the file or the environment variable the value stands in.
+    """
+    found = configuration.Found()
+    types = {each.name: _plain_type(each.default) for each in fields(Settings) if each.name != "locations"}
+    source = {name: hint for name, hint in types.items() if name not in WAREHOUSE_KEYS}
+    configuration.find_knobs(source, "sources.bookings", found, strict=True)
+    # The section [bookings] is also where dlt looks for what it is told for the pipeline of that name alone.
+    configuration.find_knobs({name: types[name] for name in WAREHOUSE_KEYS}, "bookings", found, strict=False)
+    if need_locations:
+        configuration.find_locations(found)
+        if not found.locations:
+            fix = (
+                f'Copy {SECRETS_FILE}.example to {SECRETS_FILE} and write api_key = "…" under '
+                "[sources.bookings.locations.<name>], or set SOURCES__BOOKINGS__LOCATIONS__<NAME>__API_KEY."
+            )
+            raise _wrong("locations", "no location is configured", fix, SECRETS_FILE)
+    try:
+        locations = {
+            name: Location(name, values.get("api_key", ""), values.get("location_id"), values.get("timezone"))
+            for name, values in found.locations.items()
+        }
+        settings = Settings(**found.knobs, locations=locations)
+        if stem := _duckdb_stem(settings):
+            settings.check_database(stem)
+    except ConfigurationError as error:
+        where = found.places.get(error.key, error.where)
+        raise ConfigurationError(error.problem, key=error.key, where=where, fix=error.fix) from None
+    return settings
+
+
+def _plain_type(default: object) -> type:
+    """The type a configured value must have, as its default shows it; a tuple is written as a list."""
+    return list if isinstance(default, tuple) else type(default)
+
+
+def _duckdb_stem(settings: Settings) -> str | None:
+    """The stem of the DuckDB file that [destination.<name>] credentials names; None where there is none to be known."""
+    kind, _ = configuration.find(f"destination.{settings.destination}.destination_type")
+    if (kind or settings.destination).rpartition(".")[2] != "duckdb":
+        return None
+    credentials, _ = configuration.find(f"destination.{settings.destination}.credentials")
+    if isinstance(credentials, dict):
+        credentials = credentials.get("database")
+    if not isinstance(credentials, str):
+        return settings.pipeline_name  # dlt's own default: <pipeline_name>.duckdb
+    return PurePath(credentials.removeprefix("duckdb://").partition("?")[0]).stem
