@@ -1,0 +1,12 @@
+"""The calendar's API: every call of api.md's table, typed, at the location's rate limit, retried where it is safe.
+
+Input:  `Settings`, and what to read or write.
+Output: `Reply`, or an error of the tree in `errors`. Between `plan` and `records` in the flow.
+"""
+
+from bookings_sync.api.client import Client
+from bookings_sync.api.replies import FreeSlots, Record, Records, Reply
+from bookings_sync.api.scopes import Scope
+from bookings_sync.api.transport import open_http
+
+__all__ = ["Client", "FreeSlots", "Record", "Records", "Reply", "Scope", "open_http"]

@@ -1,0 +1,141 @@
+"""Replies: the bytes of a body become records, or are refused.
+
+Input:  a body, whole.
+Output: `Reply`, with the records as the API wrote them; `Unreadable` where the body is not what was asked for. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from hashlib import blake2b
+from typing import Any, Generic, TypeVar
+
+import orjson
+from pendulum import DateTime
+
+Record = dict[str, Any]
+Records = list[Record]
+FreeSlots = dict[str, list[Any]]
+"""Starts of free slots (ISO 8601 texts) by local date `YYYY-MM-DD`."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[T]):
+    """One successful call.
+
+    `records` is None where the body's digest is the one already known: nothing changed, so nothing was decoded.
+    `digest` is blake2b-128 of the body, in hex; `bytes` its size, unpacked. `sent_at` is UTC. `seconds` is the time
+    from request to whole body of the attempt that succeeded, waiting for the rate limit not counted; `requests` is how
+    many attempts were sent.
+    """
+
+    records: T | None
+    digest: str
+    bytes: int
+    sent_at: DateTime
+    seconds: float
+    requests: int
+
+
+class Unreadable(ValueError):  # noqa: N818 - it becomes an errors.BadReply, once it is known whose
+    """The body is not what was asked for. The message never quotes it."""
+
+
+def digest_of(body: bytes) -> str:
+    return blake2b(body, digest_size=16).hexdigest()
+
+
+def decode(body: bytes) -> Any:
+    """The JSON value of a body. Raises Unreadable.
+
+    What strict JSON forbids but a whole reply may hold is read all the same: NaN (as null), control characters in
+    texts, half a surrogate pair or bytes that are not UTF-8 (as the replacement character).
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        text = body.decode("utf-8-sig", "replace")
+        return _whole(json.loads(text, strict=False, parse_constant=lambda _: None))
+    except (ValueError, RecursionError):
+        # The decoder's error holds the body: it must not be chained.
+        raise Unreadable("the body is not JSON, or not all of it") from None
+
+
+def _whole(value: Any) -> Any:
+    """The same value with each half of a surrogate pair replaced: no warehouse takes one."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    return value
+
+
+def decode_object(body: bytes) -> Record:
+    value = decode(body)
+    if not isinstance(value, dict):
+        raise Unreadable(f"a JSON object was expected, not a {type(value).__name__}")
+    return value
+
+
+def list_under(name: str) -> Callable[[bytes], Records]:
+    """A decoder for `{"<name>": [record, …]}`, the shape of every list but the slots' (api.md, DOC)."""
+
+    def decode_list(body: bytes) -> Records:
+        records = decode_object(body).get(name)
+        if not isinstance(records, list):
+            raise Unreadable(f'the JSON object holds no list "{name}"')
+        return records
+
+    return decode_list
+
+
+def decode_one(body: bytes) -> Records:
+    """One record, or none: an empty body or an empty object is one of the ways to say so that are UNK (api.md)."""
+    if not body.strip():
+        return []
+    record = decode_object(body)
+    if record and "id" not in record:
+        # It must not pass for "there is none": a record would be taken for deleted.
+        raise Unreadable("the JSON object has no id")
+    return [record] if record else []
+
+
+def decode_slots(body: bytes) -> FreeSlots:
+    """Free slots by local date.
+
+    A key that is no date is passed over, as api.md says (DOC and OBS: `_dates_`, `traceId`); a day's `slots` may be
+    missing, null or empty (UNK). Raises Unreadable.
+    """
+    days: FreeSlots = {}
+    for key, day in decode_object(body).items():
+        if not _is_date(key):
+            continue
+        slots = day.get("slots") if isinstance(day, dict) else day
+        if slots is not None and not isinstance(slots, list):
+            raise Unreadable("a day's slots are no list")
+        days[key] = slots or []
+    return days
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return len(text) == len("2020-09-04") and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def is_object(body: bytes) -> bool:
+    """Whether a refusal's body is the API's own, a JSON object, and not a page of some proxy on the way."""
+    try:
+        return isinstance(decode(body), dict)
+    except Unreadable:
+        return False
