@@ -1,0 +1,60 @@
+"""The sandbox as an ASGI application.
+
+Input:  a `gate.Sandbox`.
+Output: the API under `/v1`, every path with and without its trailing slash, and the control routes under `/sandbox`.
+"""
+
+from __future__ import annotations
+
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
+
+from bookings_sync.sandbox import appointment_routes as appointments
+from bookings_sync.sandbox import calendar_routes as calendars
+from bookings_sync.sandbox.control_routes import control_routes
+from bookings_sync.sandbox.gate import Gate, Handler, Sandbox
+from bookings_sync.sandbox.replies import not_found
+
+ENDPOINTS: dict[str, tuple[str, dict[str, Handler]]] = {
+    "/calendars/teams": ("/calendars/teams", {"GET": calendars.list_teams, "POST": calendars.create_team}),
+    "/calendars/teams/{team_id}": (
+        "/calendars/teams/:teamId",
+        {"PUT": calendars.update_team, "DELETE": calendars.delete_team},
+    ),
+    "/calendars/check-slug-availability/{slug}": (
+        "/calendars/check-slug-availability/:slug",
+        {"GET": calendars.check_slug},
+    ),
+    "/calendars/services": ("/calendars/services", {"GET": calendars.list_services, "POST": calendars.create_service}),
+    "/calendars/services/{service_id}": (
+        "/calendars/services/:serviceId",
+        {"PUT": calendars.update_service, "DELETE": calendars.delete_service},
+    ),
+    "/appointments/slots": ("/appointments/slots", {"GET": appointments.list_slots}),
+    "/appointments": ("/appointments/", {"GET": appointments.list_appointments, "POST": appointments.book}),
+    "/appointments/{appointment_id}": (
+        "/appointments/:id",
+        {
+            "GET": appointments.get_appointment,
+            "PUT": appointments.reschedule,
+            "DELETE": appointments.delete_appointment,
+        },
+    ),
+    "/appointments/{appointment_id}/status": ("/appointments/:id/status", {"PUT": appointments.set_status}),
+}
+"""Path: (its template in faults and in the request log, handlers by method)."""
+
+
+def application(sandbox: Sandbox) -> Router:
+    """A bare router: no middleware stands between a fault and the connection it breaks."""
+    routes = [
+        Route(f"/v1{path}{slash}", Gate(sandbox, template, handlers))
+        for path, (template, handlers) in ENDPOINTS.items()
+        for slash in ("", "/")
+    ]
+    return Router([*routes, *control_routes(sandbox)], redirect_slashes=False, default=_no_route)
+
+
+async def _no_route(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        await not_found().response()(scope, receive, send)

@@ -1,0 +1,146 @@
+"""List calls answered: which rows a window holds under the switches, and the whole truth.
+
+Input:  a world and a call's query.
+Output: rows or bytes. A query the API would refuse raises `replies.RefusedError`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import orjson
+
+from bookings_sync.sandbox import replies
+from bookings_sync.sandbox.index import StartIndex
+from bookings_sync.sandbox.model import Appointment, LocationData
+from bookings_sync.sandbox.render import appointments_json
+from bookings_sync.sandbox.slots import free_slots
+from bookings_sync.sandbox.switches import Switches
+from bookings_sync.sandbox.times import DAY_MS, local_iso, to_ms, utc_iso
+
+if TYPE_CHECKING:
+    from bookings_sync.sandbox.world import World
+
+_NOTHING = StartIndex()
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """GET /appointments/: the window in epoch milliseconds, and at least one scope; several narrow each other."""
+
+    start_ms: int
+    end_ms: int
+    user_id: str | None = None
+    calendar_id: str | None = None
+    team_id: str | None = None
+
+
+def listed(world: World, location_id: str, query: ListQuery) -> list[Appointment]:
+    """The rows of one list call, by start, as the switches have it."""
+    data, switches = world.data[location_id], world.switches
+    if query.end_ms < query.start_ms:
+        raise replies.invalid("endDate")
+    if switches.max_window_days is not None and query.end_ms - query.start_ms > switches.max_window_days * DAY_MS:
+        raise replies.invalid("endDate", "The date range is too long.")
+    first, *others = _scopes(data, switches, query)
+    end_ms = query.end_ms + switches.end_inclusive
+    if switches.window_on == "overlap":
+        rows = first.overlapping(query.start_ms, end_ms)
+    else:
+        rows = first.starting(query.start_ms, end_ms)
+    for other in others:
+        within = set(map(id, other.all()))
+        rows = [row for row in rows if id(row) in within]
+    if not switches.blocked_listed:
+        rows = [row for row in rows if not row.block]
+    return _capped(rows, switches)
+
+
+def _scopes(data: LocationData, switches: Switches, query: ListQuery) -> list[StartIndex]:
+    scopes = []
+    if query.calendar_id is not None:
+        scopes.append(_calendar_scope(data, switches, query.calendar_id))
+    if query.team_id is not None:
+        scopes.append(_scope(data.by_team, query.team_id, query.team_id in data.teams, "teamId", switches))
+    if query.user_id is not None:
+        scopes.append(_scope(data.by_user, query.user_id, query.user_id in data.members, "userId", switches))
+    return scopes
+
+
+def _calendar_scope(data: LocationData, switches: Switches, calendar_id: str) -> StartIndex:
+    if switches.calendar_id_means != "service" and (calendar_id in data.teams or calendar_id in data.by_team):
+        return data.by_team.get(calendar_id, _NOTHING)
+    if switches.calendar_id_means == "team":
+        return _scope(data.by_team, calendar_id, False, "calendarId", switches)
+    if calendar_id in data.vanished and switches.vanished_service != "listed":
+        if switches.vanished_service == "422":
+            raise replies.invalid("calendarId")
+        return _NOTHING
+    known = calendar_id in data.services or calendar_id in data.vanished
+    return _scope(data.by_service, calendar_id, known, "calendarId", switches)
+
+
+def _scope(indexes: dict[str, StartIndex], key: str, known: bool, parameter: str, switches: Switches) -> StartIndex:
+    if not known and key not in indexes and switches.unknown_scope == "422":
+        raise replies.invalid(parameter)
+    return indexes.get(key, _NOTHING)
+
+
+def _capped(rows: list[Appointment], switches: Switches) -> list[Appointment]:
+    cap = switches.max_rows
+    if cap is None or len(rows) <= cap:
+        return rows
+    if switches.cap_keeps == "earliest":
+        return rows[:cap]
+    if switches.cap_keeps == "latest":
+        return rows[-cap:]
+    kept = set(sorted((zlib.crc32(row.id.encode()), row.id) for row in rows)[:cap])
+    return [row for row in rows if (zlib.crc32(row.id.encode()), row.id) in kept]
+
+
+def recurring_id(row: Appointment, switches: Switches) -> str:
+    """The id an appointment goes by: its own, but for instances of recurring ones."""
+    if row.series is None:
+        return row.id
+    base, first_ms, plain = row.series
+    if switches.recurring_ids == "plain":
+        return plain
+    if switches.recurring_ids == "epoch":
+        return f"{base}_{first_ms}"
+    return f"{base}_{first_ms}_{(row.end_ms - row.start_ms) // 1000}"
+
+
+def slot_zone(world: World, location_id: str, asked: str | None) -> str:
+    """The zone a slots reply is written in."""
+    if asked:
+        return asked
+    return "UTC" if world.switches.slots_timezone == "utc" else world.data[location_id].location.timezone
+
+
+def truth_json(world: World, location_id: str, start: datetime, end: datetime) -> bytes:
+    """See `World.truth`."""
+    data, zone = world.data[location_id], slot_zone(world, location_id, None)
+    rows = [row for row in data.by_start.all() if world.switches.blocked_listed or not row.block]
+    slots = {
+        service.id: [local_iso(at, zone) for at in free_slots(data, service, to_ms(start), to_ms(end), world.now_ms)]
+        for service in data.services.values()
+    }
+    rest = orjson.dumps(
+        {
+            "now": utc_iso(world.now_ms),
+            "location": data.location._asdict(),
+            "teams": [team.body for team in data.teams.values()],
+            "services": [service.body for service in data.services.values()],
+            "vanishedServiceIds": list(data.vanished),
+            "slots": slots,
+        }
+    )
+    return (
+        rest[:-1]
+        + b',"appointments":'
+        + appointments_json(rows, world.switches.attendance_spelling, contact=True)
+        + b"}"
+    )

@@ -1,0 +1,86 @@
+"""Appointments as the API's JSON.
+
+Input:  `model.Appointment`, and the switches that bear on how a row is written.
+Output: bytes. An appointment is written as its head, `{"id":…,"isFree":false`, and either its contact's tail or a
+        brace: both are kept, so a list of a thousand rows is a thousand joins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import orjson
+
+from bookings_sync.sandbox.model import Appointment, Json, Spelling
+from bookings_sync.sandbox.times import local_iso, utc_iso
+
+
+def appointment_head(row: Appointment, spelling: Literal["sic", "right", "both", "mixed"]) -> bytes:
+    """The row up to its contact, with no closing brace; kept in `row.head` until the row changes."""
+    if row.head is None:
+        row.head = orjson.dumps(_fields(row, row.spelling if spelling == "mixed" else spelling))[:-1]
+    return row.head
+
+
+def appointment_json(row: Appointment, spelling: Literal["sic", "right", "both", "mixed"], *, contact: bool) -> bytes:
+    head = appointment_head(row, spelling)
+    return head + row.contact.tail if contact and row.contact is not None else head + b"}"
+
+
+def appointments_json(
+    rows: Iterable[Appointment], spelling: Literal["sic", "right", "both", "mixed"], *, contact: bool
+) -> bytes:
+    """`[…]` of whole rows. Blocked-off time has no contact, so its rows have none."""
+    if contact:
+        return (
+            b"["
+            + b",".join(
+                [
+                    (row.head or appointment_head(row, spelling)) + (row.contact.tail if row.contact else b"}")
+                    for row in rows
+                ]
+            )
+            + b"]"
+        )
+    return b"[" + b",".join([(row.head or appointment_head(row, spelling)) + b"}" for row in rows]) + b"]"
+
+
+def _fields(row: Appointment, spelling: Spelling) -> Json:
+    cancelled = row.attendance == "cancelled" and not row.stale
+    fields: Json = {
+        "id": row.id,
+        "userId": row.user_id,
+        "contactId": row.contact.id if row.contact else None,
+        "locationId": row.location_id,
+        "calendarProviderId": row.team_id,
+        "calendarServiceId": row.service_id,
+        "calendarId": row.calendar_id,
+        "status": "cancelled" if cancelled else "booked",
+    }
+    if spelling != "right":
+        fields["appoinmentStatus"] = row.attendance
+    if spelling == "disagree":
+        fields["appointmentStatus"] = "new" if row.attendance != "new" else "confirmed"
+    elif spelling != "sic":
+        fields["appointmentStatus"] = row.attendance
+    fields |= {
+        "title": row.title,
+        "notes": row.notes,
+        "address": row.address,
+        "startTime": local_iso(row.start_ms, row.zone),
+        "endTime": local_iso(row.end_ms, row.zone),
+        "selectedTimezone": row.zone,
+        "isRecurring": row.series is not None,
+        "assignedUserId": row.user_id,
+        "userCalendarId": row.calendar_id,
+        "isFree": False,
+        "createdAt": utc_iso(row.created_ms),
+        "updatedAt": utc_iso(row.updated_ms),
+    }
+    if row.shape is not None:
+        fields.update(row.shape.more)
+        fields.update(dict.fromkeys(row.shape.null))
+        for name in row.shape.absent:
+            fields.pop(name, None)
+    return fields

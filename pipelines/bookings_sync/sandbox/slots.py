@@ -1,0 +1,133 @@
+"""Free slots: when a service can still be booked.
+
+Input:  a location's data, a service, a range, and the world's clock.
+Output: start times, in epoch milliseconds. `routes` lays them out by local day; booking asks whether one is free.
+
+A time is free when the office is open for its whole length, notice and booking horizon allow it, the slot and the day
+are not full (perSlot, perDay), no blocked-off time of the service meets it, and a member is free (round robin).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from bookings_sync.sandbox.model import Appointment, LocationData, Service
+from bookings_sync.sandbox.times import DAY_MS, HOUR_MS, MINUTE_MS, day_start_ms, days_between, local_day, wall_ms
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_UNIT_MS = {"hours": HOUR_MS, "days": DAY_MS, "weeks": 7 * DAY_MS, "months": 30 * DAY_MS}
+
+
+def free_slots(
+    data: LocationData,
+    service: Service,
+    start_ms: int,
+    end_ms: int,
+    now_ms: int,
+    *,
+    user_id: str | None = None,
+    moving: Appointment | None = None,
+) -> list[int]:
+    """The free starts in `[start_ms, end_ms)`, earliest first; with `user_id`, those that member can take.
+
+    `moving` is an appointment about to be rescheduled: its own time counts as free.
+    """
+    earliest, latest = _notice(service, now_ms)
+    start_ms, end_ms = max(start_ms, earliest), min(end_ms, latest)
+    if start_ms >= end_ms:
+        return []
+    book = _Book(data, service, moving)
+    free: list[int] = []
+    for day in days_between(start_ms, end_ms, data.location.timezone):
+        if book.day_is_full(day):
+            continue
+        times = openings(service, day, data.location.timezone)
+        free.extend(at for at in times if start_ms <= at < end_ms and book.free_member(at, user_id)[0])
+    return sorted(set(free))
+
+
+def free_member(
+    data: LocationData, service: Service, at: int, now_ms: int, *, user_id: str | None, moving: Appointment | None
+) -> tuple[bool, str | None]:
+    """Whether the slot at `at` is free, and the member who takes it (the asked one, or the first free one; None where a
+    service has no members)."""
+    if at not in free_slots(data, service, at, at + 1, now_ms, user_id=user_id, moving=moving):
+        return False, None
+    return _Book(data, service, moving).free_member(at, user_id)
+
+
+def openings(service: Service, day: date, zone_name: str) -> Iterator[int]:
+    """Every slot the office hours of that local day hold, taken or not."""
+    availability = service.body["availability"]
+    timing = availability["eventTiming"]
+    duration, interval = timing["slotDuration"], timing.get("slotInterval") or timing["slotDuration"]
+    for hours in (availability.get("officeHours") or {}).get(WEEKDAYS[day.weekday()]) or []:
+        opens = hours["openHour"] * 60 + hours["openMinute"]
+        closes = hours["closeHour"] * 60 + hours["closeMinute"]
+        for minute in range(opens, min(closes, 24 * 60) - duration + 1, interval):
+            at = wall_ms(day, minute, zone_name)
+            if at is not None:
+                yield at
+
+
+def _notice(service: Service, now_ms: int) -> tuple[int, int]:
+    """The first and the last instant that may be booked now."""
+    schedule = service.body["availability"].get("schedule") or {}
+    after = (schedule.get("allowBookingAfter") or 0) * _unit_ms(schedule.get("allowBookingAfterUnit"), HOUR_MS)
+    ahead = (schedule.get("allowBookingFor") or 365) * _unit_ms(schedule.get("allowBookingForUnit"), DAY_MS)
+    return now_ms + after, now_ms + ahead
+
+
+def _unit_ms(unit: str | None, default: int) -> int:
+    return _UNIT_MS[unit.lower()] if unit else default
+
+
+class _Book:
+    """What is taken, as one service sees it."""
+
+    def __init__(self, data: LocationData, service: Service, moving: Appointment | None) -> None:
+        availability = service.body["availability"]
+        timing, limits = availability["eventTiming"], availability.get("appointmentInfo") or {}
+        self._data, self._service, self._moving = data, service, moving
+        self._length_ms = timing["slotDuration"] * MINUTE_MS
+        self._buffer_ms = (timing.get("slotBuffer") or 0) * MINUTE_MS
+        self._per_slot: int = limits.get("perSlot") or 1
+        self._per_day: int | None = limits.get("perDay")
+        self._rows = data.by_service.get(service.id)
+        self._members = service.user_ids()
+
+    def day_is_full(self, day: date) -> bool:
+        if not self._per_day or self._rows is None:
+            return False
+        zone = self._data.location.timezone
+        start = day_start_ms(day, zone)
+        rows = self._rows.starting(start, start + 26 * HOUR_MS)
+        return sum(self._takes(r) and not r.block and local_day(r.start_ms, zone) == day for r in rows) >= self._per_day
+
+    def free_member(self, at: int, user_id: str | None) -> tuple[bool, str | None]:
+        rows = self._rows.overlapping(at, at + self._length_ms) if self._rows else []
+        rows = [row for row in rows if self._takes(row)]
+        full = sum(row.start_ms == at or row.user_id is None for row in rows) >= self._per_slot
+        if full or any(row.block for row in rows):
+            return False, None
+        if user_id is not None:
+            return user_id in self._members and self._is_free(user_id, at), user_id
+        if not self._members:
+            return True, None
+        free = next((member for member in self._members if self._is_free(member, at)), None)
+        return free is not None, free
+
+    def _is_free(self, user_id: str, at: int) -> bool:
+        index = self._data.by_user.get(user_id)
+        if index is None:
+            return True
+        rows = index.overlapping(at - self._buffer_ms, at + self._length_ms + self._buffer_ms)
+        return not any(self._takes(row) and not self._shares(row, at) for row in rows)
+
+    def _shares(self, row: Appointment, at: int) -> bool:
+        """A service with several places per slot seats them with one member."""
+        return self._per_slot > 1 and row.service_id == self._service.id and row.start_ms == at and not row.block
+
+    def _takes(self, row: Appointment) -> bool:
+        return row.active and row is not self._moving
