@@ -8,5 +8,35 @@ from bookings_sync.api.client import Client
 from bookings_sync.api.replies import FreeSlots, Record, Records, Reply
 from bookings_sync.api.scopes import Scope
 from bookings_sync.api.transport import open_http
+from bookings_sync.api.writes import (
+    BlockOffRequest,
+    Booked,
+    BookingRequest,
+    Opening,
+    Saved,
+    Schedule,
+    ServiceMember,
+    ServiceRequest,
+    TeamRequest,
+    Writer,
+)
 
-__all__ = ["Client", "FreeSlots", "Record", "Records", "Reply", "Scope", "open_http"]
+__all__ = [
+    "BlockOffRequest",
+    "Booked",
+    "BookingRequest",
+    "Client",
+    "FreeSlots",
+    "Opening",
+    "Record",
+    "Records",
+    "Reply",
+    "Saved",
+    "Schedule",
+    "Scope",
+    "ServiceMember",
+    "ServiceRequest",
+    "TeamRequest",
+    "Writer",
+    "open_http",
+]
