@@ -1,0 +1,88 @@
+"""From DuckDB's SQL to the warehouse's own.
+
+Input:  a model's query, where each table it names stands, and the run's time.
+Output: the same query for one dialect. sqlglot does most of it; here is what it cannot know (the layers, `$now`) and
+        what it gets wrong without a word (opening a JSON array).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pendulum
+from pendulum import DateTime
+from sqlglot import exp
+
+from bookings_sync.models.project import references
+from bookings_sync.tables import DataType, Table
+
+_TYPES: dict[DataType, str] = {
+    "text": "VARCHAR",
+    "json": "VARCHAR",
+    "bigint": "BIGINT",
+    "double": "DOUBLE",
+    "bool": "BOOLEAN",
+    "timestamp": "TIMESTAMPTZ",
+}
+HISTORY_COLUMNS: dict[str, DataType] = {"_dlt_valid_from": "timestamp", "_dlt_valid_to": "timestamp"}
+"""What dlt adds to a history table and models read."""
+
+
+def resolve(query: exp.Query, place: Callable[[str, str], exp.Expr], now: DateTime) -> exp.Query:
+    """A copy of `query` with each `layer.name` replaced by `place(layer, name)` and `$now` by the time, UTC."""
+    query = query.copy()
+    for table in list(references(query)):
+        alias = table.alias or table.name
+        table.replace(exp.alias_(place(table.db, table.name), alias, table=True))
+    for placeholder in list(query.find_all(exp.Placeholder)):
+        if placeholder.name == "now":
+            text = now.in_timezone("UTC").format("YYYY-MM-DD HH:mm:ss.SSSSSS") + "+00:00"
+            placeholder.replace(exp.cast(exp.Literal.string(text), "TIMESTAMPTZ", dialect="duckdb"))
+    return query
+
+
+def to_sql(expression: exp.Expr, dialect: str) -> str:
+    """`expression` in the words of `dialect` (sqlglot's name for it)."""
+    if dialect != "duckdb":
+        expression = expression.transform(lambda node: _open_json_array(node, dialect))
+    return expression.sql(dialect=dialect, comments=False)
+
+
+def no_rows(table: Table) -> exp.Subquery:
+    """What stands in for a raw table that is not there yet: its columns, and no row."""
+    types = {column.name: column.type for column in table.columns}
+    if table.history:
+        types |= HISTORY_COLUMNS
+    nulls = [exp.alias_(exp.cast(exp.null(), _TYPES[kind], dialect="duckdb"), name) for name, kind in types.items()]
+    return exp.select(*nulls).limit(0).subquery()
+
+
+def timezones(dialect: str) -> exp.Subquery:
+    """The zones the warehouse knows, by name. Where it cannot be asked, those that pendulum knows."""
+    if dialect == "duckdb":
+        return exp.select("name").from_(exp.Table(this=exp.func("pg_timezone_names"))).subquery()
+    if dialect == "postgres":
+        return exp.select("name").from_("pg_catalog.pg_timezone_names").subquery()
+    names = exp.values([(name,) for name in pendulum.timezones()], alias="zones", columns=["name"])
+    return exp.select("name").from_(names).subquery()
+
+
+def _open_json_array(node: exp.Expr, dialect: str) -> exp.Expr:
+    """JSON_EXTRACT_STRING(x, '$[*]') is DuckDB's list of an array's elements as text; sqlglot drops the `[*]`."""
+    if not (isinstance(node, exp.JSONExtractScalar) and node.expression.find(exp.JSONPathWildcard)):
+        return node
+    json = node.this
+    match dialect:
+        case "postgres":
+            element = exp.func("JSON_ARRAY_ELEMENTS_TEXT", exp.cast(json, "JSON"))
+            return exp.Anonymous(this="ARRAY", expressions=[exp.select(element)])
+        case "bigquery":
+            return exp.func("JSON_VALUE_ARRAY", json)
+        case "databricks":
+            return exp.Anonymous(this="FROM_JSON", expressions=[json, exp.Literal.string("array<string>")])
+        case "clickhouse":
+            return exp.Anonymous(this="JSONExtract", expressions=[json, exp.Literal.string("Array(String)")])
+        case "snowflake":
+            return exp.cast(exp.func("PARSE_JSON", json), "ARRAY")
+        case _:
+            return node

@@ -1,0 +1,52 @@
+"""What can go wrong between the raw tables and the marts.
+
+Input:  the model, the audit, the warehouse's complaint.
+Output: errors of the tree of `bookings_sync.errors`. Samples hold key columns only: ids and dates, no personal data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bookings_sync.errors import AuditError, BookingsError
+
+
+class ModelError(BookingsError):
+    """A model's file is not as sql/README.md asks, or the warehouse refuses its query."""
+
+
+class NothingSyncedError(BookingsError):
+    """The raw dataset holds none of the raw tables: there is nothing to transform yet."""
+
+    def __init__(self, dataset: str) -> None:
+        super().__init__(f"the dataset {dataset} holds no synced tables yet: run `bookings sync` first")
+        self.dataset = dataset
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFailure:
+    """One failed audit: how many rows fail it, and the key values of some of them."""
+
+    model: str
+    audit: str
+    failing_rows: int
+    key: tuple[str, ...]
+    sample: tuple[tuple[object, ...], ...]
+
+    def __str__(self) -> str:
+        rows = "; ".join(
+            ", ".join(f"{name}={value}" for name, value in zip(self.key, row, strict=True)) for row in self.sample
+        )
+        return f"{self.model}: {self.audit}: {self.failing_rows} failing row(s), such as {rows}"
+
+
+class AuditsFailedError(AuditError):
+    """Audits failed, so nothing was published: `failures` says which, on how many rows, and shows some keys."""
+
+    def __init__(self, failures: Iterable[AuditFailure]) -> None:
+        self.failures = tuple(failures)
+        super().__init__(dict.fromkeys(failure.model for failure in self.failures))
+
+    def __str__(self) -> str:
+        return "\n".join((super().__str__(), *(f"  {failure}" for failure in self.failures)))

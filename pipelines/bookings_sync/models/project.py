@@ -1,0 +1,133 @@
+"""The project: every model and audit of `sql/`, in the order they must be built.
+
+Input:  the folder `sql/`.
+Output: `Project`. The order comes from the SQL itself: a model is built after the models it reads. Nothing runs here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from bookings_sync.models.errors import ModelError
+from bookings_sync.models.header import Header, parse
+from bookings_sync.tables import TABLES
+
+READS = {"staging": frozenset({"raw", "staging"}), "marts": frozenset({"staging", "marts", "warehouse"})}
+"""Which layers a layer may read. `warehouse` has one table, `timezones`: the zones the warehouse knows, by name."""
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model: `query` is its SELECT as written, in DuckDB's SQL, with references by layer."""
+
+    name: str
+    layer: str
+    path: Path
+    header: Header
+    query: exp.Query
+    audits: Mapping[str, exp.Query] = field(default_factory=dict)
+    """Audits in files of their own, by name: queries that return the key of each failing row."""
+
+    @property
+    def reads(self) -> frozenset[tuple[str, str]]:
+        """(layer, name) of each table it reads."""
+        return frozenset((table.db, table.name) for table in references(self.query))
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """All models, by name, in build order."""
+
+    models: Mapping[str, Model]
+
+    @classmethod
+    def load(cls, folder: Path) -> Project:
+        """Reads `folder`. Raises ModelError where a file, a reference or the order cannot be right."""
+        audits: dict[str, dict[str, exp.Query]] = {}
+        for path in sorted((folder / "audits").glob("*.sql")):
+            header, query = _read(path)
+            audits.setdefault(header.model, {})[path.stem.partition("__")[2]] = query
+        models: dict[str, Model] = {}
+        for layer in READS:
+            for path in sorted((folder / layer).glob("*.sql")):
+                header, query = _read(path)
+                models[path.stem] = Model(path.stem, layer, path, header, query, audits.pop(path.stem, {}))
+        if audits:
+            raise ModelError(f"audits name models that are not there: {', '.join(sorted(audits))}")
+        for model in models.values():
+            _check_references(model, models)
+        graph = {name: {read for _, read in model.reads if read in models} for name, model in models.items()}
+        try:
+            order = list(TopologicalSorter(graph).static_order())
+        except CycleError as error:
+            raise ModelError(f"models read each other in a circle: {' → '.join(error.args[1])}") from error
+        return cls({name: models[name] for name in order})
+
+    def select(self, patterns: Iterable[str]) -> tuple[Model, ...]:
+        """The models that match any of the patterns (`rpt_*`), in build order; all of them where there is no pattern.
+
+        Raises ModelError for a pattern that matches nothing: it is a misspelling.
+        """
+        wanted = list(patterns)
+        for pattern in wanted:
+            if not any(fnmatchcase(name, pattern) for name in self.models):
+                raise ModelError(f"no model is called {pattern}; there are: {', '.join(sorted(self.models))}")
+        return tuple(
+            model
+            for name, model in self.models.items()
+            if not wanted or any(fnmatchcase(name, pattern) for pattern in wanted)
+        )
+
+
+def find_models() -> Path:
+    """The folder `sql/`: the checkout's own where there is one, else the one inside the installed package.
+
+    A checkout wins: beside an editable install stands a copy in the package that nobody keeps fresh.
+    """
+    checkout = _PACKAGE.parent.parent
+    for folder in (checkout / "sql", _PACKAGE / "sql"):
+        if (folder / "staging").is_dir() and (folder.parent != checkout or (checkout / "pyproject.toml").is_file()):
+            return folder
+    raise ModelError("the models' folder sql/ is neither in a checkout nor in the installed package")
+
+
+def references(query: exp.Expr) -> Iterator[exp.Table]:
+    """The tables a query names by layer (`raw.teams`); its own CTEs have no layer."""
+    return (table for table in query.find_all(exp.Table) if table.db)
+
+
+def _read(path: Path) -> tuple[Header, exp.Query]:
+    header, sql = parse(path.read_text(encoding="utf-8"), path.name)
+    try:
+        query = sqlglot.parse_one(sql, read="duckdb")
+    except SqlglotError as error:
+        raise ModelError(f"{path.name}: cannot be parsed: {error}") from error
+    if not isinstance(query, exp.Query):
+        raise ModelError(f"{path.name}: is not one SELECT")
+    return header, query
+
+
+def _check_references(model: Model, models: Mapping[str, Model]) -> None:
+    ctes = {cte.alias for cte in model.query.find_all(exp.CTE)}
+    for table in model.query.find_all(exp.Table):
+        layer, name = table.db, table.name
+        known = (
+            (not layer and name in ctes)
+            or (layer == "raw" and name in TABLES)
+            or (layer == "warehouse" and name == "timezones")
+            or (name in models and models[name].layer == layer)
+        )
+        if not known:
+            raise ModelError(f"{model.path.name}: reads {table.sql()}, which is no raw table and no model")
+        if layer and layer not in READS[model.layer]:
+            raise ModelError(f"{model.path.name}: a {model.layer} model may not read {table.sql()}")

@@ -1,0 +1,215 @@
+"""Transform: builds the models of `sql/` in the warehouse: write, audit, publish.
+
+Input:  the raw dataset as the last load left it; dlt's own SQL client; the run's time.
+Output: the tables of the staging and marts datasets, replaced in one step, and a `TransformResult`.
+
+Each model is built beside the live one (`fct_appointments__next`, which reads the other `__next` tables), all audits
+run on what was built, and only then are all of them swapped in, in one transaction where the destination's DDL has
+transactions. A failed audit, an error or a kill at any point leaves the live tables whole, as they were; the next run
+clears what is left.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dlt.destinations.exceptions import DatabaseException
+from dlt.destinations.sql_client import SqlClientBase
+from pendulum import DateTime
+from sqlglot import exp
+
+from bookings_sync.models.audits import row_audits, set_audits
+from bookings_sync.models.destination import NEXT, Datasets, Destination
+from bookings_sync.models.dialect import no_rows, resolve, timezones
+from bookings_sync.models.errors import AuditFailure, AuditsFailedError, ModelError, NothingSyncedError
+from bookings_sync.models.project import READS, Model, Project, find_models, references
+from bookings_sync.tables import TABLES
+
+__all__ = [
+    "AuditFailure",
+    "AuditsFailedError",
+    "Datasets",
+    "ModelError",
+    "ModelResult",
+    "NothingSyncedError",
+    "TransformResult",
+    "find_models",
+    "transform",
+]
+
+Step = Literal["build", "audit"]
+
+SAMPLE_ROWS = 5
+"""How many failing rows an audit's failure shows the keys of."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResult:
+    """One model: rows it has, audits it passed, seconds to build it (0 where only the audits ran) and to audit it."""
+
+    name: str
+    layer: str
+    rows: int
+    audits: int
+    build_seconds: float
+    audit_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        return self.build_seconds + self.audit_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class TransformResult:
+    """All models, in build order. `published` is False where only the audits ran."""
+
+    models: tuple[ModelResult, ...]
+    seconds: float
+    published: bool
+
+
+def transform(
+    sql_client: SqlClientBase[Any],
+    datasets: Datasets,
+    *,
+    now: DateTime,
+    select: Sequence[str] = (),
+    audit_only: bool = False,
+    folder: Path | None = None,
+    progress: Callable[[Step, str], None] | None = None,
+) -> TransformResult:
+    """Builds, audits and publishes the models.
+
+    `now` tells past from future (models write `$now`), so a run can be repeated. `select` names models, or patterns of
+    names (`rpt_*`): only they are built, from the live tables of what they read; by default all are. `audit_only`
+    audits the live tables and builds nothing. `folder` is `sql/` unless told otherwise. `progress` is called as each
+    step of each model begins.
+
+    Raises NothingSyncedError before the first sync, ModelError where a model is wrong or reads one that is not built,
+    AuditsFailedError (an AuditError) where audits fail: then nothing is published.
+    """
+    started = time.perf_counter()
+    project = Project.load(folder or find_models())
+    run = _Run(Destination(sql_client, datasets), datasets, project.select(select), now, live=audit_only)
+    run.prepare()
+    report = progress or (lambda _step, _model: None)
+    if audit_only:
+        results = run.audit({}, report)
+    else:
+        run.destination.create_datasets()
+        run.destination.drop_unpublished(project.models.values())
+        try:
+            results = run.audit(run.build(report), report)
+            run.destination.publish(run.models)
+        except BaseException:
+            # A kill in earnest gets no such chance; then the next run does it.
+            run.destination.drop_unpublished(run.models)
+            raise
+    return TransformResult(results, time.perf_counter() - started, published=not audit_only)
+
+
+class _Run:
+    """One run. With `live` the models are taken as they stand; else each is built first."""
+
+    def __init__(
+        self, destination: Destination, datasets: Datasets, models: tuple[Model, ...], now: DateTime, *, live: bool
+    ) -> None:
+        self.destination = destination
+        self.models = models
+        self._datasets = datasets
+        self._now = now
+        self._live = live
+        self._built = frozenset() if live else frozenset(model.name for model in models)
+        self._raw: frozenset[str] = frozenset()
+
+    def prepare(self) -> None:
+        """Looks which tables there are, and says so where one is missing that must be there."""
+        self._raw = frozenset(name for name in TABLES if self.destination.has("raw", name))
+        if not self._raw:
+            raise NothingSyncedError(self._datasets.raw)
+        queries = [query for model in self.models for query in set_audits(model).values()]
+        if not self._live:
+            queries += [model.query for model in self.models]
+        needed = {(table.db, table.name) for query in queries for table in references(query) if table.db in READS}
+        for layer, name in sorted(needed):
+            if name not in self._built and not self.destination.has(layer, name):
+                raise ModelError(f"{layer}.{name} is needed and has never been built: select it too")
+
+    def build(self, report: Callable[[Step, str], None]) -> dict[str, float]:
+        """Builds each model beside the live one. Returns the seconds each took."""
+        seconds: dict[str, float] = {}
+        for model in self.models:
+            report("build", model.name)
+            started = time.perf_counter()
+            with _refusals(model):
+                self.destination.create(model, self._resolve(model.query))
+            seconds[model.name] = time.perf_counter() - started
+        return seconds
+
+    def audit(self, built: Mapping[str, float], report: Callable[[Step, str], None]) -> tuple[ModelResult, ...]:
+        """Audits each model. Every audit runs, whatever failed before it; AuditsFailedError has all failures."""
+        results: list[ModelResult] = []
+        failures: list[AuditFailure] = []
+        for model in self.models:
+            report("audit", model.name)
+            started = time.perf_counter()
+            with _refusals(model):
+                rows, audits, failed = self._audit(model)
+            failures += failed
+            seconds = time.perf_counter() - started
+            results.append(ModelResult(model.name, model.layer, rows, audits, built.get(model.name, 0.0), seconds))
+        if failures:
+            raise AuditsFailedError(failures)
+        return tuple(results)
+
+    def _audit(self, model: Model) -> tuple[int, int, list[AuditFailure]]:
+        """Rows of the model, how many audits ran, and those that failed."""
+        by_row, by_set = row_audits(model), set_audits(model)
+        table = exp.Table(this=exp.to_identifier(model.name), db=exp.to_identifier(model.layer))
+        counts = [exp.CountIf(this=condition) for condition in by_row.values()]
+        (first,) = self._rows(exp.select(exp.Count(this=exp.Star()), *counts).from_(table.copy()))
+        rows, *failing = (int(count or 0) for count in first)
+        failures: list[AuditFailure] = []
+        for (name, condition), count in zip(by_row.items(), failing, strict=True):
+            if count:
+                failing_rows = exp.select(*model.header.key).from_(table.copy()).where(condition)
+                failures.append(self._failure(model, name, failing_rows, count))
+        for name, query in by_set.items():
+            ((count,),) = self._rows(exp.select(exp.Count(this=exp.Star())).from_(query.subquery("failing")))
+            if count:
+                failures.append(self._failure(model, name, query, count))
+        return rows, len(by_row) + len(by_set), failures
+
+    def _failure(self, model: Model, audit: str, query: exp.Query, count: int) -> AuditFailure:
+        key = model.header.key
+        # Only the key is taken, whatever the audit's query returns: a message must not hold personal data.
+        sample = exp.select(*key).from_(query.subquery("failing")).order_by(*key).limit(SAMPLE_ROWS)
+        return AuditFailure(model.name, audit, count, key, tuple(tuple(row) for row in self._rows(sample)))
+
+    def _rows(self, query: exp.Query) -> Sequence[Sequence[Any]]:
+        return self.destination.rows(self._resolve(query))
+
+    def _resolve(self, query: exp.Query) -> exp.Query:
+        return resolve(query, self._place, self._now)
+
+    def _place(self, layer: str, name: str) -> exp.Expr:
+        """Where a model's reference leads: to what this run builds, else to what is live."""
+        if layer == "warehouse":
+            return timezones(self.destination.dialect)
+        if layer == "raw" and name not in self._raw:
+            return no_rows(TABLES[name])
+        return self.destination.table(layer, name + NEXT if name in self._built else name)
+
+
+@contextmanager
+def _refusals(model: Model) -> Iterator[None]:
+    """A warehouse's own words may quote a value: they stay in the chained error and out of the message."""
+    try:
+        yield
+    except DatabaseException as error:
+        raise ModelError(f"{model.path.name}: the warehouse refuses the model's query or its audits") from error

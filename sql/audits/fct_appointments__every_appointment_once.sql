@@ -1,0 +1,9 @@
+/*
+Model: fct_appointments
+Question: Which staged appointments are missing? The joins to the dimensions may neither lose a row nor invent one.
+*/
+SELECT staged.location_id, staged.appointment_id
+FROM staging.stg_appointments AS staged
+LEFT JOIN marts.fct_appointments AS fact
+  ON fact.location_id = staged.location_id AND fact.appointment_id = staged.appointment_id
+WHERE fact.appointment_id IS NULL
