@@ -5,8 +5,8 @@ Input:  request dataclasses, with the names and types of the POST and PUT bodies
 Output: what the API made, or None where it answers with an empty or a plain-text body.
 
 The sync never writes: this is for tests, for tools and for the demo. A POST is sent once and never again by itself, as
-nothing tells whether a failed one arrived; PUT and DELETE are retried like reads. Every call raises ApiError; a 422 is
-a RequestRefused that names the fields.
+nothing tells whether a failed one arrived; PUT and DELETE are retried like reads, so a DELETE whose reply was lost may
+end in a RequestRefused. Every call raises ApiError; a 422 is a RequestRefused that names the fields.
 """
 
 from __future__ import annotations
@@ -223,25 +223,21 @@ class BookingRequest:
 
 @dataclass(frozen=True, slots=True)
 class BlockOffRequest:
-    """Time to block off, of a member or a whole team: one of `user_id` and `calendar_provider_id` is needed (DOC)."""
+    """Time to block off in a calendar, of one member or of whoever is free: nobody can book it. It has no contact."""
 
+    calendar_id: str
     selected_slot: DateTime
     end_at: DateTime
-    selected_timezone: str
+    selected_timezone: str | None = None
     user_id: str | None = None
-    calendar_provider_id: str | None = None
-    calendar_id: str | None = None
-    title: str | None = None
 
     def body(self) -> Record:
         return _given(
+            calendarId=self.calendar_id,
             selectedSlot=self.selected_slot.isoformat(),
             endAt=self.end_at.isoformat(),
             selectedTimezone=self.selected_timezone,
             userId=self.user_id,
-            calendarProviderId=self.calendar_provider_id,
-            calendarId=self.calendar_id,
-            title=self.title,
         )
 
 
@@ -314,7 +310,12 @@ class Writer:
 
     def _do(self, call: Call) -> None:
         """A call that is answered by its status alone: its body is empty or plain text (DOC)."""
-        self._transport.call(call, lambda _: None)
+        self._transport.call(call, _no_page)
+
+
+def _no_page(body: bytes) -> None:
+    if body.lstrip().startswith(b"<"):
+        raise Unreadable("a page of a proxy, not the API's answer")
 
 
 def _with_id(body: bytes) -> Record:
