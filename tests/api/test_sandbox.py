@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 import pendulum
@@ -70,7 +71,9 @@ def serve() -> Iterator[Callable[..., Running]]:
     started: list[Running] = []
 
     def start(switches: Switches | None = None, **options: Any) -> Running:
-        world = generate(WorldSpec(now=NOW, locations=1, appointments=300, opaque_key_share=0))
+        world = generate(
+            WorldSpec(now=datetime(2026, 3, 2, 9, tzinfo=UTC), locations=1, appointments=300, opaque_key_share=0)
+        )
         server = SandboxServer(world, switches=switches, **options)
         server.__enter__()
         started.append(Running(server))
@@ -251,11 +254,11 @@ def test_an_appointments_life(serve: Serve, done_body: Any) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in get_args(FaultKind) if kind != "slow"])
 def test_a_fault_is_got_over(serve: Serve, kind: FaultKind) -> None:
-    rule = Fault(kind=kind, endpoints=("GET /calendars/teams",), times=2, seconds=1)
-    running = serve(faults=Faults([rule]))
+    times = 1 if "_" in kind else 2  # Retry-After is in whole seconds, which are waited for
+    running = serve(faults=Faults([Fault(kind=kind, endpoints=("GET /calendars/teams",), times=times, seconds=1)]))
     client = running.client(rate_period_seconds=0.2)
     reply = client.list_teams()
-    assert (reply.records, reply.requests, client.requests_sent) == (running.truth["teams"], 3, 3)
+    assert (reply.records, reply.requests, client.requests_sent) == (running.truth["teams"], times + 1, times + 1)
 
 
 def test_a_reply_that_comes_too_late(serve: Serve) -> None:
@@ -268,5 +271,5 @@ def test_the_server_never_sees_more_than_the_limit(serve: Serve) -> None:
     running = serve(rate_limit=RateLimit(requests=20, seconds=0.5), latency_ms=20)
     client = running.client(rate_limit=20, rate_period_seconds=0.5)
     with ThreadPoolExecutor(20) as pool:
-        list(pool.map(lambda _: client.list_teams(), range(120)))
-    assert (running.server.rate_limited, client.requests_sent) == (0, 120)
+        list(pool.map(lambda _: client.list_teams(), range(80)))
+    assert (running.server.rate_limited, client.requests_sent) == (0, 80)
