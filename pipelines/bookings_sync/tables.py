@@ -42,8 +42,8 @@ class Column:
     source: str | None = None
 
     @property
-    def arrow(self) -> pa.Field:
-        return pa.field(self.name, _ARROW[self.type])
+    def arrow(self) -> pa.DataType:
+        return _ARROW[self.type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,10 @@ class Table:
 
     @property
     def schema(self) -> pa.Schema:
-        return pa.schema([column.arrow for column in self.columns])
+        return pa.schema([pa.field(column.name, column.arrow, nullable=self.nullable(column)) for column in self.columns])
+
+    def nullable(self, column: Column) -> bool:
+        return column.name not in (*self.key, "row_digest")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -243,6 +246,7 @@ CONTACTS = _history(
     _text("type", "Kind of contact, such as lead or customer.", "type"),
     _text("postal_code", "Postal code.", "postalCode"),
     Column("tags", "json", "Tags, as a JSON array.", "tags"),
+    _text("custom_fields_digest", "Digest of all its custom fields: a new version where only they changed."),
 )
 
 CONTACT_CUSTOM_FIELDS = _history(

@@ -1,0 +1,219 @@
+"""Appointments: reads their windows, and finds out about those that a list no longer holds.
+
+Input:  planned reads; what the warehouse holds of their windows.
+Output: `(table name, Arrow table)` pairs of `appointments`, `contacts` and `contact_custom_fields`, for `load`.
+
+What a list no longer names is asked for by id only when all lists of the load are in, for it may just have moved from
+one to another: found means moved, and is loaded; refused means deleted. A reply that may have been cut off, is too large
+or does not come in time is read again in halves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from bookings_sync.api import Reply
+from bookings_sync.api.replies import Records
+from bookings_sync.diff import missing
+from bookings_sync.errors import ReplyTooLarge, RequestRefused, TimedOut
+from bookings_sync.ledger import Read
+from bookings_sync.notes import ReadNotes
+from bookings_sync.plan import PlannedRead
+from bookings_sync.reading import Answer, Reading
+from bookings_sync.records import Key, Rows, appointment_rows, custom_field_rows
+from bookings_sync.run import Run
+from bookings_sync.stage import Emitted, Stage
+from bookings_sync.tables import APPOINTMENTS, CONTACT_CUSTOM_FIELDS, CONTACTS
+from bookings_sync.warehouse import Held, Warehouse
+from bookings_sync.windows import DAY_MS, Window
+
+_CAPS = frozenset({20, 25, 50, 100, 200, 250, 300, 400, 500, 1_000, 2_000, 2_500, 5_000, 10_000})
+"""Numbers of records at which APIs cut their lists off. A reply of just so many, and none larger seen, is checked."""
+
+_SURELY_ALLOWED_MS = 31 * DAY_MS
+"""A window longer than this may be refused for its length (UNK; the successor API's limit for slots)."""
+
+
+class Absent(NamedTuple):
+    """An appointment that the complete list for its scope and window no longer holds."""
+
+    location_id: str
+    key: Key
+    held: Held
+    listed_by: Read
+
+
+class AppointmentReads:
+    """The appointment reads of one load."""
+
+    def __init__(self, run: Run, warehouse: Warehouse, stage: Stage, notes: ReadNotes) -> None:
+        self._run = run
+        self._warehouse = warehouse
+        self._stage = stage
+        self._notes = notes
+        self._reading: Reading[PlannedRead, Reply[Records] | None] = Reading((), self._list, 1)
+        self._absent: dict[tuple[str, Key], Absent] = {}
+
+    def carry_out(self, planned: list[PlannedRead]) -> Iterator[Emitted]:
+        self._run.start(planned)
+        self._reading = Reading(planned, self._list, self._run.settings.concurrency)
+        for answer in self._reading:
+            location_id = answer.item.location_id
+            location = self._run.by_id[location_id]
+            if location.gave_up:
+                continue
+            if answer.error is not None:
+                yield from self._take_error(answer)
+            else:
+                yield from self._take(answer.item, answer.result)
+            if location.gave_up:
+                self._reading.drop(lambda read, failed=location_id: read.location_id == failed)  # type: ignore[misc]
+            if self._stage.rows >= self._run.settings.rows_per_load:
+                self._reading.stop()
+        yield from self._verify()
+
+    # -- lists ---------------------------------------------------------------------------------------------------------
+
+    def _list(self, read: PlannedRead) -> Reply[Records] | None:
+        window = _window(read)
+        if read.scope.kind == "unlisted":
+            return None
+        known = self._run.ledger.known_digest(read.location_id, read.scope, window)
+        return self._run.client(read.location_id).list_appointments(read.scope, window, known)
+
+    def _take_error(self, answer: Answer[PlannedRead, Any]) -> Iterator[Emitted]:
+        read, error = answer.item, answer.error
+        assert error is not None  # noqa: S101 - only called with one
+        refused = isinstance(error, RequestRefused)
+        if refused and not self._run.exists(read.location_id, read.scope):
+            # A service that has gone need not be listable (UNK): its appointments are asked for one by one.
+            yield from self._take(read, None)
+            return
+        too_much = isinstance(error, TimedOut | ReplyTooLarge)
+        too_long = refused and _window(read).length_ms > _SURELY_ALLOWED_MS
+        if (too_much or too_long) and _window(read).can_split:
+            self._split(read)
+        else:
+            self._run.failed(read.location_id, error, read)
+
+    def _take(self, read: PlannedRead, reply: Reply[Records] | None) -> Iterator[Emitted]:
+        """Diffs one reply. No reply stands for no list: each appointment held is then asked for by its id."""
+        if reply is not None and reply.records is None:
+            self._run.figures.reads_unchanged += 1
+            self._notes.complete(read, [reply], rows=self._run.ledger.rows_of(read.location_id, read.scope, _window(read)))
+            self._run.answered(read.location_id)
+            return
+        records = reply.records or [] if reply else []
+        if self._may_be_cut_off(read, len(records)):
+            self._split(read)
+            return
+        noted = self._notes.complete(read, [reply] if reply else [], rows=len(records))
+        batch = appointment_rows(read.location_id, records)
+        self._stage.reject(batch)
+        yield from self._take_appointments(batch.rows["appointments"], read, noted)
+        yield from self._take_contacts(batch.rows["contacts"], noted)
+        self._run.answered(read.location_id)
+
+    def _may_be_cut_off(self, read: PlannedRead, count: int) -> bool:
+        """Whether the reply may have been capped (UNK whether any is): then its halves tell."""
+        largest = self._run.ledger.largest_reply
+        before = largest[read.location_id]
+        largest[read.location_id] = max(before, count)
+        if not count or not _window(read).can_split:
+            return False
+        if cap := self._run.settings.reply_cap:
+            return count >= cap
+        if count not in _CAPS or count < before:
+            return False
+        self._run.warn(f"a reply held just {count} appointments: if the API cuts lists off there, set reply_cap = {count}")
+        return True
+
+    def _split(self, read: PlannedRead) -> None:
+        self._run.figures.reads_planned += 1  # one read became two
+        self._reading.add(read.halves())
+
+    def _take_appointments(self, rows: Rows, read: PlannedRead, noted: Read) -> Iterator[Emitted]:
+        location_id, held = read.location_id, dict[Key, Held]()
+        if location_id in self._run.located:
+            held = self._warehouse.held_in_window(location_id, read.scope, _window(read))
+            for key in missing(held, set(rows.keys)):
+                self._absent[location_id, key] = Absent(location_id, key, held[key], noted)
+            others = [key[0] for key in rows.keys if key not in held]
+            held |= self._warehouse.held_by_key(APPOINTMENTS, location_id, others)
+        if self._stage.conflict(rows):
+            self._notes.void(noted)
+        if staged := self._stage.news(rows, held):
+            self._notes.void_around(staged.arrow, listed_by=noted)
+            yield staged.emitted
+
+    def _take_contacts(self, contacts: Rows, listed_by: Read) -> Iterator[Emitted]:
+        """The contacts that are news, with their custom fields: a contact's digest covers both."""
+        location_id, held = contacts.location_id, dict[Key, Held]()
+        if location_id in self._run.located and len(contacts):
+            if listed_by.window is not None:
+                held = self._warehouse.held_contacts(location_id, listed_by.scope, listed_by.window)
+            others = [key[0] for key in contacts.keys if key not in held]
+            held |= self._warehouse.held_by_key(CONTACTS, location_id, others)
+        if self._stage.conflict(contacts):
+            self._notes.void(listed_by)
+        staged = self._stage.news(contacts, held)
+        if staged is None:
+            return
+        yield staged.emitted
+        fields = custom_field_rows(location_id, staged.rows)
+        self._stage.reject(fields)
+        rows = fields.rows["contact_custom_fields"]
+        known = [key[0] for key in staged.rows.keys if key in held]
+        held_fields = self._warehouse.held_by_key(CONTACT_CUSTOM_FIELDS, location_id, known, "contact_id")
+        if staged_fields := self._stage.news(rows, held_fields):
+            yield staged_fields.emitted
+        if gone := self._stage.gone(rows.table, location_id, missing(held_fields, set(rows.keys))):
+            yield gone
+
+    # -- what a list no longer holds -----------------------------------------------------------------------------------
+
+    def _verify(self) -> Iterator[Emitted]:
+        """Asks for each by its id: found means moved, and is loaded; refused means deleted."""
+        asked = [absent for absent in self._absent.values() if self._is_open(absent)]
+        self._run.figures.verifications += len(asked)
+        gone: dict[str, list[Key]] = {}
+        reading = Reading(asked, self._get, self._run.settings.concurrency)
+        for answer in reading:
+            absent = answer.item
+            if answer.error is not None:
+                self._run.failed(absent.location_id, answer.error)
+                reading.drop(lambda item, failed=absent.location_id: item.location_id == failed)  # type: ignore[misc]
+            elif answer.result is not None and answer.result.records:
+                yield from self._take_found(absent, answer.result.records)
+            else:
+                gone.setdefault(absent.location_id, []).append(absent.key)
+            self._run.progress()
+        for absent in asked:
+            if self._run.by_id[absent.location_id].gave_up:
+                self._notes.forget(absent.listed_by)  # not all of its window is known
+        for location_id, keys in gone.items():
+            if tombstones := self._stage.gone(APPOINTMENTS, location_id, keys):
+                yield tombstones
+
+    def _is_open(self, absent: Absent) -> bool:
+        if self._run.by_id[absent.location_id].gave_up:
+            self._notes.forget(absent.listed_by)
+            return False
+        return not self._stage.holds(APPOINTMENTS, absent.location_id, absent.key)
+
+    def _get(self, absent: Absent) -> Reply[Records]:
+        return self._run.client(absent.location_id).get_appointment(absent.key[0])
+
+    def _take_found(self, absent: Absent, records: Records) -> Iterator[Emitted]:
+        batch = appointment_rows(absent.location_id, records)
+        self._stage.reject(batch)
+        if staged := self._stage.news(batch.rows["appointments"], {absent.key: absent.held}):
+            self._notes.void_around(staged.arrow, listed_by=None)
+            yield staged.emitted
+        yield from self._take_contacts(batch.rows["contacts"], absent.listed_by)
+
+
+def _window(read: PlannedRead) -> Window:
+    assert read.window is not None  # noqa: S101 - appointments are always asked for by window
+    return read.window

@@ -1,0 +1,194 @@
+"""The ledger: which windows have been read, when, and what the replies were.
+
+Input:  the rows of the raw table `reads` whose load is complete (`warehouse`), and the reads of this run.
+Output: `Ledger`, which `plan` asks what has never been read, what was read longest ago, and how dense a calendar is; and
+        the rows for the raw table `reads`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Literal
+
+import pyarrow as pa
+
+from bookings_sync.scopes import Scope
+from bookings_sync.tables import READS
+from bookings_sync.windows import Window, gaps
+
+Endpoint = Literal["teams", "services", "appointments", "slots"]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One complete read. `window` is None for what is listed whole; `read_at_ms` is when its request was sent."""
+
+    location_id: str
+    endpoint: Endpoint
+    scope: Scope
+    window: Window | None
+    read_at_ms: int
+    run_id: str
+    reply_digest: str | None
+    reply_bytes: int
+    reply_rows: int
+    seconds: float
+
+    @property
+    def read_id(self) -> str:
+        """Reads of slots begin at the very moment of the run: they are told apart by their scope alone, not by their
+        window, and the newest stands."""
+        window = "" if self.window is None or self.endpoint == "slots" else f"{self.window.start_ms}/{self.window.end_ms}"
+        name = "\x1f".join((self.location_id, self.endpoint, self.scope.kind, self.scope.id, window))
+        return blake2b(name.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of time and the newest read that covered it. `rows` is that read's, in proportion."""
+
+    window: Window
+    read: Read
+
+    @property
+    def rows(self) -> float:
+        assert self.read.window is not None  # noqa: S101 - only windowed reads make stretches
+        return self.read.reply_rows * self.window.length_ms / self.read.window.length_ms
+
+    @property
+    def whole(self) -> bool:
+        """Whether the read still stands over all of its window: no part of it has been read again since."""
+        return self.window == self.read.window
+
+
+class Ledger:
+    """Every complete read, the newest of each scope and window."""
+
+    def __init__(self, reads: Iterable[Read] = ()) -> None:
+        self._reads: dict[tuple[str, Endpoint, Scope], dict[Window | None, Read]] = defaultdict(dict)
+        self._stretches: dict[tuple[str, Endpoint, Scope], list[Stretch]] = {}
+        self._last_read: dict[tuple[str, str], int] = {}
+        self.locations: set[str] = set()
+        self.largest_reply: dict[str, int] = defaultdict(int)
+        for read in reads:
+            self.add(read)
+
+    def add(self, read: Read) -> None:
+        key = (read.location_id, read.endpoint, read.scope)
+        self._reads[key].pop(read.window, None)  # so that it stands last: of two sent at one instant, the later counts
+        self._reads[key][read.window] = read
+        self._stretches.pop(key, None)
+        self.locations.add(read.location_id)
+        run = (read.location_id, read.run_id)
+        self._last_read[run] = max(self._last_read.get(run, 0), read.read_at_ms)
+        if read.endpoint == "appointments":
+            self.largest_reply[read.location_id] = max(self.largest_reply[read.location_id], read.reply_rows)
+
+    def all(self) -> Iterator[Read]:
+        for reads in self._reads.values():
+            yield from reads.values()
+
+    def scopes(self, location_id: str, endpoint: Endpoint) -> list[Scope]:
+        return [scope for location, of, scope in self._reads if location == location_id and of == endpoint]
+
+    def newest(self, location_id: str, endpoint: Endpoint, scope: Scope) -> Read | None:
+        """The read of this scope sent last, whatever its window."""
+        reads = self._reads.get((location_id, endpoint, scope), {}).values()
+        return max(reads, key=lambda read: read.read_at_ms, default=None)
+
+    def last_run(self, location_id: str, *, other_than: str) -> int:
+        """When the last read of another run was sent, epoch milliseconds; 0 if there is none."""
+        return max((at for (of, run_id), at in self._last_read.items() if of == location_id and run_id != other_than), default=0)
+
+    def stretches(self, location_id: str, scope: Scope) -> list[Stretch]:
+        """What is known of a scope's appointments: stretches that do not overlap, oldest first, each with the newest
+        read that covered it."""
+        key = (location_id, "appointments", scope)
+        if key not in self._stretches:
+            self._stretches[key] = _newest_stretches(self._reads.get(key, {}).values())
+        return self._stretches[key]
+
+    def known_digest(self, location_id: str, scope: Scope, window: Window) -> str | None:
+        """The digest that an unchanged reply would have; None where the last reply cannot be relied on: the window was
+        never read as such, or a part of it has been read again since."""
+        for stretch in self.stretches(location_id, scope):
+            if stretch.window == window and stretch.whole:
+                return stretch.read.reply_digest
+        return None
+
+    def rows_of(self, location_id: str, scope: Scope, window: Window) -> int:
+        """The records in the last reply for this very window; 0 where there is none."""
+        read = self._reads.get((location_id, "appointments", scope), {}).get(window)
+        return read.reply_rows if read else 0
+
+    def covering(self, location_id: str, scope: Scope, instant_ms: int) -> list[Read]:
+        """The reads of a scope whose window holds an instant."""
+        reads = self._reads.get((location_id, "appointments", scope), {}).values()
+        return [r for r in reads if r.window and r.window.start_ms <= instant_ms < r.window.end_ms]
+
+
+def _newest_stretches(reads: Iterable[Read]) -> list[Stretch]:
+    stretches: list[Stretch] = []
+    for read in reversed(sorted(reads, key=lambda read: read.read_at_ms)):  # noqa: C413 - keeps the order among equals
+        if read.window is not None:
+            covered = [stretch.window for stretch in stretches if stretch.window.overlaps(read.window)]
+            stretches += [Stretch(gap, read) for gap in gaps(read.window, covered)]
+    return sorted(stretches, key=lambda stretch: stretch.window)
+
+
+def without_digest(read: Read) -> Read:
+    """The same read, its reply no longer relied on: the next reply will be looked at, whatever its digest."""
+    return replace(read, reply_digest=None)
+
+
+def ledger_rows(reads: Iterable[Read]) -> pa.Table:
+    """Rows for the raw table `reads`."""
+    listed = list(reads)
+    windows = [read.window for read in listed]
+    milliseconds = pa.timestamp("ms", tz="UTC")
+    columns = {
+        "read_id": [read.read_id for read in listed],
+        "location_id": [read.location_id for read in listed],
+        "endpoint": [read.endpoint for read in listed],
+        "scope": [read.scope.kind for read in listed],
+        "scope_id": [read.scope.id for read in listed],
+        "window_start": pa.array([window and window.start_ms for window in windows], milliseconds),
+        "window_end": pa.array([window and window.end_ms for window in windows], milliseconds),
+        "read_at": pa.array([read.read_at_ms for read in listed], milliseconds),
+        "run_id": [read.run_id for read in listed],
+        "reply_digest": [read.reply_digest for read in listed],
+        "reply_bytes": [read.reply_bytes for read in listed],
+        "reply_rows": [read.reply_rows for read in listed],
+        "seconds": [read.seconds for read in listed],
+    }
+    return pa.table(columns).cast(READS.schema)
+
+
+def reads_from(rows: pa.Table) -> Iterator[Read]:
+    """The reads that rows of the raw table `reads` tell of."""
+    milliseconds = pa.timestamp("ms", tz="UTC")
+
+    def ms(column: str) -> list[int | None]:
+        return rows[column].cast(milliseconds, safe=False).cast(pa.int64()).to_pylist()  # type: ignore[no-any-return]
+
+    starts, ends, read_at = ms("window_start"), ms("window_end"), ms("read_at")
+    rest = rows.select(
+        ["location_id", "endpoint", "scope", "scope_id", "run_id", "reply_digest", "reply_bytes", "reply_rows", "seconds"]
+    )
+    for position, row in enumerate(rest.to_pylist()):
+        start, end = starts[position], ends[position]
+        yield Read(
+            location_id=row["location_id"],
+            endpoint=row["endpoint"],
+            scope=Scope(row["scope"], row["scope_id"]),
+            window=None if start is None or end is None else Window(start, end),
+            read_at_ms=read_at[position] or 0,
+            run_id=row["run_id"],
+            reply_digest=row["reply_digest"],
+            reply_bytes=row["reply_bytes"],
+            reply_rows=row["reply_rows"],
+            seconds=row["seconds"],
+        )

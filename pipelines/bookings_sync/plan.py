@@ -1,0 +1,218 @@
+"""The plan: which windows of which scopes to read, in which order. Pure.
+
+Input:  the ledger, the settings, a location's scopes, the instant the run began, and, for a range asked for, that range.
+Output: `PlannedRead`s. Next room: `reading` carries them out.
+
+A scope's time falls into *leaves* of the dyadic grid (`windows`), as long as its density allows: a quiet service is
+asked for in long windows, a busy one in short ones, so that a reply holds some `rows_per_reply` records. Each leaf is
+read for the first of these reasons that fits:
+
+- asked:    the run was given a range (`--from`, `--to`, an orchestrator's interval) or `--full`;
+- hot:      it meets `[now − lookback, now + horizon)`, where calendars change: every run;
+- backfill: a part of it has never been read: newest first;
+- cold:     the rest, the one read longest ago first, as many as keep every leaf's age under `cold_reread_days`.
+
+A calendar never read before has no density: its hot range is read first, in windows of `window_days`, and its past is
+planned when that is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Literal
+
+import pendulum
+from pendulum import DateTime
+
+from bookings_sync.ledger import Endpoint, Ledger, Stretch
+from bookings_sync.scopes import Scope
+from bookings_sync.settings import Settings
+from bookings_sync.windows import DAY_MS, Window, gaps, grid, to_ms
+
+Reason = Literal["list", "asked", "hot", "backfill", "cold"]
+
+KEEP = 1.5
+"""A window read before is kept as it is up to this many times `rows_per_reply`…"""
+JOIN = 0.75
+"""… and windows are joined only into one of less than this: between the two nothing changes from run to run, so that
+replies stay comparable."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRead:
+    """One list call, or for scope `unlisted` the appointments to ask for one by one. `requests` is what it will cost,
+    verifications apart."""
+
+    location_id: str
+    endpoint: Endpoint
+    scope: Scope
+    window: Window | None
+    reason: Reason
+    requests: int = 1
+
+    def halves(self) -> list[PlannedRead]:
+        """The same read in two, the earlier half first."""
+        return [replace(self, window=half) for half in self.window.halves()] if self.window else []
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a run is to read: the hot range and all history, or a range asked for."""
+
+    run_id: str
+    now: DateTime
+    asked: Window | None = None
+    full: bool = False
+
+
+def hot_range(settings: Settings, now: DateTime) -> Window:
+    return Window.between(now.subtract(days=settings.lookback_days), now.add(days=settings.horizon_days))
+
+
+def whole_range(settings: Settings, now: DateTime) -> Window:
+    """From the start of history to the horizon."""
+    start = pendulum.datetime(settings.history_start.year, settings.history_start.month, settings.history_start.day)
+    hot = hot_range(settings, now)
+    return Window(min(to_ms(start), hot.start_ms), hot.end_ms)
+
+
+def plan_appointments(
+    ledger: Ledger, settings: Settings, location_id: str, scopes: Iterable[Scope], span: Span
+) -> list[PlannedRead]:
+    """The reads of one location's appointments, the most urgent first; those already read by this run are
+    not named again."""
+    by_reason: dict[Reason, list[tuple[int, PlannedRead]]] = {"asked": [], "hot": [], "backfill": [], "cold": []}
+    for scope in scopes:
+        stretches = ledger.stretches(location_id, scope)
+        for window, reason, age_rank in _windows(stretches, settings, span):
+            by_reason[reason].append((age_rank, PlannedRead(location_id, "appointments", scope, window, reason)))
+    cold = sorted(by_reason["cold"], key=lambda ranked: ranked[0])
+    by_reason["cold"] = cold[: _cold_share(cold, ledger, settings, location_id, span)]
+    urgent = [by_reason["asked"], by_reason["hot"], sorted(by_reason["backfill"], key=lambda ranked: ranked[0])]
+    return [read for ranked in (*urgent, by_reason["cold"]) for _, read in ranked]
+
+
+def plan_slots(settings: Settings, location_id: str, service_ids: Iterable[str], now: DateTime) -> list[PlannedRead]:
+    """One read for each service: its free slots from now on, as far as `slots_horizon_days`."""
+    if not settings.slots:
+        return []
+    window = Window.between(now, now.add(days=settings.slots_horizon_days))
+    calls = len(slot_calls(settings, window))
+    return [
+        PlannedRead(location_id, "slots", Scope("service", service_id), window, "list", calls)
+        for service_id in service_ids
+    ]
+
+
+def slot_calls(settings: Settings, window: Window) -> list[Window]:
+    """The calls that make up one read of slots: none longer than `slots_days_per_call`."""
+    length = settings.slots_days_per_call * DAY_MS
+    starts = range(window.start_ms, window.end_ms, length)
+    return [Window(start, min(start + length, window.end_ms)) for start in starts]
+
+
+def _windows(stretches: list[Stretch], settings: Settings, span: Span) -> Iterator[tuple[Window, Reason, int]]:
+    """Each window to consider, why, and its rank among those of the same reason (lower is sooner)."""
+    hot = hot_range(settings, span.now)
+    whole = whole_range(settings, span.now)
+    asked = span.asked or (whole if span.full else None)
+    if asked is None and not stretches:
+        whole = hot
+    for leaf in leaves(stretches, settings, asked or whole):
+        inside = [stretch for stretch in stretches if stretch.window.overlaps(leaf)]
+        if span.asked is not None:
+            window = leaf.clip(span.asked) or leaf
+        else:
+            window = leaf
+        uncovered = gaps(window.clip(whole) or window, [stretch.window for stretch in inside])
+        if not uncovered and all(s.read.run_id == span.run_id for s in inside if s.window.overlaps(window)):
+            continue
+        if asked is not None:
+            yield window, "asked", 0
+        elif leaf.overlaps(hot):
+            if _is_due(leaf, hot, inside, span.run_id):
+                yield leaf, "hot", 0
+            elif uncovered:
+                yield _hull(uncovered), "backfill", -leaf.end_ms
+        elif uncovered:
+            yield _hull(uncovered), "backfill", -leaf.end_ms
+        else:
+            yield leaf, "cold", min(stretch.read.read_at_ms for stretch in inside)
+
+
+def _hull(parts: list[Window]) -> Window:
+    """From the first part's start to the last one's end: what has been read beside them is not read again."""
+    return Window(parts[0].start_ms, parts[-1].end_ms)
+
+
+def _is_due(leaf: Window, hot: Window, inside: list[Stretch], run_id: str) -> bool:
+    """Whether a part of the hot range in this leaf has not been read by this run."""
+    part = leaf.clip(hot)
+    fresh = [stretch.window for stretch in inside if stretch.read.run_id == run_id]
+    return part is not None and bool(gaps(part, fresh))
+
+
+def _cold_share(
+    cold: list[tuple[int, PlannedRead]], ledger: Ledger, settings: Settings, location_id: str, span: Span
+) -> int:
+    """How many cold windows this run re-reads: all that are due, and the share of the rest that the time since the last
+    run asks for, so that the load spreads evenly."""
+    if not cold:
+        return 0
+    cadence_ms, now_ms = settings.cold_reread_days * DAY_MS, to_ms(span.now)
+    due = sum(1 for read_at_ms, _ in cold if now_ms - read_at_ms >= cadence_ms)
+    elapsed = now_ms - ledger.last_run(location_id, other_than=span.run_id)
+    return max(due, ceil(len(cold) * min(max(elapsed, 0) / cadence_ms, 1)))
+
+
+def leaves(stretches: list[Stretch], settings: Settings, span: Window) -> list[Window]:
+    """The windows of the grid that meet `span`, each as long as the density that is known allows; oldest first."""
+    target = settings.rows_per_reply
+    if settings.reply_cap:
+        target = min(target, max(1, settings.reply_cap * 4 // 5))
+    chosen: list[Window] = []
+    pending = list(grid(span, settings.max_window_days))[::-1]
+    unknown_ms = _length_for_unknown(stretches, settings, target)
+    density = _density(stretches)
+    while pending:
+        node = pending.pop()
+        if not node.overlaps(span):
+            continue
+        if not node.can_split or _is_leaf(node, stretches, target, unknown_ms, density):
+            chosen.append(node)
+        else:
+            earlier, later = node.halves()
+            pending += [later, earlier]
+    return chosen
+
+
+def _is_leaf(node: Window, stretches: list[Stretch], target: int, unknown_ms: int, density: float) -> bool:
+    rows, covered_ms = 0.0, 0
+    for stretch in stretches:
+        part = stretch.window.clip(node)
+        if part is None:
+            continue
+        if part == node and stretch.read.window == node:
+            return stretch.read.reply_rows <= KEEP * target
+        covered_ms += part.length_ms
+        rows += stretch.rows * part.length_ms / stretch.window.length_ms
+    if covered_ms == 0:
+        return node.length_ms <= unknown_ms
+    return rows + density * (node.length_ms - covered_ms) <= JOIN * target
+
+
+def _density(stretches: list[Stretch]) -> float:
+    """Records per millisecond over all that has been read of a scope."""
+    known_ms = sum(stretch.window.length_ms for stretch in stretches)
+    return sum(stretch.rows for stretch in stretches) / known_ms if known_ms else 0.0
+
+
+def _length_for_unknown(stretches: list[Stretch], settings: Settings, target: int) -> int:
+    if not stretches:
+        return settings.window_days * DAY_MS
+    density, length = _density(stretches), settings.max_window_days * DAY_MS
+    while length > DAY_MS and density * length > JOIN * target:
+        length //= 2
+    return length

@@ -1,0 +1,351 @@
+"""One run: which locations it reads, what it has done so far, and what is left to do.
+
+Input:  settings, the warehouse as it stands, a clock.
+Output: `Run`: the next load's plan, the clients to carry it out, and the figures of the row in `runs`. A run is one or
+        more bounded loads (`load`); what one load has read is in the ledger before the next is planned.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from itertools import zip_longest
+from typing import Any
+
+import httpx
+import pyarrow as pa
+from pendulum import DateTime
+
+from bookings_sync.api import Client, open_http
+from bookings_sync.api.replies import Records
+from bookings_sync.diff import Changes
+from bookings_sync.errors import ApiError, BookingsError, ConfigurationError
+from bookings_sync.ledger import Ledger
+from bookings_sync.plan import PlannedRead, Span, hot_range, plan_appointments, plan_slots
+from bookings_sync.scopes import Scope
+from bookings_sync.settings import Location, Settings, location_id_from_key
+from bookings_sync.tables import RUNS
+from bookings_sync.warehouse import Calendar, Held, Warehouse
+from bookings_sync.windows import DAY_MS, Window, grid
+
+_FAILURES_IN_A_ROW = 3
+"""So many reads that fail one after the other, and a location is left for the next run."""
+
+_UNIT_MS = {"minute": 60_000, "hour": 3_600_000, "day": DAY_MS, "week": 7 * DAY_MS, "month": 31 * DAY_MS}
+
+NOTHING_KNOWN = Calendar((), (), (), (), 0)
+
+
+@dataclass(slots=True)
+class LocationRun:
+    """What the run has done for one location."""
+
+    name: str
+    location_id: str = ""
+    id_source: str = ""
+    reads: int = 0
+    errors: list[str] = field(default_factory=list)
+    gave_up: bool = False
+    failures_in_a_row: int = 0
+
+    @property
+    def outcome(self) -> str:
+        return "failed" if self.gave_up else "partial" if self.errors else "ok"
+
+
+@dataclass(slots=True)
+class Figures:
+    """What a run has done, in numbers."""
+
+    loads: int = 0
+    reads_planned: int = 0
+    reads_done: int = 0
+    reads_unchanged: int = 0
+    verifications: int = 0
+    tables: dict[str, Changes] = field(default_factory=dict)
+
+    @property
+    def all_tables(self) -> Changes:
+        total = Changes()
+        for changes in self.tables.values():
+            total.add(changes)
+        return total
+
+
+class Run:
+    """One run over the locations of `settings`.
+
+    `span` says what to read. `clock` gives the time in UTC, `on_progress` is called after each answer. Open it on a
+    warehouse before planning; close it to close its connections.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], DateTime],
+        asked: Window | None = None,
+        full: bool = False,
+        on_progress: Callable[[Run], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.run_id = uuid.uuid4().hex
+        self.span = Span(self.run_id, clock(), asked, full)
+        self.on_progress = on_progress
+        self.figures = Figures()
+        self.locations = {name: LocationRun(name) for name in settings.locations}
+        self.by_id: dict[str, LocationRun] = {}
+        self.ledger = Ledger()
+        self.calendars: dict[str, Calendar] = {}
+        self.listed: set[str] = set()
+        """The resources that are read whole, and have been: once in a run."""
+        self.notices: dict[tuple[str, str], int] = {}
+        self.located: set[str] = set()
+        self.held_locations: dict[str, tuple[str, Held]] = {}
+        self.newest_version: DateTime | None = None
+        self.warnings: dict[str, int] = {}
+        self._http: httpx.Client = open_http(settings)
+        self._clients: dict[str, Client] = {}
+        self._cold_planned: set[str] = set()
+        self._left_out: set[tuple[str, Scope, Window | None]] = set()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def open(self, warehouse: Warehouse, *, offline: bool = False) -> None:
+        """Takes stock of the warehouse, and learns each location's id: once in a run; `offline` without the API."""
+        if self._clients:
+            return
+        self.ledger = warehouse.ledger()
+        self.calendars = warehouse.calendars()
+        self.located = warehouse.located()
+        self.held_locations = warehouse.locations()
+        self.newest_version = warehouse.newest_version()
+        for name, location in self.settings.locations.items():
+            self._clients[name] = Client(location, self.settings, self._http, clock=self.clock)
+        for name, location in self.settings.locations.items():
+            try:
+                location_id, source = self._identify(location, offline=offline)
+                if location_id in self.by_id:
+                    raise _same_calendar(name, self.by_id[location_id].name)
+            except BookingsError as error:
+                self.locations[name].errors.append(str(error))
+                self.locations[name].gave_up = True
+                continue
+            self.locations[name].location_id = location_id
+            self.locations[name].id_source = source
+            self.by_id[location_id] = self.locations[name]
+
+    def _identify(self, location: Location, *, offline: bool) -> tuple[str, str]:
+        """The location's id and where it was learnt: config, key, or data (this run's or an earlier one's)."""
+        if location.location_id:
+            return location.location_id, "config"
+        if from_key := location_id_from_key(location.api_key):
+            return from_key, "key"
+        for location_id, (name, _) in self.held_locations.items():
+            if name == location.name:
+                return location_id, "data"
+        if offline:
+            return location.name, "data"  # never synced: nothing is known of it
+        client = self._clients[location.name]
+        window = next(iter(grid(hot_range(self.settings, self.span.now), self.settings.max_window_days)))
+        for record in client.list_services().records or ():
+            for appointment in client.list_appointments(Scope("service", str(record.get("id"))), window).records or ():
+                if isinstance(found := appointment.get("locationId"), str) and found:
+                    return found, "data"
+        raise ConfigurationError(
+            "its id stands neither in the key nor in any appointment",
+            key=f"sources.bookings.locations.{location.name}.location_id",
+            where=".dlt/secrets.toml",
+            fix="Write the location's id there.",
+        )
+
+    def next_version(self) -> DateTime:
+        """The instant at which the next load's versions begin: now, but always later than any version before, for a
+        clock may stand still or be set back, and history must not."""
+        now = self.clock()
+        if self.newest_version is not None and now <= self.newest_version:
+            now = self.newest_version.add(microseconds=1)
+        self.newest_version = now
+        return now
+
+    # -- what is left to do --------------------------------------------------------------------------------------------
+
+    @property
+    def active(self) -> list[LocationRun]:
+        """The locations that are still read."""
+        return [location for location in self.by_id.values() if not location.gave_up]
+
+    def client(self, location_id: str) -> Client:
+        return self._clients[self.by_id[location_id].name]
+
+    def calendar(self, location_id: str) -> Calendar:
+        return self.calendars.get(location_id, NOTHING_KNOWN)
+
+    def scopes(self, location_id: str) -> list[Scope]:
+        """What the location's appointments are listed by: what exists now, and what has appointments although it has
+        gone, for those can still change."""
+        calendar = self.calendar(location_id)
+        now = {"service": calendar.services, "team": calendar.teams, "user": calendar.users}
+        kinds = self.settings.scopes
+        scopes = {Scope(kind, each): None for kind in kinds for each in now[kind]}
+        scopes.update({scope: None for scope in calendar.appointment_scopes if scope.kind in kinds})
+        if calendar.unlisted:
+            scopes[Scope("unlisted", "+".join(kinds))] = None
+        return list(scopes)
+
+    def plan(self) -> list[PlannedRead]:
+        """The appointments still to be read, the most urgent first, the locations in turn; at most what the request
+        budgets leave."""
+        each: list[list[PlannedRead]] = []
+        for location in self.active:
+            budget = self.settings.request_budget - self.client(location.location_id).requests_sent
+            reads = plan_appointments(
+                self.ledger, self.settings, location.location_id, self.scopes(location.location_id), self.span
+            )
+            reads = [read for read in reads if self._is_open(read)]
+            each.append(reads[: max(budget, 0)])
+        return [read for turn in zip_longest(*each) for read in turn if read is not None]
+
+    def plan_whole(self) -> list[PlannedRead]:
+        """All that this run would read, as far as the warehouse tells: what is listed whole, appointments and slots."""
+        reads: list[PlannedRead] = []
+        for location in self.active:
+            scope = Scope("location", location.location_id)
+            reads += [PlannedRead(location.location_id, each, scope, None, "list") for each in ("teams", "services")]
+            services = self.calendar(location.location_id).services
+            reads += plan_slots(self.settings, location.location_id, services, self.span.now)
+        return reads + self.plan()
+
+    def _is_open(self, read: PlannedRead) -> bool:
+        if (read.location_id, read.scope, read.window) in self._left_out:
+            return False
+        return read.reason != "cold" or read.location_id not in self._cold_planned
+
+    def start(self, reads: Collection[PlannedRead]) -> None:
+        """These are about to be read: a run's share of cold windows is planned once."""
+        self.figures.reads_planned += len(reads)
+        self._cold_planned |= {read.location_id for read in reads if read.reason == "cold"}
+
+    def exists(self, location_id: str, scope: Scope) -> bool:
+        """Whether the API lists this service, team or user now."""
+        calendar = self.calendar(location_id)
+        return scope.id in {"service": calendar.services, "team": calendar.teams, "user": calendar.users}[scope.kind]
+
+    def learn(self, location_id: str, *, teams: Records | None = None, services: Records | None = None) -> None:
+        """Takes from a list of teams or services whom to ask next."""
+        calendar = self.calendar(location_id)
+        self.notices.update({(location_id, str(each.get("id"))): notice_ms(each) for each in services or ()})
+        members = [(team.get("members"), "id") for team in teams or () if isinstance(team, dict)]
+        members += [(service.get("teamMembers"), "userId") for service in services or () if isinstance(service, dict)]
+        users = set(calendar.users)
+        for listed, name in members:
+            each = listed if isinstance(listed, list) else ()
+            users |= {str(member[name]) for member in each if isinstance(member, dict) and member.get(name)}
+        self.calendars[location_id] = calendar._replace(
+            users=tuple(sorted(users)),
+            teams=calendar.teams if teams is None else _ids(teams),
+            services=calendar.services if services is None else _ids(services),
+        )
+
+    # -- what has happened ---------------------------------------------------------------------------------------------
+
+    def answered(self, location_id: str) -> None:
+        self.by_id[location_id].failures_in_a_row = 0
+        self.by_id[location_id].reads += 1
+        self.figures.reads_done += 1
+        self.progress()
+
+    def failed(self, location_id: str, error: ApiError, read: PlannedRead | None = None) -> None:
+        """Notes the error. A location whose key is refused, or that fails time after time, is read no further."""
+        location = self.by_id[location_id]
+        location.errors.append(str(error))
+        location.failures_in_a_row += 1
+        if read is None or not error.retryable or location.failures_in_a_row >= _FAILURES_IN_A_ROW:
+            location.gave_up = True
+        else:
+            self._left_out.add((location_id, read.scope, read.window))
+        self.progress()
+
+    def warn(self, warning: str) -> None:
+        self.warnings[warning] = self.warnings.get(warning, 0) + 1
+
+    def progress(self) -> None:
+        if self.on_progress:
+            self.on_progress(self)
+
+    @property
+    def requests(self) -> int:
+        return sum(client.requests_sent for client in self._clients.values())
+
+    @property
+    def outcome(self) -> str:
+        outcomes = {location.outcome for location in self.locations.values()}
+        return "ok" if outcomes <= {"ok"} else "failed" if outcomes == {"failed"} else "partial"
+
+    @property
+    def errors(self) -> list[str]:
+        return [error for location in self.locations.values() for error in location.errors]
+
+    def row(self, *, complete: bool) -> dict[str, Any]:
+        """The run's row in `runs`, as things stand. `complete` is False where more loads are to follow."""
+        changes = self.figures.all_tables
+        return {
+            "run_id": self.run_id,
+            "started_at": self.span.now,
+            "ended_at": self.clock(),
+            "outcome": self.outcome if complete else "incomplete",
+            "version": version("bookings-sync"),
+            "loads": self.figures.loads,
+            "requests": self.requests,
+            "reads_planned": self.figures.reads_planned,
+            "reads_done": self.figures.reads_done,
+            "reads_unchanged": self.figures.reads_unchanged,
+            "verifications": self.figures.verifications,
+            **{f"rows_{name}": count for name, count in asdict(changes).items()},
+            "tables": json.dumps({name: asdict(each) for name, each in self.figures.tables.items() if each.total}),
+            "locations": json.dumps([self._location_row(location) for location in self.locations.values()]),
+            "errors": json.dumps(self.errors),
+        }
+
+    def run_rows(self, *, complete: bool) -> pa.Table:
+        return pa.Table.from_pylist([self.row(complete=complete)], schema=RUNS.schema)
+
+    def _location_row(self, location: LocationRun) -> dict[str, Any]:
+        client = self._clients.get(location.name)
+        return {
+            "name": location.name,
+            "location_id": location.location_id,
+            "outcome": location.outcome,
+            "requests": client.requests_sent if client else 0,
+            "reads": location.reads,
+            "errors": location.errors,
+        }
+
+
+def _ids(records: Records) -> tuple[str, ...]:
+    return tuple(str(record["id"]) for record in records if isinstance(record, dict) and record.get("id"))
+
+
+def _same_calendar(name: str, other: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the same calendar as {other}'s",
+        key=f"sources.bookings.locations.{name}",
+        where=".dlt/secrets.toml",
+        fix="Remove one of the two locations, or mend its key.",
+    )
+
+
+def notice_ms(service: Any) -> int:
+    """The least notice before a slot's start, in milliseconds; 0 where the service names none that can be read."""
+    availability = service.get("availability") if isinstance(service, dict) else None
+    schedule = availability.get("schedule") if isinstance(availability, dict) else None
+    if not isinstance(schedule, dict):
+        return 0
+    amount, unit = schedule.get("allowBookingAfter"), str(schedule.get("allowBookingAfterUnit") or "").lower()
+    length = _UNIT_MS.get(unit.removesuffix("s"), 0)
+    return int(amount) * length if isinstance(amount, int | float) else 0

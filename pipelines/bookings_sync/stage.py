@@ -1,0 +1,106 @@
+"""The stage of one load: where differences become rows for dlt, each key once.
+
+Input:  identified rows and what the warehouse holds of them; keys that are gone.
+Output: `(table name, Arrow table)`: new versions and tombstones, stamped with the load's id; and the counts of `runs`.
+
+dlt's merge does not deduplicate what it is given, so the stage does: where a record changed while the load was under way,
+its first sight is staged, and `conflict` tells the reader that saw it differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import pyarrow as pa
+from pendulum import DateTime
+
+from bookings_sync.diff import Changes, difference, tombstones
+from bookings_sync.records import Batch, Key, Rejected, Rows, rejected_rows
+from bookings_sync.tables import Table
+from bookings_sync.warehouse import Held, Warehouse
+
+Emitted = tuple[str, pa.Table]
+
+
+class Staged(NamedTuple):
+    """Rows that are news, and their Arrow table."""
+
+    rows: Rows
+    arrow: pa.Table
+
+    @property
+    def emitted(self) -> Emitted:
+        return self.rows.table.name, self.arrow
+
+
+@dataclass(slots=True)
+class Stage:
+    """What one load has staged so far. `started_at` is the instant its versions begin at; `counts` are by table."""
+
+    load_id: str
+    started_at: DateTime
+    run_id: str
+    warehouse: Warehouse
+    counts: dict[str, Changes]
+    rows: int = 0
+    rejected: dict[str, Rejected] = field(default_factory=dict)
+    _handed_over: set[str] = field(default_factory=set)
+    _keys: dict[tuple[str, str], dict[Key, str]] = field(default_factory=dict)
+
+    def holds(self, table: Table, location_id: str, key: Key) -> bool:
+        return key in self._keys.get((table.name, location_id), ())
+
+    def conflict(self, rows: Rows) -> bool:
+        """Whether any of these records has been staged with other content."""
+        staged = self._keys.get((rows.table.name, rows.location_id))
+        if not staged:
+            return False
+        return any(staged.get(key, digest) != digest for key, digest in zip(rows.keys, rows.digests, strict=True))
+
+    def news(self, rows: Rows, held: Mapping[Key, Held]) -> Staged | None:
+        """Stages what of these rows is new or changed; None where nothing is."""
+        staged = self._keys.setdefault((rows.table.name, rows.location_id), {})
+        if staged:
+            rows = rows.take([position for position, key in enumerate(rows.keys) if key not in staged])
+        found = difference(rows, held)
+        self.count(rows.table.name, found.changes)
+        if not len(found.rows):
+            return None
+        staged.update(zip(found.rows.keys, found.rows.digests, strict=True))
+        self.rows += len(found.rows)
+        return Staged(found.rows, self.stamped(found.rows.arrow()))
+
+    def gone(self, table: Table, location_id: str, keys: list[Key]) -> Emitted | None:
+        """Stages the tombstones of these records; None where there are none."""
+        staged = self._keys.setdefault((table.name, location_id), {})
+        keys = [key for key in keys if key not in staged]
+        if not keys:
+            return None
+        rows = tombstones(table, location_id, self.warehouse.rows(table, location_id, keys), self.started_at)
+        staged.update(dict.fromkeys(keys, "deleted"))
+        self.rows += len(rows)
+        self.count(table.name, Changes(deleted=len(rows)))
+        return table.name, self.stamped(rows)
+
+    def reject(self, batch: Batch) -> None:
+        for each in batch.rejected:
+            if self.rejected.setdefault(each.rejection_id, each) is each:
+                self.count(each.table, Changes(rejected=1))
+
+    def rejections(self) -> Emitted | None:
+        """The records rejected since this was last asked."""
+        rejected = {key: each for key, each in self.rejected.items() if key not in self._handed_over}
+        if not rejected:
+            return None
+        self._handed_over |= rejected.keys()
+        return "rejected_records", self.stamped(rejected_rows(rejected, self.started_at, self.run_id))
+
+    def stamped(self, rows: pa.Table) -> pa.Table:
+        """With dlt's column for the load, which dlt does not add to Arrow tables by itself."""
+        column = pa.field("_dlt_load_id", pa.string(), nullable=False)
+        return rows.append_column(column, pa.repeat(pa.scalar(self.load_id), len(rows)))
+
+    def count(self, table: str, changes: Changes) -> None:
+        self.counts.setdefault(table, Changes()).add(changes)

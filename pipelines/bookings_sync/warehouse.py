@@ -1,0 +1,257 @@
+"""The warehouse as the connector's only state: what it holds now, asked through dlt's own SQL client.
+
+Input:  a dlt SQL client on the raw dataset.
+Output: the ledger, the scopes that have appointments, and, for `diff`, what is held of given windows and keys. A table
+        that no load has made yet is simply empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import pendulum
+import pyarrow as pa
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.sql_client import SqlClientBase
+from pendulum import DateTime
+
+from bookings_sync.ledger import Ledger, reads_from
+from bookings_sync.records import Key
+from bookings_sync.scopes import COLUMN, Scope
+from bookings_sync.tables import READS, TABLES, Table
+from bookings_sync.windows import Window
+
+_MS = pa.timestamp("ms", tz="UTC")
+_KEYS_PER_QUERY = 2_000
+
+
+class Held(NamedTuple):
+    """What the warehouse holds of one record: its current version."""
+
+    digest: str
+    deleted: bool
+    start_ms: int | None = None
+
+
+class Calendar(NamedTuple):
+    """What the warehouse knows of one location: live services, teams and users, and whose appointments it holds."""
+
+    services: tuple[str, ...]
+    teams: tuple[str, ...]
+    users: tuple[str, ...]
+    appointment_scopes: tuple[Scope, ...]
+    unlisted: int
+
+
+class Warehouse:
+    """Queries over the raw dataset. Everything asked for is of current versions: `_dlt_valid_to is null`."""
+
+    def __init__(self, client: SqlClientBase[Any]) -> None:
+        self._client = client
+
+    # -- the run's start -----------------------------------------------------------------------------------------------
+
+    def ledger(self) -> Ledger:
+        """Every complete read: one whose load stands in `_dlt_loads` with status 0 (design: progress moves last)."""
+        names = ", ".join(f"r.{name}" for name in READS.names)
+        rows = self._rows(
+            f"SELECT {names} FROM {self._name('reads')} AS r"  # noqa: S608 - our own names
+            f" JOIN {self._name('_dlt_loads')} AS l ON l.load_id = r._dlt_load_id AND l.status = 0"
+            " ORDER BY r.read_at, r._dlt_load_id"
+        )
+        return Ledger(reads_from(rows) if rows is not None else ())
+
+    def located(self) -> set[str]:
+        """The locations that hold any appointment at all."""
+        rows = self._rows(f"SELECT DISTINCT location_id FROM {self._name('appointments')}")  # noqa: S608
+        return set() if rows is None else set(rows["location_id"].to_pylist())
+
+    def newest_version(self) -> DateTime | None:
+        """The last instant at which any version began or ended: the next load's must be later, whatever the clock."""
+        newest: list[DateTime] = []
+        for table in TABLES.values():
+            if not table.history:
+                continue
+            rows = self._rows(
+                f"SELECT max(_dlt_valid_from) AS began, max(_dlt_valid_to) AS ended FROM {self._name(table.name)}"  # noqa: S608
+            )
+            if rows is not None:
+                newest += [value for value in (rows["began"][0].as_py(), rows["ended"][0].as_py()) if value]
+        return pendulum.instance(max(newest)) if newest else None
+
+    def locations(self) -> dict[str, tuple[str, Held]]:
+        """The name of each location that has been synced, and what is held of it, by its id."""
+        rows = self._rows(
+            "SELECT location_id, name, row_digest, deleted_at IS NOT NULL AS deleted"  # noqa: S608
+            f" FROM {self._name('locations')} WHERE _dlt_valid_to IS NULL"
+        )
+        return {
+            row["location_id"]: (row["name"], Held(row["row_digest"], row["deleted"])) for row in _dicts(rows)
+        }
+
+    def calendars(self) -> dict[str, Calendar]:
+        """What is known of each location."""
+        live = "_dlt_valid_to IS NULL AND deleted_at IS NULL"
+        found: dict[str, dict[str, list[Any]]] = {}
+
+        def collect(kind: str, sql: str) -> None:
+            for row in _dicts(self._rows(sql)):
+                found.setdefault(row.pop("location_id"), {}).setdefault(kind, []).append(row)
+
+        collect("services", f"SELECT location_id, id FROM {self._name('services')} WHERE {live}")  # noqa: S608
+        collect("teams", f"SELECT location_id, id FROM {self._name('teams')} WHERE {live}")  # noqa: S608
+        for members in ("team_members", "service_members"):
+            collect("users", f"SELECT DISTINCT location_id, user_id AS id FROM {self._name(members)} WHERE {live}")  # noqa: S608
+        columns = ", ".join(COLUMN.values())
+        collect(
+            "held",
+            f"SELECT location_id, {columns}, count(*) AS held, count(start_time) AS placed"  # noqa: S608
+            f" FROM {self._name('appointments')} WHERE {live} GROUP BY location_id, {columns}",
+        )
+        return {location_id: _calendar(kinds) for location_id, kinds in found.items()}
+
+    # -- for the diff --------------------------------------------------------------------------------------------------
+
+    def held_of_location(self, table: Table, location_id: str) -> dict[Key, Held]:
+        """Everything of a location: for what is listed whole."""
+        return self._held(table, "location_id = %s", location_id)
+
+    def held_slots(self, location_id: str, service_id: str, window: Window) -> dict[Key, Held]:
+        condition = "location_id = %s AND service_id = %s AND start_time >= %s AND start_time < %s"
+        return self._held(TABLES["slots"], condition, location_id, service_id, window.start, window.end)
+
+    def services_with_slots(self, location_id: str, since: DateTime) -> set[str]:
+        """The services that have free slots from `since` on."""
+        rows = self._rows(
+            f"SELECT DISTINCT service_id FROM {self._name('slots')}"  # noqa: S608
+            " WHERE location_id = %s AND start_time >= %s AND _dlt_valid_to IS NULL AND deleted_at IS NULL",
+            location_id,
+            since,
+        )
+        return set() if rows is None else set(rows["service_id"].to_pylist())
+
+    def held_in_window(self, location_id: str, scope: Scope, window: Window) -> dict[Key, Held]:
+        """Appointments of a scope that start in the window: those a complete reply for it must hold."""
+        where, values = self._in_window(location_id, scope, window)
+        return self._held(TABLES["appointments"], where, *values)
+
+    def held_contacts(self, location_id: str, scope: Scope, window: Window) -> dict[Key, Held]:
+        """The contacts of those appointments."""
+        where, values = self._in_window(location_id, scope, window)
+        booked = (
+            f"SELECT contact_id FROM {self._name('appointments')} WHERE _dlt_valid_to IS NULL AND {where}"  # noqa: S608
+        )
+        return self._held(TABLES["contacts"], f"location_id = %s AND id IN ({booked})", location_id, *values)
+
+    def held_by_key(
+        self, table: Table, location_id: str, ids: Iterable[str], column: str | None = None
+    ) -> dict[Key, Held]:
+        """The records with these ids: of their first key column, or of another one."""
+        held: dict[Key, Held] = {}
+        for some in _chunks(ids, _KEYS_PER_QUERY):
+            where = f"location_id = %s AND {column or table.key[1]} IN ({self._literals(some)})"
+            held.update(self._held(table, where, location_id))
+        return held
+
+    def rows(self, table: Table, location_id: str, keys: Sequence[Key]) -> pa.Table:
+        """The whole current rows with these keys: shape `len(keys)` × `table.schema`."""
+        found: list[pa.Table] = []
+        names = ", ".join(table.names)
+        for some in _chunks(keys, _KEYS_PER_QUERY):
+            firsts = self._literals(dict.fromkeys(str(key[0]) for key in some))
+            rows = self._rows(
+                f"SELECT {names} FROM {self._name(table.name)} WHERE _dlt_valid_to IS NULL"  # noqa: S608
+                f" AND location_id = %s AND {table.key[1]} IN ({firsts})",
+                location_id,
+            )
+            if rows is not None:
+                wanted = set(some)
+                mask = pa.array([key in wanted for key in keys_of(rows, table)], pa.bool_())
+                found.append(rows.filter(mask).cast(table.schema))
+        return pa.concat_tables(found) if found else table.schema.empty_table()
+
+    def _in_window(self, location_id: str, scope: Scope, window: Window) -> tuple[str, list[Any]]:
+        placed = "location_id = %s AND start_time >= %s AND start_time < %s"
+        values: list[Any] = [location_id, window.start, window.end]
+        if scope.kind == "unlisted":
+            nowhere = " AND ".join(f"{COLUMN[kind]} IS NULL" for kind in scope.id.split("+"))
+            return f"location_id = %s AND (start_time IS NULL OR ({placed} AND {nowhere}))", [location_id, *values]
+        return f"{placed} AND {COLUMN[scope.kind]} = %s", [*values, scope.id]
+
+    def _held(self, table: Table, where: str, *values: Any) -> dict[Key, Held]:
+        columns = list(dict.fromkeys((*table.key[1:], "row_digest")))
+        start = "start_time" if table.name == "appointments" else None
+        if start and start not in columns:
+            columns.append(start)
+        rows = self._rows(
+            f"SELECT {', '.join(columns)}, deleted_at IS NOT NULL AS deleted FROM {self._name(table.name)}"  # noqa: S608
+            f" WHERE _dlt_valid_to IS NULL AND {where}",
+            *values,
+        )
+        if rows is None or not len(rows):
+            return {}
+        starts = _ms(rows[start]) if start else [None] * len(rows)
+        digests, deleted = rows["row_digest"].to_pylist(), rows["deleted"].to_pylist()
+        return dict(zip(keys_of(rows, table), map(Held, digests, deleted, starts), strict=True))
+
+    # -- SQL -----------------------------------------------------------------------------------------------------------
+
+    def _rows(self, sql: str, *values: Any) -> pa.Table | None:
+        """The answer as Arrow; None where a table does not exist yet."""
+        try:
+            with self._client.execute_query(sql, *values) as cursor:
+                return cursor.arrow()
+        except DatabaseUndefinedRelation:
+            return None
+
+    def _name(self, table: str) -> str:
+        return self._client.make_qualified_table_name(table)
+
+    def _literals(self, texts: Iterable[str]) -> str:
+        escape = self._client.capabilities.escape_literal
+        assert escape is not None  # noqa: S101 - every SQL destination of dlt has one
+        return ", ".join(str(escape(text)) for text in texts)
+
+
+def _calendar(kinds: dict[str, list[dict[str, Any]]]) -> Calendar:
+    held = kinds.get("held", [])
+    scopes = {
+        Scope(kind, row[column]): None  # type: ignore[arg-type]
+        for row in held
+        for kind, column in COLUMN.items()
+        if row[column] is not None
+    }
+    return Calendar(
+        services=tuple(sorted({row["id"] for row in kinds.get("services", [])})),
+        teams=tuple(sorted({row["id"] for row in kinds.get("teams", [])})),
+        users=tuple(sorted({row["id"] for row in kinds.get("users", [])})),
+        appointment_scopes=tuple(sorted(scopes)),
+        unlisted=sum(
+            row["held"] for row in held if row["placed"] < row["held"] or all(row[c] is None for c in COLUMN.values())
+        ),
+    )
+
+
+def keys_of(rows: pa.Table, table: Table) -> list[Key]:
+    """The key of each row, without its location."""
+    columns = [
+        _ms(rows[name]) if pa.types.is_timestamp(rows.schema.field(name).type) else rows[name].to_pylist()
+        for name in table.key[1:]
+    ]
+    return list(zip(*columns, strict=True)) if columns else [()] * len(rows)
+
+
+def _ms(column: pa.ChunkedArray) -> list[int | None]:
+    return column.cast(_MS, safe=False).cast(pa.int64()).to_pylist()  # type: ignore[no-any-return]
+
+
+def _dicts(rows: pa.Table | None) -> list[dict[str, Any]]:
+    return [] if rows is None else rows.to_pylist()
+
+
+def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    remaining = iter(items)
+    while chunk := list(islice(remaining, size)):
+        yield chunk
