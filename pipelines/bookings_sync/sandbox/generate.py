@@ -277,9 +277,9 @@ class _Diary:
     def _identity(self, at: int) -> tuple[str, tuple[str, int, str] | None]:
         """An id: 20 alphanumerics, now and then a UUID, or an instance of something recurring."""
         rng, chance = self.rng, self.rng.random()
-        if chance < 0.96:
+        if chance < 0.945:
             return new_id(rng), None
-        if chance < 0.985:
+        if chance < 0.97:
             return new_uuid(rng), None
         if not self.bases or rng.random() < 0.3:
             self.bases.append(new_id(rng))

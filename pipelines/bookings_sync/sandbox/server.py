@@ -6,6 +6,7 @@ Output: `base_url`, what the connector's configuration takes.
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Callable
@@ -125,6 +126,7 @@ def run(
     listener = _listen(host, port)
     try:
         world = generate(spec)
+        gc.freeze()  # a world lasts as long as its process: the collector need not walk a million rows
         server = _server(Sandbox(world, faults or Faults(), Limiter(rate_limit), latency_ms))
         if on_ready is not None:
             on_ready(f"http://{host}:{listener.getsockname()[1]}/v1", world)

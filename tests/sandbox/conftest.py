@@ -1,0 +1,78 @@
+"""A served world, small enough to be made anew for each test that changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from bookings_sync.sandbox import Location, SandboxServer, World, WorldSpec, generate
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+"""A Monday."""
+ALL_TIME = {"startDate": 0, "endDate": 4_102_444_800_000}
+
+
+@dataclass
+class Api:
+    """One location's client, its world, and its server."""
+
+    world: World
+    server: SandboxServer
+    client: httpx.Client
+    location: Location
+
+    def json(self, method: str, path: str, **kwargs: Any) -> Any:
+        response = self.client.request(method, path, **kwargs)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def appointments(self, **query: Any) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.json("GET", "/appointments/", params=ALL_TIME | query)["appointments"]
+        return rows
+
+    def slots(self, service_id: str, **query: Any) -> list[str]:
+        start = self.world.now_ms
+        params = {"calendarId": service_id, "startDate": start, "endDate": start + 14 * 86_400_000, **query}
+        days = self.json("GET", "/appointments/slots", params=params)
+        return [slot for name, day in days.items() if name[:2] == "20" for slot in day["slots"]]
+
+    @property
+    def service_id(self) -> str:
+        """The location's first service: one place per slot, open on workdays."""
+        return next(iter(self.world.data[self.location.id].services))
+
+
+def small_spec(**settings: Any) -> WorldSpec:
+    plain: dict[str, Any] = {"now": NOW, "seed": 5, "appointments": 600, "past_days": 90, "future_days": 30}
+    return WorldSpec(**plain | settings)
+
+
+def serve(world: World) -> Iterator[Api]:
+    with SandboxServer(world) as server:
+        location = world.locations[0]
+        headers = {"Authorization": f"Bearer {location.key}"}
+        with httpx.Client(
+            base_url=server.base_url, headers=headers, timeout=5, trust_env=False, verify=False
+        ) as client:
+            yield Api(world, server, client, location)
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    yield from serve(generate(small_spec()))
+
+
+@pytest.fixture
+def bare(api: Api) -> Callable[..., httpx.Response]:
+    """A request without the location's key."""
+
+    def request(path: str, key: str | None = None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return httpx.get(api.server.base_url + path, headers=headers, trust_env=False, verify=False)
+
+    return request

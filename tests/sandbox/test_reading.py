@@ -1,0 +1,145 @@
+"""Reads: keys, routes, lists and slots, over a real socket."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+
+from bookings_sync.sandbox import office_hours
+
+DAY_MS = 86_400_000
+
+
+def test_keys_are_told_apart(api: Any, bare: Callable[..., httpx.Response]) -> None:
+    for key in (None, "fake"):
+        assert (bare("/calendars/teams", key).status_code, bare("/calendars/teams", key).json()) == (
+            401,
+            {"msg": "Api key is invalid."},
+        )
+    wrong = bare("/calendars/teams", api.world.wrong_key)
+    assert (wrong.status_code, wrong.json()) == (401, {"msg": "Unauthorized, Switch to the new API token."})
+    api.world.revoke_key(api.location.id)
+    assert api.client.get("/calendars/teams").json() == {"msg": "Api key is invalid."}
+
+
+def test_a_new_key_tells_its_location_and_an_old_one_does_not(api: Any) -> None:
+    *new, old = api.world.locations
+    for location in new:
+        claims = location.key.split(".")[1]
+        assert json.loads(base64.urlsafe_b64decode(claims + "=="))["location_id"] == location.id
+    assert len(old.key) == 50
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/calendars", "/appointments/x/y/z"])
+def test_an_unknown_route(api: Any, path: str) -> None:
+    response = api.client.get(path)
+    assert (response.status_code, response.json()) == (404, {"msg": "Not found"})
+
+
+def test_every_list_is_the_same_with_and_without_its_slash(api: Any) -> None:
+    query = {"startDate": 0, "endDate": 4_000_000_000_000, "calendarId": api.service_id}
+    slots = {"startDate": api.world.now_ms, "endDate": api.world.now_ms + DAY_MS, "calendarId": api.service_id}
+    for path, params in (
+        ("/calendars/teams", {}),
+        ("/calendars/services", {}),
+        ("/appointments", query),
+        ("/appointments/slots", slots),
+    ):
+        assert api.json("GET", path, params=params) == api.json("GET", path + "/", params=params)
+
+
+def test_lists_and_single_reads_equal_the_truth(api: Any) -> None:
+    for location in api.world.locations:
+        api.client.headers["Authorization"] = f"Bearer {location.key}"
+        truth = api.world.truth(location.id)
+        assert api.json("GET", "/calendars/teams")["teams"] == truth["teams"]
+        assert api.json("GET", "/calendars/services")["services"] == truth["services"]
+        listed = [
+            row
+            for service in truth["services"]
+            for row in api.appointments(calendarId=service["id"], includeAll="true")
+        ]
+        assert sorted(listed, key=lambda row: row["id"]) == sorted(truth["appointments"], key=lambda row: row["id"])
+        by_team = [row for team in truth["teams"] for row in api.appointments(teamId=team["id"], includeAll="true")]
+        assert {row["id"] for row in by_team} == {row["id"] for row in listed}
+        assert api.json("GET", f"/appointments/{listed[0]['id']}") == listed[0]
+        for service in truth["services"]:
+            assert api.slots(service["id"]) == truth["slots"][service["id"]]
+    dumped = httpx.get(
+        api.server.url + "/sandbox/truth", params={"location": location.id}, trust_env=False, verify=False
+    ).json()
+    assert dumped == truth
+
+
+def test_a_key_sees_its_own_location_only(api: Any) -> None:
+    other = api.world.locations[1]
+    theirs = api.world.truth(other.id)
+    ours = {row["id"] for row in api.world.truth(api.location.id)["appointments"]}
+    assert api.appointments(calendarId=theirs["services"][0]["id"]) == []
+    assert api.client.get(f"/appointments/{theirs['appointments'][0]['id']}").status_code == 404
+    assert not ours & {row["id"] for row in theirs["appointments"]}
+
+
+def test_missing_query_fields_are_all_told_at_once(api: Any) -> None:
+    body = api.client.get("/appointments/").json()
+    assert body["startDate"] == {"message": "The start date field is mandatory.", "rule": "required"}
+    assert {name: error["rule"] for name, error in body.items()} == {
+        "startDate": "required",
+        "endDate": "required",
+        "userId or calendarProviderId": "requiredWithout",
+    }
+    assert set(api.client.get("/appointments/slots").json()) == {"calendarId", "startDate", "endDate"}
+
+
+def test_times_that_are_no_epochs_are_a_bad_request(api: Any) -> None:
+    response = api.client.get("/appointments/", params={"startDate": "June", "endDate": 1, "userId": "u"})
+    assert (response.status_code, response.json()) == (400, {"msg": "Bad Request"})
+
+
+def test_a_contact_is_embedded_when_all_is_included(api: Any) -> None:
+    assert not any("contact" in row for row in api.appointments(calendarId=api.service_id))
+    rows = api.appointments(calendarId=api.service_id, includeAll="true")
+    assert all(row["contact"]["id"] == row["contactId"] for row in rows if row.get("contact") and row.get("contactId"))
+
+
+def test_several_scopes_narrow_each_other(api: Any) -> None:
+    rows = api.appointments(calendarId=api.service_id)
+    user_id = Counter(row["userId"] for row in rows).most_common(1)[0][0]
+    narrowed = api.appointments(calendarId=api.service_id, userId=user_id)
+    assert narrowed == [row for row in rows if row["userId"] == user_id]
+    assert narrowed != rows
+
+
+def test_slots_are_those_of_the_office_hours_in_the_asked_zone(api: Any) -> None:
+    location = api.world.add_location("plain", "America/New_York")
+    user = api.world.add_member(location.id, "A", "a@example.com")
+    team = api.world.add_team(location.id, "T", "t", [user.id])
+    service = api.world.add_service(
+        location.id, team.id, "S", hours=office_hours("09:00-10:00", "13:00-14:00"), notice_hours=0
+    )
+    api.client.headers["Authorization"] = f"Bearer {location.key}"
+    start = int(datetime(2026, 6, 2, tzinfo=ZoneInfo("America/New_York")).timestamp() * 1000)
+    query = {"calendarId": service.id, "startDate": start, "endDate": start + DAY_MS}
+    day = ["2026-06-02T09:00:00-04:00", "2026-06-02T09:30:00-04:00", "2026-06-02T13:00:00-04:00"]
+    reply = api.json("GET", "/appointments/slots", params=query)
+    assert reply["2026-06-02"]["slots"] == [*day, "2026-06-02T13:30:00-04:00"]
+    indian = api.json("GET", "/appointments/slots", params=query | {"timezone": "Asia/Calcutta"})
+    assert indian["2026-06-02"]["slots"][0] == "2026-06-02T18:30:00+05:30"
+    assert "timezone" in api.client.get("/appointments/slots", params=query | {"timezone": "Mars/Base"}).json()
+
+
+def test_slots_keep_notice_and_horizon(api: Any) -> None:
+    free = api.slots(api.service_id, endDate=api.world.now_ms + 31 * DAY_MS)
+    times = [datetime.fromisoformat(slot) for slot in free]
+    assert times == sorted(times)
+    assert times[0] >= api.world.now + timedelta(hours=2)
+    late = {"startDate": api.world.now_ms + 61 * DAY_MS, "endDate": api.world.now_ms + 80 * DAY_MS}
+    assert api.slots(api.service_id, **late) == []
