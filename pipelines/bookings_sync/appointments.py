@@ -4,8 +4,8 @@ Input:  planned reads; what the warehouse holds of their windows.
 Output: `(table name, Arrow table)` pairs of `appointments`, `contacts` and `contact_custom_fields`, for `load`.
 
 What a list no longer names is asked for by id only when all lists of the load are in, for it may just have moved from
-one to another: found means moved, and is loaded; refused means deleted. A reply that may have been cut off, is too large
-or does not come in time is read again in halves.
+one to another: found means moved, and is loaded; refused means deleted. A reply that may have been cut off, is too
+large or does not come in time is read again in halves.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class AppointmentReads:
             else:
                 yield from self._take(answer.item, answer.result)
             if location.gave_up:
-                self._reading.drop(lambda read, failed=location_id: read.location_id == failed)  # type: ignore[misc]
+                self._reading.drop(lambda read, failed=location_id: read.location_id == failed)
             if self._stage.rows >= self._run.settings.rows_per_load:
                 self._reading.stop()
         yield from self._verify()
@@ -101,7 +101,9 @@ class AppointmentReads:
         """Diffs one reply. No reply stands for no list: each appointment held is then asked for by its id."""
         if reply is not None and reply.records is None:
             self._run.figures.reads_unchanged += 1
-            self._notes.complete(read, [reply], rows=self._run.ledger.rows_of(read.location_id, read.scope, _window(read)))
+            self._notes.complete(
+                read, [reply], rows=self._run.ledger.rows_of(read.location_id, read.scope, _window(read))
+            )
             self._run.answered(read.location_id)
             return
         records = reply.records or [] if reply else []
@@ -126,7 +128,9 @@ class AppointmentReads:
             return count >= cap
         if count not in _CAPS or count < before:
             return False
-        self._run.warn(f"a reply held just {count} appointments: if the API cuts lists off there, set reply_cap = {count}")
+        self._run.warn(
+            f"a reply held just {count} appointments: if the API cuts lists off there, set reply_cap = {count}"
+        )
         return True
 
     def _split(self, read: PlannedRead) -> None:

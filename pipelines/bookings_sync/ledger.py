@@ -1,8 +1,8 @@
 """The ledger: which windows have been read, when, and what the replies were.
 
 Input:  the rows of the raw table `reads` whose load is complete (`warehouse`), and the reads of this run.
-Output: `Ledger`, which `plan` asks what has never been read, what was read longest ago, and how dense a calendar is; and
-        the rows for the raw table `reads`.
+Output: `Ledger`, which `plan` asks what has never been read, what was read longest ago, and how dense a calendar is;
+        and the rows for the raw table `reads`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Read:
     def read_id(self) -> str:
         """Reads of slots begin at the very moment of the run: they are told apart by their scope alone, not by their
         window, and the newest stands."""
-        window = "" if self.window is None or self.endpoint == "slots" else f"{self.window.start_ms}/{self.window.end_ms}"
+        window = (
+            "" if self.window is None or self.endpoint == "slots" else f"{self.window.start_ms}/{self.window.end_ms}"
+        )
         name = "\x1f".join((self.location_id, self.endpoint, self.scope.kind, self.scope.id, window))
         return blake2b(name.encode(), digest_size=16).hexdigest()
 
@@ -101,12 +103,15 @@ class Ledger:
 
     def last_run(self, location_id: str, *, other_than: str) -> int:
         """When the last read of another run was sent, epoch milliseconds; 0 if there is none."""
-        return max((at for (of, run_id), at in self._last_read.items() if of == location_id and run_id != other_than), default=0)
+        return max(
+            (at for (of, run_id), at in self._last_read.items() if of == location_id and run_id != other_than),
+            default=0,
+        )
 
     def stretches(self, location_id: str, scope: Scope) -> list[Stretch]:
         """What is known of a scope's appointments: stretches that do not overlap, oldest first, each with the newest
         read that covered it."""
-        key = (location_id, "appointments", scope)
+        key: tuple[str, Endpoint, Scope] = (location_id, "appointments", scope)
         if key not in self._stretches:
             self._stretches[key] = _newest_stretches(self._reads.get(key, {}).values())
         return self._stretches[key]
@@ -176,7 +181,17 @@ def reads_from(rows: pa.Table) -> Iterator[Read]:
 
     starts, ends, read_at = ms("window_start"), ms("window_end"), ms("read_at")
     rest = rows.select(
-        ["location_id", "endpoint", "scope", "scope_id", "run_id", "reply_digest", "reply_bytes", "reply_rows", "seconds"]
+        [
+            "location_id",
+            "endpoint",
+            "scope",
+            "scope_id",
+            "run_id",
+            "reply_digest",
+            "reply_bytes",
+            "reply_rows",
+            "seconds",
+        ]
     )
     for position, row in enumerate(rest.to_pylist()):
         start, end = starts[position], ends[position]

@@ -1,8 +1,8 @@
 """One bounded load: reads what is planned, and yields the rows that are news.
 
 Input:  a `Run` (what to read), and the `Warehouse` (what is held).
-Output: `(table name, Arrow table)` pairs for dlt, in the columns of `tables`: new versions, tombstones, the ledger's rows
-        and rejected records. Next room: `source` hands them to dlt.
+Output: `(table name, Arrow table)` pairs for dlt, in the columns of `tables`: new versions, tombstones, the ledger's
+        rows and rejected records. Next room: `source` hands them to dlt.
 
 A load is complete in itself. What is listed whole (teams, services) comes first, for it says whom to ask next; then
 `appointments`, then slots.
@@ -11,7 +11,6 @@ A load is complete in itself. What is listed whole (teams, services) comes first
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from pendulum import DateTime
 
@@ -30,7 +29,6 @@ from bookings_sync.stage import Emitted, Stage
 from bookings_sync.tables import SLOTS
 from bookings_sync.warehouse import Held, Warehouse
 from bookings_sync.windows import Window, to_ms
-
 
 
 class Load:

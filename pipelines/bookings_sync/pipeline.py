@@ -31,8 +31,6 @@ from bookings_sync.source import bookings_source
 from bookings_sync.warehouse import Warehouse
 from bookings_sync.windows import Window
 
-PARQUET = "parquet"
-
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
@@ -103,8 +101,11 @@ def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
 
 
 def destination(settings: Settings) -> Destination[Any, Any]:
-    """The configured destination, loading parquet where it can: dlt's own default for DuckDB is SQL inserts."""
-    return Destination.from_reference(settings.destination)
+    """The configured destination."""
+    found = Destination.from_reference(settings.destination)
+    if found is None:
+        raise BookingsError(f"dlt knows no destination called {settings.destination}")
+    return found
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The plan: which windows of which scopes to read, in which order. Pure.
 
-Input:  the ledger, the settings, a location's scopes, the instant the run began, and, for a range asked for, that range.
+Input:  the ledger, the settings, a location's scopes, the instant the run began, and, where one is asked for, a range.
 Output: `PlannedRead`s. Next room: `reading` carries them out.
 
 A scope's time falls into *leaves* of the dyadic grid (`windows`), as long as its density allows: a quiet service is
@@ -122,10 +122,7 @@ def _windows(stretches: list[Stretch], settings: Settings, span: Span) -> Iterat
         whole = hot
     for leaf in leaves(stretches, settings, asked or whole):
         inside = [stretch for stretch in stretches if stretch.window.overlaps(leaf)]
-        if span.asked is not None:
-            window = leaf.clip(span.asked) or leaf
-        else:
-            window = leaf
+        window = (leaf.clip(span.asked) if span.asked else None) or leaf
         uncovered = gaps(window.clip(whole) or window, [stretch.window for stretch in inside])
         if not uncovered and all(s.read.run_id == span.run_id for s in inside if s.window.overlaps(window)):
             continue

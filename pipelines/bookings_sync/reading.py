@@ -1,7 +1,7 @@
 """Reading: carries out planned calls concurrently, and yields each answer as it comes.
 
 Input:  work items, and the call that answers one.
-Output: `Answer`s, in the order they arrive, at most `concurrency` finished ones waiting. Next room: `load` looks at each.
+Output: `Answer`s, in the order they arrive, at most `concurrency` finished ones waiting. Next room: `load`.
 
 Errors of the API are answers too: whoever reads on decides what one means for its location.
 """

@@ -16,7 +16,7 @@ import json
 import zoneinfo
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -34,6 +34,7 @@ from bookings_sync.tables import (
     SERVICE_MEMBERS,
     SERVICES,
     SLOTS,
+    TABLES,
     TEAM_MEMBERS,
     TEAMS,
     Column,
@@ -193,7 +194,7 @@ def appointment_rows(location_id: str, records: Iterable[Any]) -> Batch:
                 _add_contact(batch, location_id, contact, seen)
             else:
                 batch.reject(CONTACTS, location_id, "the contact is no JSON object", contact)
-            record = {name: value for name, value in record.items() if name != "contact"}  # noqa: PLW2901
+            record = {name: value for name, value in record.items() if name != "contact"}
         appointments.add((record_id,), record)
     return batch
 
@@ -461,11 +462,12 @@ def _at(record: Record, path: str) -> Any:
     return value
 
 
-@lru_cache
-def _known_fields(table_name: str, table: Table) -> dict[str, Any]:
+@cache
+def _known_fields(table_name: str) -> dict[str, Any]:
     """The fields the typed columns name, as a tree: {"id": None, "calendarConfig": {"slug": None, …}, …}."""
     tree: dict[str, Any] = {}
-    paths = [column.source for column in table.columns if column.source] + sorted(_TAKEN.get(table_name, ()))
+    paths = [column.source for column in TABLES[table_name].columns if column.source]
+    paths += sorted(_TAKEN.get(table_name, ()))
     for path in paths:
         branch = tree
         *parents, leaf = path.split(".")
@@ -478,7 +480,7 @@ def _known_fields(table_name: str, table: Table) -> dict[str, Any]:
 def _extra(record: Record, table: Table) -> Record | None:
     if "extra" not in table.names:
         return None
-    return _beyond(record, _known_fields(table.name, table)) or None
+    return _beyond(record, _known_fields(table.name)) or None
 
 
 def _beyond(record: Record, known: dict[str, Any]) -> Record:

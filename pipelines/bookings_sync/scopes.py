@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["location", "service", "team", "user", "unlisted"]
-"""`location`: teams and services, which are listed whole. `unlisted`: the appointments that no list call names any more,
-each asked for by its id."""
+"""`location`: teams and services, which are listed whole. `unlisted`: the appointments that no list call names any
+more, each asked for by its id."""
 
 COLUMN: dict[str, str] = {"service": "service_id", "team": "team_id", "user": "user_id"}
-"""The column of `appointments` that says which scope an appointment is listed by (api.md: DOC, the mapping inferred)."""
+"""The column of `appointments` that says which scope lists an appointment (api.md: DOC, the mapping inferred)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -44,6 +44,8 @@ _TABLES_OF: dict[str, tuple[str, ...]] = {
 }
 """What each resource fills. `reads` and `rejected_records` are filled by each that reads."""
 
+_ROWS_PER_BATCH = 20_000
+
 
 @dlt.source(name="bookings", max_table_nesting=0)
 def bookings_source(
@@ -58,7 +60,8 @@ def bookings_source(
     """The booking calendar of every configured location.
 
     With `start` and `end` (UTC) that range is read, with `full` all history; else the hot range, what has never been
-    read, and a share of the rest. `clock` gives the time in UTC. `run` is a run under way, which `pipeline.sync` passes.
+    read, and a share of the rest. `clock` gives the time in UTC. `run` is a run under way, which
+    `pipeline.sync` passes.
     Raises ConfigurationError; and, where the range is empty, ValueError.
     """
     if run is None:
@@ -88,7 +91,7 @@ class _Loading:
         self._ended: set[str] = set()
 
     def turn_of(self, name: str) -> bool:
-        """Whether every resource before this one, of those that are selected, has ended. dlt would run them by turns, an
+        """Whether every resource before this one, of those selected, has ended. dlt would run them by turns, an
         item each; but what is listed whole says whom to ask next, and the run's row comes last."""
         selected = dlt.current.source().selected_resources
         order = list(_TABLES_OF)
@@ -122,12 +125,24 @@ def _resource(name: str, loading: _Loading, rows: Callable[[Load], Iterator[Emit
             for table_name in _TABLES_OF[name]:
                 if table_name not in known:  # so that every table exists from the first load on
                     yield _marked(table_name, load.stage.stamped(TABLES[table_name].schema.empty_table()))
-            for table_name, arrow in rows(load):
+            for table_name, arrow in _in_batches(rows(load)):
                 yield _marked(table_name, arrow)
         loading.end(name)
 
     # No hints here: dlt would add the resource's own to those of every table that it fills.
     return dlt.resource(extract, name=name)
+
+
+def _in_batches(emitted: Iterable[Emitted]) -> Iterator[Emitted]:
+    """The same rows in fewer tables: dlt takes some milliseconds for each that it is given."""
+    waiting: dict[str, list[pa.Table]] = {}
+    for table_name, arrow in emitted:
+        batch = waiting.setdefault(table_name, [])
+        batch.append(arrow)
+        if sum(len(each) for each in batch) >= _ROWS_PER_BATCH:
+            yield table_name, pa.concat_tables(waiting.pop(table_name))
+    for table_name, batch in waiting.items():
+        yield table_name, pa.concat_tables(batch)
 
 
 def _marked(table_name: str, arrow: pa.Table) -> Any:
@@ -149,4 +164,8 @@ def _hints(table: Table) -> dict[str, Any]:
     if table.history:
         scd2 = {"disposition": "merge", "strategy": "scd2", "row_version_column_name": "row_digest"}
         return {**hints, "write_disposition": scd2, "merge_key": list(table.key)}
-    return {**hints, "write_disposition": {"disposition": "merge", "strategy": "delete-insert"}, "primary_key": table.key}
+    return {
+        **hints,
+        "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
+        "primary_key": table.key,
+    }

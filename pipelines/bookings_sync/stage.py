@@ -3,8 +3,8 @@
 Input:  identified rows and what the warehouse holds of them; keys that are gone.
 Output: `(table name, Arrow table)`: new versions and tombstones, stamped with the load's id; and the counts of `runs`.
 
-dlt's merge does not deduplicate what it is given, so the stage does: where a record changed while the load was under way,
-its first sight is staged, and `conflict` tells the reader that saw it differ.
+dlt's merge does not deduplicate what it is given, so the stage does: where a record changed while the load was under
+way, its first sight is staged, and `conflict` tells the reader that saw it differ.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ Two kinds of table stand in the raw dataset:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import pyarrow as pa
@@ -46,7 +47,7 @@ class Column:
         return _ARROW[self.type]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """One raw table. `key` makes a record unique; with `history`, a row is one version of it."""
 
@@ -56,14 +57,16 @@ class Table:
     columns: tuple[Column, ...]
     history: bool = True
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
-        return pa.schema([pa.field(column.name, column.arrow, nullable=self.nullable(column)) for column in self.columns])
+        return pa.schema(
+            [pa.field(column.name, column.arrow, nullable=self.nullable(column)) for column in self.columns]
+        )
 
     def nullable(self, column: Column) -> bool:
         return column.name not in (*self.key, "row_digest")
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
@@ -79,7 +82,9 @@ def _history(name: str, description: str, key: tuple[str, ...], *columns: Column
         _text("row_digest", "Digest of the key and the whole record: one per version, the same for equal content."),
     ]
     if extra:
-        tail.insert(0, Column("extra", "json", "What the API sent beyond the typed columns, as a JSON object; or null."))
+        tail.insert(
+            0, Column("extra", "json", "What the API sent beyond the typed columns, as a JSON object; or null.")
+        )
     return Table(name, description, ("location_id", *key), (location, *columns, *tail))
 
 
@@ -148,27 +153,68 @@ SERVICES = _history(
     _text("clio_calendar_name", "Name of the linked Clio calendar.", "linkedCalendars.clio.name"),
     _text("drchrono_calendar_id", "Id of the linked DrChrono calendar.", "linkedCalendars.drchrono.id"),
     _text("drchrono_calendar_name", "Name of the linked DrChrono calendar.", "linkedCalendars.drchrono.name"),
-    Column("slot_duration", "bigint", "Length of an appointment, in minutes.", _AVAILABILITY + "eventTiming.slotDuration"),
-    Column("slot_interval", "bigint", "Time from one slot's start to the next, in minutes.", _AVAILABILITY + "eventTiming.slotInterval"),
-    Column("slot_buffer", "bigint", "Time kept free after an appointment, in minutes.", _AVAILABILITY + "eventTiming.slotBuffer"),
-    Column("appointments_per_slot", "bigint", "How many may book the same slot.", _AVAILABILITY + "appointmentInfo.perSlot"),
-    Column("appointments_per_day", "bigint", "How many may be booked in a day.", _AVAILABILITY + "appointmentInfo.perDay"),
-    Column("allow_booking_after", "bigint", "Least notice before a slot's start.", _AVAILABILITY + "schedule.allowBookingAfter"),
+    Column(
+        "slot_duration", "bigint", "Length of an appointment, in minutes.", _AVAILABILITY + "eventTiming.slotDuration"
+    ),
+    Column(
+        "slot_interval",
+        "bigint",
+        "Time from one slot's start to the next, in minutes.",
+        _AVAILABILITY + "eventTiming.slotInterval",
+    ),
+    Column(
+        "slot_buffer",
+        "bigint",
+        "Time kept free after an appointment, in minutes.",
+        _AVAILABILITY + "eventTiming.slotBuffer",
+    ),
+    Column(
+        "appointments_per_slot", "bigint", "How many may book the same slot.", _AVAILABILITY + "appointmentInfo.perSlot"
+    ),
+    Column(
+        "appointments_per_day", "bigint", "How many may be booked in a day.", _AVAILABILITY + "appointmentInfo.perDay"
+    ),
+    Column(
+        "allow_booking_after",
+        "bigint",
+        "Least notice before a slot's start.",
+        _AVAILABILITY + "schedule.allowBookingAfter",
+    ),
     _text("allow_booking_after_unit", "Unit of the least notice.", _AVAILABILITY + "schedule.allowBookingAfterUnit"),
-    Column("allow_booking_for", "bigint", "How far ahead slots are offered.", _AVAILABILITY + "schedule.allowBookingFor"),
-    _text("allow_booking_for_unit", "Unit of how far ahead slots are offered.", _AVAILABILITY + "schedule.allowBookingForUnit"),
+    Column(
+        "allow_booking_for", "bigint", "How far ahead slots are offered.", _AVAILABILITY + "schedule.allowBookingFor"
+    ),
+    _text(
+        "allow_booking_for_unit",
+        "Unit of how far ahead slots are offered.",
+        _AVAILABILITY + "schedule.allowBookingForUnit",
+    ),
     _text("custom_form_id", "Form filled in on booking.", "confirmation.form.customFormId"),
     Column("sticky_contact", "bool", "Whether the form remembers the contact.", "confirmation.form.stickyContact"),
     _text("alert_email", "Address alerted of bookings.", _NOTICE + "alertEmail"),
     Column("has_auto_confirm", "bool", "Whether bookings are confirmed by themselves.", _NOTICE + "hasAutoConfirm"),
-    Column("has_google_send_invitation_email", "bool", "Whether Google sends invitations.", _NOTICE + "hasGoogleSendInvitationEmail"),
+    Column(
+        "has_google_send_invitation_email",
+        "bool",
+        "Whether Google sends invitations.",
+        _NOTICE + "hasGoogleSendInvitationEmail",
+    ),
     Column("has_allow_reschedule", "bool", "Whether contacts may reschedule.", _NOTICE + "hasAllowReschedule"),
     Column("has_allow_cancellation", "bool", "Whether contacts may cancel.", _NOTICE + "hasAllowCancellation"),
-    Column("has_send_email_to_assigned_member", "bool", "Whether the member is emailed.", _NOTICE + "hasSendEmailToAssignedMember"),
+    Column(
+        "has_send_email_to_assigned_member",
+        "bool",
+        "Whether the member is emailed.",
+        _NOTICE + "hasSendEmailToAssignedMember",
+    ),
     _text("notes", "Notes added to each appointment.", _NOTICE + "notes"),
     _text("facebook_pixel_id", "Facebook pixel of the booking page.", _NOTICE + "facebookPixelId"),
     _text("custom_code", "Custom code of the booking page.", _NOTICE + "customCode"),
-    _text("form_submission_type", "What follows a booking: ThankYouMessage or RedirectURL.", "confirmation.formSubmission.type"),
+    _text(
+        "form_submission_type",
+        "What follows a booking: ThankYouMessage or RedirectURL.",
+        "confirmation.formSubmission.type",
+    ),
     _text("form_submission_content", "The message, or the address.", "confirmation.formSubmission.content"),
 )
 
@@ -210,7 +256,11 @@ APPOINTMENTS = _history(
     _text("contact_id", "Who booked; null for blocked-off time.", "contactId"),
     _text("api_location_id", "The location as the record itself names it.", "locationId"),
     _text("status", "The booking's state (booked, cancelled, …): often stale, not attendance.", "status"),
-    _text("appoinment_status", "Attendance, as the API misspells it: confirmed, cancelled, showed, noshow, invalid, new.", "appoinmentStatus"),
+    _text(
+        "appoinment_status",
+        "Attendance, as the API misspells it: confirmed, cancelled, showed, noshow, invalid, new.",
+        "appoinmentStatus",
+    ),
     _text("appointment_status", "Attendance, spelt right: either spelling or both may come.", "appointmentStatus"),
     _text("title", "The title.", "title"),
     _text("notes", "Notes.", "notes"),
@@ -288,7 +338,9 @@ READS = Table(
         _text("reply_digest", "Digest of the reply's bytes: an equal reply need not be looked at again."),
         Column("reply_bytes", "bigint", "Size of the reply, in bytes."),
         Column("reply_rows", "bigint", "Records in the reply."),
-        Column("seconds", "double", "Time from request to whole reply, in seconds, waiting for the rate limit not counted."),
+        Column(
+            "seconds", "double", "Time from request to whole reply, in seconds, waiting for the rate limit not counted."
+        ),
     ),
     history=False,
 )

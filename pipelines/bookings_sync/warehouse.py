@@ -87,9 +87,7 @@ class Warehouse:
             "SELECT location_id, name, row_digest, deleted_at IS NOT NULL AS deleted"  # noqa: S608
             f" FROM {self._name('locations')} WHERE _dlt_valid_to IS NULL"
         )
-        return {
-            row["location_id"]: (row["name"], Held(row["row_digest"], row["deleted"])) for row in _dicts(rows)
-        }
+        return {row["location_id"]: (row["name"], Held(row["row_digest"], row["deleted"])) for row in _dicts(rows)}
 
     def calendars(self) -> dict[str, Calendar]:
         """What is known of each location."""
@@ -140,9 +138,7 @@ class Warehouse:
     def held_contacts(self, location_id: str, scope: Scope, window: Window) -> dict[Key, Held]:
         """The contacts of those appointments."""
         where, values = self._in_window(location_id, scope, window)
-        booked = (
-            f"SELECT contact_id FROM {self._name('appointments')} WHERE _dlt_valid_to IS NULL AND {where}"  # noqa: S608
-        )
+        booked = f"SELECT contact_id FROM {self._name('appointments')} WHERE _dlt_valid_to IS NULL AND {where}"  # noqa: S608
         return self._held(TABLES["contacts"], f"location_id = %s AND id IN ({booked})", location_id, *values)
 
     def held_by_key(

@@ -1,8 +1,8 @@
 """Windows: half-open ranges of time `[start, end)`, UTC, to the millisecond.
 
 Input:  instants.
-Output: `Window`, the one way the connector speaks of a range of time: planned by `plan`, asked for by `api`, recorded in
-        the ledger. Pure: the clock is always an argument.
+Output: `Window`, the one way the connector speaks of a range of time: planned by `plan`, asked for by `api`, recorded
+        in the ledger. Pure: the clock is always an argument.
 
 Windows lie on a dyadic grid: the day of the epoch doubled (2, 4, 8 … days) or halved (12 h, 6 h …). So a window that is
 split falls into two windows of the grid, and the same times are asked for by the same windows run after run, whatever

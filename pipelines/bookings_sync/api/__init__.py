@@ -6,7 +6,6 @@ Output: `Reply`, or an error of the tree in `errors`. Between `plan` and `record
 
 from bookings_sync.api.client import Client
 from bookings_sync.api.replies import FreeSlots, Record, Records, Reply
-from bookings_sync.api.scopes import Scope
 from bookings_sync.api.transport import open_http
 from bookings_sync.api.writes import (
     BlockOffRequest,
@@ -20,6 +19,7 @@ from bookings_sync.api.writes import (
     TeamRequest,
     Writer,
 )
+from bookings_sync.scopes import Scope
 
 __all__ = [
     "BlockOffRequest",

@@ -15,8 +15,8 @@ import httpx
 from pendulum import DateTime
 
 from bookings_sync.api.replies import FreeSlots, Records, Reply, decode_object, decode_one, decode_slots, list_under
-from bookings_sync.api.scopes import Scope
 from bookings_sync.api.transport import Call, Transport, open_http
+from bookings_sync.scopes import Scope
 from bookings_sync.settings import Location, Settings
 from bookings_sync.windows import Window
 
