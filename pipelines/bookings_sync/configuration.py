@@ -81,7 +81,7 @@ def find(key: str, among: Iterable[ConfigProvider] | None = None, hint: Any = st
 
 def _find(name: str, sections: Sequence[str], among: Iterable[ConfigProvider], hint: Any) -> tuple[Any, str]:
     for provider in among:
-        value, _ = provider.get_value(name, hint, None, *sections)  # type: ignore[arg-type]  # None: no pipeline
+        value, _ = provider.get_value(name, hint, None, *sections)  # None: of no pipeline in particular
         if value is not None:
             return value, _place(provider, name, sections)
     return None, ""
@@ -95,7 +95,7 @@ def find_locations(found: Found) -> None:
     files, and the files' `[sources.bookings.locations.<name>]`.
     """
     among = list(providers())
-    environment = [provider for provider in among if isinstance(provider, EnvironProvider)]
+    environment: list[ConfigProvider] = [provider for provider in among if isinstance(provider, EnvironProvider)]
     whole = os.environ.get(_ENV_LOCATIONS)
     tables: dict[str, dict[str, Any]] = {}
     if whole is not None:
