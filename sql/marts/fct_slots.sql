@@ -31,12 +31,20 @@ WITH booked AS (
   SELECT DISTINCT location_id, service_id, starts_at
   FROM staging.stg_appointments
   WHERE contact_id IS NOT NULL AND deleted_at IS NULL AND status NOT IN ('cancelled', 'invalid')
+), instants AS (
+  -- As in fct_appointments: a conversion by zone rules is dear, so each instant is converted once.
+  SELECT DISTINCT location.timezone, slots.starts_at
+  FROM staging.stg_slots AS slots
+  JOIN marts.dim_location AS location ON location.location_id = slots.location_id
+), clocks AS (
+  SELECT timezone, starts_at, starts_at AT TIME ZONE timezone AS local_start
+  FROM instants
 ), judged AS (
   SELECT
     slots.location_id,
     slots.service_id,
     slots.starts_at,
-    slots.starts_at AT TIME ZONE location.timezone AS local_start,
+    clocks.local_start,
     CASE
       WHEN slots.deleted_at IS NULL THEN 'free'
       WHEN booked.starts_at IS NOT NULL THEN 'taken'
@@ -49,6 +57,7 @@ WITH booked AS (
     slots.deleted_at
   FROM staging.stg_slots AS slots
   JOIN marts.dim_location AS location ON location.location_id = slots.location_id
+  JOIN clocks ON clocks.timezone = location.timezone AND clocks.starts_at = slots.starts_at
   JOIN marts.dim_service AS service
     ON service.location_id = slots.location_id AND service.service_id = slots.service_id
   LEFT JOIN booked
