@@ -4,8 +4,8 @@ Input:  each read as it completes; what makes a reply impossible to compare with
 Output: the load's rows for `reads`.
 
 A window's digest stands for "the warehouse holds just what this reply said". A row that reached the warehouse by
-another way than its window's own list (found by its id, or listed by another window or scope) makes that untrue: `void` then
-takes the digest from every read whose window holds the row, and the next reply is looked at whatever its digest.
+another way than its window's own list (found by its id, or listed by another window or scope) makes that untrue: `void`
+then takes the digest from every read whose window holds the row, and the next reply is looked at whatever its digest.
 """
 
 from __future__ import annotations
