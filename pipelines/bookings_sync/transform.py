@@ -136,9 +136,13 @@ class _Run:
         if not self._live:
             queries += [model.query for model in self.models]
         needed = {(table.db, table.name) for query in queries for table in references(query) if table.db in READS}
-        for layer, name in sorted(needed):
-            if name not in self._built and not self.destination.has(layer, name):
-                raise ModelError(f"{layer}.{name} is needed and has never been built: select it too")
+        missing = [
+            f"{layer}.{name}"
+            for layer, name in sorted(needed)
+            if name not in self._built and not self.destination.has(layer, name)
+        ]
+        if missing:
+            raise ModelError(f"needed, and never built: {', '.join(missing)}; select them too")
 
     def build(self, report: Callable[[Step, str], None]) -> dict[str, float]:
         """Builds each model beside the live one. Returns the seconds each took."""

@@ -12,6 +12,8 @@ WITH counted AS (
   FROM marts.fct_appointment_events
   GROUP BY location_id, appointment_id
 )
-SELECT location_id, appointment_id, observed_at, 'booked' AS event
-FROM counted
-WHERE booked <> 1 OR booked_at <> observed_at
+SELECT staged.location_id, staged.appointment_id, counted.observed_at, 'booked' AS event
+FROM staging.stg_appointments AS staged
+LEFT JOIN counted
+  ON counted.location_id = staged.location_id AND counted.appointment_id = staged.appointment_id
+WHERE counted.booked IS DISTINCT FROM 1 OR counted.booked_at <> counted.observed_at

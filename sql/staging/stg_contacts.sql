@@ -24,6 +24,7 @@ Columns:
   deleted_at: When the contact was found to be gone, UTC; null while it lives.
   valid_from: When this version was first seen, UTC.
 Not read:
+  custom_fields_digest: makes a new version where only custom fields changed; they have a model of their own.
   row_digest: tells versions apart for the load; no meaning of its own.
 */
 SELECT

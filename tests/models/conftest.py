@@ -11,11 +11,12 @@ from typing import Any
 import dlt
 import pendulum
 import pytest
+from dlt.destinations.sql_client import SqlClientBase
+
 from bookings_sync.models.audits import set_audits
 from bookings_sync.models.project import Project, find_models, references
 from bookings_sync.tables import TABLES
 from bookings_sync.transform import Datasets, TransformResult, transform
-from dlt.destinations.sql_client import SqlClientBase
 
 NOW = pendulum.datetime(2025, 3, 10, 12)
 FIRST_SYNC = datetime.fromisoformat("2025-03-01T06:00:00+00:00")

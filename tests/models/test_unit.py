@@ -7,6 +7,7 @@ from typing import Any
 import pendulum
 import pytest
 import yaml
+
 from bookings_sync.models.project import Project, find_models
 
 from .conftest import NOW, Warehouse
