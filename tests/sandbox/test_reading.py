@@ -136,6 +136,37 @@ def test_slots_are_those_of_the_office_hours_in_the_asked_zone(api: Any) -> None
     assert "timezone" in api.client.get("/appointments/slots", params=query | {"timezone": "Mars/Base"}).json()
 
 
+@pytest.mark.parametrize(
+    ("rules", "booked", "gone"),
+    [
+        ({}, ["10:00"], ["10:00"]),
+        ({"buffer_min": 10}, ["10:00"], ["09:30", "10:00", "10:30"]),
+        ({"per_day": 1}, ["10:00"], ["09:00", "09:30", "10:00", "10:30", "11:00", "11:30"]),
+        ({"per_slot": 2}, ["10:00"], []),
+        ({"per_slot": 2}, ["10:00", "10:00"], ["10:00"]),
+        ({"duration_min": 60}, ["10:00"], ["09:30", "10:00", "10:30"]),
+    ],
+)
+def test_each_slot_rule_takes_what_it_should(
+    api: Any, rules: dict[str, Any], booked: list[str], gone: list[str]
+) -> None:
+    location = api.world.add_location("plain", "UTC")
+    user = api.world.add_member(location.id, "A", "a@example.com")
+    team = api.world.add_team(location.id, "T", "t", [user.id])
+    hours = office_hours("09:00-12:00")
+    service = api.world.add_service(location.id, team.id, "S", hours=hours, notice_hours=0, **rules)
+    api.client.headers["Authorization"] = f"Bearer {location.key}"
+
+    def tuesday() -> set[str]:
+        return {slot[11:16] for slot in api.slots(service.id) if slot.startswith("2026-06-02")}
+
+    before = tuesday()
+    for time in booked:
+        start = datetime.fromisoformat(f"2026-06-02T{time}:00+00:00")
+        api.world.book(location.id, service.id, start, only_if_free=True)
+    assert before - tuesday() == set(gone)
+
+
 def test_slots_keep_notice_and_horizon(api: Any) -> None:
     free = api.slots(api.service_id, endDate=api.world.now_ms + 31 * DAY_MS)
     times = [datetime.fromisoformat(slot) for slot in free]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -101,6 +101,22 @@ def test_blocked_off_time_takes_the_slots_it_overlaps(api: Any) -> None:
     assert api.slots(api.service_id) == slots[3:]
     listed = [row for row in api.appointments(calendarId=api.service_id, includeAll="true") if row["id"] == reply["id"]]
     assert "contact" not in listed[0]
+
+
+def test_time_is_blocked_off_for_a_class_of_many_places_or_for_one_member(api: Any) -> None:
+    location_id, service_id = api.location.id, api.service_id
+    service = api.world.data[location_id].services[service_id]
+    group = api.world.add_service(location_id, service.team_id, "Class", per_slot=8)
+    slots = api.slots(group.id)
+    start, end = (datetime.fromisoformat(slot) for slot in slots[:2])
+    api.world.block(location_id, group.id, start, end)
+    assert api.slots(group.id) == slots[1:]
+    one, *others = service.user_ids()
+    slot = next(s for s in api.slots(service_id) if all(s in api.slots(service_id, userId=u) for u in (one, others[0])))
+    at = datetime.fromisoformat(slot)
+    api.world.block(location_id, service_id, at, at + timedelta(minutes=30), user_id=one)
+    assert slot not in api.slots(service_id, userId=one)
+    assert slot in api.slots(service_id)
 
 
 def test_a_busy_member_is_not_free_for_another_service(api: Any) -> None:

@@ -71,7 +71,10 @@ class _Control:
 
     async def journal(self, request: Request) -> Response:
         """Every change since the world was made; `?since=<n>` leaves out the first n."""
-        since = int(request.query_params.get("since", "0"))
+        try:
+            since = int(request.query_params.get("since", "0"))
+        except ValueError as error:
+            return _refuse(error)
         return as_json({"journal": [change._asdict() for change in self._world.journal[since:]]})
 
     async def switches(self, request: Request) -> Response:

@@ -120,8 +120,8 @@ def run(
 ) -> None:
     """Make a world and serve it until SIGINT or SIGTERM. Blocks; prints nothing.
 
-    `on_ready(base_url, world)` is called once requests are taken (they queue until the loop runs). Raises OSError where
-    the port is taken.
+    SIGTERM ends the process itself, once the server has stopped. `on_ready(base_url, world)` is called as soon as
+    requests are taken (they queue until the loop runs). Raises OSError where the port is taken.
     """
     listener = _listen(host, port)
     try:

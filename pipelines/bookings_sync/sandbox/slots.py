@@ -4,7 +4,7 @@ Input:  a location's data, a service, a range, and the world's clock.
 Output: start times, in epoch milliseconds. `routes` lays them out by local day; booking asks whether one is free.
 
 A time is free when the office is open for its whole length, notice and booking horizon allow it, the slot and the day
-are not full (perSlot, perDay), no blocked-off time of the service meets it, and a member is free (round robin).
+are not full (perSlot, perDay), no time blocked off for the whole service meets it, and a member is free (round robin).
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ class _Book:
     def free_member(self, at: int, user_id: str | None) -> tuple[bool, str | None]:
         rows = self._rows.overlapping(at, at + self._length_ms) if self._rows else []
         rows = [row for row in rows if self._takes(row)]
-        full = sum(row.start_ms == at or row.user_id is None for row in rows) >= self._per_slot
-        if full or any(row.block for row in rows):
+        booked = sum(not row.block and (row.start_ms == at or row.user_id is None) for row in rows)
+        if booked >= self._per_slot or any(row.block and row.user_id is None for row in rows):
             return False, None
         if user_id is not None:
             return user_id in self._members and self._is_free(user_id, at), user_id

@@ -92,7 +92,7 @@ class World(Calendars):
     def block(
         self, location_id: str, service_id: str, start: datetime, end: datetime, *, user_id: str | None = None
     ) -> Appointment:
-        """Block off `[start, end)` of a service, for one member or all: it takes the slots it overlaps."""
+        """Block off `[start, end)`: the service's slots it overlaps or, with `user_id`, that member's time alone."""
         with self.lock:
             data = self.data[location_id]
             service = data.services[service_id]
