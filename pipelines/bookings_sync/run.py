@@ -29,10 +29,13 @@ from bookings_sync.scopes import Scope
 from bookings_sync.settings import Location, Settings, location_id_from_key
 from bookings_sync.tables import RUNS
 from bookings_sync.warehouse import Calendar, Held, Warehouse
-from bookings_sync.windows import DAY_MS, Window, grid
+from bookings_sync.windows import DAY_MS, Window, grid, to_ms
 
 _FAILURES_IN_A_ROW = 3
 """So many reads that fail one after the other, and a location is left for the next run."""
+
+_ID_WINDOW_DAYS = 16
+"""Length of the windows in which a location's id is looked for."""
 
 _UNIT_MS = {"minute": 60_000, "hour": 3_600_000, "day": DAY_MS, "week": 7 * DAY_MS, "month": 31 * DAY_MS}
 
@@ -151,12 +154,15 @@ class Run:
                 return location_id, "data"
         if offline:
             return location.name, "data"  # never synced: nothing is known of it
-        client = self._clients[location.name]
-        window = next(iter(grid(hot_range(self.settings, self.span.now), self.settings.max_window_days)))
-        for record in client.list_services().records or ():
-            for appointment in client.list_appointments(Scope("service", str(record.get("id"))), window).records or ():
-                if isinstance(found := appointment.get("locationId"), str) and found:
-                    return found, "data"
+        client, hot = self._clients[location.name], hot_range(self.settings, self.span.now)
+        services = _ids(client.list_services().records or [])
+        # Nearest to now first, where most appointments are; short, for a long window may be refused (UNK).
+        for window in sorted(grid(hot, _ID_WINDOW_DAYS), key=lambda each: abs(each.end_ms - to_ms(self.span.now))):
+            for service_id in services:
+                for appointment in client.list_appointments(Scope("service", service_id), window).records or ():
+                    found = appointment.get("locationId") if isinstance(appointment, dict) else None
+                    if isinstance(found, str) and found:
+                        return found, "data"
         raise ConfigurationError(
             "its id stands neither in the key nor in any appointment",
             key=f"sources.bookings.locations.{location.name}.location_id",
