@@ -79,7 +79,7 @@ class AppointmentReads:
         window = _window(read)
         if read.scope.kind == "unlisted":
             return None
-        known = self._run.ledger.known_digest(read.location_id, read.scope, window)
+        known = self._run.ledger.known_digest(read.location_id, read.scope, window, self._run.rules)
         return self._run.client(read.location_id).list_appointments(read.scope, window, known)
 
     def _take_error(self, answer: Answer[PlannedRead, Any]) -> Iterator[Emitted]:
@@ -111,7 +111,7 @@ class AppointmentReads:
             self._split(read)
             return
         noted = self._notes.complete(read, [reply] if reply else [], rows=len(records))
-        batch = appointment_rows(read.location_id, records)
+        batch = appointment_rows(read.location_id, records, self._run.privacy)
         self._stage.reject(batch)
         yield from self._take_appointments(batch.rows["appointments"], read, noted)
         yield from self._take_contacts(batch.rows["contacts"], noted)
@@ -210,7 +210,7 @@ class AppointmentReads:
         return self._run.client(absent.location_id).get_appointment(absent.key[0])
 
     def _take_found(self, absent: Absent, records: Records) -> Iterator[Emitted]:
-        batch = appointment_rows(absent.location_id, records)
+        batch = appointment_rows(absent.location_id, records, self._run.privacy)
         self._stage.reject(batch)
         if staged := self._stage.news(batch.rows["appointments"], {absent.key: absent.held}):
             self._notes.void_around(staged.arrow, listed_by=None)

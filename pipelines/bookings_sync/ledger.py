@@ -32,6 +32,7 @@ class Read:
     window: Window | None
     read_at_ms: int
     run_id: str
+    rules: str
     reply_digest: str | None
     reply_bytes: int
     reply_rows: int
@@ -116,11 +117,11 @@ class Ledger:
             self._stretches[key] = _newest_stretches(self._reads.get(key, {}).values())
         return self._stretches[key]
 
-    def known_digest(self, location_id: str, scope: Scope, window: Window) -> str | None:
+    def known_digest(self, location_id: str, scope: Scope, window: Window, rules: str) -> str | None:
         """The digest that an unchanged reply would have; None where the last reply cannot be relied on: the window was
-        never read as such, or a part of it has been read again since."""
+        never read as such, or under other privacy rules, or a part of it has been read again since."""
         for stretch in self.stretches(location_id, scope):
-            if stretch.window == window and stretch.whole:
+            if stretch.window == window and stretch.whole and stretch.read.rules == rules:
                 return stretch.read.reply_digest
         return None
 
@@ -164,6 +165,7 @@ def ledger_rows(reads: Iterable[Read]) -> pa.Table:
         "window_end": pa.array([window and window.end_ms for window in windows], milliseconds),
         "read_at": pa.array([read.read_at_ms for read in listed], milliseconds),
         "run_id": [read.run_id for read in listed],
+        "rules": [read.rules for read in listed],
         "reply_digest": [read.reply_digest for read in listed],
         "reply_bytes": [read.reply_bytes for read in listed],
         "reply_rows": [read.reply_rows for read in listed],
@@ -187,6 +189,7 @@ def reads_from(rows: pa.Table) -> Iterator[Read]:
             "scope",
             "scope_id",
             "run_id",
+            "rules",
             "reply_digest",
             "reply_bytes",
             "reply_rows",
@@ -202,6 +205,7 @@ def reads_from(rows: pa.Table) -> Iterator[Read]:
             window=None if start is None or end is None else Window(start, end),
             read_at_ms=read_at[position] or 0,
             run_id=row["run_id"],
+            rules=row["rules"],
             reply_digest=row["reply_digest"],
             reply_bytes=row["reply_bytes"],
             reply_rows=row["reply_rows"],

@@ -43,6 +43,7 @@ class ReadNotes:
             window=planned.window,
             read_at_ms=to_ms(replies[0].sent_at if replies else self._run.clock()),
             run_id=self._run.run_id,
+            rules=self._run.rules,
             reply_digest=replies[0].digest if replies and comparable else None,
             reply_bytes=sum(reply.bytes for reply in replies),
             reply_rows=rows,

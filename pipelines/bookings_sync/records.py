@@ -24,6 +24,7 @@ import orjson
 import pendulum
 import pyarrow as pa
 
+from bookings_sync.privacy import KEEP_ALL, Privacy
 from bookings_sync.tables import (
     APPOINTMENTS,
     CONTACT_CUSTOM_FIELDS,
@@ -182,10 +183,12 @@ def service_rows(location_id: str, records: Iterable[Any]) -> Batch:
     return batch
 
 
-def appointment_rows(location_id: str, records: Iterable[Any]) -> Batch:
-    """`appointments`, `contacts` and `contact_custom_fields`; an appointment without a contact is blocked-off time."""
-    batch = Batch.of(location_id, APPOINTMENTS, CONTACTS, CONTACT_CUSTOM_FIELDS)
+def appointment_rows(location_id: str, records: Iterable[Any], privacy: Privacy = KEEP_ALL) -> Batch:
+    """`appointments` and `contacts`; an appointment without a contact is blocked-off time."""
+    batch = Batch.of(location_id, APPOINTMENTS, CONTACTS)
     seen: dict[str, int] = {}
+    if not privacy.keeps_all:
+        records = [privacy.appointment(record) for record in records]
     appointments = batch.rows["appointments"]
     for record_id, record in _distinct(batch, APPOINTMENTS, location_id, records):
         contact = record.get("contact")

@@ -98,6 +98,8 @@ class Run:
         self.clock = clock
         self.run_id = uuid.uuid4().hex
         self.span = Span(self.run_id, clock(), asked, full)
+        self.privacy = settings.privacy
+        self.rules = self.privacy.fingerprint
         self.on_progress = on_progress
         self.figures = Figures()
         self.locations = {name: LocationRun(name) for name in settings.locations}

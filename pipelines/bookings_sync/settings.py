@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from bookings_sync import configuration
 from bookings_sync.errors import ConfigurationError
 from bookings_sync.locations import SECRETS_FILE, Location, location_id_from_key
+from bookings_sync.privacy import FIELDS, Privacy, Rule
 
 __all__ = ["Location", "ScopeKind", "Settings", "load_settings", "location_id_from_key"]
 
@@ -77,6 +78,12 @@ class Settings:
     read_timeout_seconds: float = 60.0
     attempts: int = 5
 
+    pii: Rule = "keep"
+    pii_keep: tuple[str, ...] = ()
+    pii_hash: tuple[str, ...] = ()
+    pii_drop: tuple[str, ...] = ()
+    pii_key: str = field(default="", repr=False)
+
     unknown_id_statuses: tuple[int, ...] = (400, 404, 422)
     service_id_parameter: str = "calendarId"
 
@@ -91,9 +98,12 @@ class Settings:
         object.__setattr__(self, "locations", dict(self.locations))
         object.__setattr__(self, "scopes", tuple(self.scopes))
         object.__setattr__(self, "unknown_id_statuses", tuple(self.unknown_id_statuses))
+        for name in _PII_LISTS:
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         _check_base_url(self.base_url)
         _check_locations(self.locations)
         _check_choices(self)
+        _check_privacy(self)
         _check_numbers(self)
         _check_datasets(self)
 
@@ -104,6 +114,14 @@ class Settings:
                 known = ", ".join(self.locations) or "none"
                 raise _wrong(f"locations.{name}", "no such location", f"Configured are: {known}.", SECRETS_FILE)
         return replace(self, locations={name: self.locations[name] for name in names})
+
+    @property
+    def privacy(self) -> Privacy:
+        """The rule of each personal field."""
+        rules: dict[str, Rule] = dict.fromkeys(FIELDS, self.pii)
+        for name, rule in _PII_LISTS.items():
+            rules.update(dict.fromkeys(getattr(self, name), rule))
+        return Privacy(rules, self.pii_key.encode())
 
     def check_database(self, stem: str) -> None:
         """Raises ConfigurationError where a dataset is named like the DuckDB file `stem`.db: DuckDB calls the catalogue
@@ -160,6 +178,25 @@ def _check_choices(settings: Settings) -> None:
         raise _wrong("service_id_parameter", "not a parameter's name", "Write one word, such as calendarId.")
     if settings.history_start >= date(2100, 1, 1) or settings.history_start < date(1970, 1, 1):
         raise _wrong("history_start", "not between 1970 and 2100", "Write the date of the first booking.")
+
+
+_PII_LISTS: dict[str, Rule] = {"pii_keep": "keep", "pii_hash": "hash", "pii_drop": "drop"}
+_SHORTEST_PII_KEY = 16
+
+
+def _check_privacy(settings: Settings) -> None:
+    if settings.pii not in get_args(Rule):
+        raise _wrong("pii", f"{settings.pii!r} is not a choice", f"Choose one of {list(get_args(Rule))}.")
+    ruled: dict[str, str] = {}
+    for name in _PII_LISTS:
+        for each in getattr(settings, name):
+            if each not in FIELDS:
+                raise _wrong(name, f"{each!r} is not a personal field", f"Choose from {list(FIELDS)}.")
+            if ruled.setdefault(each, name) != name:
+                raise _wrong(name, f"{each!r} stands in {ruled[each]} too", "Give each field one rule.")
+    if "hash" in settings.privacy.rules.values() and len(settings.pii_key) < _SHORTEST_PII_KEY:
+        fix = f'Write pii_key = "…" there: {_SHORTEST_PII_KEY} random characters or more, the same ever after.'
+        raise _wrong("pii_key", "needed for hashing, and missing or short", fix, SECRETS_FILE)
 
 
 _LEAST = {
@@ -235,6 +272,9 @@ def load_settings(*, need_locations: bool = True) -> Settings:
     configuration.find_knobs(source, "sources.bookings", found, strict=True)
     # The section [bookings] is also where dlt looks for what it is told for the pipeline of that name alone.
     configuration.find_knobs({name: types[name] for name in WAREHOUSE_KEYS}, "bookings", found, strict=False)
+    if found.places.get("sources.bookings.pii_key") == CONFIG_FILE:
+        fix = f"Move it to {SECRETS_FILE}, and take a new key if the file was ever committed."
+        raise _wrong("pii_key", "a secret in a file that is committed", fix)
     if need_locations:
         configuration.find_locations(found)
         if not found.locations:

@@ -335,6 +335,9 @@ READS = Table(
         Column("window_end", "timestamp", "End of the window, UTC, exclusive; null for teams and services."),
         Column("read_at", "timestamp", "When the request was sent, UTC."),
         _text("run_id", "The run that read it."),
+        _text(
+            "rules", "Fingerprint of the privacy rules in force: under other rules the reply must be looked at again."
+        ),
         _text("reply_digest", "Digest of the reply's bytes: an equal reply need not be looked at again."),
         Column("reply_bytes", "bigint", "Size of the reply, in bytes."),
         Column("reply_rows", "bigint", "Records in the reply."),

@@ -1,0 +1,126 @@
+"""Privacy: what tells of a person is kept, hashed or dropped before anything else looks at a record.
+
+Input:  records as the API sent them, and the rule of each personal field (settings `pii`, `pii_keep`, `pii_hash`,
+        `pii_drop`).
+Output: the same records without what may not be written anywhere. First thing in `records`: digests, `extra`, the
+        change history and the quarantine all see what comes out of here, so none of them can hold what was dropped.
+
+A hash is HMAC-SHA-256 under the secret `pii_key`, 128 bits of it in hex, behind `hmac:`: the same value gives the same
+text, so that hashed columns still join, and without the key nobody can try out likely values. Texts are hashed as they
+are, e-mail addresses in lower case. Ids are keys, never personal fields here.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Rule = Literal["keep", "hash", "drop"]
+
+_CONTACT: dict[str, tuple[str, ...]] = {
+    "email": ("email", "emailLowerCase"),
+    "first_name": ("firstName",),
+    "last_name": ("lastName",),
+    "phone": ("phone",),
+    "fingerprint": ("fingerprint",),
+    "postal_code": ("postalCode",),
+    "tags": ("tags",),
+    "custom_fields": ("customField",),
+}
+_APPOINTMENT: dict[str, tuple[str, ...]] = {"title": ("title",), "notes": ("notes",), "address": ("address",)}
+_IMPERSONAL = frozenset({"id", "locationId", "timezone", "country", "source", "dateAdded", "type"})
+"""Fields of a contact that tell of no person by themselves."""
+
+FIELDS: tuple[str, ...] = (*_CONTACT, *_APPOINTMENT, "other")
+"""Every personal field a rule can be given for. `other` is what a contact holds beyond the known fields, and whatever
+of a contact or an appointment is not even the JSON object that it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """The rule of each field of `FIELDS`, and the key of the hashes (empty where nothing is hashed)."""
+
+    rules: Mapping[str, Rule]
+    key: bytes = b""
+
+    @property
+    def keeps_all(self) -> bool:
+        return all(rule == "keep" for rule in self.rules.values())
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells one set of rules from another; nothing of the key can be learnt from it."""
+        rules = ",".join(f"{name}={self.rules[name]}" for name in FIELDS)
+        return hmac.new(self.key, rules.encode(), "sha256").hexdigest()[:32]
+
+    def appointment(self, record: Any) -> Any:
+        """An appointment, with its contact."""
+        if self.keeps_all:
+            return record
+        if not isinstance(record, dict):
+            return self._ruled(record, "other")
+        cleared = self._fields(record, _APPOINTMENT)
+        if "contact" in cleared:
+            cleared["contact"] = self.contact(cleared["contact"])
+            if cleared["contact"] is None:
+                del cleared["contact"]
+        return cleared
+
+    def contact(self, record: Any) -> Any:
+        """A contact as an appointment embeds it."""
+        if self.keeps_all or record is None:
+            return record
+        if not isinstance(record, dict):
+            return self._ruled(record, "other")
+        cleared = self._fields(record, _CONTACT)
+        known = _IMPERSONAL.union(*_CONTACT.values())
+        for name in [name for name in cleared if name not in known]:
+            value = self._ruled(cleared.pop(name), "other")
+            if value is not None:
+                cleared[name] = value
+        return cleared
+
+    def _fields(self, record: dict[str, Any], fields: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+        cleared = dict(record)
+        for field, names in fields.items():
+            rule = self.rules[field]
+            for name in names:
+                if rule == "keep" or cleared.get(name) is None:
+                    continue
+                value = cleared.pop(name)
+                if rule == "hash" and name == "customField":
+                    cleared[name] = self._custom_fields(value)
+                elif rule == "hash":
+                    cleared[name] = self._hashed(value, str.lower if field == "email" else str)
+        return cleared
+
+    def _custom_fields(self, fields: Any) -> Any:
+        """Each field's value hashed, its id kept: the fields stay joinable."""
+        if not isinstance(fields, list):
+            return self._hashed(fields)
+        return [
+            {name: value if name == "id" else self._hashed(value) for name, value in field.items()}
+            if isinstance(field, dict)
+            else self._hashed(field)
+            for field in fields
+        ]
+
+    def _ruled(self, value: Any, field: str) -> Any:
+        rule = self.rules[field]
+        return value if rule == "keep" else None if rule == "drop" else self._hashed(value)
+
+    def _hashed(self, value: Any, form: Callable[[str], str] = str) -> Any:
+        """The value with each text and number in it hashed; lists and objects keep their form, and names of fields."""
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, list):
+            return [self._hashed(each, form) for each in value]
+        if isinstance(value, dict):
+            return {name: self._hashed(each, form) for name, each in value.items()}
+        text = form(str(value)).encode("utf-8", "surrogatepass")
+        return "hmac:" + hmac.new(self.key, text, "sha256").hexdigest()[:32]
+
+
+KEEP_ALL = Privacy(dict.fromkeys(FIELDS, "keep"))
