@@ -1,0 +1,34 @@
+"""Worlds of 1, 3 and 30 locations: the warehouse equals the API's truth after the first sync and ten rounds of life."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from .conftest import Site, small
+
+
+@pytest.mark.parametrize(
+    ("locations", "services", "appointments"),
+    [
+        pytest.param(1, 6, 800, id="1-location"),
+        pytest.param(3, 4, 900, id="3-locations"),
+        pytest.param(30, 2, 1_200, id="30-locations"),
+    ],
+)
+def test_equal_after_ten_rounds(
+    open_site: Callable[..., Site], locations: int, services: int, appointments: int
+) -> None:
+    """All history is hot here, so that every round must be equal; `test_staleness` has what is not."""
+    spec = small(seed=locations, locations=locations, services_per_location=services, appointments=appointments)
+    site = open_site(spec)
+    assert site.sync().row["errors"] == "[]"
+    assert site.differences() == []
+    rng = random.Random(locations)
+    for number in range(10):
+        happened = site.world.advance(timedelta(days=rng.randint(0, 7), hours=rng.randint(1, 23)))
+        assert site.sync().row["errors"] == "[]"
+        assert site.differences() == [], f"round {number}, in which happened {happened}"
