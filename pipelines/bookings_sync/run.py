@@ -124,6 +124,7 @@ class Run:
     def open(self, warehouse: Warehouse, *, offline: bool = False) -> None:
         """Takes stock of the warehouse, and learns each location's id: once in a run; `offline` without the API."""
         if self._clients:
+            self.located = warehouse.located()  # what this run's earlier loads brought is held now
             return
         self.ledger = warehouse.ledger()
         self.calendars = warehouse.calendars()
