@@ -72,11 +72,9 @@ class Site:
         """How the warehouse differs from the truth, of these locations or of all."""
         days = self.settings.slots_horizon_days
         ahead = self.world.now + timedelta(days=days)
-        return [
-            line
-            for location_id in location_ids or [each.id for each in self.world.locations]
-            for line in differences(str(self.database), self.world.truth(location_id, end=ahead), slot_days=days)
-        ]
+        chosen = location_ids or [each.id for each in self.world.locations]
+        truths = [self.world.truth(location_id, end=ahead) for location_id in chosen]
+        return differences(str(self.database), truths, slot_days=days)
 
 
 def small(**settings: Any) -> WorldSpec:
@@ -97,8 +95,7 @@ def small(**settings: Any) -> WorldSpec:
 
 @pytest.fixture
 def open_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Site]]:
-    """Serves a world: `open_site(small(), switches=…, lookback_days=200)`. All history is hot unless told otherwise, and
-    slots are few."""
+    """Serves a world: `open_site(small(), switches=…, lookback_days=45)`. All history is hot, unless told otherwise."""
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.chdir(tmp_path)
     with ExitStack() as stack:

@@ -27,7 +27,9 @@ def test_learnt_from_the_data(open_site: Callable[..., Site], now: datetime, swi
     site = open_site(replace(OPAQUE, now=now, past_days=10), switches=switches, lookback_days=45)
     result = site.sync()
     assert result.row["errors"] == "[]"
-    assert site.live("locations")[0] | {"location_id": site.location_id, "id_source": "data"} == site.live("locations")[0]
+    assert (
+        site.live("locations")[0] | {"location_id": site.location_id, "id_source": "data"} == site.live("locations")[0]
+    )
     assert site.differences() == []
 
 

@@ -1,6 +1,6 @@
 """The truth comparer: what a synced warehouse must hold, worked out from the sandbox's truth alone.
 
-Input:  `World.truth` of one location, and the warehouse's live rows.
+Input:  `World.truth` of each location, and the warehouse's live rows.
 Output: `differences`: one short line for each row or field that is not as the API would show it.
 
 It is an oracle: nothing of the connector is imported, and every column and path is written out here a second time.
@@ -9,8 +9,8 @@ It is an oracle: nothing of the connector is imported, and every column and path
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,17 +25,21 @@ _SHOWN = 4
 """So many lines of each table's differences are worth reading."""
 
 
-def differences(database: str, truth: Json, *, dataset: str = "bookings_raw", slot_days: int = 31) -> list[str]:
-    """What of one location differs; empty where the warehouse equals the truth.
+def differences(
+    database: str, truths: Iterable[Json], *, dataset: str = "bookings_raw", slot_days: int = 31
+) -> list[str]:
+    """What of these locations differs; empty where the warehouse equals their truths.
 
-    `slot_days` is how far ahead slots were read; `truth` must reach as far.
+    `slot_days` is how far ahead slots were read; each truth must reach as far.
     """
-    expected = _expected(truth, slot_days)
     found: list[str] = []
     with duckdb.connect(database, read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        live = {name: _live_rows(connection, f"{dataset}.{name}") for name in _SHAPES}
+    for truth in truths:
+        expected = _expected(truth, slot_days)
         for name, shape in _SHAPES.items():
-            rows = live_rows(connection, f"{dataset}.{name}", truth["location"]["id"])
+            rows = live[name].get(truth["location"]["id"], [])
             actual = {tuple(row[key] for key in shape.key): row for row in rows}
             if len(actual) < len(rows):
                 found.append(f"{name}: {len(rows) - len(actual)} keys have several live rows")
@@ -48,12 +52,12 @@ def differences(database: str, truth: Json, *, dataset: str = "bookings_raw", sl
     return found
 
 
-def live_rows(connection: duckdb.DuckDBPyConnection, table: str, location_id: str) -> list[Json]:
-    """The current rows of a location that are no tombstones."""
-    answer = connection.execute(
-        f"SELECT * FROM {table} WHERE location_id = ? AND _dlt_valid_to IS NULL AND deleted_at IS NULL", [location_id]
-    )
-    rows: list[Json] = answer.to_arrow_table().to_pylist()
+def _live_rows(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, list[Json]]:
+    """The current rows that are no tombstones, by location."""
+    answer = connection.execute(f"SELECT * FROM {table} WHERE _dlt_valid_to IS NULL AND deleted_at IS NULL")
+    rows: dict[str, list[Json]] = {}
+    for row in answer.to_arrow_table().to_pylist():
+        rows.setdefault(row["location_id"], []).append(row)
     return rows
 
 
@@ -198,21 +202,32 @@ def _expected(truth: Json, slot_days: int) -> dict[str, Expected]:
         put("services", service)
         for member in service.get("teamMembers") or ():
             put("service_members", member, service["id"])
-        for weekday, openings in (service["availability"].get("officeHours") or {}).items():
-            for position, opening in enumerate(openings):
-                put("service_hours", opening, service["id"], weekday, position)
+        for weekday, position, opening in _openings(service):
+            put("service_hours", opening, service["id"], weekday, position)
     for appointment in truth["appointments"]:
         put("appointments", appointment, timezone=_known_zone(appointment.get("selectedTimezone")))
         if contact := appointment.get("contact"):
             put("contacts", contact)
             for custom in contact.get("customField") or ():
                 put("contact_custom_fields", custom, contact["id"])
-    until = _instant(truth["now"]) + timedelta(days=slot_days)
-    for service_id, starts in truth["slots"].items():
-        for start in starts:
-            if (at := _instant(start)) < until:
-                rows["slots"][service_id, at] = {"start_time_raw": start, "slot_date": start[:10]}
+    rows["slots"] = _slots(truth, slot_days)
     return rows
+
+
+def _openings(service: Json) -> Iterator[tuple[str, int, Json]]:
+    for weekday, openings in (service["availability"].get("officeHours") or {}).items():
+        for position, opening in enumerate(openings):
+            yield weekday, position, opening
+
+
+def _slots(truth: Json, days: int) -> Expected:
+    until = _instant(truth["now"]) + timedelta(days=days)
+    return {
+        (service_id, _instant(start)): {"start_time_raw": start, "slot_date": start[:10]}
+        for service_id, starts in truth["slots"].items()
+        for start in starts
+        if _instant(start) < until
+    }
 
 
 def _still_open(actual: Expected, truth: Json) -> Expected:

@@ -1,0 +1,139 @@
+"""The four-way test of any change, and what a sync that finds nothing new may cost and write."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from urllib.parse import parse_qs
+
+import pytest
+
+from bookings_sync import pipeline
+from bookings_sync.sandbox import Appointment
+from bookings_sync.windows import to_ms
+
+from .conftest import Site, small
+
+HISTORY = (
+    "locations", "teams", "team_members", "services", "service_members", "service_hours", "appointments", "contacts",
+    "contact_custom_fields", "slots",
+)  # fmt: skip
+
+
+def starting(site: Site, days_from_now: float) -> Appointment:
+    """The first appointment, from so many days from now on, that could still be marked showed."""
+    start = site.world.now_ms + int(days_from_now * 86_400_000)
+    rows = site.world.data[site.location_id].by_start.starting(start, start + 30 * 86_400_000)
+    return next(row for row in rows if row.contact is not None and row.attendance not in ("showed", "cancelled"))
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "full"),
+    [pytest.param(44, False, id="within-the-look-back"), pytest.param(200, True, id="long-ago-in-full")],
+)
+def test_four_ways(open_site: Callable[..., Site], days_ago: int, full: bool) -> None:
+    """(a) an old one marked showed, (b) one back-dated, (c) one far ahead cancelled, (d) one deleted."""
+    site = open_site(small(past_days=260), lookback_days=45, history_start=(small().now - timedelta(days=300)).date())
+    world, location_id = site.world, site.location_id
+    site.sync()
+
+    old, ahead, gone = starting(site, -days_ago), starting(site, 20), starting(site, -days_ago + 5)
+    before = site.live("appointments", "id = ?", gone.id)[0]
+    world.mark(location_id, old.id, "showed")
+    backdated = world.book(location_id, old.service_id, world.now - timedelta(days=days_ago - 1), contact={})
+    world.cancel(location_id, ahead.id)
+    world.delete(location_id, gone.id)
+    result = site.sync(full=full)
+
+    assert result.row["errors"] == "[]"
+    assert "showed" in site.live("appointments", "id = ?", old.id)[0].values()
+    assert len(site.live("appointments", "id = ?", backdated.id)) == 1
+    assert "cancelled" in site.live("appointments", "id = ?", ahead.id)[0].values()
+    tombstone = site.versions("appointments", gone.id)[-1]
+    assert tombstone["deleted_at"] is not None
+    assert tombstone["_dlt_valid_to"] is None
+    own = ("deleted_at", "row_digest", "_dlt_valid_from", "_dlt_valid_to", "_dlt_load_id", "_dlt_id")
+    assert {name: value for name, value in tombstone.items() if name not in own} == {
+        name: value for name, value in before.items() if name not in own
+    }
+    assert (result.changes.deleted, result.row["verifications"]) == (1, 1)
+    assert site.differences() == []
+
+
+def test_nothing_new_writes_nothing_and_costs_the_plan(open_site: Callable[..., Site]) -> None:
+    site = open_site(small(locations=2, past_days=200), lookback_days=45, rows_per_reply=20, max_window_days=32)
+    site.sync()
+    before = {table: site.query(f"SELECT count(*) AS rows FROM {table}") for table in HISTORY}
+    planned = pipeline.plan(site.settings, clock=site.clock, asked=None, full=False)
+    site.world.requests.reset()
+    result = site.sync()
+
+    assert {table: site.query(f"SELECT count(*) AS rows FROM {table}") for table in HISTORY} == before
+    assert result.changes.total == 0
+    assert result.row["reads_unchanged"] >= len([read for read in planned if read.endpoint != "slots"])
+    asked = Counter(
+        (request.location_id, request.endpoint, query.get("calendarId", [""])[0], query.get("startDate", [""])[0])
+        for request in site.world.requests.records
+        for query in [parse_qs(request.query)]
+    )
+    endpoints = {
+        "teams": "GET /calendars/teams",
+        "services": "GET /calendars/services",
+        "appointments": "GET /appointments/",
+        "slots": "GET /appointments/slots",
+    }
+    assert asked == Counter(
+        (
+            read.location_id,
+            endpoints[read.endpoint],
+            read.scope.id if read.window else "",
+            str(read.window.start_ms) if read.window else "",
+        )
+        for read in planned
+    )
+    assert result.row["requests"] == sum(read.requests for read in planned) == site.world.requests.total
+
+
+def test_a_first_sync_counts_each_record_once(open_site: Callable[..., Site]) -> None:
+    """The run's own figures are what stands in the tables, over however many loads."""
+    site = open_site(
+        small(), lookback_days=10, reads_per_load=4, history_start=small().now.date() - timedelta(days=120)
+    )
+    result = site.sync()
+    assert result.row["loads"] > 2
+    assert result.changes.total == result.row["rows_new"]
+    assert result.row["rows_new"] == sum(len(site.live(table)) for table in HISTORY)
+    assert site.differences() == []
+
+
+def test_only_what_is_asked(open_site: Callable[..., Site]) -> None:
+    """A range asked for is read, and nothing else of the appointments."""
+    site = open_site(small())
+    start, end = site.clock().subtract(days=20).start_of("day"), site.clock().subtract(days=10).start_of("day")
+    site.sync(asked=pipeline.Window.between(start, end))
+    held = {row["id"] for row in site.live("appointments")}
+    truth = site.world.data[site.location_id].by_start
+    assert {row.id for row in truth.starting(to_ms(start), to_ms(end))} <= held
+    assert held <= {row.id for row in truth.starting(to_ms(start), to_ms(end) + 1)}
+
+
+def test_staleness_is_bounded(open_site: Callable[..., Site]) -> None:
+    """What changes in cold history is seen within `cold_reread_days`, by runs that each read a share of it."""
+    spec = small(past_days=330, services_per_location=1, teams_per_location=1)
+    start = spec.now.date() - timedelta(days=340)
+    site = open_site(spec, lookback_days=45, history_start=start, rows_per_reply=20, max_window_days=32, slots=False)
+    site.sync()
+    changed = [starting(site, -days) for days in range(320, 60, -20)]
+    for row in changed:
+        site.world.mark(site.location_id, row.id, "showed")
+    stale = []
+    for _ in range(5):
+        site.world.now_ms += 6 * 86_400_000
+        site.world.requests.reset()
+        site.sync()
+        shown = {row["id"] for row in site.live("appointments", "'showed' IN (appoinment_status, appointment_status)")}
+        stale.append(len({row.id for row in changed} - shown))
+    assert stale[-1] == 0
+    assert stale[0] > 0, "a run reads a share of the cold windows, not all"
+    assert stale == sorted(stale, reverse=True)
