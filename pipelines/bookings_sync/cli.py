@@ -1,0 +1,330 @@
+"""The `bookings` command: what may be asked, and how it is answered for.
+
+Input:  the command line.
+Output: exit codes; results on stdout, everything else on stderr. `commands` carries each command out.
+
+This module imports nothing heavy, so that `--help` comes at once: each command imports what it needs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from bookings_sync.commands.console import Output
+
+EXIT_CODES = """\
+[bold]Exit codes[/bold]
+  0   ok
+  1   failed
+  2   usage or configuration: the message names the key, the file and the fix
+  3   partial: some location failed, the others are done
+  75  another run holds the lock: try again when it has ended
+  130 interrupted (Ctrl-C): what was loaded stands, and the next run goes on"""
+
+START = """\
+[bold]Start here[/bold]
+  bookings demo             watch it work: a living calendar, synced twice, and reported on
+  bookings check            is every key good, and does every endpoint answer?
+  bookings sync --plan      what would a sync read, and how long would it take?
+  bookings sync             make the warehouse equal to the calendar
+  bookings transform        build the reporting tables
+  bookings report           read them
+
+Keys stand in .dlt/secrets.toml, everything else in .dlt/config.toml, both in the folder the command runs in; the
+environment overrides both (SOURCES__BOOKINGS__LOCATIONS__BERLIN__API_KEY=…)."""
+
+
+class _AnsweredFor(TyperGroup):
+    """Runs a command; any failure becomes one line on stderr and its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - the last resort: whatever it was, it ends as an exit code
+            from bookings_sync.commands.failures import answer_for
+
+            raise typer.Exit(answer_for(error, ctx.obj)) from None
+
+
+app = typer.Typer(
+    cls=_AnsweredFor,
+    name="bookings",
+    help="Keeps a warehouse equal to a booking calendar's API: every late mark, reschedule, back-dated booking and "
+    "deletion.",
+    epilog=f"{START}\n\n{EXIT_CODES}",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,  # they would print the values of variables, keys among them
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there; the rest is on stderr.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary: errors alone.")]
+
+
+def _examples(*lines: str) -> str:
+    return "[bold]Examples[/bold]\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"bookings-sync {version('bookings-sync')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    ctx: typer.Context,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose",
+            "-v",
+            count=True,
+            help="Log to stderr: -v requests and retries, -v -v dlt's own steps too, and tracebacks (which may quote "
+            "data). Comes before the command: bookings -v sync.",
+        ),
+    ] = 0,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    ctx.obj = Output(verbose)
+    ctx.obj.command = ctx.invoked_subcommand or ""
+
+
+def _output(ctx: typer.Context, *, as_json: bool, quiet: bool) -> Output:
+    """The command's output, as its options have it."""
+    output: Output = ctx.obj
+    output.as_json, output.quiet = as_json, quiet
+    output.set_up_logging()
+    return output
+
+
+@app.command(
+    epilog=_examples(
+        "bookings sync                                    every location: the hot range, and more of history each time",
+        "bookings sync --plan                             only say what that would be",
+        "bookings sync --location berlin --location oslo  these two",
+        "bookings sync --from 2026-01-01 --to 2026-02-01  January 2026, UTC",
+        "bookings sync --full                             all history, to the last window",
+    )
+)
+def sync(
+    ctx: typer.Context,
+    location: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--location", "-l", help="Only this location, by its configured name. Repeatable.", metavar="NAME"
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TIME",
+            help="Read from here: a date or an ISO instant; UTC where it names no zone. Alone: up to the horizon.",
+        ),
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option("--to", metavar="TIME", help="Read up to here, exclusive. Alone: from history_start."),
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read all history again, from history_start to the horizon.")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print what would be read, in how many requests and how long; read nothing.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make the warehouse equal to the calendar.
+
+    Reads the time around now, what was never read (newest first), and in turn the rest of history; loads only what
+    differs. A run that is stopped anywhere is gone on with by the next.
+    """
+    from bookings_sync.commands.sync import run_plan, run_sync
+
+    carry_out = run_plan if plan else run_sync
+    output = _output(ctx, as_json=as_json, quiet=quiet)
+    raise typer.Exit(carry_out(output, locations=location or [], start=start, end=end, full=full))
+
+
+@app.command(
+    epilog=_examples(
+        "bookings transform",
+        "bookings transform --select 'rpt_*'",
+        "bookings transform --audit-only      check the tables as they stand",
+    )
+)
+def transform(
+    ctx: typer.Context,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--select",
+            "-s",
+            metavar="MODEL",
+            help="Only this model, or a pattern of names such as 'rpt_*'. Repeatable.",
+        ),
+    ] = None,
+    audit_only: Annotated[bool, typer.Option("--audit-only", help="Audit the live tables and build nothing.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build the reporting tables: write, audit, publish.
+
+    A failed audit leaves the tables of before standing.
+    """
+    from bookings_sync.commands.transform import run_transform
+
+    output = _output(ctx, as_json=as_json, quiet=quiet)
+    raise typer.Exit(run_transform(output, select=select or [], audit_only=audit_only))
+
+
+@app.command(epilog=_examples("bookings report", "bookings report --json"))
+def report(ctx: typer.Context, as_json: Json = False) -> None:
+    """Answer the headline questions from the reporting tables."""
+    from bookings_sync.commands.report import run_report
+
+    raise typer.Exit(run_report(_output(ctx, as_json=as_json, quiet=False)))
+
+
+@app.command(epilog=_examples("bookings check", "bookings check --location berlin"))
+def check(
+    ctx: typer.Context,
+    location: Annotated[
+        list[str] | None, typer.Option("--location", "-l", metavar="NAME", help="Only this location. Repeatable.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Try each location's key and each endpoint that a sync reads, and say what to do about what fails.
+
+    Nothing is written, neither to the calendar nor to the warehouse.
+    """
+    from bookings_sync.commands.check import run_check
+
+    raise typer.Exit(run_check(_output(ctx, as_json=as_json, quiet=quiet), locations=location or []))
+
+
+@app.command(epilog=_examples("bookings status", "bookings status --runs 20", "bookings status --json"))
+def status(
+    ctx: typer.Context,
+    runs: Annotated[int, typer.Option("--runs", min=1, help="How many of the last runs to show.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Say how fresh each location is, what history is covered, how the last runs went, and what was rejected.
+
+    Reads the warehouse alone.
+    """
+    from bookings_sync.commands.status import run_status
+
+    raise typer.Exit(run_status(_output(ctx, as_json=as_json, quiet=False), runs=runs))
+
+
+@app.command(
+    epilog=_examples(
+        "bookings sandbox",
+        "bookings sandbox --port 8080 --locations 30 --appointments 1000000 --rate-limit 0",
+        "curl -X POST http://127.0.0.1:8080/sandbox/advance -d '{\"days\": 14}'    let two weeks pass",
+    )
+)
+def sandbox(
+    ctx: typer.Context,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 is any free one.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 1,
+    locations: Annotated[int, typer.Option(min=1, help="Locations, each with its own key.")] = 3,
+    appointments: Annotated[int, typer.Option(min=0, help="Appointments over all locations.")] = 20_000,
+    services: Annotated[int, typer.Option(min=0, help="Services of each location.")] = 6,
+    past_days: Annotated[int, typer.Option(min=0, help="Days of history.")] = 400,
+    future_days: Annotated[int, typer.Option(min=1, help="Days ahead with bookings.")] = 120,
+    now: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The world's clock at the start, UTC; this moment if left out.")
+    ] = None,
+    rate_limit: Annotated[
+        int, typer.Option(min=0, help="Requests each location allows in any 10 seconds; 0 is no limit.")
+    ] = 100,
+    latency_ms: Annotated[float, typer.Option(min=0, help="How long each reply is held back, in milliseconds.")] = 0,
+    while_stdin: Annotated[bool, typer.Option("--while-stdin", hidden=True)] = False,
+    as_json: Json = False,
+) -> None:
+    """Serve the calendar's API itself, over a made-up business, until Ctrl-C.
+
+    Its clock stands still until it is advanced. With --json the address and the keys are one line on stdout.
+    """
+    from bookings_sync.commands.sandbox import run_sandbox
+
+    code = run_sandbox(
+        _output(ctx, as_json=as_json, quiet=False),
+        now=now,
+        seed=seed,
+        locations=locations,
+        appointments=appointments,
+        services=services,
+        past_days=past_days,
+        future_days=future_days,
+        port=port,
+        rate_limit=rate_limit,
+        latency_ms=latency_ms,
+        while_stdin=while_stdin,
+    )
+    raise typer.Exit(code)
+
+
+@app.command(epilog=_examples("bookings demo", "bookings demo --appointments 100000 --folder /tmp/demo"))
+def demo(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Option(help="Where its database goes; a demo's database there is replaced.")] = Path(
+        "demo"
+    ),
+    locations: Annotated[int, typer.Option(min=1, help="Locations of its world.")] = 3,
+    appointments: Annotated[int, typer.Option(min=100, help="Appointments of its world.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Another seed, another world.")] = 7,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Sync a living calendar into DuckDB, let two weeks pass, sync again, and see what was found.
+
+    Needs no account, no key and no configuration: the calendar is the sandbox, in a process of its own, at the true
+    API's rate limit.
+    """
+    from bookings_sync.demo import run_demo
+
+    output = _output(ctx, as_json=as_json, quiet=quiet)
+    raise typer.Exit(run_demo(output, folder=folder, locations=locations, appointments=appointments, seed=seed))
+
+
+def main() -> None:
+    """The console script."""
+    # dlt's telemetry is on by default, and there may be no config.toml to switch it off.
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without ✓ shows ?, rather than an error
+    try:
+        app()
+    except SystemExit as leaving:
+        if leaving.code == 130:
+            # Python would first wait for the threads whose requests are under way: up to a read time-out.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(130)
+        raise
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""`bookings sync`, and its `--plan`.
+
+Input:  the options; settings from dlt's configuration.
+Output: a run and its summary; or what a run would read, without a request.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from bookings_sync.commands.console import Output, seconds, styled, table
+from bookings_sync.commands.progress import sync_progress
+from bookings_sync.commands.times import asked_window, utc_now
+from bookings_sync.lock import locked
+from bookings_sync.pipeline import SyncResult, database_file, lock_file, open_pipeline, open_warehouse, sync
+from bookings_sync.plan import PlannedRead
+from bookings_sync.run import Run
+from bookings_sync.settings import Settings, load_settings
+from bookings_sync.windows import Window, from_ms
+
+EXIT_CODES = {"ok": 0, "failed": 1, "partial": 3}
+
+COUNTS = ("new", "changed", "moved", "deleted", "restored", "rejected")
+STYLES = {"new": "green", "changed": "yellow", "moved": "cyan", "deleted": "red", "restored": "magenta"}
+
+
+def run_sync(output: Output, *, locations: Sequence[str], start: str | None, end: str | None, full: bool) -> int:
+    """Syncs. Returns the exit code."""
+    settings, asked = _what(locations, start, end, full)
+    with sync_progress(output) as on_progress:
+        result = sync(settings, clock=utc_now, asked=asked, full=full, on_progress=on_progress)
+    output.say(*_rendered(result))
+    for error in _errors(result):
+        output.stderr.print(f"✗ {error}", soft_wrap=True)
+    exit_code = EXIT_CODES[result.outcome]
+    output.result(**summary_of(result), exit_code=exit_code)
+    return exit_code
+
+
+def _what(locations: Sequence[str], start: str | None, end: str | None, full: bool) -> tuple[Settings, Window | None]:
+    if full and (start or end):
+        raise typer.BadParameter("--full reads all history: leave out --from and --to", param_hint="--full")
+    settings = load_settings()
+    if locations:
+        settings = settings.only(locations)
+    return settings, asked_window(start, end, settings, utc_now())
+
+
+def summary_of(result: SyncResult) -> dict[str, Any]:
+    """A run's row of `runs`, as JSON has it."""
+    row = result.row
+    return {
+        "outcome": result.outcome,
+        "run_id": row["run_id"],
+        "started_at": row["started_at"],
+        "ended_at": row["ended_at"],
+        "seconds": took(result),
+        "loads": row["loads"],
+        "requests": row["requests"],
+        "reads": {name: row[f"reads_{name}"] for name in ("planned", "done", "unchanged")},
+        "verifications": row["verifications"],
+        "rows": {name: row[f"rows_{name}"] for name in COUNTS},
+        "tables": json.loads(row["tables"]),
+        "locations": json.loads(row["locations"]),
+        "warnings": result.warnings,
+        "errors": json.loads(row["errors"]),
+    }
+
+
+def took(result: SyncResult) -> float:
+    started, ended = result.row["started_at"], result.row["ended_at"]
+    return round(float((ended - started).total_seconds()), 3)
+
+
+def _errors(result: SyncResult) -> list[str]:
+    return list(dict.fromkeys(json.loads(result.row["errors"])))
+
+
+def _rendered(result: SyncResult) -> Iterable[Any]:
+    row, locations = result.row, json.loads(result.row["locations"])
+    mark, style = {"ok": ("✓", "green"), "partial": ("!", "yellow"), "failed": ("✗", "red")}[result.outcome]
+    done = sum(1 for location in locations if location["outcome"] == "ok")
+    yield styled(
+        f"{mark} {done} of {len(locations)} locations synced in {seconds(took(result))}, with {row['requests']:,} "
+        f"requests: {row['reads_done']:,} reads, of which {row['reads_unchanged']:,} brought the same as last time",
+        f"bold {style}",
+    )
+    if result.changes.total:
+        yield changes_table(result)
+    else:
+        yield "Nothing had changed: no row was written."
+    if result.outcome != "ok":
+        rows = [(each["name"], each["outcome"], each["reads"], each["requests"]) for each in locations]
+        yield table(("location", "outcome", "reads", "requests"), rows)
+    for warning, times in result.warnings.items():
+        yield styled(f"! {warning}" + (f" ({times:,} times)" if times > 1 else ""), "yellow")
+
+
+def changes_table(result: SyncResult, *, title: str | None = None) -> Any:
+    """What a run found, by table: a row for each that had any difference."""
+    by_table: dict[str, dict[str, int]] = json.loads(result.row["tables"])
+    shown = [name for name in COUNTS if any(counts[name] for counts in by_table.values())]
+    rows = [(name, *(counts[each] or None for each in shown)) for name, counts in by_table.items()]
+    return table(("table", *shown), rows, title=title, styles=STYLES)
+
+
+# -- the plan ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Group:
+    """The planned reads of one location that read the same for the same reason. `window` spans them all."""
+
+    reads: int = 0
+    requests: int = 0
+    window: Window | None = None
+
+    def add(self, read: PlannedRead) -> None:
+        self.reads += 1
+        self.requests += read.requests
+        if read.window is not None:
+            before = self.window or read.window
+            start, end = min(before.start_ms, read.window.start_ms), max(before.end_ms, read.window.end_ms)
+            self.window = Window(start, end)
+
+
+def run_plan(output: Output, *, locations: Sequence[str], start: str | None, end: str | None, full: bool) -> int:
+    """Prints what a sync would read, as far as the warehouse tells. No request is sent. Returns the exit code."""
+    settings, asked = _what(locations, start, end, full)
+    reads, names, unknown = _planned(settings, asked, full)
+    groups: dict[tuple[str, str, str], _Group] = defaultdict(_Group)
+    for read in reads:
+        groups[names[read.location_id], read.endpoint, read.reason].add(read)
+    requests: dict[str, int] = defaultdict(int)
+    for (name, _, _), group in groups.items():
+        requests[name] += group.requests
+    # Every location has a limit of its own, so the busiest one says how long it takes.
+    most = max(requests.values(), default=0)
+    least_seconds = max(most - 1, 0) // settings.rate_limit * settings.rate_period_seconds
+
+    rows = [
+        (name, endpoint, _REASONS[reason], group.reads, group.requests, *_ends(group.window))
+        for (name, endpoint, reason), group in groups.items()
+    ]
+    total = sum(requests.values())
+    output.say(
+        table(("location", "reads", "why", "windows", "requests", "from", "to"), rows),
+        styled(f"{total:,} requests; at {settings.rate_limit} per {settings.rate_period_seconds:g} s for each location "
+               f"that takes {_length(least_seconds)}. Nothing was read.", "bold"),
+    )  # fmt: skip
+    if unknown:
+        output.say(
+            f"Never synced: {', '.join(unknown)}. What there is to read is known once its teams and services are, so a "
+            "first sync reads more than this: the hot range of each service, then all of history."
+        )
+    output.result(
+        outcome="planned",
+        requests=total,
+        least_seconds=least_seconds,
+        never_synced=unknown,
+        reads=[
+            {"location": name, "endpoint": endpoint, "reason": reason, "reads": group.reads,
+             "requests": group.requests, "from": window_end(group.window, 0), "to": window_end(group.window, 1)}
+            for (name, endpoint, reason), group in groups.items()
+        ],
+        exit_code=0,
+    )  # fmt: skip
+    return 0
+
+
+_REASONS = {
+    "list": "every run",
+    "asked": "asked for",
+    "hot": "hot range",
+    "backfill": "never read",
+    "cold": "read longest ago",
+}
+
+
+def _planned(
+    settings: Settings, asked: Window | None, full: bool
+) -> tuple[list[PlannedRead], dict[str, str], list[str]]:
+    """The reads, the locations' names by id, and those of which nothing is known yet."""
+    run = Run(settings, clock=utc_now, asked=asked, full=full)
+    try:
+        with open_pipeline(settings) as pipeline:
+            database = database_file(pipeline)
+            is_new = database is not None and not database.exists()
+            with locked(lock_file(pipeline, settings), since=utc_now()), open_warehouse(pipeline) as warehouse:
+                run.open(warehouse, offline=True)
+                reads = run.plan_whole()
+            if is_new and database is not None:
+                database.unlink(missing_ok=True)  # DuckDB makes a file of whatever is asked: a plan leaves none behind
+    finally:
+        run.close()
+    names = {location_id: location.name for location_id, location in run.by_id.items()}
+    unknown = [name for location_id, name in names.items() if location_id not in run.ledger.locations]
+    return reads, names, unknown
+
+
+def window_end(window: Window | None, which: int) -> str | None:
+    """ISO 8601, UTC: the start (0) or the end (1)."""
+    return None if window is None else (window.start, window.end)[which].to_iso8601_string()
+
+
+def _ends(window: Window | None) -> tuple[str | None, str | None]:
+    if window is None:
+        return None, None
+    return from_ms(window.start_ms).format("YYYY-MM-DD"), from_ms(window.end_ms).format("YYYY-MM-DD")
+
+
+def _length(least_seconds: float) -> str:
+    return f"at least {seconds(least_seconds)}" if least_seconds else "no longer than the calendar takes to answer"

@@ -1,0 +1,49 @@
+"""The warehouse as a command opens it: there, and nobody else's at the moment.
+
+Input:  settings.
+Output: dlt's SQL client; LockedError while another run has the database, NothingSyncedError where there is none yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from dlt.common.destination.exceptions import DestinationTerminalException
+from dlt.destinations.sql_client import SqlClientBase
+
+from bookings_sync.commands.times import utc_now
+from bookings_sync.errors import BookingsError
+from bookings_sync.lock import locked
+from bookings_sync.models.destination import Datasets
+from bookings_sync.models.errors import NothingSyncedError
+from bookings_sync.pipeline import database_file, lock_file, open_pipeline
+from bookings_sync.settings import Settings
+
+
+def datasets(settings: Settings) -> Datasets:
+    return Datasets(settings.raw_dataset, settings.staging_dataset, settings.marts_dataset)
+
+
+@contextmanager
+def open_client(settings: Settings, *, writes: bool = False) -> Iterator[SqlClientBase[Any]]:
+    """dlt's SQL client on the raw dataset.
+
+    Of a database that is a file even a reader takes the lock: DuckDB lets nobody read while another process writes, and
+    an open reader makes a sync fail.
+    """
+    with ExitStack() as stack:
+        pipeline = stack.enter_context(open_pipeline(settings))
+        database = database_file(pipeline)
+        if database is not None and not database.exists():
+            raise NothingSyncedError(settings.raw_dataset)
+        if writes or database is not None:
+            stack.enter_context(locked(lock_file(pipeline, settings), since=utc_now()))
+        try:
+            client = pipeline.sql_client()
+            client.open_connection()
+        except DestinationTerminalException as error:
+            raise BookingsError(f"the warehouse cannot be opened: {str(error).partition(chr(10))[0][:300]}") from error
+        stack.callback(client.close_connection)
+        yield client
