@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 
 from bookings_sync.api import Reply
 from bookings_sync.api.replies import Records
+from bookings_sync.columns import Key
 from bookings_sync.diff import missing
 from bookings_sync.errors import ReplyTooLarge, RequestRefused, TimedOut
 from bookings_sync.ledger import Read
 from bookings_sync.notes import ReadNotes
 from bookings_sync.plan import PlannedRead
 from bookings_sync.reading import Answer, Reading
-from bookings_sync.records import Key, Rows, appointment_rows, custom_field_rows
+from bookings_sync.records import Rows, appointment_rows, custom_field_rows
 from bookings_sync.run import Run
 from bookings_sync.stage import Emitted, Stage
 from bookings_sync.tables import APPOINTMENTS, CONTACT_CUSTOM_FIELDS, CONTACTS

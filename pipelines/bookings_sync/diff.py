@@ -14,7 +14,8 @@ from typing import NamedTuple
 import pyarrow as pa
 from pendulum import DateTime
 
-from bookings_sync.records import Key, Rows, instant_ms, tombstone_digest
+from bookings_sync.columns import Key, digest
+from bookings_sync.records import Rows
 from bookings_sync.tables import Table
 from bookings_sync.warehouse import Held, keys_of
 
@@ -50,15 +51,15 @@ def difference(rows: Rows, held: Mapping[Key, Held]) -> Difference:
     """The rows that are not held as they are: an equal digest means an equal record."""
     changes = Changes()
     positions: list[int] = []
-    for position, (key, digest) in enumerate(zip(rows.keys, rows.digests, strict=True)):
+    for position, (key, found) in enumerate(zip(rows.keys, rows.digests, strict=True)):
         before = held.get(key)
         if before is None:
             changes.new += 1
-        elif before.digest == digest:
+        elif before.digest == found:
             continue
         elif before.deleted:
             changes.restored += 1
-        elif before.start_ms is not None and before.start_ms != instant_ms(rows.records[position].get("startTime")):
+        elif before.start_ms is not None and before.start_ms != rows.start_ms(position):
             changes.moved += 1
         else:
             changes.changed += 1
@@ -73,7 +74,7 @@ def missing(held: Mapping[Key, Held], found: Collection[Key]) -> list[Key]:
 
 def tombstones(table: Table, location_id: str, rows: pa.Table, deleted_at: DateTime) -> pa.Table:
     """The last versions of records that are gone: the rows as held, with `deleted_at` set. The shape stays."""
-    digests = [tombstone_digest(location_id, key, deleted_at) for key in keys_of(rows, table)]
+    digests = [digest([location_id, key, "deleted", deleted_at.isoformat()]) for key in keys_of(rows, table)]
     at = pa.repeat(pa.scalar(deleted_at, pa.timestamp("us", tz="UTC")), len(rows))
     gone = rows.set_column(table.names.index("deleted_at"), table.schema.field("deleted_at"), at)
     return gone.set_column(table.names.index("row_digest"), table.schema.field("row_digest"), pa.array(digests))

@@ -17,12 +17,13 @@ from pendulum import DateTime
 from bookings_sync.api import Reply
 from bookings_sync.api.replies import FreeSlots, Records
 from bookings_sync.appointments import AppointmentReads
+from bookings_sync.columns import Key
 from bookings_sync.diff import missing
 from bookings_sync.ledger import Endpoint
 from bookings_sync.notes import ReadNotes
 from bookings_sync.plan import PlannedRead, plan_slots, slot_calls
 from bookings_sync.reading import Reading
-from bookings_sync.records import Batch, Key, location_rows, service_rows, slot_rows, team_rows
+from bookings_sync.records import Batch, location_rows, service_rows, slot_rows, team_rows
 from bookings_sync.run import Run
 from bookings_sync.scopes import Scope
 from bookings_sync.stage import Emitted, Stage

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import pyarrow as pa
 from pendulum import DateTime
 
+from bookings_sync.columns import Key
 from bookings_sync.diff import Changes, difference, tombstones
-from bookings_sync.records import Batch, Key, Rejected, Rows, rejected_rows
+from bookings_sync.records import Batch, Rejected, Rows, rejected_rows
 from bookings_sync.tables import Table
 from bookings_sync.warehouse import Held, Warehouse
 

@@ -17,8 +17,8 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
+from bookings_sync.columns import Key
 from bookings_sync.ledger import Ledger, reads_from
-from bookings_sync.records import Key
 from bookings_sync.scopes import COLUMN, Scope
 from bookings_sync.tables import READS, TABLES, Table
 from bookings_sync.windows import Window
