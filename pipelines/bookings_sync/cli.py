@@ -20,24 +20,25 @@ from bookings_sync.commands.console import Output
 
 EXIT_CODES = """\
 [bold]Exit codes[/bold]
-  0   ok
-  1   failed
-  2   usage or configuration: the message names the key, the file and the fix
-  3   partial: some location failed, the others are done
-  75  another run holds the lock: try again when it has ended
-  130 interrupted (Ctrl-C): what was loaded stands, and the next run goes on"""
+  0    ok
+  1    failed
+  2    usage or configuration: the message names the key, the file, the fix
+  3    partial: some location failed, the others are done
+  75   another run holds the lock: try again when it has ended
+  130  interrupted (Ctrl-C): what was loaded stands, the next run goes on"""
 
 START = """\
 [bold]Start here[/bold]
-  bookings demo             watch it work: a living calendar, synced twice, and reported on
-  bookings check            is every key good, and does every endpoint answer?
-  bookings sync --plan      what would a sync read, and how long would it take?
-  bookings sync             make the warehouse equal to the calendar
-  bookings transform        build the reporting tables
-  bookings report           read them
+  bookings demo         watch it work: a living calendar, synced twice
+  bookings check        is every key good, does every endpoint answer?
+  bookings sync --plan  what would a sync read, and how long would it take?
+  bookings sync         make the warehouse equal to the calendar
+  bookings transform    build the reporting tables
+  bookings report       read them
 
-Keys stand in .dlt/secrets.toml, everything else in .dlt/config.toml, both in the folder the command runs in; the
-environment overrides both (SOURCES__BOOKINGS__LOCATIONS__BERLIN__API_KEY=…)."""
+Keys stand in .dlt/secrets.toml, everything else in .dlt/config.toml, both
+in the folder the command runs in. The environment overrides both:
+SOURCES__BOOKINGS__LOCATIONS__BERLIN__API_KEY=…"""
 
 
 class _AnsweredFor(TyperGroup):
@@ -46,8 +47,8 @@ class _AnsweredFor(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
-            raise
+        except (typer.Exit, typer.Abort, typer.TyperException, SystemExit, BrokenPipeError):
+            raise  # Typer's own ways out, usage errors among them, and a reader of the output that has gone
         except BaseException as error:  # noqa: BLE001 - the last resort: whatever it was, it ends as an exit code
             from bookings_sync.commands.failures import answer_for
 
@@ -67,13 +68,16 @@ app = typer.Typer(
 )
 
 Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there; the rest is on stderr.")
+    bool,
+    typer.Option(
+        "--json", metavar="", help="Print one JSON object on stdout and nothing else there; the rest is on stderr."
+    ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary: errors alone.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progress and no summary: errors alone.")]
 
 
 def _examples(*lines: str) -> str:
-    return "[bold]Examples[/bold]\n" + "\n".join(f"  {line}" for line in lines)
+    return "[bold]Examples[/bold]\n" + "\n".join(f"[dim]$[/dim] {line}" for line in lines)
 
 
 def _print_version(wanted: bool) -> None:
@@ -93,12 +97,14 @@ def _every_command(
             "--verbose",
             "-v",
             count=True,
+            metavar="",
+            show_default=False,
             help="Log to stderr: -v requests and retries, -v -v dlt's own steps too, and tracebacks (which may quote "
             "data). Comes before the command: bookings -v sync.",
         ),
     ] = 0,
     _version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+        bool, typer.Option("--version", metavar="", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
     ctx.obj = Output(verbose)
@@ -115,11 +121,11 @@ def _output(ctx: typer.Context, *, as_json: bool, quiet: bool) -> Output:
 
 @app.command(
     epilog=_examples(
-        "bookings sync                                    every location: the hot range, and more of history each time",
-        "bookings sync --plan                             only say what that would be",
-        "bookings sync --location berlin --location oslo  these two",
-        "bookings sync --from 2026-01-01 --to 2026-02-01  January 2026, UTC",
-        "bookings sync --full                             all history, to the last window",
+        "bookings sync",
+        "bookings sync --plan",
+        "bookings sync --location berlin --location oslo",
+        "bookings sync --from 2026-01-01 --to 2026-02-01     January 2026, UTC",
+        "bookings sync --full                                all history again",
     )
 )
 def sync(
@@ -143,18 +149,22 @@ def sync(
         typer.Option("--to", metavar="TIME", help="Read up to here, exclusive. Alone: from history_start."),
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Read all history again, from history_start to the horizon.")
+        bool, typer.Option("--full", metavar="", help="Read all history again, from history_start to the horizon.")
     ] = False,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Print what would be read, in how many requests and how long; read nothing.")
+        bool,
+        typer.Option(
+            "--plan", metavar="", help="Print what would be read, in how many requests and how long; read nothing."
+        ),
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Make the warehouse equal to the calendar.
 
-    Reads the time around now, what was never read (newest first), and in turn the rest of history; loads only what
-    differs. A run that is stopped anywhere is gone on with by the next.
+    Reads the time around now, what was never read (newest first), and in
+    turn the rest of history; loads only what differs. A run that is stopped
+    anywhere is gone on with by the next.
     """
     from bookings_sync.commands.sync import run_plan, run_sync
 
@@ -181,7 +191,9 @@ def transform(
             help="Only this model, or a pattern of names such as 'rpt_*'. Repeatable.",
         ),
     ] = None,
-    audit_only: Annotated[bool, typer.Option("--audit-only", help="Audit the live tables and build nothing.")] = False,
+    audit_only: Annotated[
+        bool, typer.Option("--audit-only", metavar="", help="Audit the live tables and build nothing.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -212,7 +224,7 @@ def check(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Try each location's key and each endpoint that a sync reads, and say what to do about what fails.
+    """Try each location's key and each endpoint, and say what to do about what fails.
 
     Nothing is written, neither to the calendar nor to the warehouse.
     """
@@ -227,9 +239,9 @@ def status(
     runs: Annotated[int, typer.Option("--runs", min=1, help="How many of the last runs to show.")] = 5,
     as_json: Json = False,
 ) -> None:
-    """Say how fresh each location is, what history is covered, how the last runs went, and what was rejected.
+    """Say how fresh each location is, what history is read, how the last runs went.
 
-    Reads the warehouse alone.
+    And what records were rejected, and why. Reads the warehouse alone.
     """
     from bookings_sync.commands.status import run_status
 
@@ -239,8 +251,9 @@ def status(
 @app.command(
     epilog=_examples(
         "bookings sandbox",
-        "bookings sandbox --port 8080 --locations 30 --appointments 1000000 --rate-limit 0",
-        "curl -X POST http://127.0.0.1:8080/sandbox/advance -d '{\"days\": 14}'    let two weeks pass",
+        "bookings sandbox --locations 30 --appointments 1000000 --rate-limit 0",
+        "bookings sandbox --port 8080",
+        "curl -X POST http://127.0.0.1:8080/sandbox/advance -d '{\"days\": 14}'",
     )
 )
 def sandbox(
@@ -264,7 +277,7 @@ def sandbox(
 ) -> None:
     """Serve the calendar's API itself, over a made-up business, until Ctrl-C.
 
-    Its clock stands still until it is advanced. With --json the address and the keys are one line on stdout.
+    Its clock stands still until it is advanced.
     """
     from bookings_sync.commands.sandbox import run_sandbox
 
@@ -297,10 +310,11 @@ def demo(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Sync a living calendar into DuckDB, let two weeks pass, sync again, and see what was found.
+    """Sync a living calendar into DuckDB, twice, and see what was found.
 
-    Needs no account, no key and no configuration: the calendar is the sandbox, in a process of its own, at the true
-    API's rate limit.
+    Needs no account, no key and no configuration: the calendar is the
+    sandbox, in a process of its own, at the true API's rate limit. Two weeks
+    of its life pass between the two syncs.
     """
     from bookings_sync.demo import run_demo
 
