@@ -23,6 +23,7 @@ from typing import Any
 import dlt
 import pendulum
 import pyarrow as pa
+from dlt.common.schema import Schema
 from dlt.extract import DltResource
 from pendulum import DateTime
 
@@ -127,10 +128,19 @@ def _resource(name: str, loading: _Loading, rows: Callable[[Load], Iterator[Emit
                     yield _marked(table_name, load.stage.stamped(TABLES[table_name].schema.empty_table()))
             for table_name, arrow in _in_batches(rows(load)):
                 yield _marked(table_name, arrow)
+            _describe(dlt.current.source_schema(), _TABLES_OF[name])
         loading.end(name)
 
     # No hints here: dlt would add the resource's own to those of every table that it fills.
     return dlt.resource(extract, name=name)
+
+
+def _describe(schema: Schema, table_names: Iterable[str]) -> None:
+    """Every column's description: dlt's scd2 hints take it from the column that holds the row's digest."""
+    for name in table_names:
+        columns = schema.tables[name]["columns"]
+        for column in TABLES[name].columns:
+            columns[column.name].setdefault("description", column.description)
 
 
 def _in_batches(emitted: Iterable[Emitted]) -> Iterator[Emitted]:
