@@ -33,6 +33,8 @@ class Site:
     server: SandboxServer
     database: Path
     knobs: dict[str, Any] = field(default_factory=dict)
+    zones_named: bool = True
+    """Whether the configuration says each location's zone."""
 
     @property
     def location_id(self) -> str:
@@ -45,7 +47,10 @@ class Site:
     @property
     def settings(self) -> Settings:
         """Of every location of the world, as fast as the socket goes; `knobs` beside that."""
-        locations = {each.name: Location(each.name, each.key, timezone=each.timezone) for each in self.world.locations}
+        locations = {
+            each.name: Location(each.name, each.key, timezone=each.timezone if self.zones_named else None)
+            for each in self.world.locations
+        }
         plain: dict[str, Any] = {"base_url": self.server.base_url, "rate_limit": 100_000, "locations": locations}
         return Settings(**plain | self.knobs)
 
@@ -100,12 +105,14 @@ def open_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     monkeypatch.chdir(tmp_path)
     with ExitStack() as stack:
 
-        def serve(spec: WorldSpec | None = None, *, switches: Switches | None = None, **knobs: Any) -> Site:
+        def serve(
+            spec: WorldSpec | None = None, *, switches: Switches | None = None, zones_named: bool = True, **knobs: Any
+        ) -> Site:
             database = tmp_path / "warehouse.duckdb"
             monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(database))
             server = stack.enter_context(SandboxServer(generate(spec or small()), switches=switches))
-            plain = {"lookback_days": 250, "slots_horizon_days": 7, "history_start": NOW.date()}
-            return Site(server.world, server, database, plain | knobs)
+            quick = {"lookback_days": 250, "horizon_days": 120, "slots_horizon_days": 3, "history_start": NOW.date()}
+            return Site(server.world, server, database, quick | knobs, zones_named)
 
         yield serve
 

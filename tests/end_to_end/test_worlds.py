@@ -24,7 +24,7 @@ def test_equal_after_ten_rounds(
 ) -> None:
     """All history is hot here, so that every round must be equal; `test_staleness` has what is not."""
     spec = small(seed=locations, locations=locations, services_per_location=services, appointments=appointments)
-    site = open_site(spec, slots_horizon_days=3)
+    site = open_site(spec)
     assert site.sync().row["errors"] == "[]"
     assert site.differences() == []
     rng = random.Random(locations)

@@ -1,0 +1,146 @@
+"""What a run that ends early leaves, and what the next makes of it; a location that fails stops nobody else."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bookings_sync import pipeline
+from bookings_sync.errors import BookingsError
+from bookings_sync.run import Run
+from bookings_sync.sandbox import Fault, Faults, SandboxServer
+
+from .conftest import Site, small
+
+IN_SMALL_LOADS = {"reads_per_load": 10, "max_window_days": 32, "rows_per_reply": 20, "attempts": 1}
+BACKFILL = small(past_days=200, services_per_location=2)
+"""With these: two services of a dozen windows each, so three loads of ten; answers are 2 lists, 10 windows, 2 of slots,
+and then 10 windows."""
+IN_THE_SECOND_LOAD = 19
+
+
+def after(answers: int, act: Callable[[], None]) -> Callable[[Run], None]:
+    """An `on_progress` that acts once, when so many answers are in."""
+    seen = 0
+
+    def progress(_: Run) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == answers:
+            act()
+
+    return progress
+
+
+def sync(site: Site, on_progress: Callable[[Run], None] | None = None, **knobs: Any) -> pipeline.SyncResult:
+    return pipeline.sync(replace(site.settings, **knobs), clock=site.clock, on_progress=on_progress)
+
+
+def test_an_error_between_loads(open_site: Callable[..., Site]) -> None:
+    """What was loaded stays loaded, and is not read again for having been; the next run brings the rest."""
+    site = open_site(BACKFILL, **IN_SMALL_LOADS)
+
+    def fail() -> None:
+        raise RuntimeError("the disk is full")
+
+    with pytest.raises(BookingsError, match="the load failed at extract"):
+        sync(site, after(IN_THE_SECOND_LOAD, fail))
+    loaded = site.live("appointments")
+    reads = len(site.query("SELECT * FROM reads WHERE endpoint = 'appointments'"))
+    assert 0 < len(loaded) < len(site.world.data[site.location_id].by_start)
+    assert reads == 10, "what the failed load had read is not in the ledger"
+    assert sync(site).row["errors"] == "[]"
+    assert site.differences() == []
+
+
+def test_the_server_goes_down(open_site: Callable[..., Site]) -> None:
+    site = open_site(BACKFILL, **IN_SMALL_LOADS)
+    result = sync(site, after(IN_THE_SECOND_LOAD, lambda: site.server.__exit__(None, None, None)))
+    assert result.outcome == "failed"
+    assert "ConnectionFailed" not in result.row["errors"]
+    assert site.location_id not in result.row["errors"]
+    assert 0 < len(site.live("appointments")) < len(site.world.data[site.location_id].by_start)
+    with SandboxServer(site.world) as site.server:
+        assert sync(site).row["errors"] == "[]"
+        assert site.differences() == []
+
+
+KILLED = """
+import datetime, os, signal, sys
+import pendulum
+from bookings_sync import pipeline
+from bookings_sync.settings import Location, Settings
+base_url, name, key, zone, now, knobs, last = sys.argv[1:]
+answers = 0
+
+def progress(run):
+    global answers
+    answers += 1
+    if answers == int(last):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+settings = Settings(base_url=base_url, locations={name: Location(name, key, timezone=zone)}, **eval(knobs))
+pipeline.sync(settings, clock=lambda: pendulum.parse(now), on_progress=progress)
+"""
+
+
+def test_killed(open_site: Callable[..., Site]) -> None:
+    """SIGKILL midway, in a process of its own: the lock is free, and the next run completes what was begun."""
+    site = open_site(BACKFILL, **IN_SMALL_LOADS)
+    where = site.world.locations[0]
+    texts = [site.server.base_url, where.name, where.key, where.timezone, site.world.now.isoformat(), repr(site.knobs)]
+    argv = [sys.executable, "-c", KILLED, *texts, str(IN_THE_SECOND_LOAD)]
+    assert subprocess.run(argv, check=False).returncode == -signal.SIGKILL
+    assert 0 < len(site.live("appointments")) < len(site.world.data[site.location_id].by_start)
+    assert sync(site).row["errors"] == "[]"
+    assert site.differences() == []
+
+
+@pytest.mark.parametrize("how", ["key-revoked", "host-down"])
+def test_a_failing_location_stops_nobody(open_site: Callable[..., Site], how: str) -> None:
+    """Its rows stay as they were, none is taken for deleted; the others are brought up to date."""
+    site = open_site(small(locations=3, appointments=300), attempts=1)
+    site.sync()
+    failing, *others = (each.id for each in site.world.locations)
+    held = {row["id"] for row in site.live("appointments", "location_id = ?", failing)}
+    site.world.advance(timedelta(days=5))
+
+    def fail() -> None:
+        if how == "key-revoked":
+            site.world.revoke_key(failing)
+        else:
+            site.server.faults = Faults([Fault(kind="503", location_id=failing)])
+
+    result = sync(site, after(2, fail))
+    assert result.outcome == "partial"
+    name = site.world.locations[0].name
+    assert all(name in error for error in result.row["errors"].strip("[]").split('", "'))
+    assert site.world.locations[0].key not in result.row["errors"]
+    assert site.differences(*others) == []
+    assert held <= {row["id"] for row in site.live("appointments", "location_id = ?", failing)}
+
+    site.server.faults = Faults()
+    site.world.keys[site.world.locations[0].key] = failing
+    assert sync(site).row["errors"] == "[]"
+    assert site.differences() == []
+
+
+def test_a_reply_cut_short_deletes_nothing(open_site: Callable[..., Site]) -> None:
+    """Broken bodies, wrong JSON and refusals of a proxy are failures, never an empty calendar."""
+    site = open_site(attempts=1, slots=False)
+    site.sync()
+    for kind in ("truncated", "cut", "list", "html"):
+        site.server.faults = Faults([Fault(kind=kind, endpoints=("GET /appointments/", "GET /appointments/:id"))])
+        result = sync(site)
+        assert result.outcome == "failed", kind
+        assert result.changes.total == 0, kind
+    site.server.faults = Faults()
+    assert sync(site, slots=True).changes.total == len(site.live("slots"))
+    assert site.differences() == []

@@ -1,0 +1,86 @@
+"""Every unknown of api.md, either way: under each switch of the sandbox the warehouse still equals the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bookings_sync.sandbox import Switches
+
+from .conftest import Site, small
+
+EDGES = (datetime(2026, 10, 10, tzinfo=UTC), datetime(2026, 11, 11, tzinfo=UTC))
+"""Where two windows of 32 days meet."""
+
+CASES: dict[str, tuple[Switches, dict[str, Any]]] = {
+    "by-overlap-end-exclusive": (Switches(window_on="overlap", end_inclusive=False, empty_days="empty"), {}),
+    "by-overlap-end-inclusive": (Switches(window_on="overlap", slots_trace_id=False), {}),
+    "by-start-end-exclusive": (Switches(end_inclusive=False, slots_timezone="utc"), {"zones_named": False}),
+    "capped-and-told": (Switches(max_rows=7), {"reply_cap": 7}),
+    "capped-keeping-any": (Switches(max_rows=11, cap_keeps="scattered"), {"reply_cap": 11}),
+    "capped-untold": (Switches(max_rows=20, cap_keeps="latest"), {}),
+    "unknown-id-400": (Switches(unknown_id="400", attendance_spelling="sic"), {}),
+    "unknown-id-422": (Switches(deleted_id="422", attendance_spelling="right"), {}),
+    "unknown-id-empty": (Switches(unknown_id="empty", attendance_spelling="both"), {}),
+    "calendar-id-is-a-team's": (Switches(calendar_id_means="team"), {"scopes": ("team",), "slots": False}),
+    "calendar-id-is-either": (Switches(calendar_id_means="either"), {"scopes": ("team", "user")}),
+    "three-scopes": (Switches(unknown_scope="422"), {"scopes": ("service", "team", "user")}),
+    "contact-unasked": (Switches(contact_without_include_all=True), {"include_contacts": False}),
+    "no-contact-by-id": (Switches(contact_in_get=False, recurring_ids="epoch_duration"), {}),
+    "blocked-off-unlisted": (Switches(blocked_listed=False, recurring_ids="plain"), {}),
+    "vanished-service-refused": (Switches(vanished_service="422"), {}),
+    "vanished-service-empty": (Switches(vanished_service="empty"), {}),
+    "short-windows-only": (Switches(max_window_days=20), {"max_window_days": 512, "window_days": 512}),
+    "short-slot-ranges-only": (Switches(max_slot_days=3), {"slots_days_per_call": 3}),
+}
+
+
+@pytest.mark.parametrize(("switches", "knobs"), CASES.values(), ids=CASES)
+def test_equal_under(open_site: Callable[..., Site], switches: Switches, knobs: dict[str, Any]) -> None:
+    spec = small(appointments=150, services_per_location=3, past_days=60, future_days=30)
+    site = open_site(
+        spec, switches=switches, **{"rows_per_reply": 20, "max_window_days": 32, "lookback_days": 70, **knobs}
+    )
+    _book_at_edges(site)
+    assert site.sync().row["errors"] == "[]"
+    assert _differences(site) == []
+    _live(site)
+    assert site.sync().row["errors"] == "[]"
+    assert _differences(site) == []
+
+
+def _differences(site: Site) -> list[str]:
+    """Where slots are not read, there are none to compare."""
+    found = site.differences()
+    return found if site.settings.slots else [line for line in found if not line.startswith("slots")]
+
+
+def _book_at_edges(site: Site) -> None:
+    """Appointments that start, end and lie across just where windows meet."""
+    for service_id in site.world.data[site.location_id].services:
+        for edge in EDGES:
+            site.world.book(site.location_id, service_id, edge, contact={"firstName": "Edge"})
+            site.world.book(site.location_id, service_id, edge - timedelta(minutes=1), contact={"firstName": "Across"})
+        site.world.block(site.location_id, service_id, EDGES[0] - timedelta(hours=2), EDGES[0] + timedelta(hours=6))
+
+
+def _live(site: Site) -> None:
+    """What may happen to a calendar, once each; and a service goes, of whose appointments one changes and one goes."""
+    world, location_id = site.world, site.location_id
+    data = world.data[location_id]
+    first, second, third = data.services
+    rows = [row for row in data.by_service[first].all() if row.contact is not None]
+    world.mark(location_id, rows[0].id, "noshow")
+    world.delete(location_id, rows[1].id)
+    world.reschedule(location_id, rows[2].id, world.now + timedelta(days=25))
+    world.reschedule(location_id, rows[-1].id, EDGES[0])
+    world.book(location_id, second, world.now - timedelta(days=40), contact={"firstName": "Late"})
+    world.update_contact(location_id, rows[3].contact.id, {"tags": ["seen"], "loyalty": {"points": 3}})
+    going = [row for row in data.by_service[third].all() if row.contact is not None]
+    world.delete_service(location_id, third)
+    world.mark(location_id, going[0].id, "showed")
+    world.delete(location_id, going[1].id)
+    world.now_ms += 3_600_000
