@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -57,17 +58,25 @@ class Output:
         handler: logging.Handler
         if self.stderr.is_terminal:
             handler = RichHandler(console=self.stderr, show_path=False, log_time_format="%H:%M:%S")
+            handler.setFormatter(logging.Formatter("%(message)s"))
         else:
             handler = logging.StreamHandler(sys.stderr)
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        level = logging.INFO if self.verbose else logging.WARNING
-        logging.basicConfig(level=level, handlers=[handler], force=True)
-        logging.getLogger("httpcore").setLevel(logging.WARNING)
+        handler.addFilter(_tell_retries)
+        logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+        logging.getLogger("bookings_sync").setLevel(logging.DEBUG if self.verbose else logging.WARNING)
+        # What is tried again is no news unless it stays wrong, and then it is an error of its own.
+        logging.getLogger("stamina").setLevel(logging.WARNING if self.verbose else logging.ERROR)
         if self.verbose > 1:
-            import os
-
             os.environ["RUNTIME__LOG_LEVEL"] = "INFO"
-            logging.getLogger("bookings_sync").setLevel(logging.DEBUG)
+
+
+def _tell_retries(record: logging.LogRecord) -> bool:
+    """stamina keeps what it retries, and why, in fields that no format shows."""
+    fields = vars(record)
+    if "stamina.caused_by" in fields:
+        record.msg, record.args = "again in %.1f s: %s", (fields["stamina.wait_for"], fields["stamina.caused_by"])
+    return True
 
 
 def _console(*, stderr: bool) -> Console:

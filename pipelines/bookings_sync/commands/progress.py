@@ -32,8 +32,11 @@ def sync_progress(output: Output) -> Iterator[Callable[[Run], None] | None]:
 
             def advance(run: Run) -> None:
                 done, planned = run.figures.reads_done, run.figures.reads_planned
-                doing = "reading" if done < planned else "loading"
-                bar.update(task, description=doing, completed=done, total=planned, detail=_detail(run))
+                if done < planned:
+                    bar.update(task, description="reading", completed=done, total=planned, detail=_detail(run))
+                else:  # how long a load takes is not known: the bar pulses, and its clock goes on
+                    bar.tasks[0].total = None
+                    bar.update(task, description="loading", completed=done, detail=_detail(run))
 
             yield advance
     else:

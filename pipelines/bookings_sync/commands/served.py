@@ -68,7 +68,10 @@ def serve(*, now: DateTime, **options: int) -> Iterator[Served]:
     command += ["--now", now.to_iso8601_string()]
     for name, value in options.items():
         command += [f"--{name.replace('_', '-')}", str(value)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - ourselves
+    # A session of its own: Ctrl-C is for us, who end it when we are done with it.
+    process = subprocess.Popen(  # noqa: S603 - ourselves
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
     try:
         assert process.stdout is not None  # noqa: S101 - piped above
         ready = json.loads(process.stdout.readline() or "{}")
