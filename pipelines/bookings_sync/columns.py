@@ -1,10 +1,11 @@
-"""Columns: a table's values taken from records all at once, their digests, and their Arrow form.
+"""Columns: the values of records, as rows in one order, with their digests; and their Arrow form.
 
 Input:  records of one table.
-Output: `Columns`: a list of raw values per column, what the columns do not name (`extras`), a digest per record, and, for
-        those that are news, typed Arrow arrays. The inside of `records`.
+Output: `Values`: a tuple of raw values per record and what no column names (`extras`); a digest per record; and, for those
+        that are news, typed Arrow arrays. The inside of `records`.
 
-Columns are taken one by one over all records, for a loop over one name is several times faster than a loop over names.
+The records of a reply come in few shapes (which fields, in which order). For each shape it is worked out once where the
+values stand and which fields are unknown; a record then costs one look at its fields, not one for each column.
 A value that does not fit its column's type leaves the column null and stays, whole, in `extra`.
 """
 
@@ -12,12 +13,12 @@ from __future__ import annotations
 
 import json
 import zoneinfo
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pendulum
@@ -43,17 +44,19 @@ _TAKEN: dict[str, frozenset[str]] = {
 """Fields that become tables of their own, so that `extra` leaves them out."""
 
 
-@dataclass(slots=True)
-class Columns:
-    """Raw values by column name, and what the columns do not name, each a list with an item per record."""
+_ASIDE: dict[str, tuple[str, ...]] = {"contacts": ("customField",)}
+"""Fields that no column holds but the digest covers."""
 
-    values: dict[str, list[Any]]
+
+@dataclass(slots=True)
+class Values:
+    """Raw values, a tuple per record in the order of `sources(table)`, and what the columns do not name, if anything."""
+
+    rows: list[tuple[Any, ...]]
     extras: list[Record | None]
 
-    def take(self, positions: Sequence[int]) -> Columns:
-        return Columns(
-            {name: pick(each, positions) for name, each in self.values.items()}, pick(self.extras, positions)
-        )
+    def take(self, positions: Sequence[int]) -> Values:
+        return Values(pick(self.rows, positions), pick(self.extras, positions))
 
 
 def pick(items: list[Any], positions: Sequence[int]) -> list[Any]:
@@ -63,37 +66,78 @@ def pick(items: list[Any], positions: Sequence[int]) -> list[Any]:
     return [items[position] for position in positions]
 
 
-def columns_of(table: Table, records: list[Record]) -> Columns:
-    """The columns of records. Key columns are not among them: keys are made by `records`."""
-    values: dict[str, list[Any]] = {}
-    by_source: dict[str, list[Any]] = {}
-    getters = [record.get for record in records]
-    for column in table.columns:
-        if column.name in _MADE or column.name in table.key:
-            continue
-        source = column.source or column.name
-        if derive := _DERIVED.get((table.name, column.name)):
-            values[column.name] = [derive(record) for record in records]
-        elif source in by_source:
-            values[column.name] = by_source[source]
-        else:
-            taken = [_at(record, source) for record in records] if "." in source else [get(source) for get in getters]
-            values[column.name] = by_source[source] = taken
-    return Columns(values, _extras(table, records))
+@cache
+def sources(table: str) -> dict[str, int]:
+    """Where the value of each field (a dotted path) stands in a row of `Values`."""
+    declared = TABLES[table]
+    derived = [_DERIVED[table, column.name][0] for column in declared.columns if (table, column.name) in _DERIVED]
+    named = [
+        column.source or column.name
+        for column in declared.columns
+        if column.name not in {*_MADE, *declared.key} and (table, column.name) not in _DERIVED
+    ]
+    return {
+        source: position for position, source in enumerate(dict.fromkeys([*named, *derived, *_ASIDE.get(table, ())]))
+    }
+
+
+def values_of(table: Table, records: Iterable[Record]) -> Values:
+    """The values of records, but for the key columns: keys are made by `records`."""
+    fields = sources(table.name)
+    if any("." in field for field in fields):  # nested: teams and services, which are few
+        known = _known_fields(table.name)
+        listed = list(records)
+        rows = [tuple(_at(record, field) for field in fields) for record in listed]
+        return Values(rows, [_beyond(record, known) or None for record in listed])
+    shapes: dict[tuple[str, ...], _Shape] = {}
+    values = Values([], [])
+    for record in records:
+        names = tuple(record)
+        shape = shapes.get(names)
+        if shape is None:
+            shape = shapes[names] = _Shape.of(table, names)
+        values.rows.append(shape.row((*record.values(), None)))
+        extra = {name: record[name] for name in shape.unknown if record[name] is not None} if shape.unknown else None
+        values.extras.append(extra or None)
+    return values
+
+
+class _Shape(NamedTuple):
+    """For records of one shape: what takes a row out of their values (a None behind them), and their unknown fields."""
+
+    row: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+    unknown: tuple[str, ...]
+
+    @classmethod
+    def of(cls, table: Table, names: tuple[str, ...]) -> _Shape:
+        places = {name: position for position, name in enumerate(names)}
+        # A place twice, for itemgetter gives no tuple for one item alone.
+        positions = [places.get(field, len(names)) for field in sources(table.name)] + [len(names)]
+        known = _known_fields(table.name)
+        has_extra = "extra" in table.names
+        return cls(itemgetter(*positions), tuple(n for n in names if n not in known) if has_extra else ())
+
+
+def column_values(table: Table, column: Column, columns: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    """One column's raw values. `columns` are the rows of `Values` turned: a sequence for each of `sources`."""
+    if (table.name, column.name) in _DERIVED:
+        source, derive = _DERIVED[table.name, column.name]
+        return [derive(value) for value in columns[sources(table.name)[source]]]
+    return columns[sources(table.name)[column.source or column.name]]
 
 
 # -- digests -----------------------------------------------------------------------------------------------------------
 
 
-def row_digests(location_id: str, keys: list[Key], columns: Columns) -> list[str]:
+def row_digests(location_id: str, keys: Iterable[Key], values: Values) -> list[str]:
     """128 bits for each record, in hex, over location, key, values and extra: equal exactly where all of these are. The
     order of a record's fields does not count, nor whether one is null or missing."""
     digests: list[str] = []
-    for key, extra, *values in zip(keys, columns.extras, *columns.values.values(), strict=True):
+    for key, row, extra in zip(keys, values.rows, values.extras, strict=True):
         try:
-            text = orjson.dumps((location_id, key, values, extra), option=orjson.OPT_SORT_KEYS)
+            text = orjson.dumps((location_id, key, row, extra), option=orjson.OPT_SORT_KEYS)
         except TypeError:
-            text = canonical([location_id, key, values, extra])
+            text = canonical([location_id, key, row, extra])
         digests.append(blake2b(text, digest_size=16).hexdigest())
     return digests
 
@@ -121,7 +165,7 @@ def json_text(value: Any) -> str:
 # -- from values to Arrow ----------------------------------------------------------------------------------------------
 
 
-def typed(column: Column, values: list[Any], extras: list[Record | None]) -> pa.Array:
+def typed(column: Column, values: Sequence[Any], extras: list[Record | None]) -> pa.Array:
     """The values in the column's type. One that does not fit becomes null, and is put into its record's extra."""
     if column.type == "json":
         return pa.array([None if value is None else json_text(value) for value in values], pa.string())
@@ -135,7 +179,7 @@ def typed(column: Column, values: list[Any], extras: list[Record | None]) -> pa.
         return _typed_one_by_one(column, values, extras)
 
 
-def _typed_one_by_one(column: Column, values: list[Any], extras: list[Record | None]) -> pa.Array:
+def _typed_one_by_one(column: Column, values: Sequence[Any], extras: list[Record | None]) -> pa.Array:
     fitted: list[Any] = []
     for position, value in enumerate(values):
         fit = None if value is None else _FIT[column.type](value)
@@ -201,20 +245,19 @@ _FIT: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _known_zone(record: Record) -> str | None:
-    zone = record.get("selectedTimezone")
+def _known_zone(zone: Any) -> str | None:
     return zone if isinstance(zone, str) and zone in _ZONES else None
 
 
-def _custom_fields_digest(record: Record) -> str | None:
-    fields = record.get("customField")
+def _digest_of_fields(fields: Any) -> str | None:
     return digest(fields) if fields else None
 
 
-_DERIVED: dict[tuple[str, str], Callable[[Record], Any]] = {
-    ("appointments", "timezone"): _known_zone,
-    ("contacts", "custom_fields_digest"): _custom_fields_digest,
+_DERIVED: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
+    ("appointments", "timezone"): ("selectedTimezone", _known_zone),
+    ("contacts", "custom_fields_digest"): ("customField", _digest_of_fields),
 }
+"""Columns made from a field of the API's."""
 
 
 # -- what the columns do not name --------------------------------------------------------------------------------------
@@ -241,25 +284,6 @@ def _known_fields(table_name: str) -> dict[str, Any]:
             branch = branch.setdefault(parent, {})
         branch.setdefault(leaf, None)
     return tree
-
-
-def _extras(table: Table, records: list[Record]) -> list[Record | None]:
-    if "extra" not in table.names:
-        return [None] * len(records)
-    known = _known_fields(table.name)
-    if any(known.values()):  # nested: teams and services, which are few
-        return [_beyond(record, known) or None for record in records]
-    # Records come in few shapes: what is unknown is looked up once for each.
-    unknown_of: dict[tuple[str, ...], tuple[str, ...]] = {}
-    extras: list[Record | None] = []
-    for record in records:
-        shape = tuple(record)
-        unknown = unknown_of.get(shape)
-        if unknown is None:
-            unknown = unknown_of[shape] = tuple(name for name in shape if name not in known)
-        extra = {name: record[name] for name in unknown if record[name] is not None} if unknown else None
-        extras.append(extra or None)
-    return extras
 
 
 def _beyond(record: Record, known: dict[str, Any]) -> Record:

@@ -16,17 +16,19 @@ import pendulum
 import pyarrow as pa
 
 from bookings_sync.columns import (
-    Columns,
     Key,
     Record,
-    columns_of,
+    Values,
+    column_values,
     digest,
     fit_text,
     instant_ms,
     json_text,
     pick,
     row_digests,
+    sources,
     typed,
+    values_of,
 )
 from bookings_sync.privacy import KEEP_ALL, Privacy
 from bookings_sync.tables import (
@@ -67,15 +69,13 @@ class Rows:
     table: Table
     location_id: str
     keys: list[Key]
-    records: list[Record]
-    columns: Columns
+    values: Values
     digests: list[str]
 
     @classmethod
     def of(cls, table: Table, location_id: str, found: dict[Key, Record]) -> Rows:
-        keys, records = list(found), list(found.values())
-        columns = columns_of(table, records)
-        return cls(table, location_id, keys, records, columns, row_digests(location_id, keys, columns))
+        values = values_of(table, found.values())
+        return cls(table, location_id, list(found), values, row_digests(location_id, found, values))
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -86,19 +86,21 @@ class Rows:
             self.table,
             self.location_id,
             pick(self.keys, positions),
-            pick(self.records, positions),
-            self.columns.take(positions),
+            self.values.take(positions),
             pick(self.digests, positions),
         )
 
     def arrow(self) -> pa.Table:
         """Every declared column, typed: shape `len(self)` × `table.schema`. Instants are UTC, in microseconds."""
-        extras = list(self.columns.extras)
-        arrays = {column.name: self._array(column, extras) for column in self.table.columns if column.name != "extra"}
+        if not self.keys:
+            return self.table.schema.empty_table()
+        extras = list(self.values.extras)
+        columns = list(zip(*self.values.rows, strict=True))
+        arrays = {each.name: self._array(each, columns, extras) for each in self.table.columns if each.name != "extra"}
         arrays["extra"] = pa.array([json_text(extra) if extra else None for extra in extras], pa.string())
         return pa.Table.from_arrays([arrays[name] for name in self.table.names], schema=self.table.schema)
 
-    def _array(self, column: Column, extras: list[Record | None]) -> pa.Array:
+    def _array(self, column: Column, columns: list[tuple[Any, ...]], extras: list[Record | None]) -> pa.Array:
         if column.name == "location_id":
             return pa.repeat(pa.scalar(self.location_id), len(self))
         if column.name == "row_digest":
@@ -111,11 +113,15 @@ class Rows:
             if column.type == "timestamp":
                 return pa.array(values, pa.timestamp("ms", tz="UTC")).cast(column.arrow)
             return pa.array(values, column.arrow)
-        return typed(column, self.columns.values[column.name], extras)
+        return typed(column, column_values(self.table, column, columns), extras)
 
     def start_ms(self, position: int) -> int | None:
         """When an appointment starts, epoch milliseconds; None where that cannot be read."""
-        return instant_ms(self.columns.values["start_time"][position])
+        return instant_ms(self.raw("startTime", position))
+
+    def raw(self, field: str, position: int) -> Any:
+        """A field as the API sent it."""
+        return self.values.rows[position][sources(self.table.name)[field]]
 
 
 @dataclass(slots=True)
@@ -217,8 +223,8 @@ def custom_field_rows(location_id: str, contacts: Rows) -> Batch:
     A contact's digest covers its custom fields too, so only new and changed contacts are asked for theirs.
     """
     sorting = _Sorting(location_id, CONTACT_CUSTOM_FIELDS)
-    for key, contact in zip(contacts.keys, contacts.records, strict=True):
-        sorting.children(CONTACT_CUSTOM_FIELDS, key, contact.get("customField"), "id")
+    for position, key in enumerate(contacts.keys):
+        sorting.children(CONTACT_CUSTOM_FIELDS, key, contacts.raw("customField", position), "id")
     return sorting.batch()
 
 
