@@ -1,8 +1,8 @@
 """Columns: the values of records, as rows in one order, with their digests; and their Arrow form.
 
 Input:  records of one table.
-Output: `Values`: a tuple of raw values per record and what no column names (`extras`); a digest per record; and, for those
-        that are news, typed Arrow arrays. The inside of `records`.
+Output: `Values`: a tuple of raw values per record and what no column names (`extras`); a digest per record; and, for
+        those that are news, typed Arrow arrays. The inside of `records`.
 
 The records of a reply come in few shapes (which fields, in which order). For each shape it is worked out once where the
 values stand and which fields are unknown; a record then costs one look at its fields, not one for each column.
@@ -50,7 +50,7 @@ _ASIDE: dict[str, tuple[str, ...]] = {"contacts": ("customField",)}
 
 @dataclass(slots=True)
 class Values:
-    """Raw values, a tuple per record in the order of `sources(table)`, and what the columns do not name, if anything."""
+    """Raw values, a tuple per record in the order of `sources(table)`; and what no column names, if anything."""
 
     rows: list[tuple[Any, ...]]
     extras: list[Record | None]
