@@ -157,11 +157,20 @@ class _Checking:
                 self._find("appointments", "failed", f"by {kind}: {failed[kind]}", fix)
             self._appointments.update(found[kind])
         counts = ", ".join(f"{len(found[kind]):,} by {kind}" for kind in _KINDS if kind not in failed)
-        missed = {kind: len(found[kind].keys() - self._appointments.keys()) for kind in _KINDS}
-        if lacking := [kind for kind, count in missed.items() if count]:
+        lacking, listed = [], set(self._appointments)
+        for kind in sorted(_KINDS, key=lambda kind: len(found[kind].keys() - listed), reverse=True):
+            if found[kind].keys() - listed:
+                lacking.append(kind)
+                listed |= found[kind].keys()
+        if lacking:
             scopes = ", ".join(f'"{kind}"' for kind in (*self._settings.scopes, *lacking))
-            what = f"{counts}: the configured scopes miss up to {max(missed.values()):,} of these 31 days"
-            self._find("appointments", "note", what, f"Consider scopes = [{scopes}] in {CONFIG_FILE}.")
+            missed = len(listed) - len(self._appointments)
+            self._find(
+                "appointments",
+                "note" if self._appointments else "failed",
+                f"{counts}: the configured scopes miss {missed:,} of these 31 days",
+                f"Write scopes = [{scopes}] in {CONFIG_FILE}, or mend service_id_parameter.",
+            )
         elif not any(kind in failed for kind in self._settings.scopes):
             self._find("appointments", "ok", f"{counts}, in 31 days around now: the configured scopes miss none")
 
@@ -233,7 +242,7 @@ class _Checking:
             return
         days = min(self._settings.slots_days_per_call, self._settings.slots_horizon_days)
         window = Window.between(self._now, self._now.add(days=days))
-        fix = f"Lower slots_days_per_call, or set slots = false, in {CONFIG_FILE}."
+        fix = f"Mend service_id_parameter, lower slots_days_per_call, or set slots = false, in {CONFIG_FILE}."
         reply = self._try("slots", lambda: self._client.list_slots(services[0], window), fix=fix)
         if reply is not None:
             free = sum(len(starts) for starts in (reply.records or {}).values())

@@ -305,6 +305,9 @@ def demo(
         "demo"
     ),
     locations: Annotated[int, typer.Option(min=1, help="Locations of its world.")] = 3,
+    services: Annotated[
+        int, typer.Option(min=1, help="Services of each location. More of them, more requests, and longer to wait.")
+    ] = 5,
     appointments: Annotated[int, typer.Option(min=100, help="Appointments of its world.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Another seed, another world.")] = 7,
     as_json: Json = False,
@@ -316,10 +319,11 @@ def demo(
     sandbox, in a process of its own, at the true API's rate limit. Two weeks
     of its life pass between the two syncs.
     """
-    from bookings_sync.demo import run_demo
+    from bookings_sync.demo import DemoWorld, run_demo
 
     output = _output(ctx, as_json=as_json, quiet=quiet)
-    raise typer.Exit(run_demo(output, folder=folder, locations=locations, appointments=appointments, seed=seed))
+    world = DemoWorld(locations=locations, services=services, appointments=appointments, seed=seed)
+    raise typer.Exit(run_demo(output, world, folder))
 
 
 def main() -> None:

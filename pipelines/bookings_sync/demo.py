@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,6 @@ from bookings_sync.transform import TransformResult, transform
 
 DAYS = 14
 """How long the calendar is left alone between the two syncs. The world begins so long ago, and ends now."""
-SERVICES = 5
-"""Of each location. A first sync of five costs about as many requests as the API allows in its 10 seconds."""
-
 _CREDENTIALS = "DESTINATION__DUCKDB__CREDENTIALS"
 _COMPARED = {
     "start_time_raw": "startTime",
@@ -89,19 +86,28 @@ GROUP BY location.name ORDER BY utilisation DESC
 )
 
 
-def run_demo(output: Output, *, folder: Path, locations: int, appointments: int, seed: int) -> int:
+@dataclass(frozen=True, slots=True)
+class DemoWorld:
+    """What the sandbox serves: `services` of each location, `appointments` over all of them."""
+
+    locations: int
+    services: int
+    appointments: int
+    seed: int
+
+
+def run_demo(output: Output, world: DemoWorld, folder: Path) -> int:
     """Runs the demo. Returns the exit code: 1 where the warehouse does not equal the calendar."""
     began = time.monotonic()
     story = Story(output)
     database = _fresh_database(folder)
     begins_at = utc_now().start_of("minute").subtract(days=DAYS)
-    world = {"locations": locations, "appointments": appointments, "services": SERVICES, "seed": seed}
-    with serve(now=begins_at, **world) as served, _into(database):
+    with serve(now=begins_at, **asdict(world)) as served, _into(database):
         settings = Settings(
             base_url=served.base_url,
             locations={each["name"]: Location(each["name"], each["api_key"]) for each in served.locations},
         )
-        story.opening(served.base_url, locations, SERVICES, appointments)
+        story.opening(served.base_url, world.locations, world.services, world.appointments)
         first = _sync(output, settings, served)
         story.first_sync(first)
         story.transformed(_transform(output, settings, served))

@@ -1,0 +1,143 @@
+"""`bookings status`, `transform` and `report`: what they say before the first sync, and after one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from .conftest import Project
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("synced") / "bookings.duckdb"
+
+
+@pytest.fixture
+def synced(project: Project, kept: Path) -> Iterator[Project]:
+    """A project after its first sync and transform: made once, a copy for each test."""
+    if not kept.exists():
+        assert project.bookings("sync", "--quiet").exit_code == 0
+        assert project.bookings("transform", "--quiet").exit_code == 0
+        shutil.copy(project.database, kept)
+    shutil.copy(kept, project.database)
+    project.world.requests.reset()
+    yield project
+    assert project.world.requests.total == 0, "only a sync and a check ask the API"
+
+
+def execute(project: Project, sql: str) -> None:
+    with duckdb.connect(str(project.database)) as database:
+        database.execute(sql)
+
+
+@pytest.mark.parametrize("command", [["status"], ["transform"], ["transform", "--audit-only"], ["report"]])
+def test_before_the_first_sync(project: Project, command: list[str]) -> None:
+    answer = project.bookings(*command, "--json")
+    assert answer.exit_code == 1
+    assert answer.json["outcome"] == "failed"
+    assert answer.stderr == "✗ the dataset bookings_raw holds no synced tables yet: run `bookings sync` first\n"
+    assert not project.database.exists()
+
+
+def test_status_of_a_synced_location(synced: Project) -> None:
+    answer = synced.bookings("status", "--json").json
+    assert [each["name"] for each in answer["locations"]] == sorted(synced.names)
+    truth = {each.id: len(synced.world.truth(each.id)["appointments"]) for each in synced.world.locations}
+    for location in answer["locations"]:
+        assert location["appointments"] == truth[location["location_id"]]
+        assert location["covered"] == 1.0
+        assert location["oldest_read_at"] <= location["fresh_at"]
+    (run,) = answer["runs"]
+    assert run["outcome"] == "ok"
+    assert answer["rejections"] == []
+    for_people = synced.bookings("status").stdout
+    assert "100%" in for_people
+    assert "seconds ago" in for_people
+
+
+def test_status_does_not_call_fresh_what_was_read_in_part(synced: Project) -> None:
+    """The newest read of one service is taken away: the location is no longer fresh, nor its history whole."""
+    execute(
+        synced,
+        """DELETE FROM bookings_raw.reads WHERE endpoint = 'appointments' AND scope_id = (
+             SELECT min(scope_id) FROM bookings_raw.reads WHERE endpoint = 'appointments')""",
+    )
+    locations = synced.bookings("status", "--json").json["locations"]
+    (stale,) = [each for each in locations if each["fresh_at"] is None]
+    assert stale["covered"] == pytest.approx(0.5)
+    assert stale["history_from"] is None
+
+
+def test_a_read_whose_load_is_not_complete_does_not_count(synced: Project) -> None:
+    execute(synced, "UPDATE bookings_raw._dlt_loads SET status = 1")
+    for location in synced.bookings("status", "--json").json["locations"]:
+        assert location["fresh_at"] is None
+        assert location["covered"] == 0
+
+
+def test_status_shows_a_location_that_was_never_synced(synced: Project) -> None:
+    keys = {each.name: each.key for each in synced.world.locations}
+    synced.configure(keys={**keys, "oslo": "a-key-of-its-own"})
+    assert "never synced" in synced.bookings("status").stdout
+    locations = {each["name"]: each for each in synced.bookings("status", "--json").json["locations"]}
+    assert locations["oslo"]["location_id"] is None
+
+
+def test_status_needs_no_key(synced: Project) -> None:
+    synced.configure(keys={})
+    assert len(synced.bookings("status", "--json").json["locations"]) == 2
+
+
+def test_status_counts_rejected_records_without_showing_them(synced: Project) -> None:
+    location_id = synced.world.locations[0].id
+    execute(
+        synced,
+        f"""INSERT INTO bookings_raw.rejected_records
+              (rejection_id, location_id, table_name, reason, record, rejected_at, run_id, _dlt_load_id)
+            SELECT 'r' || i, '{location_id}', 'appointments', 'the record has no usable id',
+              '{{"email": "someone@example.com"}}', now(), 'run', 'load' FROM range(3) AS t (i)""",
+    )
+    answer = synced.bookings("status")
+    assert "the record has no usable id" in answer.stdout
+    assert "someone@example.com" not in answer.stdout
+    (rejection,) = synced.bookings("status", "--json").json["rejections"]
+    assert (rejection["location"], rejection["records"]) == (synced.names[0], 3)
+
+
+def test_transform_says_what_it_built(synced: Project) -> None:
+    answer = synced.bookings("transform", "--select", "rpt_*", "--json").json
+    assert answer["published"] is True
+    assert {each["name"] for each in answer["models"]} >= {"rpt_show_rate", "rpt_daily_bookings"}
+    assert all(each["name"].startswith("rpt_") for each in answer["models"])
+    assert "models audited as they stand" in synced.bookings("transform", "--audit-only").stdout
+
+
+def test_a_failed_audit_fails_the_command(synced: Project) -> None:
+    execute(synced, "INSERT INTO bookings_marts.dim_date SELECT * FROM bookings_marts.dim_date LIMIT 1")
+    answer = synced.bookings("transform", "--audit-only", "--json")
+    assert answer.exit_code == 1
+    assert "dim_date" in answer.json["error"]
+
+
+def test_report_answers_in_tables(synced: Project) -> None:
+    answer = synced.bookings("report", "--json").json
+    titles = [each["title"] for each in answer["tables"]]
+    assert any("Show rate" in title for title in titles)
+    for each in answer["tables"]:
+        assert all(len(row) == len(each["columns"]) for row in each["rows"])
+    for_people = synced.bookings("report").stdout
+    assert all(title in for_people for title in titles)
+    assert synced.names[0] in for_people
+    assert "%" in for_people
+
+
+def test_report_before_a_transform(synced: Project) -> None:
+    execute(synced, "DROP SCHEMA bookings_marts CASCADE")
+    answer = synced.bookings("report")
+    assert answer.exit_code == 1
+    assert "bookings transform" in answer.stderr
