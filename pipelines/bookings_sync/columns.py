@@ -21,10 +21,11 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
-import pendulum
 import pyarrow as pa
+from pendulum import DateTime
 
 from bookings_sync.tables import TABLES, Column, Table
+from bookings_sync.windows import from_ms, to_ms
 
 Record = dict[str, Any]
 Key = tuple[Any, ...]
@@ -210,29 +211,28 @@ def _fit_integer(value: Any) -> int | None:
     return number if float(number) == float(value) and -(2**63) <= number < 2**63 else None
 
 
-def _fit_instant(value: Any) -> pendulum.DateTime | None:
-    milliseconds = instant_ms(value)
-    return None if milliseconds is None else pendulum.from_timestamp(milliseconds / 1000)
-
-
 def instant_ms(value: Any) -> int | None:
-    """Epoch milliseconds of an ISO 8601 text with an offset, or of a number; None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        milliseconds = value if abs(value) >= _EPOCH_MS_FROM else value * 1000
-        return int(milliseconds) if abs(milliseconds) < 253_402_300_800_000 else None
-    if not isinstance(value, str):
-        return None
+    """Epoch milliseconds, rounded down, of an ISO 8601 text with an offset, or of a number; None for anything else."""
+    instant = _instant(value)
+    return None if instant is None else to_ms(instant)
+
+
+def _instant(value: Any) -> DateTime | None:
     try:
-        instant = pendulum.DateTime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return from_ms(int(value if abs(value) >= _EPOCH_MS_FROM else value * 1000))
+        instant = DateTime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
         return None
-    if instant.utcoffset() is None:  # a wall clock without its zone is no instant
-        return None
+    # A wall clock without its zone is no instant.
+    return None if instant is None or instant.utcoffset() is None else instant
+
+
+def _fit_instant(value: Any) -> DateTime | None:
+    instant = _instant(value)
     try:
-        return int(instant.timestamp() * 1000)
-    except (OverflowError, ValueError):
+        return None if instant is None else instant.in_timezone("UTC")
+    except OverflowError:  # in the calendar's first or last hours, and beyond it in UTC
         return None
 
 
