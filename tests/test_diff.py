@@ -1,0 +1,76 @@
+"""The diff: what of a reply is news, and what it lacks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pendulum
+
+from bookings_sync.diff import Changes, difference, missing, tombstones
+from bookings_sync.records import Rows, appointment_rows
+from bookings_sync.tables import APPOINTMENTS
+from bookings_sync.warehouse import Held
+
+START = "2026-11-02T09:00:00+01:00"
+
+
+def rows(*records: dict[str, Any]) -> Rows:
+    return appointment_rows("L", [{"startTime": START, **record} for record in records]).rows["appointments"]
+
+
+def held(found: Rows, deleted: bool = False) -> dict[Any, Held]:
+    return {
+        key: Held(digest, deleted, found.start_ms(position))
+        for position, (key, digest) in enumerate(zip(found.keys, found.digests, strict=True))
+    }
+
+
+def test_each_kind_of_news() -> None:
+    before = held(rows({"id": "same"}, {"id": "renamed"}, {"id": "moved"}, {"id": "missing"}))
+    before |= held(rows({"id": "back"}, {"id": "gone"}), deleted=True)
+    before["back",] = before["back",]._replace(digest="a tombstone's")
+    found = rows(
+        {"id": "same"},
+        {"id": "renamed", "title": "another"},
+        {"id": "moved", "startTime": "2026-11-02T10:00:00+01:00"},
+        {"id": "back"},
+        {"id": "new"},
+    )
+    news = difference(found, before)
+    assert [key[0] for key in news.rows.keys] == ["renamed", "moved", "back", "new"]
+    assert asdict(news.changes) == {"new": 1, "changed": 1, "moved": 1, "deleted": 0, "restored": 1, "rejected": 0}
+    assert missing(before, set(found.keys)) == [("missing",)]
+
+
+def test_the_same_instant_written_otherwise_has_not_moved() -> None:
+    news = difference(rows({"id": "a", "startTime": "2026-11-02T08:00:00Z"}), held(rows({"id": "a"})))
+    assert news.changes == Changes(changed=1)
+
+
+def test_nothing_new() -> None:
+    found = rows({"id": "a"}, {"id": "b"})
+    news = difference(found, held(found))
+    assert (len(news.rows), news.changes.total) == (0, 0)
+    assert news.rows.arrow().num_rows == 0
+
+
+def test_a_tombstone_keeps_all_but_its_digest() -> None:
+    """And its digest is no live version's, nor that of a second deletion."""
+    found = rows({"id": "a", "title": "kept", "unheard": [1]}, {"id": "b"}).arrow()
+    at = pendulum.datetime(2026, 11, 2, 9)
+    gone = tombstones(APPOINTMENTS, "L", found, at)
+    assert gone.schema == APPOINTMENTS.schema
+    own = ["deleted_at", "row_digest"]
+    assert gone.drop_columns(own) == found.drop_columns(own)
+    assert gone["deleted_at"].to_pylist() == [at, at]
+    again = tombstones(APPOINTMENTS, "L", found, at.add(seconds=1))
+    digests = [*found["row_digest"].to_pylist(), *gone["row_digest"].to_pylist(), *again["row_digest"].to_pylist()]
+    assert len(set(digests)) == 6
+
+
+def test_changes_add_up() -> None:
+    total = Changes(new=1, moved=2)
+    total.add(Changes(new=3, deleted=1))
+    assert total == Changes(new=4, moved=2, deleted=1)
+    assert total.total == 7
