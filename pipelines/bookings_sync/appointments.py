@@ -21,7 +21,7 @@ from bookings_sync.errors import ReplyTooLarge, RequestRefused, TimedOut
 from bookings_sync.ledger import Read
 from bookings_sync.notes import ReadNotes
 from bookings_sync.plan import PlannedRead
-from bookings_sync.reading import Answer, Reading
+from bookings_sync.reading import Answer, Gate, Reading
 from bookings_sync.records import Rows, appointment_rows, custom_field_rows
 from bookings_sync.run import Run
 from bookings_sync.stage import Emitted, Stage
@@ -76,12 +76,12 @@ class AppointmentReads:
 
     # -- lists ---------------------------------------------------------------------------------------------------------
 
-    def _list(self, read: PlannedRead) -> Reply[Records] | None:
+    def _list(self, read: PlannedRead, gate: Gate) -> Reply[Records] | None:
         window = _window(read)
         if read.scope.kind == "unlisted":
             return None
         known = self._run.ledger.known_digest(read.location_id, read.scope, window, self._run.rules)
-        return self._run.client(read.location_id).list_appointments(read.scope, window, known)
+        return self._run.client(read.location_id).list_appointments(read.scope, window, known, gate.let)
 
     def _take_error(self, answer: Answer[PlannedRead, Any]) -> Iterator[Emitted]:
         read, error = answer.item, answer.error
@@ -207,7 +207,7 @@ class AppointmentReads:
             return False
         return not self._stage.holds(APPOINTMENTS, absent.location_id, absent.key)
 
-    def _get(self, absent: Absent) -> Reply[Records]:
+    def _get(self, absent: Absent, _: Gate) -> Reply[Records]:
         return self._run.client(absent.location_id).get_appointment(absent.key[0])
 
     def _take_found(self, absent: Absent, records: Records) -> Iterator[Emitted]:

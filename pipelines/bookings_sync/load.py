@@ -22,7 +22,7 @@ from bookings_sync.diff import missing
 from bookings_sync.ledger import Endpoint
 from bookings_sync.notes import ReadNotes
 from bookings_sync.plan import PlannedRead, plan_slots, slot_calls
-from bookings_sync.reading import Reading
+from bookings_sync.reading import Gate, Reading
 from bookings_sync.records import Batch, location_rows, service_rows, slot_rows, team_rows
 from bookings_sync.run import Run
 from bookings_sync.scopes import Scope
@@ -82,7 +82,7 @@ class Load:
         yield from self._ledger()
 
     def _list_whole(
-        self, endpoint: Endpoint, call: Callable[[str], Reply[Records]]
+        self, endpoint: Endpoint, call: Callable[[str, Gate], Reply[Records]]
     ) -> Iterator[tuple[str, Reply[Records]]]:
         self.run.listed.add(endpoint)
         location_ids = [location.location_id for location in self.run.active]
@@ -124,7 +124,7 @@ class Load:
 
     def _learn_scopes(self) -> None:
         """Where teams and services are not loaded (another choice of resources), they must be known all the same."""
-        calls: dict[Endpoint, Callable[[str], Reply[Records]]] = {"services": self._list_services}
+        calls: dict[Endpoint, Callable[[str, Gate], Reply[Records]]] = {"services": self._list_services}
         if set(self.run.settings.scopes) & {"team", "user"}:
             calls["teams"] = self._list_teams
         for endpoint, call in calls.items():
@@ -132,10 +132,10 @@ class Load:
                 for location_id, reply in self._list_whole(endpoint, call):
                     self.run.learn(location_id, **{endpoint: reply.records or []})
 
-    def _list_teams(self, location_id: str) -> Reply[Records]:
+    def _list_teams(self, location_id: str, _: Gate) -> Reply[Records]:
         return self.run.client(location_id).list_teams()
 
-    def _list_services(self, location_id: str) -> Reply[Records]:
+    def _list_services(self, location_id: str, _: Gate) -> Reply[Records]:
         return self.run.client(location_id).list_services()
 
     # -- slots ---------------------------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ class Load:
             if gone := self.stage.gone(SLOTS, location_id, missing(held, ())):
                 yield gone
 
-    def _ask_slots(self, read: PlannedRead) -> list[Reply[FreeSlots]]:
+    def _ask_slots(self, read: PlannedRead, _: Gate) -> list[Reply[FreeSlots]]:
         assert read.window is not None  # noqa: S101 - slots are asked for by window
         client = self.run.client(read.location_id)
         calls = slot_calls(self.run.settings, read.window)

@@ -24,6 +24,14 @@ _teams = list_under("teams")
 _services = list_under("services")
 _appointments = list_under("appointments")
 
+Decoder = Callable[[bytes], Records]
+Let = Callable[[Decoder], Decoder]
+"""Makes a decoder wait until there is room for what it makes."""
+
+
+def _at_once(decode: Decoder) -> Decoder:
+    return decode
+
 
 class Client:
     """Reads one location's calendar; at most at its rate limit, from as many threads as ask.
@@ -75,15 +83,19 @@ class Client:
         params = {} if team_id is None else {"teamId": team_id}
         return self.transport.call(Call("GET", "/calendars/services", params), _services, known_digest)
 
-    def list_appointments(self, scope: Scope, window: Window, known_digest: str | None = None) -> Reply[Records]:
-        """The appointments of a scope in a window, cancelled ones too (DOC).
+    def list_appointments(
+        self, scope: Scope, window: Window, known_digest: str | None = None, let: Let = _at_once
+    ) -> Reply[Records]:
+        """The appointments of a scope in a window, cancelled ones too (DOC). `let` says when to decode.
 
         Whether the window is on the start or on any overlap, its end inclusive or not, and the reply capped, is UNK.
         """
         params = {self._parameter(scope): scope.id, **_dates(window)}
         if self._settings.include_contacts:
             params["includeAll"] = "true"
-        return self.transport.call(Call("GET", "/appointments/", params, window=window), _appointments, known_digest)
+        return self.transport.call(
+            Call("GET", "/appointments/", params, window=window), let(_appointments), known_digest
+        )
 
     def get_appointment(self, appointment_id: str) -> Reply[Records]:
         """One appointment (DOC), or no record where the API says that there is none.
