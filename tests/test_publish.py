@@ -1,0 +1,64 @@
+"""Publishing: the copy is replaced in one step, and whoever has the one before open goes on reading it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from bookings_sync.errors import LoadError
+from bookings_sync.publish import publish, read_copy
+
+
+def write(database: Path, sql: str) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(sql)
+
+
+READER = """
+import duckdb, sys
+connection = duckdb.connect(sys.argv[1], read_only=True)
+print(connection.execute("select max(n) from marts.t").fetchone()[0], flush=True)
+sys.stdin.readline()
+print(connection.execute("select max(n) from marts.t").fetchone()[0], flush=True)
+"""
+
+
+def test_an_open_session_goes_on_and_a_new_one_sees_the_new_state(tmp_path: Path) -> None:
+    database = tmp_path / "bookings.duckdb"
+    write(database, "create schema marts; create table marts.t as select 1 as n")
+    copy = publish(database)
+    assert copy == read_copy(database) == tmp_path / "bookings_read.duckdb"
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READER, str(copy)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert reader.stdin is not None
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "1\n"
+    write(database, "insert into marts.t values (2)")  # the reader does not stand in the writer's way
+    publish(database)
+    out, _ = reader.communicate("\n")
+    assert out == "1\n"
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        assert connection.execute("select max(n) from marts.t").fetchone() == (2,)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bookings.duckdb", "bookings_read.duckdb"]
+
+
+def test_a_failed_copy_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = tmp_path / "bookings.duckdb"
+    write(database, "create table t as select 1 as n")
+    copy = publish(database)
+    before = copy.read_bytes()
+    write(database, "insert into t values (2)")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(LoadError, match="could not be published"):
+        publish(database)
+    assert copy.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 2
