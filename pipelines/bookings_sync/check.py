@@ -172,7 +172,7 @@ class _Checking:
                 f"Write scopes = [{scopes}] in {CONFIG_FILE}, or mend service_id_parameter.",
             )
         elif not any(kind in failed for kind in self._settings.scopes):
-            self._find("appointments", "ok", f"{counts}, in 31 days around now: the configured scopes miss none")
+            self._find("appointments", "ok", f"{counts}, in 31 days: the configured scopes miss none")
 
     def _ids(self, kind: ScopeKind) -> list[str]:
         if kind != "user":

@@ -17,28 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from bookings_sync.commands.console import Output
-
-EXIT_CODES = """\
-[bold]Exit codes[/bold]
-  0    ok
-  1    failed
-  2    usage or configuration: the message names the key, the file, the fix
-  3    partial: some location failed, the others are done
-  75   another run holds the lock: try again when it has ended
-  130  interrupted (Ctrl-C): what was loaded stands, the next run goes on"""
-
-START = """\
-[bold]Start here[/bold]
-  bookings demo         watch it work: a living calendar, synced twice
-  bookings check        is every key good, does every endpoint answer?
-  bookings sync --plan  what would a sync read, and how long would it take?
-  bookings sync         make the warehouse equal to the calendar
-  bookings transform    build the reporting tables
-  bookings report       read them
-
-Keys stand in .dlt/secrets.toml, everything else in .dlt/config.toml, both
-in the folder the command runs in. The environment overrides both:
-SOURCES__BOOKINGS__LOCATIONS__BERLIN__API_KEY=…"""
+from bookings_sync.commands.help import EXIT_CODES, START, examples
 
 
 class _AnsweredFor(TyperGroup):
@@ -74,10 +53,6 @@ Json = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progress and no summary: errors alone.")]
-
-
-def _examples(*lines: str) -> str:
-    return "[bold]Examples[/bold]\n" + "\n".join(f"[dim]$[/dim] {line}" for line in lines)
 
 
 def _print_version(wanted: bool) -> None:
@@ -120,7 +95,7 @@ def _output(ctx: typer.Context, *, as_json: bool, quiet: bool) -> Output:
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "bookings sync",
         "bookings sync --plan",
         "bookings sync --location berlin --location oslo",
@@ -174,7 +149,7 @@ def sync(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "bookings transform",
         "bookings transform --select 'rpt_*'",
         "bookings transform --audit-only      check the tables as they stand",
@@ -207,7 +182,7 @@ def transform(
     raise typer.Exit(run_transform(output, select=select or [], audit_only=audit_only))
 
 
-@app.command(epilog=_examples("bookings report", "bookings report --json"))
+@app.command(epilog=examples("bookings report", "bookings report --json"))
 def report(ctx: typer.Context, as_json: Json = False) -> None:
     """Answer the headline questions from the reporting tables."""
     from bookings_sync.commands.report import run_report
@@ -215,7 +190,7 @@ def report(ctx: typer.Context, as_json: Json = False) -> None:
     raise typer.Exit(run_report(_output(ctx, as_json=as_json, quiet=False)))
 
 
-@app.command(epilog=_examples("bookings check", "bookings check --location berlin"))
+@app.command(epilog=examples("bookings check", "bookings check --location berlin"))
 def check(
     ctx: typer.Context,
     location: Annotated[
@@ -233,7 +208,7 @@ def check(
     raise typer.Exit(run_check(_output(ctx, as_json=as_json, quiet=quiet), locations=location or []))
 
 
-@app.command(epilog=_examples("bookings status", "bookings status --runs 20", "bookings status --json"))
+@app.command(epilog=examples("bookings status", "bookings status --runs 20", "bookings status --json"))
 def status(
     ctx: typer.Context,
     runs: Annotated[int, typer.Option("--runs", min=1, help="How many of the last runs to show.")] = 5,
@@ -249,7 +224,7 @@ def status(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "bookings sandbox",
         "bookings sandbox --locations 30 --appointments 1000000 --rate-limit 0",
         "bookings sandbox --port 8080",
@@ -298,7 +273,7 @@ def sandbox(
     raise typer.Exit(code)
 
 
-@app.command(epilog=_examples("bookings demo", "bookings demo --appointments 100000 --folder /tmp/demo"))
+@app.command(epilog=examples("bookings demo", "bookings demo --appointments 100000 --folder /tmp/demo"))
 def demo(
     ctx: typer.Context,
     folder: Annotated[Path, typer.Option(help="Where its database goes; a demo's database there is replaced.")] = Path(

@@ -134,6 +134,7 @@ def run_plan(output: Output, *, locations: Sequence[str], start: str | None, end
     """Prints what a sync would read, as far as the warehouse tells. No request is sent. Returns the exit code."""
     settings, asked = _what(locations, start, end, full)
     reads, names, unknown = _planned(settings, asked, full)
+    reads.sort(key=lambda read: names[read.location_id])  # among one location's the order stays: most urgent first
     groups: dict[tuple[str, str, str], _Group] = defaultdict(_Group)
     for read in reads:
         groups[names[read.location_id], read.endpoint, read.reason].add(read)
