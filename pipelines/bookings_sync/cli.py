@@ -273,7 +273,7 @@ def sandbox(
     raise typer.Exit(code)
 
 
-@app.command(epilog=examples("bookings demo", "bookings demo --appointments 100000 --folder /tmp/demo"))
+@app.command(epilog=examples("bookings demo", "bookings demo --appointments 100000 --folder big-demo"))
 def demo(
     ctx: typer.Context,
     folder: Annotated[Path, typer.Option(help="Where its database goes; a demo's database there is replaced.")] = Path(
