@@ -7,6 +7,7 @@ Output: `Ledger`, which `plan` asks what has never been read, what was read long
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -136,13 +137,20 @@ class Ledger:
         return [r for r in reads if r.window and r.window.start_ms <= instant_ms < r.window.end_ms]
 
 
+def within(stretches: list[Stretch], window: Window) -> list[Stretch]:
+    """Those that meet the window. `stretches` do not overlap and stand in order, so it is found by bisection."""
+    first = bisect_right(stretches, window.start_ms, key=lambda stretch: stretch.window.end_ms)
+    return stretches[first : bisect_left(stretches, window.end_ms, key=lambda stretch: stretch.window.start_ms)]
+
+
 def _newest_stretches(reads: Iterable[Read]) -> list[Stretch]:
     stretches: list[Stretch] = []
     for read in reversed(sorted(reads, key=lambda read: read.read_at_ms)):  # noqa: C413 - keeps the order among equals
         if read.window is not None:
-            covered = [stretch.window for stretch in stretches if stretch.window.overlaps(read.window)]
-            stretches += [Stretch(gap, read) for gap in gaps(read.window, covered)]
-    return sorted(stretches, key=lambda stretch: stretch.window)
+            covered = [stretch.window for stretch in within(stretches, read.window)]
+            for gap in gaps(read.window, covered):
+                insort(stretches, Stretch(gap, read), key=lambda stretch: stretch.window.start_ms)
+    return stretches
 
 
 def without_digest(read: Read) -> Read:

@@ -26,7 +26,7 @@ from typing import Literal
 import pendulum
 from pendulum import DateTime
 
-from bookings_sync.ledger import Endpoint, Ledger, Stretch
+from bookings_sync.ledger import Endpoint, Ledger, Stretch, within
 from bookings_sync.scopes import Scope
 from bookings_sync.settings import Settings
 from bookings_sync.windows import DAY_MS, Window, gaps, grid, to_ms
@@ -35,9 +35,9 @@ Reason = Literal["list", "asked", "hot", "backfill", "cold"]
 
 KEEP = 1.5
 """A window read before is kept as it is up to this many times `rows_per_reply`…"""
-JOIN = 0.75
-"""… and windows are joined only into one of less than this: between the two nothing changes from run to run, so that
-replies stay comparable."""
+JOIN = 1.0
+"""… and windows are joined only into one of at most this: between the two nothing changes from run to run, so that
+replies stay comparable. Halves hold more than half of it, so a run asks at most twice for what one reply could hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _windows(stretches: list[Stretch], settings: Settings, span: Span) -> Iterat
     if asked is None and not stretches:
         whole = hot
     for leaf in leaves(stretches, settings, asked or whole):
-        inside = [stretch for stretch in stretches if stretch.window.overlaps(leaf)]
+        inside = within(stretches, leaf)
         window = (leaf.clip(span.asked) if span.asked else None) or leaf
         uncovered = gaps(window.clip(whole) or window, [stretch.window for stretch in inside])
         if not uncovered and all(s.read.run_id == span.run_id for s in inside if s.window.overlaps(window)):
@@ -177,7 +177,7 @@ def leaves(stretches: list[Stretch], settings: Settings, span: Window) -> list[W
         node = pending.pop()
         if not node.overlaps(span):
             continue
-        if not node.can_split or _is_leaf(node, stretches, target, unknown_ms, density):
+        if not node.can_split or _is_leaf(node, within(stretches, node), target, unknown_ms, density):
             chosen.append(node)
         else:
             earlier, later = node.halves()
@@ -185,12 +185,11 @@ def leaves(stretches: list[Stretch], settings: Settings, span: Window) -> list[W
     return chosen
 
 
-def _is_leaf(node: Window, stretches: list[Stretch], target: int, unknown_ms: int, density: float) -> bool:
+def _is_leaf(node: Window, inside: list[Stretch], target: int, unknown_ms: int, density: float) -> bool:
     rows, covered_ms = 0.0, 0
-    for stretch in stretches:
+    for stretch in inside:
         part = stretch.window.clip(node)
-        if part is None:
-            continue
+        assert part is not None  # noqa: S101 - it meets the node
         if part == node and stretch.read.window == node:
             return stretch.read.reply_rows <= KEEP * target
         covered_ms += part.length_ms
