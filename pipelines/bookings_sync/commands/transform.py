@@ -20,7 +20,10 @@ from bookings_sync.transform import TransformResult, transform
 def run_transform(output: Output, *, select: Sequence[str], audit_only: bool) -> int:
     """Transforms. Returns the exit code; raises where an audit fails."""
     settings = load_settings(need_locations=False)
-    with open_client(settings, writes=True) as client, transform_progress(output) as progress:
+    with (
+        open_client(settings, writes=True, publishes=not audit_only) as client,
+        transform_progress(output) as progress,
+    ):
         result = transform(
             client, datasets(settings), now=utc_now(), select=select, audit_only=audit_only, progress=progress
         )

@@ -19,6 +19,7 @@ from bookings_sync.lock import locked
 from bookings_sync.models.destination import Datasets
 from bookings_sync.models.errors import NothingSyncedError
 from bookings_sync.pipeline import database_file, lock_file, open_pipeline
+from bookings_sync.publish import publish
 from bookings_sync.settings import Settings
 
 
@@ -27,8 +28,9 @@ def datasets(settings: Settings) -> Datasets:
 
 
 @contextmanager
-def open_client(settings: Settings, *, writes: bool = False) -> Iterator[SqlClientBase[Any]]:
-    """dlt's SQL client on the raw dataset.
+def open_client(settings: Settings, *, writes: bool = False, publishes: bool = False) -> Iterator[SqlClientBase[Any]]:
+    """dlt's SQL client on the raw dataset; with `publishes`, the read copy of a database that is a file is replaced
+    when all has gone well, before another run may begin.
 
     Of a database that is a file even a reader takes the lock: DuckDB lets nobody read while another process writes, and
     an open reader makes a sync fail.
@@ -47,3 +49,6 @@ def open_client(settings: Settings, *, writes: bool = False) -> Iterator[SqlClie
             raise BookingsError(f"the warehouse cannot be opened: {str(error).partition(chr(10))[0][:300]}") from error
         stack.callback(client.close_connection)
         yield client
+        if publishes and database is not None:
+            client.close_connection()
+            publish(database)
