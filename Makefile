@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format types lock clean
+.PHONY: help setup demo test chaos check lint format types lock clean
 
 help:  ## Show what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -28,6 +28,12 @@ demo: setup  ## Sync a living sandbox calendar into DuckDB, twice, and report on
 test: check  ## Lint, types, and every test
 	@$(BIN)/python -m pip check
 	@$(BIN)/pytest -n 2
+
+# `make chaos SEED=n` repeats a run; a history or a record that fails is printed as small as it could be made.
+SEED ?= $(shell date +%s)
+chaos: setup  ## Hours of random histories, kills, faults and bad input; SEED=n repeats a run
+	@echo "make chaos SEED=$(SEED)"
+	@CHAOS=$(SEED) $(BIN)/pytest -n 2 tests/chaos tests/end_to_end/test_faults.py
 
 check: lint types  ## Lint and types alone: the quick loop
 

@@ -1,0 +1,36 @@
+"""What every test of chaos needs: a folder of its own, dlt kept quiet, and how much is asked of it.
+
+`make test` runs each test short and always alike; `make chaos` (the environment variable CHAOS, a seed) runs them long.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from end_to_end.conftest import open_site
+
+__all__ = ["CHAOS_SEED", "amount", "folder", "open_site"]
+
+CHAOS_SEED = int(os.environ.get("CHAOS") or 0)
+"""0: the short and deterministic run."""
+
+
+def amount(short: int, long: int) -> int:
+    """How many of something this run does."""
+    return long if CHAOS_SEED else short
+
+
+def pytest_report_header() -> str:
+    return f"chaos: seed {CHAOS_SEED}, long" if CHAOS_SEED else "chaos: short and deterministic; long: make chaos"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's working directory. Warehouses in it are found by dlt through the environment."""
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "warehouse.duckdb"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,285 @@
+"""Histories: rounds of happenings and syncs, lived through by a real world, a real server and a real warehouse.
+
+Input:  a `History`.
+Output: `live`: what the warehouse missed, lost or lied about; empty where the promise holds:
+
+- after each undisturbed plain sync, whatever stands in the hot range is as the API shows it, and so is whatever changed
+  longer ago than `cold_reread_days`, anywhere in the range that is read at all; after one of a given range, that range;
+- each version in the warehouse tells what the API showed when it was loaded, and a tombstone that it showed nothing;
+- at the end, after one undisturbed full sync, the warehouse equals the truth field by field, each record's versions
+  follow one another without gap or overlap, and another sync finds nothing.
+
+Every location of a world lives a history of its own, and one run syncs them all: dlt needs a second for each load,
+however small.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import pendulum
+import stamina
+
+from bookings_sync import pipeline
+from bookings_sync.errors import LoadError
+from bookings_sync.pipeline import SyncResult
+from bookings_sync.run import Run
+from bookings_sync.sandbox import Fault, Faults, SandboxServer, Switches, World, WorldSpec, generate
+from bookings_sync.settings import Location, Settings
+from bookings_sync.windows import Window
+from end_to_end.truth import differences
+
+from .happenings import Happening, happen
+from .oracle import Seen, flaws, lies, out_of_reach, seen, shown, stale
+
+NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
+SLOT_DAYS = 2
+WHOLE = {"history_start": date(2024, 1, 1), "lookback_days": 30, "horizon_days": 700, "scopes": ("service",)}
+"""Settings under which everything that can happen here is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """One run: what it reads, with which settings, and what befalls it on the way."""
+
+    reads: Literal["plain", "full", "asked"] = "plain"
+    asked_from: int = 0
+    asked_minutes: int = 1440
+    knobs: tuple[tuple[str, Any], ...] = ()
+    befalls: Literal["nothing", "crash", "faults", "change"] = "nothing"
+    when: int = 0
+    """After how many answers it crashes, or the calendar changes under it."""
+
+    @property
+    def undisturbed(self) -> bool:
+        return self.befalls == "nothing" and dict(self.knobs).get("request_budget", 1_000) >= 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What happens in each location, how long it takes, what happens while the sync is under way; and the sync."""
+
+    happenings: tuple[tuple[Happening, ...], ...] = ()
+    hours: int = 1
+    life: bool = False
+    meanwhile: tuple[Happening, ...] = ()
+    sync: Sync = Sync()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A small world and what becomes of it. `again`: after the end, a sync that must find nothing."""
+
+    seed: int = 0
+    locations: int = 1
+    switches: tuple[tuple[str, Any], ...] = ()
+    rounds: tuple[Round, ...] = ()
+    again: bool = False
+
+
+@dataclass
+class _Life:
+    """One history while it is lived."""
+
+    history: History
+    world: World
+    server: SandboxServer
+    database: str
+    problems: list[str] = field(default_factory=list)
+    changed_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """When an appointment was last seen to change, at the latest."""
+    truth: Seen = field(default_factory=dict)
+    loads: dict[str, tuple[Seen, ...]] = field(default_factory=dict)
+    """What the API showed while each load was under way: before a change and after it."""
+
+    def settings(self, **knobs: Any) -> Settings:
+        locations = {each.name: Location(each.name, each.key, timezone=each.timezone) for each in self.world.locations}
+        plain: dict[str, Any] = {
+            "base_url": self.server.base_url,
+            "locations": locations,
+            "rate_limit": 100_000,
+            "rate_period_seconds": 0.1,
+            "read_timeout_seconds": 10,
+            "slots_horizon_days": SLOT_DAYS,
+            "history_start": date(2026, 8, 1),
+            "lookback_days": 20,
+            "horizon_days": 40,
+            "attempts": 2,
+        }
+        return Settings(**plain | knobs)
+
+    def clock(self) -> pendulum.DateTime:
+        return pendulum.instance(self.world.now)
+
+    def note_changes(self) -> None:
+        """Compares the truth with what it was when this was last asked."""
+        now = shown(self.world)
+        for key in now.keys() | self.truth.keys():
+            if now.get(key) != self.truth.get(key):
+                self.changed_at[key] = self.world.now
+        self.truth = now
+
+    def round(self, round_: Round) -> None:
+        for location, happenings in zip(self.world.locations, round_.happenings, strict=False):
+            for happening in happenings:
+                happen(self.world, location.id, happening)
+        if round_.life:
+            self.world.advance(timedelta(hours=round_.hours))
+        else:
+            self.world.now_ms += round_.hours * 3_600_000
+        self.note_changes()
+        before = self.truth
+        result = self.sync(round_.sync, round_.meanwhile)
+        self.note_changes()
+        self.note_loads((before, self.truth))
+        if result is not None and round_.sync.undisturbed:
+            if result.outcome != "ok":
+                self.problems.append(f"an undisturbed sync ended {result.outcome}: {result.row['errors']}")
+            self.check(round_.sync)
+
+    def sync(self, sync: Sync, meanwhile: tuple[Happening, ...] = ()) -> SyncResult | None:
+        """Syncs; None where the run came to an untimely end."""
+        settings = self.settings(**dict(sync.knobs))
+        self.server.faults = _storm(sync.when) if sync.befalls == "faults" else Faults()
+        asked = _window(self.world, sync) if sync.reads == "asked" else None
+        try:
+            return pipeline.sync(
+                settings,
+                clock=self.clock,
+                asked=asked,
+                full=sync.reads == "full",
+                on_progress=self.upset(sync, meanwhile),
+            )
+        except LoadError:
+            if sync.befalls != "crash":
+                raise
+            return None
+        finally:
+            self.server.faults = Faults()
+
+    def upset(self, sync: Sync, meanwhile: tuple[Happening, ...]) -> Callable[[Run], None] | None:
+        if sync.befalls not in ("crash", "change"):
+            return None
+        answers = 0
+
+        def on_progress(_: Run) -> None:
+            nonlocal answers
+            answers += 1
+            if answers == sync.when + 1:
+                if sync.befalls == "crash":
+                    raise RuntimeError("the end")
+                for happening in meanwhile:
+                    for location in self.world.locations:
+                        happen(self.world, location.id, happening)
+
+        return on_progress
+
+    def note_loads(self, truths: tuple[Seen, ...]) -> None:
+        with duckdb.connect(self.database, read_only=True) as connection:
+            if connection.sql("SELECT 1 FROM duckdb_tables() WHERE table_name = 'appointments'").fetchone():
+                loads = connection.sql("SELECT DISTINCT _dlt_load_id FROM bookings_raw.appointments").fetchall()
+                for (load_id,) in loads:
+                    self.loads.setdefault(load_id, truths)
+
+    def check(self, sync: Sync) -> None:
+        """Bounded staleness."""
+        settings = self.settings(**dict(sync.knobs))
+        if "service" not in settings.scopes:
+            return
+        now = self.world.now
+        hot = (now - timedelta(days=settings.lookback_days), now + timedelta(days=settings.horizon_days))
+        start = datetime.combine(settings.history_start, time(tzinfo=UTC))
+        whole = (min(start, hot[0]), hot[1])
+        old = now - timedelta(days=settings.cold_reread_days)
+        long_ago = {key for key, at in self.changed_at.items() if at <= old}
+        held, hidden = seen(self.database), out_of_reach(self.world, self.database)
+        if sync.reads == "asked":
+            window = _window(self.world, sync)
+            self.problems += stale(self.truth, held, window.start, window.end, "in the asked range", but=hidden)
+        elif sync.reads == "full":
+            self.problems += stale(self.truth, held, *whole, "in all that is read", but=hidden)
+        else:
+            self.problems += stale(self.truth, held, *hot, "in the hot range", but=hidden)
+            self.problems += stale(self.truth, held, *whole, "changed long ago", but=hidden, among=long_ago)
+
+    def end(self) -> None:
+        last = Sync(reads="full", knobs=tuple(WHOLE.items()))
+        self.note_changes()
+        result = self.sync(last)
+        self.note_loads((self.truth,))
+        assert result is not None
+        if result.row["errors"] != "[]":
+            self.problems.append(f"the last sync ended {result.outcome}: {result.row['errors']}")
+        self.equal("at the end")
+        self.problems += flaws(self.database)
+        self.problems += lies(self.database, self.loads)
+        if self.history.again:
+            changes = pipeline.sync(self.settings(**WHOLE), clock=self.clock).changes
+            if changes.total:
+                self.problems.append(f"nothing happened, and yet another sync found {changes}")
+            self.equal("after one more sync")
+
+    def equal(self, when: str) -> None:
+        ahead = self.world.now + timedelta(days=SLOT_DAYS)
+        hidden = out_of_reach(self.world, self.database)
+        truths = [self.world.truth(location.id, end=ahead) for location in self.world.locations]
+        for truth in truths:
+            location_id = truth["location"]["id"]
+            truth["appointments"] = [row for row in truth["appointments"] if (location_id, row["id"]) not in hidden]
+            if not self.world.switches.contact_in_get and self.world.switches.vanished_service != "listed":
+                self.hide_contacts(location_id, truth["appointments"])
+        self.problems += [f"{when}: {each}" for each in differences(self.database, truths, slot_days=SLOT_DAYS)]
+
+    def hide_contacts(self, location_id: str, rows: list[dict[str, Any]]) -> None:
+        """Rows that no list holds, when a row asked for by its id comes without contact: nobody can see it change."""
+        for row in rows:
+            if row["calendarServiceId"] not in self.world.data[location_id].services:
+                row.pop("contact", None)
+
+
+def live(history: History, folder: Path) -> list[str]:
+    """Lives a history in a warehouse of its own; tells what went wrong, a line each. `folder` must be this test's."""
+    database = folder / "warehouse.duckdb"
+    for file in folder.glob("warehouse.duckdb*"):
+        file.unlink()
+    os.environ["DESTINATION__DUCKDB__CREDENTIALS"] = str(database)
+    world = generate(
+        WorldSpec(
+            now=NOW,
+            seed=history.seed,
+            locations=history.locations,
+            teams_per_location=2,
+            services_per_location=2,
+            members_per_location=3,
+            appointments=8 * history.locations,
+            past_days=60,
+            future_days=30,
+            opaque_key_share=0,
+        )
+    )
+    with (
+        stamina.set_testing(True, attempts=100, cap=True),
+        SandboxServer(world, switches=replace(Switches(), **dict(history.switches))) as server,
+    ):
+        life = _Life(history, world, server, str(database))
+        for round_ in history.rounds:
+            life.round(round_)
+        life.end()
+        return life.problems
+
+
+def _window(world: World, sync: Sync) -> Window:
+    start = world.now_ms + sync.asked_from * 86_400_000
+    return Window(start, start + max(sync.asked_minutes, 1) * 60_000)
+
+
+def _storm(seed: int) -> Faults:
+    """Half of all requests fail, one way or another."""
+    kinds = ("503", "reset", "truncated", "cut", "list", "html")
+    return Faults([Fault(kind=kind, rate=0.11) for kind in kinds], seed=seed)  # type: ignore[arg-type]

@@ -1,0 +1,161 @@
+"""The oracle of histories: what the API shows, what the warehouse holds, and where the second departs from the first.
+
+Input:  the sandbox's world; a DuckDB file.
+Output: a line for each row that is stale, each flaw in a record's versions, each version that tells what never was.
+
+Whether all columns are right is `end_to_end.truth`'s to say; here a row is known by the fields that can change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from bookings_sync.sandbox import World
+
+Seen = Mapping[tuple[str, str], tuple[Any, ...]]
+"""Live appointments by (location id, id): the values of `_FIELDS`."""
+
+_FIELDS = {
+    "startTime": "start_time_raw",
+    "endTime": "end_time_raw",
+    "status": "status",
+    "appoinmentStatus": "appoinment_status",
+    "appointmentStatus": "appointment_status",
+    "title": "title",
+    "userId": "user_id",
+    "contactId": "contact_id",
+}
+
+_HISTORIES = {
+    "teams": "id",
+    "team_members": "team_id, user_id",
+    "services": "id",
+    "service_members": "service_id, user_id",
+    "service_hours": "service_id, weekday, position",
+    "appointments": "id",
+    "contacts": "id",
+    "contact_custom_fields": "contact_id, custom_field_id",
+    "slots": "service_id, start_time",
+}
+"""Every history table, with its key beside the location."""
+
+_SHOWN = 3
+
+
+def shown(world: World) -> Seen:
+    """What the API shows now."""
+    found: dict[tuple[str, str], tuple[Any, ...]] = {}
+    for location in world.locations:
+        truth = world.truth(location.id, start=world.now, end=world.now)
+        for row in truth["appointments"]:
+            found[location.id, row["id"]] = tuple(row.get(name) for name in _FIELDS)
+    return found
+
+
+def out_of_reach(world: World, database: str) -> set[tuple[str, str]]:
+    """The appointments that no call can find, whoever asks: those of a service that came and went between two syncs,
+    so that nobody knows its id; and, where the API does not list a vanished service, those that came back since."""
+    known = {row[:2] for row in _rows(database, "SELECT DISTINCT location_id, id FROM services")}
+    held = seen(database)
+    listed = world.switches.vanished_service == "listed"
+    return {
+        (location_id, row.id)
+        for location_id, data in world.data.items()
+        for row in data.by_start.all()
+        if row.service_id not in data.services
+        and (location_id, row.id) not in held
+        and not (listed and (location_id, row.service_id) in known)
+    }
+
+
+def seen(database: str) -> Seen:
+    """What the warehouse holds as live."""
+    columns = ", ".join(_FIELDS.values())
+    rows = _rows(
+        database,
+        f"SELECT location_id, id, {columns} FROM appointments WHERE _dlt_valid_to IS NULL AND deleted_at IS NULL",
+    )
+    return {(row[0], row[1]): row[2:] for row in rows}
+
+
+def stale(
+    truth: Seen,
+    held: Seen,
+    start: datetime,
+    end: datetime,
+    what: str,
+    *,
+    but: Collection[tuple[str, str]],
+    among: Collection[tuple[str, str]] | None = None,
+) -> list[str]:
+    """The rows that stand in `[start, end)`, by the truth or the warehouse, and are not the same in both; of those
+    `among`, if given, and not of `but`."""
+    found = []
+    for key in truth.keys() | held.keys():
+        if truth.get(key) == held.get(key) or key in but or (among is not None and key not in among):
+            continue
+        starts = [datetime.fromisoformat(row[0]) for row in (truth.get(key), held.get(key)) if row and row[0]]
+        if any(start <= at.astimezone(UTC) < end for at in starts):
+            found.append(f"{what}, {key}: the API shows {truth.get(key)}, the warehouse {held.get(key)}")
+    return _few(sorted(found))
+
+
+def flaws(database: str) -> list[str]:
+    """Where versions overlap, leave a gap, repeat what stood before, or where a tombstone lost its values."""
+    found: list[str] = []
+    for table, key in _HISTORIES.items():
+        columns = [row[0] for row in _rows(database, f"DESCRIBE {table}")]
+        values = [name for name in columns if not name.startswith("_dlt") and name not in ("deleted_at", "row_digest")]
+        content = f"row({', '.join(values)})"
+        rows = _rows(
+            database,
+            f"""
+            WITH versions AS (
+                SELECT location_id, {key}, row_number() OVER record AS number,
+                    CASE
+                        WHEN lead(row_digest) OVER record IS NULL AND _dlt_valid_to IS NOT NULL
+                            THEN 'no current version'
+                        WHEN _dlt_valid_to <= _dlt_valid_from THEN 'it ends before it begins'
+                        WHEN _dlt_valid_to IS DISTINCT FROM lead(_dlt_valid_from) OVER record
+                            THEN 'a gap, an overlap, or two current versions'
+                        WHEN row_digest = lag(row_digest) OVER record THEN 'the same version twice'
+                        WHEN deleted_at IS NULL THEN NULL
+                        WHEN lag(row_digest) OVER record IS NULL THEN 'a tombstone of nothing'
+                        WHEN lag(deleted_at) OVER record IS NOT NULL THEN 'deleted twice'
+                        WHEN lag({content}) OVER record IS DISTINCT FROM {content} THEN 'a tombstone lost a value'
+                    END AS flaw
+                FROM {table}
+                WINDOW record AS (PARTITION BY location_id, {key} ORDER BY _dlt_valid_from)
+            )
+            SELECT * FROM versions WHERE flaw IS NOT NULL
+            """,
+        )
+        found += _few([f"{table} {row[:-2]}, version {row[-2]}: {row[-1]}" for row in rows])
+    return found
+
+
+def lies(database: str, loads: Mapping[str, Collection[Seen]]) -> list[str]:
+    """The versions of appointments that say what the API did not show while their load was under way."""
+    columns = ", ".join(_FIELDS.values())
+    rows = _rows(database, f"SELECT _dlt_load_id, deleted_at IS NOT NULL, location_id, id, {columns} FROM appointments")
+    found = []
+    for load_id, deleted, location_id, row_id, *values in rows:
+        said = None if deleted else tuple(values)
+        true = [truth.get((location_id, row_id)) for truth in loads[load_id]]
+        if said not in true:
+            found.append(f"a version of {row_id} says {said}, when the API showed {true}")
+    return _few(found)
+
+
+def _rows(database: str, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(database, read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'; USE bookings_raw")
+        return connection.execute(sql).fetchall()
+
+
+def _few(lines: list[str]) -> list[str]:
+    return lines[:_SHOWN] + ([f"… and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else [])

@@ -1,0 +1,96 @@
+"""What hypothesis draws: histories of several locations, small numbers everywhere, so that they shrink well.
+
+Input:  nothing.
+Output: `histories`, a strategy of `History`.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from hypothesis import strategies as st
+
+from .happenings import KINDS, Happening
+from .histories import History, Round, Sync
+
+_COMMON = ("book", "reschedule", "nudge", "mark", "delete", "restore", "change_contact")
+
+_happenings = st.builds(
+    Happening,
+    st.sampled_from(_COMMON) | st.sampled_from(list(KINDS)),
+    st.integers(0, 60),
+    st.integers(-12, 12) | st.integers(-60, 60) | st.integers(-400, 400),
+    st.integers(0, 90) | st.integers(-3_000, 3_000),
+)
+
+
+def _knobs(**choices: list[Any]) -> st.SearchStrategy[tuple[tuple[str, Any], ...]]:
+    """Some settings other than the usual ones, as pairs."""
+    one = st.one_of([st.tuples(st.just(name), st.sampled_from(values)) for name, values in choices.items()])
+    return st.lists(one, max_size=4, unique_by=lambda pair: pair[0]).map(lambda pairs: tuple(sorted(pairs)))
+
+
+_settings = _knobs(
+    lookback_days=[0, 3, 60],
+    horizon_days=[1, 10, 120],
+    history_start=[date(2026, 10, 1), date(2026, 5, 3), date(2025, 6, 1)],
+    window_days=[8, 16],
+    max_window_days=[32, 64],
+    rows_per_reply=[1, 2, 4],
+    scopes=[("team",), ("user",), ("user", "service"), ("service", "team")],
+    cold_reread_days=[1, 3, 7],
+    rows_per_load=[30, 100],
+    reads_per_load=[40, 80],
+    request_budget=[3, 6, 12],
+    include_contacts=[False],
+    slots=[False],
+    concurrency=[1, 3],
+    reply_cap=[2, 5],
+)
+
+_syncs = st.builds(
+    Sync,
+    st.sampled_from(["plain", "plain", "plain", "asked", "full"]),
+    st.integers(-90, 60),
+    st.sampled_from([1, 60, 1_440, 43_200]) | st.integers(1, 90_000),
+    _settings,
+    st.sampled_from(["nothing", "nothing", "nothing", "change", "faults", "crash"]),
+    st.integers(0, 40),
+)
+
+_switches = st.fixed_dictionaries(
+    {},
+    optional={
+        "window_on": st.just("overlap"),
+        "end_inclusive": st.just(False),
+        "unknown_id": st.sampled_from(["400", "422", "empty"]),
+        "unknown_scope": st.just("422"),
+        "vanished_service": st.sampled_from(["422", "empty"]),
+        "contact_in_get": st.just(False),
+        "attendance_spelling": st.sampled_from(["sic", "right", "both"]),
+        "recurring_ids": st.sampled_from(["plain", "epoch_duration"]),
+        "slots_trace_id": st.just(False),
+        "empty_days": st.just("empty"),
+    },
+).map(lambda switches: tuple(sorted(switches.items())))
+
+
+def histories(locations: int) -> st.SearchStrategy[History]:
+    """Histories of so many locations each, all synced by the same runs."""
+    rounds = st.builds(
+        Round,
+        st.tuples(*[st.lists(_happenings, min_size=1, max_size=5).map(tuple) for _ in range(locations)]),
+        st.sampled_from([0, 1, 30, 100]) | st.integers(0, 200),
+        st.booleans(),
+        st.lists(_happenings, max_size=4).map(tuple),
+        _syncs,
+    )
+    return st.builds(
+        History,
+        st.integers(0, 1_000),
+        st.just(locations),
+        _switches,
+        st.lists(rounds, min_size=2, max_size=4).map(tuple),
+        st.booleans(),
+    )

@@ -1,0 +1,143 @@
+"""SIGKILL, at each boundary of a load's stages and at random moments: the next run converges, by itself.
+
+After each kill the warehouse must not lie (versions in order, tombstones whole); after the next run it must equal the
+truth, with no key twice, and the killed run's lock must have freed itself.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import duckdb
+import pendulum
+import pytest
+
+from bookings_sync import pipeline
+from bookings_sync.transform import Datasets, transform
+from end_to_end.conftest import Site, small
+
+from .conftest import CHAOS_SEED, amount
+from .oracle import flaws
+from .victims import BOUNDARIES, Death, Victims
+
+WORLD = small(appointments=240, past_days=120, services_per_location=2, locations=2, opaque_key_share=0)
+KNOBS: dict[str, Any] = {"reads_per_load": 10, "max_window_days": 32, "rows_per_reply": 30}
+"""A run is several loads."""
+
+RANDOM_DEATHS = amount(4, 90)
+
+
+@pytest.fixture(scope="module")
+def victims() -> Iterator[Victims]:
+    with Victims() as each:
+        yield each
+
+
+def settings_of(site: Site) -> dict[str, Any]:
+    """The site's settings, as they can be sent to another process."""
+    locations = [
+        {"name": each.name, "api_key": each.api_key, "timezone": each.timezone}
+        for each in site.settings.locations.values()
+    ]
+    return {"base_url": site.server.base_url, "rate_limit": 100_000, **site.knobs, "locations": locations}
+
+
+def deaths(number: int) -> list[Death]:
+    """Random moments, in a first sync's several loads or in a later one's."""
+    rng = random.Random(CHAOS_SEED)
+    most = {"answer": 30, "statement": 160, "milliseconds": 2_500, "a table staged": 20, "a table merged": 14}
+    moments = [rng.choice(list(most)) for _ in range(number)]
+    return [Death(moment, rng.randint(1, most[moment])) for moment in moments]
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first-sync", "later-sync"])
+def test_boundaries(open_site: Callable[..., Site], victims: Victims, first: bool) -> None:
+    """Killed at the end of each stage in turn. Within a first sync that is each stage of the second of its loads."""
+    site = open_site(WORLD, **KNOBS)
+    if not first:
+        site.sync()
+    for boundary in BOUNDARIES[:: 2 if amount(0, 1) == 0 else 1]:
+        site.world.advance(timedelta(hours=30))
+        death = Death(boundary, 2 if first else 1)
+        died = victims.order("sync", site.database, site.world.now.isoformat(), death, **settings_of(site))
+        assert died, f"it ended before: {boundary}"
+        assert flaws(str(site.database)) == []
+        if not first or boundary == BOUNDARIES[-1]:
+            converges(site)
+    converges(site)
+
+
+def test_random_moments(open_site: Callable[..., Site], victims: Victims) -> None:
+    site = open_site(WORLD, **KNOBS)
+    rng = random.Random(CHAOS_SEED)
+    died = 0
+    for number, death in enumerate(deaths(RANDOM_DEATHS)):
+        if number % 10 == 5 and number > 5:  # a first sync again
+            site.database.unlink()
+        site.world.advance(timedelta(hours=rng.randint(1, 60)))
+        died += victims.order("sync", site.database, site.world.now.isoformat(), death, **settings_of(site))
+        if site.database.exists() and has_tables(site):
+            assert flaws(str(site.database)) == [], death
+        if rng.random() < 0.6 or number == RANDOM_DEATHS - 1:
+            converges(site, death)
+    assert died >= RANDOM_DEATHS // 2, "most runs ended before they were killed: nothing was proved"
+
+
+def converges(site: Site, after: object = "") -> None:
+    """One undisturbed run, at once: the lock must be free."""
+    assert site.sync().row["errors"] == "[]", after
+    assert site.differences() == [], after
+    assert flaws(str(site.database)) == [], after
+
+
+def has_tables(site: Site) -> bool:
+    with duckdb.connect(str(site.database), read_only=True) as connection:
+        tables = connection.sql("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'bookings_raw'").fetchall()
+    return bool(tables[0][0] >= 10)
+
+
+def test_transform(open_site: Callable[..., Site], victims: Victims) -> None:
+    """Killed while it builds, audits or swaps the models: every live table is of the run before, or every one of the
+    run that was killed."""
+    site = open_site(small(appointments=60, opaque_key_share=0))
+    site.sync()
+    build(site)
+    rng = random.Random(CHAOS_SEED)
+    for _ in range(amount(2, 20)):
+        before = marts(site)
+        site.world.advance(timedelta(days=2))
+        site.sync()
+        death = Death("statement", rng.randint(1, 400))
+        victims.order("transform", site.database, site.world.now.isoformat(), death, **settings_of(site))
+        left = marts(site)
+        build(site)
+        assert left in (before, marts(site)), death
+
+
+def build(site: Site) -> None:
+    datasets = Datasets(site.settings.raw_dataset, site.settings.staging_dataset, site.settings.marts_dataset)
+    with pipeline.open_pipeline(site.settings) as opened, opened.sql_client() as client:
+        transform(client, datasets, now=pendulum.instance(site.world.now))
+
+
+def marts(site: Site) -> dict[str, tuple[Any, ...]]:
+    """Each live table's content, as a sum."""
+    with duckdb.connect(str(site.database), read_only=True) as connection:
+        names = connection.sql(
+            "SELECT table_name FROM duckdb_tables() WHERE schema_name IN ('bookings_marts', 'bookings_staging')"
+            " AND NOT ends_with(table_name, '__next') ORDER BY ALL"
+        ).fetchall()
+        return {
+            name: connection.sql(
+                f"SELECT count(*), sum(hash(each)::HUGEINT) FROM {schema_of(name)}.{name} AS each"
+            ).fetchall()[0]
+            for (name,) in names
+            if not name.startswith("_dlt")
+        }
+
+
+def schema_of(model: str) -> str:
+    return "bookings_staging" if model.startswith("stg_") else "bookings_marts"
