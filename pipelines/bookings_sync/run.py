@@ -116,6 +116,7 @@ class Run:
         self._http: httpx.Client = open_http(settings)
         self._clients: dict[str, Client] = {}
         self._cold_planned: set[str] = set()
+        self._just_gone: dict[str, tuple[Scope, ...]] = {}
         self._left_out: set[tuple[str, Scope, Window | None]] = set()
 
     def close(self) -> None:
@@ -196,13 +197,14 @@ class Run:
         return self.calendars.get(location_id, NOTHING_KNOWN)
 
     def scopes(self, location_id: str) -> list[Scope]:
-        """What the location's appointments are listed by: what exists now, and what has appointments although it has
-        gone, for those can still change."""
+        """What the location's appointments are listed by: what exists now; what has appointments although it has gone,
+        for those can still change; and a service that has gone since the last run, for its last bookings."""
         calendar = self.calendar(location_id)
         now = {"service": calendar.services, "team": calendar.teams, "user": calendar.users}
         kinds = self.settings.scopes
         scopes = {Scope(kind, each): None for kind in kinds for each in now[kind]}
-        scopes.update({scope: None for scope in calendar.appointment_scopes if scope.kind in kinds})
+        gone = (*calendar.appointment_scopes, *self._just_gone.get(location_id, ()))
+        scopes.update({scope: None for scope in gone if scope.kind in kinds})
         if calendar.unlisted:
             scopes[Scope("unlisted", "+".join(kinds))] = None
         return list(scopes)
@@ -248,13 +250,18 @@ class Run:
     def learn(self, location_id: str, *, teams: Records | None = None, services: Records | None = None) -> None:
         """Takes from a list of teams or services whom to ask next."""
         calendar = self.calendar(location_id)
+        teams = None if teams is None else [team for team in teams if isinstance(team, dict)]
+        services = None if services is None else [service for service in services if isinstance(service, dict)]
         self.notices.update({(location_id, str(each.get("id"))): notice_ms(each) for each in services or ()})
-        members = [(team.get("members"), "id") for team in teams or () if isinstance(team, dict)]
-        members += [(service.get("teamMembers"), "userId") for service in services or () if isinstance(service, dict)]
+        members = [(team.get("members"), "id") for team in teams or ()]
+        members += [(service.get("teamMembers"), "userId") for service in services or ()]
         users = set(calendar.users)
         for listed, name in members:
             each = listed if isinstance(listed, list) else ()
             users |= {str(member[name]) for member in each if isinstance(member, dict) and member.get(name)}
+        if services is not None:
+            gone = set(calendar.services) - set(_ids(services))
+            self._just_gone[location_id] = tuple(Scope("service", each) for each in sorted(gone))
         self.calendars[location_id] = calendar._replace(
             users=tuple(sorted(users)),
             teams=calendar.teams if teams is None else _ids(teams),
@@ -337,7 +344,7 @@ class Run:
 
 
 def _ids(records: Records) -> tuple[str, ...]:
-    return tuple(str(record["id"]) for record in records if isinstance(record, dict) and record.get("id"))
+    return tuple(str(record["id"]) for record in records if record.get("id"))
 
 
 def _same_calendar(name: str, other: str) -> ConfigurationError:

@@ -124,3 +124,17 @@ def test_a_contact_changes_alone(site: Site) -> None:
 
 def _service(site: Site) -> str:
     return next(iter(site.world.data[site.location_id].services))
+
+
+def test_a_service_that_goes_leaves_its_last_bookings(open_site: Callable[..., Site]) -> None:
+    """Booked for the first time, and then deleted, between two syncs: no list of services leads there any more."""
+    site = open_site(small(services_per_location=2))
+    team_id = next(iter(site.world.data[site.location_id].teams))
+    quiet = site.world.add_service(site.location_id, team_id, "Trial lesson")
+    site.sync()
+    start = site.world.now + timedelta(days=3)
+    booked = site.world.book(site.location_id, quiet.id, start)
+    site.world.delete_service(site.location_id, quiet.id)
+    site.sync()
+    assert [row["id"] for row in site.live("appointments", "id = ?", booked.id)] == [booked.id]
+    assert not site.live("services", "id = ?", quiet.id)
