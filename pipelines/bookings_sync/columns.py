@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 from pendulum import DateTime
 
 from bookings_sync.tables import TABLES, Column, Table
@@ -33,6 +34,8 @@ Key = tuple[Any, ...]
 
 _MADE = frozenset({"location_id", "extra", "deleted_at", "row_digest"})
 _ZONES = zoneinfo.available_timezones()
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The calendar's ends, epoch microseconds: what lies beyond, Arrow can hold and no Python reader of the warehouse."""
 _EPOCH_MS_FROM = 100_000_000_000
 """A bare number from here on is epoch milliseconds, below it epoch seconds: 1973 in the one, 5138 in the other."""
 
@@ -172,7 +175,11 @@ def typed(column: Column, values: Sequence[Any], extras: list[Record | None]) ->
         return pa.array([None if value is None else json_text(value) for value in values], pa.string())
     try:
         if column.type == "timestamp":
-            return pa.array(values, pa.string()).cast(column.arrow)
+            instants = pa.array(values, pa.string()).cast(column.arrow)
+            first, last = (bound.value for bound in pc.min_max(instants).values())
+            if first is not None and not _FIRST_US <= first <= last <= _LAST_US:
+                raise OverflowError("before the year 1, or after 9999")  # noqa: TRY301
+            return instants
         if column.type == "bigint" and not all(type(value) is int for value in values if value is not None):
             raise TypeError("Arrow would round")  # noqa: TRY301
         return pa.array(values, column.arrow)
