@@ -107,6 +107,22 @@ def test_a_first_sync_counts_each_record_once(open_site: Callable[..., Site]) ->
     assert site.differences() == []
 
 
+def test_the_budget_of_requests_holds(open_site: Callable[..., Site]) -> None:
+    """What does not fit into one run is read by the next ones, until all is there."""
+    start = small().now.date() - timedelta(days=120)
+    few = {"lookback_days": 10, "horizon_days": 30, "slots": False, "max_window_days": 8, "window_days": 8}
+    site = open_site(small(services_per_location=1), **few, history_start=start, request_budget=14)
+    held = []
+    for _ in range(2):
+        site.world.requests.reset()
+        assert site.sync().row["errors"] == "[]"
+        assert site.world.requests.total <= 14
+        held.append(len(site.live("appointments")))
+    horizon = to_ms(site.clock().add(days=30))
+    due = [row for row in site.world.data[site.location_id].by_start.all() if row.start_ms < horizon]
+    assert held[0] < len(due) <= held[1]
+
+
 def test_only_what_is_asked(open_site: Callable[..., Site]) -> None:
     """A range asked for is read, and nothing else of the appointments."""
     site = open_site(small())

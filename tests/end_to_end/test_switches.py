@@ -16,25 +16,35 @@ EDGES = (datetime(2026, 10, 10, tzinfo=UTC), datetime(2026, 11, 11, tzinfo=UTC))
 """Where two windows of 32 days meet."""
 
 CASES: dict[str, tuple[Switches, dict[str, Any]]] = {
-    "by-overlap-end-exclusive": (Switches(window_on="overlap", end_inclusive=False, empty_days="empty"), {}),
-    "by-overlap-end-inclusive": (Switches(window_on="overlap", slots_trace_id=False), {}),
-    "by-start-end-exclusive": (Switches(end_inclusive=False, slots_timezone="utc"), {"zones_named": False}),
+    "by-overlap-end-exclusive, unknown-id-400": (
+        Switches(window_on="overlap", end_inclusive=False, empty_days="empty", unknown_id="400"),
+        {},
+    ),
+    "by-overlap-end-inclusive, unknown-id-422": (
+        Switches(window_on="overlap", slots_trace_id=False, deleted_id="422", attendance_spelling="sic"),
+        {},
+    ),
+    "by-start-end-exclusive, unknown-id-empty": (
+        Switches(end_inclusive=False, slots_timezone="utc", unknown_id="empty", attendance_spelling="right"),
+        {"zones_named": False},
+    ),
     "capped-and-told": (Switches(max_rows=7), {"reply_cap": 7}),
     "capped-keeping-any": (Switches(max_rows=11, cap_keeps="scattered"), {"reply_cap": 11}),
     "capped-untold": (Switches(max_rows=20, cap_keeps="latest"), {}),
-    "unknown-id-400": (Switches(unknown_id="400", attendance_spelling="sic"), {}),
-    "unknown-id-422": (Switches(deleted_id="422", attendance_spelling="right"), {}),
-    "unknown-id-empty": (Switches(unknown_id="empty", attendance_spelling="both"), {}),
     "calendar-id-is-a-team's": (Switches(calendar_id_means="team"), {"scopes": ("team",), "slots": False}),
     "calendar-id-is-either": (Switches(calendar_id_means="either"), {"scopes": ("team", "user")}),
     "three-scopes": (Switches(unknown_scope="422"), {"scopes": ("service", "team", "user")}),
     "contact-unasked": (Switches(contact_without_include_all=True), {"include_contacts": False}),
-    "no-contact-by-id": (Switches(contact_in_get=False, recurring_ids="epoch_duration"), {}),
-    "blocked-off-unlisted": (Switches(blocked_listed=False, recurring_ids="plain"), {}),
-    "vanished-service-refused": (Switches(vanished_service="422"), {}),
+    "no-contact-by-id, short-slot-ranges-only": (
+        Switches(contact_in_get=False, max_slot_days=3, recurring_ids="epoch_duration"),
+        {"slots_days_per_call": 3, "slots_horizon_days": 7},
+    ),
+    "blocked-off-unlisted, short-windows-only": (
+        Switches(blocked_listed=False, max_window_days=20, recurring_ids="plain"),
+        {"max_window_days": 512, "window_days": 512},
+    ),
+    "vanished-service-refused": (Switches(vanished_service="422", attendance_spelling="both"), {}),
     "vanished-service-empty": (Switches(vanished_service="empty"), {}),
-    "short-windows-only": (Switches(max_window_days=20), {"max_window_days": 512, "window_days": 512}),
-    "short-slot-ranges-only": (Switches(max_slot_days=3), {"slots_days_per_call": 3}),
 }
 
 
