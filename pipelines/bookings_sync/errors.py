@@ -23,6 +23,7 @@ BookingsError                   exit code 1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -164,3 +165,33 @@ class BadReply(ApiError):  # noqa: N818
 
 class ReplyTooLarge(ApiError):  # noqa: N818
     """The reply passed `max_reply_mb`. Asking again brings the same: ask for a shorter window."""
+
+
+_SAFE = re.compile(
+    r"(?:\w+: \[libpq\] Failed to connect: )?(?:could not translate host name|(?:connection to server|IO Error: ).*)"
+)
+"""First lines of drivers' errors that name a host, a database, a user or a file, and nothing else. A host that cannot
+be found may be the end of a password that was not escaped."""
+
+_RAISED = re.compile(r"^(?:\w+\.)*([A-Z]\w+)(?:: (.*))?$", re.MULTILINE)
+"""An error's line in a traceback that has become text."""
+
+
+def described(error: BaseException) -> str:
+    """An error of the loader or a driver in one line, fit for a log: its kind, and that of the error at its root.
+
+    Their own words may quote a record's values or a connection string, and are left out but for what `_SAFE` matches.
+    """
+    root, seen = error, {id(error)}
+    while (cause := getattr(root, "dbapi_exception", None) or root.__cause__) is not None and id(cause) not in seen:
+        root = cause
+        seen.add(id(root))
+    kind, words = type(root).__name__, str(root).strip()
+    if raised := _RAISED.findall(words.partition("Traceback (most recent call last):")[2]):
+        kind, words = raised[-1]  # dlt hands on a failed job's error as text
+    said = type(error).__name__ + (f", from {kind}" if kind != type(error).__name__ else "")
+    if state := getattr(root, "pgcode", None):
+        said += f" (SQLSTATE {state})"
+    if safe := _SAFE.match(words):
+        said += f": {safe[0][:300]}"
+    return said

@@ -16,19 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.destination import Destination
-from dlt.common.destination.exceptions import DestinationTerminalException
-from dlt.common.exceptions import DltException
+from dlt.common.exceptions import MissingDependencyException
+from dlt.destinations import postgres
+from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.exceptions import PipelineStepFailed
 from pendulum import DateTime
 
 from bookings_sync.diff import Changes
-from bookings_sync.errors import BookingsError, LoadError
-from bookings_sync.lock import locked
+from bookings_sync.errors import BookingsError, ConfigurationError, LoadError, described
+from bookings_sync.locations import SECRETS_FILE
+from bookings_sync.lock import Lock, locked, locked_on_server
 from bookings_sync.plan import PlannedRead
+from bookings_sync.postgres import Postgres, create_indexes
 from bookings_sync.run import Run
 from bookings_sync.settings import Settings
-from bookings_sync.source import bookings_source
+from bookings_sync.source import bookings_source, raw_schema
 from bookings_sync.warehouse import Warehouse
 from bookings_sync.windows import Window
 
@@ -65,11 +69,13 @@ def sync(
     try:
         with (
             open_pipeline(settings) as pipeline,
-            locked(lock_file(pipeline, settings), since=clock()),
+            locked_dataset(pipeline, settings, since=clock()) as lock,
             _collecting_seldom(),
         ):
-            _sync_state(pipeline)
+            with lock.alone():
+                _make_tables(pipeline, settings, run)
             while True:
+                lock.check()
                 _load(pipeline, run)
                 if not run.plan():
                     break
@@ -82,7 +88,7 @@ def plan(settings: Settings, *, clock: Callable[[], DateTime], asked: Window | N
     """What the next run would read, as far as the warehouse tells; nothing is asked of the API."""
     run = Run(settings, clock=clock, asked=asked, full=full)
     try:
-        with open_pipeline(settings) as pipeline, open_warehouse(pipeline) as warehouse:
+        with open_pipeline(settings) as pipeline, open_warehouse(pipeline, settings) as warehouse:
             run.open(warehouse, offline=True)
             return run.plan_whole()
     finally:
@@ -111,6 +117,7 @@ def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
             dataset_name=settings.raw_dataset,
             pipelines_dir=folder,
         )
+        pipeline.config.restore_from_destination = False  # nothing of dlt's own state is relied on
         try:
             yield pipeline
         finally:
@@ -122,17 +129,72 @@ def destination(settings: Settings) -> Destination[Any, Any]:
     found = Destination.from_reference(settings.destination)
     if found is None:
         raise BookingsError(f"dlt knows no destination called {settings.destination}")
+    layout = f"%s_staging_{settings.part.index}_of_{settings.part.of}" if settings.part else "%s_staging"
+    if isinstance(found, postgres):
+        return Postgres(destination_name=found.destination_name, staging_dataset_name_layout=layout)
     return found
 
 
 @contextmanager
-def open_warehouse(pipeline: dlt.Pipeline) -> Iterator[Warehouse]:
-    """The raw dataset, to be asked. Raises BookingsError where it cannot be opened."""
+def open_client(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[SqlClientBase[Any]]:
+    """dlt's SQL client on the raw dataset, connected. Raises ConfigurationError, or BookingsError where the warehouse
+    cannot be opened."""
+    with _opening(settings):
+        client: SqlClientBase[Any] = pipeline.sql_client()
+        client.open_connection()
     try:
-        with pipeline.sql_client() as client:
-            yield Warehouse(client)
-    except DestinationTerminalException as error:
-        raise BookingsError(f"the warehouse cannot be opened: {_reason(error)}") from error
+        yield client
+    finally:
+        client.close_connection()
+
+
+@contextmanager
+def open_warehouse(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[Warehouse]:
+    """The raw dataset, to be asked. Raises as `open_client` does."""
+    with open_client(pipeline, settings) as client:
+        yield Warehouse(client)
+
+
+@contextmanager
+def _opening(settings: Settings) -> Iterator[None]:
+    """Turns what dlt and the drivers raise where a warehouse cannot be opened into errors of ours."""
+    try:
+        yield
+    except MissingDependencyException as error:
+        missing = ", ".join(error.dependencies)
+        raise BookingsError(
+            f"the destination {settings.destination} needs {missing}, which is not installed"
+        ) from error
+    except ConfigurationException as error:
+        raise ConfigurationError(
+            "missing, or not such as the destination takes",
+            key=f"destination.{settings.destination}.credentials",
+            where=SECRETS_FILE,
+            fix=f"Write them there as dlt's documentation of the destination {settings.destination} says.",
+        ) from error
+    except BookingsError:
+        raise
+    except Exception as error:  # each driver has a tree of errors of its own
+        raise BookingsError(f"the warehouse cannot be opened: {described(error)}") from error
+
+
+@contextmanager
+def locked_dataset(pipeline: dlt.Pipeline, settings: Settings, *, since: DateTime) -> Iterator[Lock]:
+    """Holds the raw dataset's lock: who syncs or transforms does so under it. Raises LockedError at once.
+
+    On PostgreSQL it is an advisory lock on a connection of its own, which all machines see. For a database that is a
+    file it is a file beside it; for any other warehouse one among this machine's temporary files, so that runs on
+    different machines must be kept apart by whoever starts them.
+    """
+    if not isinstance(pipeline.destination, Postgres):
+        with locked(lock_file(pipeline, settings), since=since) as lock:
+            yield lock
+        return
+    with (
+        open_client(pipeline, settings) as client,
+        locked_on_server(client, settings.raw_dataset, part=settings.part, since=since) as lock,
+    ):
+        yield lock
 
 
 def lock_file(pipeline: dlt.Pipeline, settings: Settings) -> Path:
@@ -154,12 +216,15 @@ def database_file(pipeline: dlt.Pipeline) -> Path | None:
     return None if path.startswith((":memory:", "md:")) else Path(path).absolute()
 
 
-def _sync_state(pipeline: dlt.Pipeline) -> None:
-    """Takes the raw dataset's schema from the warehouse: the working directory has none."""
-    try:
-        pipeline.sync_destination()
-    except (PipelineStepFailed, DltException) as error:
-        raise LoadError(f"the warehouse cannot be opened: {_reason(error)}") from error
+def _make_tables(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> None:
+    """Makes what is missing of the raw dataset, before any load: every table, and PostgreSQL's indexes."""
+    schema = raw_schema(run)
+    with _opening(settings):
+        pipeline.schemas.save_schema(schema)
+        pipeline.sync_schema(schema.name)
+        if isinstance(pipeline.destination, Postgres):
+            with pipeline.sql_client(schema.name) as client:
+                create_indexes(client)
 
 
 def _load(pipeline: dlt.Pipeline, run: Run) -> None:
@@ -171,10 +236,4 @@ def _load(pipeline: dlt.Pipeline, run: Run) -> None:
             cause = cause.__cause__  # dlt wraps what a resource raises
         if cause is not None:
             raise cause from None
-        cause = error.exception
-        raise LoadError(f"the load failed at {error.step}: {_reason(cause or error)}") from error
-
-
-def _reason(error: BaseException) -> str:
-    """An error in one line, without what it quotes of the data."""
-    return f"{type(error).__name__}: {str(error).splitlines()[0][:300] if str(error) else ''}"
+        raise LoadError(f"the load failed at {error.step}: {described(error.exception or error)}") from error

@@ -15,6 +15,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
+from hashlib import blake2b
 from pathlib import PurePath
 from typing import Literal, get_args
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from urllib.parse import urlsplit
 from bookings_sync import configuration
 from bookings_sync.errors import ConfigurationError
 from bookings_sync.locations import SECRETS_FILE, Location, location_id_from_key
+from bookings_sync.lock import Part
 from bookings_sync.privacy import FIELDS, Privacy, Rule
 
 __all__ = ["Location", "ScopeKind", "Settings", "load_settings", "location_id_from_key"]
@@ -31,6 +33,9 @@ ScopeKind = Literal["service", "team", "user"]
 
 CONFIG_FILE = ".dlt/config.toml"
 WAREHOUSE_KEYS = ("destination", "pipeline_name", "raw_dataset", "staging_dataset", "marts_dataset")
+
+
+_NO_KNOBS = frozenset({"locations", "part"})
 
 
 def key_of(name: str) -> str:
@@ -93,6 +98,9 @@ class Settings:
     staging_dataset: str = "bookings_staging"
     marts_dataset: str = "bookings_marts"
 
+    part: Part | None = None
+    """Which part of a sharded run this is: no knob, `shard` sets it."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", self.base_url.rstrip("/"))
         object.__setattr__(self, "locations", dict(self.locations))
@@ -115,6 +123,17 @@ class Settings:
                 raise _wrong(f"locations.{name}", "no such location", f"Configured are: {known}.", SECRETS_FILE)
         return replace(self, locations={name: self.locations[name] for name in names})
 
+    def shard(self, index: int, of: int) -> Settings:
+        """These settings with the locations of one part of a sharded run, `index` from 1 to `of`; perhaps with none.
+
+        A location's part follows from its name alone, so adding one moves no other. All parts that run at once must
+        have the same `of`: the lock sees to it.
+        """
+        if not 1 <= index <= of < 1 << 15:
+            raise ValueError(f"there is no part {index} of {of}")
+        names = [name for name in self.locations if _stable_hash(name) % of == index - 1]
+        return replace(self.only(names), part=Part(index, of), pipeline_name=f"{self.pipeline_name}_{index}_of_{of}")
+
     @property
     def privacy(self) -> Privacy:
         """The rule of each personal field."""
@@ -130,6 +149,11 @@ class Settings:
             if getattr(self, name).lower() == stem.lower():
                 fix = "Give the dataset or the file another name ([destination.duckdb] credentials)."
                 raise _wrong(name, f"named like the DuckDB file's stem, {stem!r}: ambiguous to DuckDB", fix)
+
+
+def _stable_hash(text: str) -> int:
+    """The same in every process, as Python's own is not."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def _check_base_url(url: str) -> None:
@@ -267,7 +291,7 @@ def load_settings(*, need_locations: bool = True) -> Settings:
     Raises ConfigurationError, which names the file or the environment variable the value stands in.
     """
     found = configuration.Found()
-    types = {each.name: _plain_type(each.default) for each in fields(Settings) if each.name != "locations"}
+    types = {each.name: _plain_type(each.default) for each in fields(Settings) if each.name not in _NO_KNOBS}
     source = {name: hint for name, hint in types.items() if name not in WAREHOUSE_KEYS}
     configuration.find_knobs(source, "sources.bookings", found, strict=True)
     # The section [bookings] is also where dlt looks for what it is told for the pipeline of that name alone.

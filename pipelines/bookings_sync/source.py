@@ -24,6 +24,7 @@ import dlt
 import pendulum
 import pyarrow as pa
 from dlt.common.schema import Schema
+from dlt.destinations import postgres
 from dlt.extract import DltResource
 from pendulum import DateTime
 
@@ -79,6 +80,24 @@ def bookings_source(
     ]
 
 
+def raw_schema(run: Run) -> Schema:
+    """The raw dataset's schema as loads will have it, so that its tables can be made before there is a row: runs that
+    share the work by location would race to make them."""
+    schema = bookings_source(run=run).schema
+    for resource_name, table_names in _TABLES_OF.items():
+        for table_name in table_names:
+            resource = dlt.resource([], name=resource_name)
+            table = resource.apply_hints(table_name=table_name, **_hints(TABLES[table_name])).compute_table_schema()
+            table["columns"]["_dlt_load_id"] = {"name": "_dlt_load_id", "data_type": "text", "nullable": False}
+            if TABLES[table_name].history:
+                table["columns"]["row_digest"]["data_type"] = "text"  # which dlt's hints for scd2 leave out
+            table["variant_name"] = table_name
+            table["x-normalizer"] = {"seen-data": True}  # dlt makes no other tables
+            schema.update_table(table)
+        _describe(schema, table_names)
+    return schema
+
+
 def _utc_now() -> DateTime:
     return pendulum.now("UTC")
 
@@ -124,7 +143,9 @@ def _resource(name: str, loading: _Loading, rows: Callable[[Load], Iterator[Emit
         with loading.load() as load:
             known = dlt.current.source_schema().tables
             for table_name in _TABLES_OF[name]:
-                if table_name not in known:  # so that every table exists from the first load on
+                # So that every table exists from the first load on; but dlt 1.31 fails to load a file without rows into
+                # PostgreSQL: there `pipeline.sync` makes them before, and in a pipeline of your own the first row does.
+                if table_name not in known and not isinstance(dlt.current.pipeline().destination, postgres):
                     yield _marked(table_name, load.stage.stamped(TABLES[table_name].schema.empty_table()))
             for table_name, arrow in _in_batches(rows(load)):
                 yield _marked(table_name, arrow)
@@ -137,7 +158,7 @@ def _resource(name: str, loading: _Loading, rows: Callable[[Load], Iterator[Emit
 
 def _describe(schema: Schema, table_names: Iterable[str]) -> None:
     """Every column's description: dlt's scd2 hints take it from the column that holds the row's digest."""
-    for name in table_names:
+    for name in schema.tables.keys() & set(table_names):
         columns = schema.tables[name]["columns"]
         for column in TABLES[name].columns:
             columns[column.name].setdefault("description", column.description)
@@ -172,8 +193,16 @@ def _hints(table: Table) -> dict[str, Any]:
     }
     hints: dict[str, Any] = {"columns": columns, "file_format": "parquet"}
     if table.history:
-        scd2 = {"disposition": "merge", "strategy": "scd2", "row_version_column_name": "row_digest"}
-        return {**hints, "write_disposition": scd2, "merge_key": list(table.key)}
+        key = ", ".join(table.key)
+        scd2 = {
+            "disposition": "merge",
+            "strategy": "scd2",
+            "row_version_column_name": "row_digest",
+            # Instead of a merge_key, whose columns dlt joins without a separator: record 23 of location 1 would end the
+            # version of record 3 of location 12.
+            "destination_scope": f"({key}) IN (SELECT {key} FROM {{staging_table}})",  # noqa: S608 - our own names
+        }
+        return {**hints, "write_disposition": scd2}
     return {
         **hints,
         "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},

@@ -17,8 +17,7 @@ import typer
 from bookings_sync.commands.console import Output, seconds, styled, table
 from bookings_sync.commands.progress import sync_progress
 from bookings_sync.commands.times import asked_window, utc_now
-from bookings_sync.lock import locked
-from bookings_sync.pipeline import SyncResult, database_file, lock_file, open_pipeline, open_warehouse, sync
+from bookings_sync.pipeline import SyncResult, database_file, locked_dataset, open_pipeline, open_warehouse, sync
 from bookings_sync.plan import PlannedRead
 from bookings_sync.run import Run
 from bookings_sync.settings import Settings, load_settings
@@ -193,7 +192,7 @@ def _planned(
         with open_pipeline(settings) as pipeline:
             database = database_file(pipeline)
             is_new = database is not None and not database.exists()
-            with locked(lock_file(pipeline, settings), since=utc_now()), open_warehouse(pipeline) as warehouse:
+            with locked_dataset(pipeline, settings, since=utc_now()), open_warehouse(pipeline, settings) as warehouse:
                 run.open(warehouse, offline=True)
                 reads = run.plan_whole()
             if is_new and database is not None:

@@ -10,15 +10,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from dlt.common.destination.exceptions import DestinationTerminalException
 from dlt.destinations.sql_client import SqlClientBase
 
 from bookings_sync.commands.times import utc_now
-from bookings_sync.errors import BookingsError
-from bookings_sync.lock import locked
 from bookings_sync.models.destination import Datasets
 from bookings_sync.models.errors import NothingSyncedError
-from bookings_sync.pipeline import database_file, lock_file, open_pipeline
+from bookings_sync.pipeline import database_file, locked_dataset, open_pipeline
+from bookings_sync.pipeline import open_client as pipeline_client
 from bookings_sync.publish import publish
 from bookings_sync.settings import Settings
 
@@ -41,13 +39,8 @@ def open_client(settings: Settings, *, writes: bool = False, publishes: bool = F
         if database is not None and not database.exists():
             raise NothingSyncedError(settings.raw_dataset)
         if writes or database is not None:
-            stack.enter_context(locked(lock_file(pipeline, settings), since=utc_now()))
-        try:
-            client = pipeline.sql_client()
-            client.open_connection()
-        except DestinationTerminalException as error:
-            raise BookingsError(f"the warehouse cannot be opened: {str(error).partition(chr(10))[0][:300]}") from error
-        stack.callback(client.close_connection)
+            stack.enter_context(locked_dataset(pipeline, settings, since=utc_now()))
+        client = stack.enter_context(pipeline_client(pipeline, settings))
         yield client
         if publishes and database is not None:
             client.close_connection()
