@@ -190,7 +190,7 @@ class AppointmentReads:
                 self._run.failed(absent.location_id, answer.error)
                 reading.drop(lambda item, failed=absent.location_id: item.location_id == failed)  # type: ignore[misc]
             elif answer.result is not None and answer.result.records:
-                # Its list may not name it though it stands there: then an equal reply would not mean that nothing changed.
+                # Its list may leave it out although it stands there: an equal reply would then not mean no change.
                 self._notes.void(absent.listed_by)
                 yield from self._take_found(absent, answer.result.records)
             else:
