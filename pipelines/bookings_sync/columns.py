@@ -302,6 +302,6 @@ def _beyond(record: Record, known: dict[str, Any]) -> Record:
             beyond[name] = value
         elif (branch := known[name]) is not None:
             rest = _beyond(value, branch) if isinstance(value, dict) else value
-            if rest:
+            if rest != {}:
                 beyond[name] = rest
     return beyond
