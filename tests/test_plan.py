@@ -236,3 +236,20 @@ def pairs(found: list[Window]) -> Iterator[tuple[Window, Window]]:
     """Each two windows that stand beside each other in time."""
     ordered = sorted(found)
     return pairwise(ordered)
+
+
+def test_a_budget_below_the_hot_range_starves_no_window() -> None:
+    """Three reads a run, though the hot range takes more: each of its windows has its turn."""
+    calendar = Calendar(busy(20), few(max_window_days=32))
+    calendar.run()
+    calendar.runs += 1
+    hot = {read.window for read in calendar._plan() if read.reason == "hot"}
+    assert len(hot) > 30
+    for hour in range(1, 2 * len(hot) // 3):
+        calendar.now = NOW.add(hours=hour)
+        calendar.runs += 1
+        asked = [each for each in calendar._plan() if each.reason == "hot"][:3]
+        for each in asked:
+            calendar._read(each)
+        hot -= {each.window for each in asked}
+    assert not hot

@@ -8,7 +8,8 @@ asked for in long windows, a busy one in short ones, so that a reply holds some 
 read for the first of these reasons that fits:
 
 - asked:    the run was given a range (`--from`, `--to`, an orchestrator's interval) or `--full`;
-- hot:      it meets `[now − lookback, now + horizon)`, where calendars change: every run;
+- hot:      it meets `[now − lookback, now + horizon)`, where calendars change: every run, the one read longest ago first,
+            so that a budget too small for all of them starves none;
 - backfill: a part of it has never been read: newest first;
 - cold:     the rest, the one read longest ago first, as many as keep every leaf's age under `cold_reread_days`.
 
@@ -90,8 +91,9 @@ def plan_appointments(
             by_reason[reason].append((age_rank, PlannedRead(location_id, "appointments", scope, window, reason)))
     cold = sorted(by_reason["cold"], key=lambda ranked: ranked[0])
     by_reason["cold"] = cold[: _cold_share(cold, ledger, settings, location_id, span)]
-    urgent = [by_reason["asked"], by_reason["hot"], sorted(by_reason["backfill"], key=lambda ranked: ranked[0])]
-    return [read for ranked in (*urgent, by_reason["cold"]) for _, read in ranked]
+    for reason in ("hot", "backfill"):
+        by_reason[reason].sort(key=lambda ranked: ranked[0])
+    return [read for ranked in by_reason.values() for _, read in ranked]
 
 
 def plan_slots(settings: Settings, location_id: str, service_ids: Iterable[str], now: DateTime) -> list[PlannedRead]:
@@ -130,7 +132,7 @@ def _windows(stretches: list[Stretch], settings: Settings, span: Span) -> Iterat
             yield window, "asked", 0
         elif leaf.overlaps(hot):
             if _is_due(leaf, hot, inside, span.run_id):
-                yield leaf, "hot", 0
+                yield leaf, "hot", 0 if uncovered else min(stretch.read.read_at_ms for stretch in inside)
             elif uncovered:
                 yield _hull(uncovered), "backfill", -leaf.end_ms
         elif uncovered:

@@ -219,6 +219,8 @@ class Run:
                 self.ledger, self.settings, location.location_id, self.scopes(location.location_id), self.span
             )
             reads = [read for read in reads if self._is_open(read)]
+            if len(reads) > budget:
+                self.warn(f"{location.name}: the request budget leaves windows to later runs; see request_budget")
             each.append(reads[: max(budget, 0)])
         return [read for turn in zip_longest(*each) for read in turn if read is not None]
 
