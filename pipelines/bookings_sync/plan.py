@@ -8,8 +8,8 @@ asked for in long windows, a busy one in short ones, so that a reply holds some 
 read for the first of these reasons that fits:
 
 - asked:    the run was given a range (`--from`, `--to`, an orchestrator's interval) or `--full`;
-- hot:      it meets `[now − lookback, now + horizon)`, where calendars change: every run, the one read longest ago first,
-            so that a budget too small for all of them starves none;
+- hot:      it meets `[now − lookback, now + horizon)`, where calendars change: every run, the one read longest ago
+            first, so that a budget too small for all of them starves none;
 - backfill: a part of it has never been read: newest first;
 - cold:     the rest, the one read longest ago first, as many as keep every leaf's age under `cold_reread_days`.
 
