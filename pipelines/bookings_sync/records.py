@@ -267,14 +267,16 @@ def _openings(sorting: _Sorting, service_id: str, hours: Any) -> None:
     for weekday, openings in hours.items():
         if openings is None:
             continue
-        if not isinstance(openings, list):
+        if usable_id(weekday) is None:
+            sorting.reject(SERVICE_HOURS, "a day's name is no usable text", {weekday: openings})
+        elif not isinstance(openings, list):
             sorting.reject(SERVICE_HOURS, "a day's openings are no JSON array", {weekday: openings})
-            continue
-        for position, opening in enumerate(openings):
-            if isinstance(opening, dict):
-                sorting.add(SERVICE_HOURS, (service_id, weekday, position), opening)
-            else:
-                sorting.reject(SERVICE_HOURS, "an opening is no JSON object", {weekday: opening})
+        else:
+            for position, opening in enumerate(openings):
+                if isinstance(opening, dict):
+                    sorting.add(SERVICE_HOURS, (service_id, weekday, position), opening)
+                else:
+                    sorting.reject(SERVICE_HOURS, "an opening is no JSON object", {weekday: opening})
 
 
 def usable_id(value: Any) -> str | None:
