@@ -93,7 +93,7 @@ class AppointmentReads:
             return
         too_much = isinstance(error, TimedOut | ReplyTooLarge)
         too_long = refused and _window(read).length_ms > _SURELY_ALLOWED_MS
-        if (too_much or too_long) and _window(read).can_split:
+        if (too_much or too_long) and _window(read).can_split and not self._run.times_out(read.location_id, error):
             self._split(read)
         else:
             self._run.failed(read.location_id, error, read)

@@ -2,8 +2,8 @@
 
 Input:  the DuckDB file that runs write, with its models built.
 Output: a second file beside it, replaced in one step. While a run writes, nobody else may even read its file, and an
-        open reader would make the run fail: so analysts and dashboards open the copy. A session that has it open goes on
-        reading what it opened; a new one sees the new state, whole.
+        open reader would make the run fail: so analysts and dashboards open the copy. A session that has it open goes
+        on reading what it opened; a new one sees the new state, whole.
 """
 
 from __future__ import annotations

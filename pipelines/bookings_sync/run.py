@@ -22,7 +22,7 @@ from pendulum import DateTime
 from bookings_sync.api import Client, open_http
 from bookings_sync.api.replies import Records
 from bookings_sync.diff import Changes
-from bookings_sync.errors import ApiError, BookingsError, ConfigurationError
+from bookings_sync.errors import ApiError, BookingsError, ConfigurationError, TimedOut
 from bookings_sync.ledger import Ledger
 from bookings_sync.plan import PlannedRead, Span, hot_range, plan_appointments, plan_slots
 from bookings_sync.scopes import Scope
@@ -36,6 +36,10 @@ _FAILURES_IN_A_ROW = 3
 
 _ID_WINDOW_DAYS = 16
 """Length of the windows in which a location's id is looked for."""
+
+_TIMEOUTS_IN_A_ROW = 40
+"""So many windows that time out one after the other, halves among them, and it is not their length. More than are under
+way at a time, for all of the first ones may be too long."""
 
 _UNIT_MS = {"minute": 60_000, "hour": 3_600_000, "day": DAY_MS, "week": 7 * DAY_MS, "month": 31 * DAY_MS}
 
@@ -277,6 +281,12 @@ class Run:
         self.by_id[location_id].reads += 1
         self.figures.reads_done += 1
         self.progress()
+
+    def times_out(self, location_id: str, error: ApiError) -> bool:
+        """Whether a location does not answer at all, however short the windows: then halving them must end."""
+        location = self.by_id[location_id]
+        location.failures_in_a_row += isinstance(error, TimedOut)
+        return location.failures_in_a_row > _TIMEOUTS_IN_A_ROW
 
     def failed(self, location_id: str, error: ApiError, read: PlannedRead | None = None) -> None:
         """Notes the error. A location whose key is refused, or that fails time after time, is read no further."""

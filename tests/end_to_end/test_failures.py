@@ -144,3 +144,25 @@ def test_a_reply_cut_short_deletes_nothing(open_site: Callable[..., Site]) -> No
     site.server.faults = Faults()
     assert sync(site, slots=True).changes.total == len(site.live("slots"))
     assert site.differences() == []
+
+
+def test_a_location_that_never_answers_in_time_is_given_up(open_site: Callable[..., Site]) -> None:
+    """Its windows are halved, for they may be too long; but not for ever, and the others do not wait for it."""
+    site = open_site(small(locations=2, appointments=60, services_per_location=1), read_timeout_seconds=0.1)
+    slow, other = (each.id for each in site.world.locations)
+    site.server.faults = Faults([Fault(kind="slow", seconds=0.4, location_id=slow, endpoints=("GET /appointments/",))])
+    result = sync(site)
+    assert result.outcome == "partial"
+    assert site.differences(other) == []
+    assert site.world.requests.count(location_id=slow, endpoint="GET /appointments/") < 150
+    site.server.faults = Faults()
+    assert sync(site).outcome == "ok"
+    assert site.differences() == []
+
+
+def test_a_window_that_comes_too_late_is_halved(open_site: Callable[..., Site]) -> None:
+    site = open_site(small(appointments=60, services_per_location=1), read_timeout_seconds=0.1)
+    slow = Fault(kind="slow", seconds=0.4, endpoints=("GET /appointments/",), times=6)
+    site.server.faults = Faults([slow])
+    assert sync(site).outcome == "ok"
+    assert site.differences() == []

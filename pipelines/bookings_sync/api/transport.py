@@ -95,6 +95,10 @@ def open_http(settings: Settings) -> httpx.Client:
     return http
 
 
+_TIMEOUTS_OF_A_WINDOW = 2
+"""A window that did not come in time twice is too long rather than unlucky: its reader asks for its halves."""
+
+
 class Transport:
     """Sends calls for one location. Safe to share between threads.
 
@@ -126,8 +130,17 @@ class Transport:
         """The reply, its body read by `read` unless its digest is `known_digest`. Raises ApiError."""
         if not call.idempotent:
             return self._attempt(call, read, known_digest, 1)
+        timeouts = 0
+
+        def worth_retrying(error: Exception) -> bool:
+            nonlocal timeouts
+            timeouts += isinstance(error, TimedOut)
+            if call.window is not None and timeouts >= _TIMEOUTS_OF_A_WINDOW:
+                return False
+            return _worth_retrying(error)
+
         for attempt in stamina.retry_context(
-            on=_worth_retrying,
+            on=worth_retrying,
             attempts=self._settings.attempts,
             timeout=None,
             wait_initial=0.5,
