@@ -1,4 +1,4 @@
-"""The built wheel works alone: installed with what it declares into an empty environment, it demos from an empty folder."""
+"""The built wheel works alone: installed with what it declares into an empty environment, run from an empty folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def bookings(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("alone")
     venv.create(folder / "env", with_pip=True)
     pins = folder / "pins.txt"
-    pins.write_text("\n".join(re.findall(r"^[\w.-]+==\S+[^\\\n]*", (ROOT / "requirements.lock").read_text(), re.M)))
+    lock = (ROOT / "requirements.lock").read_text()
+    pins.write_text("\n".join(re.findall(r"^[\w.-]+==\S+[^\\\n]*", lock, re.MULTILINE)))
     pip = [folder / "env/bin/python", "-m", "pip", "install", "--quiet", "--constraint", pins, wheel]
     subprocess.run(pip, check=True, capture_output=True)
     return folder / "env/bin/bookings"
