@@ -6,7 +6,7 @@ Output: `Reply`, with the records as the API wrote them; `Unreadable` where the 
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -60,23 +60,29 @@ def decode(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         pass
+    # The text is mended for the same decoder: another one would read the record's neighbours differently (an integer
+    # beyond 64 bits), and they would seem to change.
+    text = _TOKEN.sub(_mended, body.decode("utf-8-sig", "replace"))
     try:
-        text = body.decode("utf-8-sig", "replace")
-        return _whole(json.loads(text, strict=False, parse_constant=lambda _: None))
-    except (ValueError, RecursionError):
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
         # The decoder's error holds the body: it must not be chained.
         raise Unreadable("the body is not JSON, or not all of it") from None
 
 
-def _whole(value: Any) -> Any:
-    """The same value with each half of a surrogate pair replaced: no warehouse takes one."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_whole(item) for item in value]
-    if isinstance(value, dict):
-        return {_whole(key): _whole(item) for key, item in value.items()}
-    return value
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b', re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)")
+
+
+def _mended(token: re.Match[str]) -> str:
+    """A text with its control characters escaped and each half of a surrogate pair replaced; null for NaN."""
+    text = token[0]
+    if not text.startswith('"'):
+        return "null"
+    if _CONTROL.search(text):
+        text = _CONTROL.sub(lambda control: f"\\u{ord(control[0]):04x}", text)
+    return _ESCAPE.sub(lambda escape: "\ufffd" if escape[1] else escape[0], text)
 
 
 def decode_object(body: bytes) -> Record:
