@@ -159,15 +159,46 @@ def canonical(value: Any) -> bytes:
     """JSON with its keys in order: the same bytes for equal values."""
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # lone surrogates, or integers beyond 64 bits
-        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    except TypeError:  # nested deeper than it goes, or lone surrogates, or integers beyond 64 bits
+        return _spelled_out(value).encode()
 
 
 def json_text(value: Any) -> str:
     try:
         return orjson.dumps(value).decode()
     except TypeError:
-        return json.dumps(value)
+        return _spelled_out(value)
+
+
+class _Written(str):
+    """A piece of JSON, not a value."""
+
+    __slots__ = ()
+
+
+def _spelled_out(value: Any) -> str:
+    """JSON with its keys in order, of whatever depth: the libraries recurse, and one deep record would stop a run."""
+    pieces: list[str] = []
+    left: list[Any] = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, _Written):
+            pieces.append(each)
+        elif isinstance(each, dict):
+            items = [(json.dumps(str(name)) + ":", each[name]) for name in sorted(each, key=str)]
+            left += _reversed("{", items, "}")
+        elif isinstance(each, list | tuple):
+            left += _reversed("[", [("", item) for item in each], "]")
+        else:
+            pieces.append(json.dumps(each))
+    return "".join(pieces)
+
+
+def _reversed(opening: str, items: list[tuple[str, Any]], closing: str) -> list[Any]:
+    pieces: list[Any] = [_Written(opening)]
+    for number, (name, value) in enumerate(items):
+        pieces += [_Written(("," if number else "") + name), value]
+    return [_Written(closing), *reversed(pieces)]
 
 
 # -- from values to Arrow ----------------------------------------------------------------------------------------------
