@@ -165,7 +165,7 @@ class _Sorting:
             before = self.get(table, (*owner, item_id))
             if before is None:
                 self.add(table, (*owner, item_id), item)
-            elif before != item:
+            elif digest(before) != digest(item):  # a comparison would recurse, however deep they are
                 self.reject(table, f"the same {id_field} stands twice, and differs", item)
 
     def batch(self) -> Batch:
@@ -252,7 +252,7 @@ def _distinct(sorting: _Sorting, table: Table, records: Iterable[Any]) -> list[t
         if record_id is None:
             sorting.reject(table, "the record has no usable id", record)
             continue
-        if record_id in found and found[record_id] != record:
+        if record_id in found and digest(found[record_id]) != digest(record):
             sorting.reject(table, "another record of the same reply has the same id", found[record_id])
         found[record_id] = record
     return list(found.items())
