@@ -192,11 +192,13 @@ class Load:
         rows = batch.rows["slots"]
         held: dict[Key, Held] = {}
         if location_id in self.run.located:
-            held = self.warehouse.held_slots(location_id, service_id, read.window)
+            starts = [key[1] for key in rows.keys]  # some may lie outside the window: whole days, say
+            listed = Window(min([read.window.start_ms, *starts]), max([read.window.end_ms, *(at + 1 for at in starts)]))
+            held = self.warehouse.held_slots(location_id, service_id, listed)
         if staged := self.stage.news(rows, held):
             yield staged.emitted
         open_from = to_ms(replies[0].sent_at) + self.run.notices.get((location_id, service_id), 0)
-        closed = [key for key in missing(held, set(rows.keys)) if key[1] >= open_from]
+        closed = [key for key in missing(held, set(rows.keys)) if open_from <= key[1] < read.window.end_ms]
         if gone := self.stage.gone(SLOTS, location_id, closed):
             yield gone
         self.notes.complete(read, replies, rows=len(rows), comparable=False)
