@@ -266,9 +266,11 @@ def _fit_integer(value: Any) -> int | None:
 
 
 def instant_ms(value: Any) -> int | None:
-    """Epoch milliseconds, rounded down, of an ISO 8601 text with an offset, or of a number; None for anything else."""
+    """Epoch milliseconds, rounded down, of an ISO 8601 text with an offset, or of a number; None for anything else, and
+    beyond the calendar's ends."""
     instant = _instant(value)
-    return None if instant is None else to_ms(instant)
+    milliseconds = None if instant is None else to_ms(instant)
+    return milliseconds if milliseconds is not None and _FIRST_US < milliseconds * 1000 < _LAST_US - 999 else None
 
 
 def _instant(value: Any) -> DateTime | None:
