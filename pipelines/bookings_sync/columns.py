@@ -33,8 +33,8 @@ Record = dict[str, Any]
 Key = tuple[Any, ...]
 """A record's key without its location: texts, integers, and instants as epoch milliseconds."""
 
-_UNREADABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
-"""The escape of a NUL, or of half a surrogate pair, in JSON text."""
+_UNREADABLE = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|[dD][89a-fA-F])")
+"""The escape of a NUL, or of half a surrogate pair, in JSON text; after an escaped backslash it is plain text."""
 
 _MADE = frozenset({"location_id", "extra", "deleted_at", "row_digest"})
 _ZONES = zoneinfo.available_timezones()

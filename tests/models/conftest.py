@@ -24,7 +24,7 @@ _TYPES = {
     "text": "VARCHAR",
     "json": "VARCHAR",
     "bigint": "BIGINT",
-    "double": "DOUBLE",
+    "double": "DOUBLE PRECISION",
     "bool": "BOOLEAN",
     "timestamp": "TIMESTAMPTZ",
 }
@@ -32,7 +32,7 @@ _TYPES = {
 
 @dataclass
 class Warehouse:
-    """One DuckDB file, with an open client of a dlt pipeline on it."""
+    """A warehouse (one DuckDB file, unless a test has another), with an open client of a dlt pipeline on it."""
 
     path: Path
     client: SqlClientBase[Any]
@@ -41,14 +41,16 @@ class Warehouse:
 
     def create_raw(self, names: Iterable[str] = TABLES) -> None:
         """The raw tables, empty, as dlt makes them: history tables with the columns dlt adds."""
-        self.client.execute_sql(f"CREATE SCHEMA IF NOT EXISTS {self.datasets.raw}")
+        statements = [f"CREATE SCHEMA IF NOT EXISTS {self.datasets.raw}"]
         for name in names:
             table = TABLES[name]
             columns = [f"{column.name} {_TYPES[column.type]}" for column in table.columns]
             columns += ["_dlt_load_id VARCHAR"]
             if table.history:
                 columns += ["_dlt_valid_from TIMESTAMPTZ", "_dlt_valid_to TIMESTAMPTZ"]
-            self.client.execute_sql(f"CREATE OR REPLACE TABLE {self.datasets.raw}.{name} ({', '.join(columns)})")
+            statements.append(f"DROP TABLE IF EXISTS {self.datasets.raw}.{name}")
+            statements.append(f"CREATE TABLE {self.datasets.raw}.{name} ({', '.join(columns)})")
+        self.client.execute_sql("; ".join(statements))
 
     def insert(self, name: str, *rows: Mapping[str, Any]) -> None:
         """Rows of a raw table. What a row leaves out is null; its location is L1, and the first sync saw it."""
@@ -59,7 +61,7 @@ class Warehouse:
             columns = {*TABLES[name].names, "_dlt_valid_from", "_dlt_valid_to"}
             assert given.keys() <= columns, f"{name} has no column {given.keys() - columns}"
             row = {column: value for column, value in row.items() if column in columns}
-            marks = ", ".join("?" for _ in row)
+            marks = ", ".join("%s" for _ in row)
             sql = f"INSERT INTO {self.datasets.raw}.{name} ({', '.join(row)}) VALUES ({marks})"
             self.client.execute_sql(sql, *row.values())
 

@@ -1,0 +1,1 @@
+"""PostgreSQL as the warehouse: a real server that the tests start by themselves."""

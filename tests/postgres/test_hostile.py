@@ -1,0 +1,106 @@
+"""What the calendar, the configuration and the server can do to a load: nothing is lost, and nothing is told."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bookings_sync.errors import BookingsError, LoadError
+
+from .conftest import NOW, PASSWORD, Database, Site
+
+SECRET = "a patient's very own words"
+
+
+def book(site: Site, contact: dict[str, Any]) -> tuple[str, str]:
+    """Books the first service. Gives the ids of appointment and contact."""
+    location = site.world.locations[0].id
+    service = next(iter(site.world.data[location].services))
+    row = site.world.book(location, service, NOW + timedelta(days=3), contact=contact)
+    assert row.contact is not None
+    return row.id, row.contact.id
+
+
+def test_texts_that_postgres_does_not_take(site: Site, database: Database) -> None:
+    """A NUL stays in extra, escaped; all other text stands as it came. The models open what is there."""
+    long = "é" * 300_000
+    _, contact_id = book(
+        site,
+        {
+            "firstName": "nu\0l",
+            "lastName": 'O\'Brien \\ "quoted"; DROP TABLE x -- 🦷',
+            "country": "de",
+            "source": long,
+            "tags": ["one\0", "two"],
+            "customField": [{"id": "f1", "value": "a\0b"}, {"id": "f2", "value": ["\\u0000", "fine\n"]}],
+            "dateAdded": "9999-12-31T23:30:00-05:00",
+            "more\0": {"deep\0": 1},
+        },
+    )
+    assert site.sync().row["errors"] == "[]"
+    columns = "first_name, last_name, source, tags, date_added, extra"
+    ((first, last, source, tags, added, extra),) = database.query(
+        f"SELECT {columns} FROM bookings_raw.contacts WHERE id = %s", contact_id
+    )
+    assert (first, tags, added) == (None, None, None)
+    assert (last, source) == ('O\'Brien \\ "quoted"; DROP TABLE x -- 🦷', long)
+    kept = json.loads(extra)
+    assert (kept["firstName"], kept["tags"], kept["more\0"]) == ("nu\0l", ["one\0", "two"], {"deep\0": 1})
+    assert kept["dateAdded"] == "9999-12-31T23:30:00-05:00"
+    assert site.sync().changes.total == 0
+
+    assert site.transform().published
+    fields = database.query(
+        "SELECT custom_field_id, value FROM bookings_staging.stg_contact_custom_fields WHERE contact_id = %s",
+        contact_id,
+    )
+    assert set(fields) == {("f2", "\\u0000"), ("f2", "fine\n")}
+
+
+def test_a_refused_load_quotes_no_record(site: Site, database: Database, capfd: pytest.CaptureFixture[str]) -> None:
+    assert site.sync().outcome == "ok"
+    database.query("ALTER TABLE bookings_raw.contacts ADD CONSTRAINT refuse CHECK (first_name <> 'Nobody')")
+    book(site, {"firstName": "Nobody", "lastName": SECRET, "emailLowerCase": "someone@example.com"})
+    before = database.query("SELECT count(*) FROM bookings_raw.contacts")
+    with pytest.raises(LoadError, match="CheckViolation") as refused:
+        site.sync()
+    told = capfd.readouterr()
+    for text in (str(refused.value), told.out, told.err):
+        assert SECRET not in text
+        assert "someone@example.com" not in text
+        assert PASSWORD not in text
+    assert database.query("SELECT count(*) FROM bookings_raw.contacts") == before
+
+    database.query("ALTER TABLE bookings_raw.contacts DROP CONSTRAINT refuse")
+    assert site.sync().outcome == "ok"
+    assert database.query("SELECT count(*) FROM bookings_raw.contacts WHERE last_name = %s", SECRET) == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        (f"postgresql://postgres:{PASSWORD}@localhost/nowhere?host=%s", 'database "nowhere" does not exist'),
+        (f"postgresql://postgres:{PASSWORD}@127.0.0.1:1/x", "port 1 failed"),
+        (f"postgresql://postgres:half@{PASSWORD}/x", "could not translate host name"),
+        (f"postgresql//postgres:{PASSWORD}@localhost/x", "destination.postgres.credentials"),
+        (f"postgresql://postgres:{PASSWORD}@localhost:{PASSWORD}/x", "destination.postgres.credentials"),
+        (f"postgresql://postgres:x@localhost/x?bogus={PASSWORD}", "ProgrammingError"),
+        (None, "destination.postgres.credentials"),
+    ],
+)
+def test_an_address_that_leads_nowhere(
+    site: Site, server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str | None, told: str
+) -> None:
+    """One clear line, without the password in it."""
+    if address is None:
+        monkeypatch.delenv("DESTINATION__POSTGRES__CREDENTIALS", raising=False)
+    else:
+        monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address.replace("%s", server))
+    with pytest.raises(BookingsError, match=told) as refused:
+        site.sync()
+    assert PASSWORD not in str(refused.value)
+    assert "\n" not in str(refused.value)
