@@ -54,12 +54,14 @@ def decode(body: bytes) -> Any:
     """The JSON value of a body. Raises Unreadable.
 
     What strict JSON forbids but a whole reply may hold is read all the same: NaN (as null), control characters in
-    texts, half a surrogate pair or bytes that are not UTF-8 (as the replacement character).
+    texts, half a surrogate pair or bytes that are not UTF-8 (as the replacement character). So is NUL, which PostgreSQL
+    cannot hold: one such text would make every load fail.
     """
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        pass
+    if b"\\u0000" not in body:
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            pass
     # The text is mended for the same decoder: another one would read the record's neighbours differently (an integer
     # beyond 64 bits), and they would seem to change.
     text = _TOKEN.sub(_mended, body.decode("utf-8-sig", "replace"))
@@ -72,11 +74,11 @@ def decode(body: bytes) -> Any:
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f]")
-_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)")
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u0000|u[dD][89a-fA-F]\w\w)|.)")
 
 
 def _mended(token: re.Match[str]) -> str:
-    """A text with its control characters escaped and each half of a surrogate pair replaced; null for NaN."""
+    """A text with its control characters escaped, each NUL and half of a surrogate pair replaced; null for NaN."""
     text = token[0]
     if not text.startswith('"'):
         return "null"
