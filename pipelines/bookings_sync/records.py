@@ -48,6 +48,10 @@ from bookings_sync.tables import (
 )
 
 
+_LONGEST_ID = 1_000
+"""Characters. The API's own are of 20 to some 60."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """A record that cannot stand in its table, and why."""
@@ -280,9 +284,11 @@ def _openings(sorting: _Sorting, service_id: str, hours: Any) -> None:
 
 
 def usable_id(value: Any) -> str | None:
-    """Ids are opaque text (api.md, CODE); a whole number is taken as its digits."""
+    """Ids are opaque text (api.md, CODE); a whole number is taken as its digits. What cannot stand in an address, so that
+    the record could never be asked for, is no id."""
     if isinstance(value, str):
-        return value if value and fit_text(value) is not None else None
+        asked_for = 0 < len(value) <= _LONGEST_ID and value not in {".", ".."}
+        return value if asked_for and fit_text(value) is not None else None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
