@@ -22,9 +22,10 @@ from pendulum import DateTime
 from bookings_sync.api import Client, open_http
 from bookings_sync.api.replies import Records
 from bookings_sync.diff import Changes
-from bookings_sync.errors import ApiError, BookingsError, ConfigurationError, TimedOut
+from bookings_sync.errors import ApiError, AuthenticationFailed, BookingsError, ConfigurationError, TimedOut
 from bookings_sync.ledger import Ledger
 from bookings_sync.plan import PlannedRead, Span, hot_range, plan_appointments, plan_slots
+from bookings_sync.records import usable_id
 from bookings_sync.scopes import Scope
 from bookings_sync.settings import Location, Settings, location_id_from_key
 from bookings_sync.tables import RUNS
@@ -264,7 +265,7 @@ class Run:
         users = set(calendar.users)
         for listed, name in members:
             each = listed if isinstance(listed, list) else ()
-            users |= {str(member[name]) for member in each if isinstance(member, dict) and member.get(name)}
+            users |= set(filter(None, (usable_id(member.get(name)) for member in each if isinstance(member, dict))))
         if services is not None:
             gone = set(calendar.services) - set(_ids(services))
             self._just_gone[location_id] = tuple(Scope("service", each) for each in sorted(gone))
@@ -293,7 +294,8 @@ class Run:
         location = self.by_id[location_id]
         location.errors.append(str(error))
         location.failures_in_a_row += 1
-        if read is None or not error.retryable or location.failures_in_a_row >= _FAILURES_IN_A_ROW:
+        refused_key = isinstance(error, AuthenticationFailed)
+        if read is None or refused_key or location.failures_in_a_row >= _FAILURES_IN_A_ROW:
             location.gave_up = True
         else:
             self._left_out.add((location_id, read.scope, read.window))
@@ -356,7 +358,7 @@ class Run:
 
 
 def _ids(records: Records) -> tuple[str, ...]:
-    return tuple(str(record["id"]) for record in records if record.get("id"))
+    return tuple(filter(None, (usable_id(record.get("id")) for record in records)))
 
 
 def _same_calendar(name: str, other: str) -> ConfigurationError:
