@@ -153,14 +153,7 @@ class Transport:
         raise AssertionError("stamina ends with a result or an error")
 
     def _attempt(self, call: Call, read: Callable[[bytes], T], known_digest: str | None, number: int) -> Reply[T]:
-        request = self._http.build_request(
-            call.method,
-            self._settings.base_url + call.path,
-            params=call.params or None,
-            content=None if call.body is None else orjson.dumps(call.body),
-            headers={"Authorization": f"Bearer {self.location.api_key}"}
-            | ({} if call.body is None else {"Content-Type": "application/json"}),
-        )
+        request = self._request(call)
         self._limits.acquire()
         sent_at, started = self._clock(), self._monotonic()
         with self._counting:
@@ -186,6 +179,19 @@ class Transport:
         except Unreadable as error:
             raise self._error(BadReply, str(error), call, status) from None
         return Reply(records, digest, len(body), sent_at, seconds, number)
+
+    def _request(self, call: Call) -> httpx.Request:
+        try:
+            return self._http.build_request(
+                call.method,
+                self._settings.base_url + call.path,
+                params=call.params or None,
+                content=None if call.body is None else orjson.dumps(call.body),
+                headers={"Authorization": f"Bearer {self.location.api_key}"}
+                | ({} if call.body is None else {"Content-Type": "application/json"}),
+            )
+        except httpx.InvalidURL:  # an id of the API's own may be longer than any address
+            raise self._error(RequestRefused, "what is asked for fits in no address", call, None) from None
 
     def _exchange(self, call: Call, request: httpx.Request, started: float) -> tuple[int, httpx.Headers, bytes]:
         """Sends one request and reads its reply, whole. Raises the errors that leave no whole reply."""
