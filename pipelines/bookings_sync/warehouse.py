@@ -147,8 +147,7 @@ class Warehouse:
         """The records with these ids: of their first key column, or of another one."""
         held: dict[Key, Held] = {}
         for some in _chunks(ids, _KEYS_PER_QUERY):
-            where = f"location_id = %s AND {column or table.key[1]} IN ({self._literals(some)})"
-            held.update(self._held(table, where, location_id))
+            held.update(self._held(table, self._with_ids(location_id, column or table.key[1], some)))
         return held
 
     def rows(self, table: Table, location_id: str, keys: Sequence[Key]) -> pa.Table:
@@ -156,11 +155,10 @@ class Warehouse:
         found: list[pa.Table] = []
         names = ", ".join(table.names)
         for some in _chunks(keys, _KEYS_PER_QUERY):
-            firsts = self._literals(dict.fromkeys(str(key[0]) for key in some))
+            firsts = dict.fromkeys(str(key[0]) for key in some)
             rows = self._rows(
                 f"SELECT {names} FROM {self._name(table.name)} WHERE _dlt_valid_to IS NULL"  # noqa: S608
-                f" AND location_id = %s AND {table.key[1]} IN ({firsts})",
-                location_id,
+                f" AND {self._with_ids(location_id, table.key[1], firsts)}"
             )
             if rows is not None:
                 wanted = set(some)
@@ -204,6 +202,10 @@ class Warehouse:
 
     def _name(self, table: str) -> str:
         return self._client.make_qualified_table_name(table)
+
+    def _with_ids(self, location_id: str, column: str, ids: Iterable[str]) -> str:
+        """Literals throughout: with parameters beside them, dlt would take the `%s` of an id for one."""
+        return f"location_id = {self._literals([location_id])} AND {column} IN ({self._literals(ids)})"
 
     def _literals(self, texts: Iterable[str]) -> str:
         escape = self._client.capabilities.escape_literal
