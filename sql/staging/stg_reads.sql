@@ -14,6 +14,7 @@ Columns:
   window_end: End of the window, UTC, exclusive; null for teams and services.
   read_at: When the request was sent, UTC.
   run_id: The run that read it.
+  rules: Fingerprint of the privacy rules in force.
   reply_digest: Digest of the reply's bytes.
   reply_bytes: Size of the reply, in bytes.
   reply_rows: Records in the reply.
@@ -29,6 +30,7 @@ SELECT
   window_end,
   read_at,
   run_id,
+  rules,
   reply_digest,
   reply_bytes,
   reply_rows,

@@ -78,7 +78,7 @@ class Project:
 
     def bookings(self, *arguments: str) -> Answer:
         """Runs the command here, and holds every answer to the first rule: no key is ever shown."""
-        result = CliRunner().invoke(app, list(arguments))
+        result = CliRunner(env={"COLUMNS": "200"}).invoke(app, list(arguments))
         answer = Answer(result.exit_code, result.stdout, result.stderr)
         for location in self.world.locations:
             assert location.key not in answer.stdout + answer.stderr
