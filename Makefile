@@ -30,7 +30,9 @@ test: check  ## Lint, types, and every test
 	@$(BIN)/pytest -n 2
 
 # `make chaos SEED=n` repeats a run; a history or a record that fails is printed as small as it could be made.
-SEED ?= $(shell date +%s)
+ifndef SEED
+SEED := $(shell date +%s)
+endif
 chaos: setup  ## Hours of random histories, kills, faults and bad input; SEED=n repeats a run
 	@echo "make chaos SEED=$(SEED)"
 	@CHAOS=$(SEED) $(BIN)/pytest -n 2 tests/chaos tests/end_to_end/test_faults.py
