@@ -64,9 +64,12 @@ class Warehouse:
         return Ledger(reads_from(rows) if rows is not None else ())
 
     def located(self) -> set[str]:
-        """The locations that hold any appointment at all."""
-        rows = self._rows(f"SELECT DISTINCT location_id FROM {self._name('appointments')}")  # noqa: S608
-        return set() if rows is None else set(rows["location_id"].to_pylist())
+        """The locations that hold any appointment or slot at all."""
+        holders: set[str] = set()
+        for table in ("appointments", "slots"):
+            rows = self._rows(f"SELECT DISTINCT location_id FROM {self._name(table)}")  # noqa: S608
+            holders |= set() if rows is None else set(rows["location_id"].to_pylist())
+        return holders
 
     def newest_version(self) -> DateTime | None:
         """The last instant at which any version began or ended: the next load's must be later, whatever the clock."""
