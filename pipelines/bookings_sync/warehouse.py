@@ -108,8 +108,10 @@ class Warehouse:
         columns = ", ".join(COLUMN.values())
         collect(
             "held",
-            f"SELECT location_id, {columns}, count(*) AS held, count(start_time) AS placed"  # noqa: S608
-            f" FROM {self._name('appointments')} WHERE {live} GROUP BY location_id, {columns}",
+            # Tombstones tell whom to ask too: a row may be restored after its service has gone from the list.
+            f"SELECT location_id, {columns}, count(CASE WHEN deleted_at IS NULL THEN 1 END) AS held,"  # noqa: S608
+            " count(CASE WHEN deleted_at IS NULL THEN start_time END) AS placed"
+            f" FROM {self._name('appointments')} WHERE _dlt_valid_to IS NULL GROUP BY location_id, {columns}",
         )
         return {location_id: _calendar(kinds) for location_id, kinds in found.items()}
 
