@@ -51,6 +51,15 @@ class SyncResult:
         return str(self.row["outcome"])
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would read, the most urgent first; the locations' names by id; those of which nothing is known yet."""
+
+    reads: list[PlannedRead]
+    names: dict[str, str]
+    never_synced: list[str]
+
+
 def sync(
     settings: Settings,
     *,
@@ -84,15 +93,25 @@ def sync(
     return SyncResult(run.row(complete=True), run.figures.all_tables, run.warnings)
 
 
-def plan(settings: Settings, *, clock: Callable[[], DateTime], asked: Window | None, full: bool) -> list[PlannedRead]:
-    """What the next run would read, as far as the warehouse tells; nothing is asked of the API."""
+def plan(settings: Settings, *, clock: Callable[[], DateTime], asked: Window | None, full: bool) -> Plan:
+    """What the next run would read, as far as the warehouse tells; nothing is asked of the API.
+
+    Raises LockedError where a run is under way.
+    """
     run = Run(settings, clock=clock, asked=asked, full=full)
     try:
-        with open_pipeline(settings) as pipeline, open_warehouse(pipeline, settings) as warehouse:
-            run.open(warehouse, offline=True)
-            return run.plan_whole()
+        with open_pipeline(settings) as pipeline:
+            database = database_file(pipeline)
+            is_new = database is not None and not database.exists()
+            with locked_dataset(pipeline, settings, since=clock()), open_warehouse(pipeline, settings) as warehouse:
+                run.open(warehouse, offline=True)
+                reads = run.plan_whole()
+            if is_new and database is not None:
+                database.unlink(missing_ok=True)  # DuckDB makes a file of whatever is asked: a plan leaves none behind
     finally:
         run.close()
+    names = {location_id: location.name for location_id, location in run.by_id.items()}
+    return Plan(reads, names, [name for each, name in names.items() if each not in run.ledger.locations])
 
 
 @contextmanager

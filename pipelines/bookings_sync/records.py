@@ -47,7 +47,6 @@ from bookings_sync.tables import (
     Table,
 )
 
-
 _LONGEST_ID = 1_000
 """Characters. The API's own are of 20 to some 60."""
 
@@ -284,8 +283,8 @@ def _openings(sorting: _Sorting, service_id: str, hours: Any) -> None:
 
 
 def usable_id(value: Any) -> str | None:
-    """Ids are opaque text (api.md, CODE); a whole number is taken as its digits. What cannot stand in an address, so that
-    the record could never be asked for, is no id."""
+    """Ids are opaque text (api.md, CODE); a whole number is taken as its digits. What cannot stand in an address, so
+    that the record could never be asked for, is no id."""
     if isinstance(value, str):
         asked_for = 0 < len(value) <= _LONGEST_ID and value not in {".", ".."}
         return value if asked_for and fit_text(value) is not None else None

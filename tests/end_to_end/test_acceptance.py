@@ -65,7 +65,7 @@ def test_nothing_new_writes_nothing_and_costs_the_plan(open_site: Callable[..., 
     site = open_site(small(locations=2, past_days=200), lookback_days=45, rows_per_reply=20, max_window_days=32)
     site.sync()
     before = {table: site.query(f"SELECT count(*) AS rows FROM {table}") for table in HISTORY}
-    planned = pipeline.plan(site.settings, clock=site.clock, asked=None, full=False)
+    planned = pipeline.plan(site.settings, clock=site.clock, asked=None, full=False).reads
     site.world.requests.reset()
     result = site.sync()
 

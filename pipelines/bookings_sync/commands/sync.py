@@ -17,9 +17,8 @@ import typer
 from bookings_sync.commands.console import Output, seconds, styled, table
 from bookings_sync.commands.progress import sync_progress
 from bookings_sync.commands.times import asked_window, utc_now
-from bookings_sync.pipeline import SyncResult, database_file, locked_dataset, open_pipeline, open_warehouse, sync
+from bookings_sync.pipeline import SyncResult, plan, sync
 from bookings_sync.plan import PlannedRead
-from bookings_sync.run import Run
 from bookings_sync.settings import Settings, load_settings
 from bookings_sync.windows import Window, from_ms
 
@@ -132,7 +131,8 @@ class _Group:
 def run_plan(output: Output, *, locations: Sequence[str], start: str | None, end: str | None, full: bool) -> int:
     """Prints what a sync would read, as far as the warehouse tells. No request is sent. Returns the exit code."""
     settings, asked = _what(locations, start, end, full)
-    reads, names, unknown = _planned(settings, asked, full)
+    planned = plan(settings, clock=utc_now, asked=asked, full=full)
+    reads, names, unknown = planned.reads, planned.names, planned.never_synced
     reads.sort(key=lambda read: names[read.location_id])  # among one location's the order stays: most urgent first
     groups: dict[tuple[str, str, str], _Group] = defaultdict(_Group)
     for read in reads:
@@ -181,27 +181,6 @@ _REASONS = {
     "backfill": "never read",
     "cold": "read longest ago",
 }
-
-
-def _planned(
-    settings: Settings, asked: Window | None, full: bool
-) -> tuple[list[PlannedRead], dict[str, str], list[str]]:
-    """The reads, the locations' names by id, and those of which nothing is known yet."""
-    run = Run(settings, clock=utc_now, asked=asked, full=full)
-    try:
-        with open_pipeline(settings) as pipeline:
-            database = database_file(pipeline)
-            is_new = database is not None and not database.exists()
-            with locked_dataset(pipeline, settings, since=utc_now()), open_warehouse(pipeline, settings) as warehouse:
-                run.open(warehouse, offline=True)
-                reads = run.plan_whole()
-            if is_new and database is not None:
-                database.unlink(missing_ok=True)  # DuckDB makes a file of whatever is asked: a plan leaves none behind
-    finally:
-        run.close()
-    names = {location_id: location.name for location_id, location in run.by_id.items()}
-    unknown = [name for location_id, name in names.items() if location_id not in run.ledger.locations]
-    return reads, names, unknown
 
 
 def window_end(window: Window | None, which: int) -> str | None:
