@@ -12,7 +12,6 @@ A value that does not fit its column's type leaves the column null and stays, wh
 from __future__ import annotations
 
 import json
-import re
 import zoneinfo
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -32,9 +31,6 @@ from bookings_sync.windows import from_ms, to_ms
 Record = dict[str, Any]
 Key = tuple[Any, ...]
 """A record's key without its location: texts, integers, and instants as epoch milliseconds."""
-
-_UNREADABLE = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|[dD][89a-fA-F])")
-"""The escape of a NUL, or of half a surrogate pair, in JSON text; after an escaped backslash it is plain text."""
 
 _MADE = frozenset({"location_id", "extra", "deleted_at", "row_digest"})
 _ZONES = zoneinfo.available_timezones()
@@ -207,10 +203,7 @@ def _reversed(opening: str, items: list[tuple[str, Any]], closing: str) -> list[
 def typed(column: Column, values: Sequence[Any], extras: list[Record | None]) -> pa.Array:
     """The values in the column's type. One that does not fit becomes null, and is put into its record's extra."""
     if column.type == "json":
-        texts = [None if value is None else json_text(value) for value in values]
-        if not any(text and "\\u" in text for text in texts):
-            return pa.array(texts, column.arrow)
-        return _typed_one_by_one(column, values, extras)
+        return pa.array([None if value is None else json_text(value) for value in values], pa.string())
     try:
         if column.type == "timestamp":
             instants = pa.array(values, pa.string()).cast(column.arrow)
@@ -220,10 +213,7 @@ def typed(column: Column, values: Sequence[Any], extras: list[Record | None]) ->
             return instants
         if column.type == "bigint" and not all(type(value) is int for value in values if value is not None):
             raise TypeError("Arrow would round")  # noqa: TRY301
-        array = pa.array(values, column.arrow)
-        if column.type == "text" and pc.any(pc.match_substring(array, "\0")).as_py():
-            raise TypeError("no text for PostgreSQL")  # noqa: TRY301
-        return array  # noqa: TRY300
+        return pa.array(values, column.arrow)
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, UnicodeEncodeError, OverflowError):
         return _typed_one_by_one(column, values, extras)
 
@@ -239,20 +229,14 @@ def _typed_one_by_one(column: Column, values: Sequence[Any], extras: list[Record
 
 
 def fit_text(value: Any) -> str | None:
-    """The text, where every warehouse takes it: PostgreSQL takes no NUL, and none of them a lone surrogate."""
-    if not isinstance(value, str) or "\0" in value:
+    """The text, where a warehouse can take it as such."""
+    if not isinstance(value, str):
         return None
     try:
         value.encode()
     except UnicodeEncodeError:  # a lone surrogate
         return None
     return value
-
-
-def _fit_json(value: Any) -> str | None:
-    """The JSON text, where every warehouse can open it; `extra`, which none has to open, may hold others."""
-    text = json_text(value)
-    return None if _UNREADABLE.search(text) else text
 
 
 def _fit_integer(value: Any) -> int | None:
@@ -294,7 +278,6 @@ def _fit_instant(value: Any) -> DateTime | None:
 
 _FIT: dict[str, Callable[[Any], Any]] = {
     "text": fit_text,
-    "json": _fit_json,
     "bigint": _fit_integer,
     "double": lambda value: float(value) if isinstance(value, int | float) else None,
     "bool": lambda value: value if isinstance(value, bool) else None,

@@ -10,55 +10,64 @@ from typing import Any
 import pytest
 
 from bookings_sync.errors import BookingsError, LoadError
+from bookings_sync.sandbox.model import Appointment
 
 from .conftest import NOW, PASSWORD, Database, Site
 
 SECRET = "a patient's very own words"
 
 
-def book(site: Site, contact: dict[str, Any]) -> tuple[str, str]:
-    """Books the first service. Gives the ids of appointment and contact."""
+def book(site: Site, contact: dict[str, Any]) -> Appointment:
+    """Books the first service."""
     location = site.world.locations[0].id
     service = next(iter(site.world.data[location].services))
-    row = site.world.book(location, service, NOW + timedelta(days=3), contact=contact)
-    assert row.contact is not None
-    return row.id, row.contact.id
+    return site.world.book(location, service, NOW + timedelta(days=3), contact=contact)
 
 
 def test_texts_that_postgres_does_not_take(site: Site, database: Database) -> None:
-    """A NUL stays in extra, escaped; all other text stands as it came. The models open what is there."""
-    long = "é" * 300_000
-    _, contact_id = book(
+    """A NUL is replaced at the door; all other text stands as it came. The models open what is there."""
+    awkward, long = 'O\'Brien \\ "quoted" %s; DROP TABLE x -- 🦷', "é" * 300_000
+    contact = book(
         site,
         {
             "firstName": "nu\0l",
-            "lastName": 'O\'Brien \\ "quoted"; DROP TABLE x -- 🦷',
-            "country": "de",
+            "lastName": awkward,
             "source": long,
             "tags": ["one\0", "two"],
             "customField": [{"id": "f1", "value": "a\0b"}, {"id": "f2", "value": ["\\u0000", "fine\n"]}],
             "dateAdded": "9999-12-31T23:30:00-05:00",
             "more\0": {"deep\0": 1},
         },
-    )
+    ).contact
+    assert contact is not None
     assert site.sync().row["errors"] == "[]"
     columns = "first_name, last_name, source, tags, date_added, extra"
     ((first, last, source, tags, added, extra),) = database.query(
-        f"SELECT {columns} FROM bookings_raw.contacts WHERE id = %s", contact_id
+        f"SELECT {columns} FROM bookings_raw.contacts WHERE id = %s", contact.id
     )
-    assert (first, tags, added) == (None, None, None)
-    assert (last, source) == ('O\'Brien \\ "quoted"; DROP TABLE x -- 🦷', long)
+    assert (first, last, source, json.loads(tags)) == ("nu\ufffdl", awkward, long, ["one\ufffd", "two"])
     kept = json.loads(extra)
-    assert (kept["firstName"], kept["tags"], kept["more\0"]) == ("nu\0l", ["one\0", "two"], {"deep\0": 1})
-    assert kept["dateAdded"] == "9999-12-31T23:30:00-05:00"
+    assert (added, kept["dateAdded"], kept["more\ufffd"]) == (None, "9999-12-31T23:30:00-05:00", {"deep\ufffd": 1})
     assert site.sync().changes.total == 0
 
     assert site.transform().published
     fields = database.query(
         "SELECT custom_field_id, value FROM bookings_staging.stg_contact_custom_fields WHERE contact_id = %s",
-        contact_id,
+        contact.id,
     )
-    assert set(fields) == {("f2", "\\u0000"), ("f2", "fine\n")}
+    assert set(fields) == {("f1", "a\ufffdb"), ("f2", "\\u0000"), ("f2", "fine\n")}
+
+
+def test_an_id_that_is_sql(site: Site, database: Database) -> None:
+    """Found missing, looked up and ended, as any other."""
+    row, appointments = book(site, {}), site.world.data[site.world.locations[0].id].appointments
+    before, row.id, row.head = row.id, "it's %s \\' \"id\"); --", None
+    appointments[row.id] = appointments.pop(before)
+    site.sync()
+    site.world.delete(row.location_id, row.id)
+    assert site.sync().changes.deleted == 1
+    sql = "SELECT deleted_at IS NOT NULL FROM bookings_raw.appointments WHERE id = %s ORDER BY _dlt_valid_from"
+    assert database.query(sql, row.id) == [(False,), (True,)]
 
 
 def test_a_refused_load_quotes_no_record(site: Site, database: Database, capfd: pytest.CaptureFixture[str]) -> None:
