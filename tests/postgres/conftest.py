@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -91,6 +92,7 @@ def server() -> Iterator[str]:
         yield database.server
     finally:
         running.cleanup()
+        atexit.unregister(running._cleanup)  # it would take the lock once more, and make the folder anew
         shutil.rmtree(folder, ignore_errors=True)
 
 
