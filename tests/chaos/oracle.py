@@ -57,9 +57,9 @@ def shown(world: World) -> Seen:
 
 
 def out_of_reach(world: World, database: str) -> set[tuple[str, str]]:
-    """The appointments that no call can find, whoever asks: those of a service that came and went between two syncs,
-    so that nobody knows its id; and, where the API does not list a vanished service, those that came back since."""
-    known = {row[:2] for row in _rows(database, "SELECT DISTINCT location_id, id FROM services")}
+    """The appointments that nobody would ask for: those of a service that went before any of its appointments was seen;
+    and, where the API does not list a vanished service, those that came back since."""
+    known = set(_rows(database, "SELECT DISTINCT location_id, service_id FROM appointments"))
     held = seen(database)
     listed = world.switches.vanished_service == "listed"
     return {

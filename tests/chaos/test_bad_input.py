@@ -300,13 +300,15 @@ class Held:
             return True
         if any(_canonical(value) == _canonical(each) for each in extras.values()):
             return True
+        if isinstance(value, dict | list) and any(_parses_to(text, value) for text in texts):
+            return True  # in a column of JSON text
         if isinstance(value, dict):
             inner = extra if isinstance(extra, dict) else {}
             return all(
                 name == "officeHours" or self._is_kept(each, inner.get(name), extras, texts, row, location_id)
                 for name, each in value.items()
             )
-        return isinstance(value, list) and any(_parses_to(text, value) for text in texts)
+        return False
 
     def _is_rejected(self, location_id: str, record: Any) -> bool:
         return (location_id, _canonical(record)) in self._rejected
@@ -347,7 +349,7 @@ def _same(value: Any, held: Any) -> bool:
         return float(value) == float(held)
     if isinstance(held, datetime):
         return _instant(value) == held
-    return bool(value == held) or (isinstance(value, int | float) and str(value) == held)
+    return bool(value == held) or (isinstance(value, int | float) and str(value) == held) or value == str(held)
 
 
 def _instant(value: Any) -> datetime | None:

@@ -1,0 +1,156 @@
+"""Every fault of the sandbox, alone and together: the result is the faultless one, nothing is taken for deleted, the
+rate limit holds, and who asks to be left alone is left alone.
+
+`make chaos` runs the same with ten thousand requests.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any, get_args
+
+import pytest
+import stamina
+
+from bookings_sync.sandbox import Fault, FaultKind, Faults, RateLimit, Switches
+
+from .conftest import Site, small
+
+SEED = int(os.environ.get("CHAOS") or 0)
+LONG = bool(SEED)
+KINDS: tuple[FaultKind, ...] = tuple(kind for kind in get_args(FaultKind) if kind != "slow")
+QUICK: dict[str, Any] = {"rate_period_seconds": 0.02, "attempts": 12}
+"""A 429 that names no time pauses for a period. Twelve attempts: at 30 % one request in two million fails."""
+
+
+@pytest.fixture
+def no_backoff() -> Iterator[None]:
+    """stamina's own pauses are left out; the rate limit's are not."""
+    with stamina.set_testing(True, attempts=100, cap=True):
+        yield
+
+
+def seconds_of(kind: FaultKind) -> float:
+    """What Retry-After says, as whole seconds: none at all, so that the tests are quick."""
+    return 0.0 if kind.startswith("429") else 0.05
+
+
+@pytest.mark.usefixtures("no_backoff")
+def test_each_kind_alone(open_site: Callable[..., Site]) -> None:
+    """At 30 %: the first sync meets the first kind, and each that finds changes the next one."""
+    site = open_site(small(appointments=120), window_days=8, max_window_days=8, **QUICK)
+    for kind in KINDS:
+        times = 5 if kind == "429_date" else None  # each is a second's wait: dates have no less
+        site.server.faults = Faults([Fault(kind=kind, rate=0.3, times=times, seconds=seconds_of(kind))], seed=SEED)
+        result = site.sync()
+        assert result.row["errors"] == "[]", kind
+        assert site.differences() == [], kind
+        assert site.server.faults.met[kind] > 1
+        site.world.advance(timedelta(days=1))
+
+
+@pytest.mark.usefixtures("no_backoff")
+def test_all_kinds_together(open_site: Callable[..., Site]) -> None:
+    """30 % of all requests meet one fault or another."""
+    # Some 500 requests, or 10,000: the longer the history, the more windows.
+    spec = small(appointments=3_000 if LONG else 300, past_days=1_500 if LONG else 120)
+    site = open_site(
+        spec, max_window_days=4, window_days=4, rows_per_reply=20, lookback_days=1_600 if LONG else 130, **QUICK
+    )
+    rate = 0.3 / len(KINDS)
+    site.server.faults = Faults([Fault(kind=kind, rate=rate, seconds=seconds_of(kind)) for kind in KINDS], seed=SEED)
+    requests = 0
+    while requests < (10_000 if LONG else 400):
+        result = site.sync()
+        requests += result.row["requests"]
+        assert result.row["errors"] == "[]"
+        assert site.differences() == []
+        site.world.advance(timedelta(days=2))
+    assert 0.2 < sum(site.server.faults.met.values()) / requests < 0.4
+
+
+def test_the_rate_limit_holds(open_site: Callable[..., Site]) -> None:
+    """A sandbox that counts as the API does, and a connector told the same limit: hardly ever a 429, faults or not."""
+    limit = RateLimit(50, 0.5)
+    site = open_site(
+        small(appointments=400, locations=2, opaque_key_share=0),
+        max_window_days=2,
+        window_days=2,
+        rate_limit=limit.requests,
+        rate_period_seconds=limit.seconds,
+    )
+    site.server.rate_limit = limit
+    result = site.sync()
+    assert result.row["errors"] == "[]"
+    assert result.row["requests"] > 500
+    assert site.server.rate_limited <= result.row["requests"] / 100
+    assert site.differences() == []
+
+
+@pytest.mark.parametrize("kind", ["429_seconds", "429_date", "503"])
+def test_retry_after_is_never_undercut(open_site: Callable[..., Site], kind: FaultKind) -> None:
+    """After each 429 the location is left alone for as long as it asked; others are not."""
+    site = open_site(small(appointments=60, locations=2, opaque_key_share=0), attempts=8, concurrency=8)
+    asking = site.world.locations[0].id
+    rule = Fault(kind=kind, rate=0.5, times=3, seconds=1, location_id=asking)
+    site.server.faults = Faults([rule], seed=4)
+    assert site.sync().row["errors"] == "[]"
+    assert site.differences() == []
+    log = [request for request in site.world.requests.records if request.location_id == asking]
+    refused = [number for number, request in enumerate(log) if request.status in (429, 503)]
+    assert len(refused) == 3
+    if kind != "503":
+        for number in refused:
+            under_way = site.settings.concurrency  # these had left before the answer was there
+            later = [each.at for each in log[number + 1 :] if each.at > log[number].at][under_way:]
+            assert all(at - log[number].at > 0.9 for at in later)
+    assert all(before.at <= after.at for before, after in pairwise(log))
+
+
+@pytest.mark.usefixtures("no_backoff")
+def test_one_location_fails(open_site: Callable[..., Site]) -> None:
+    """At every request: the others are complete, its own rows are as they were."""
+    site = open_site(small(locations=3, appointments=150, opaque_key_share=0), attempts=2)
+    site.sync()
+    failing, *others = (each.id for each in site.world.locations)
+    for fault in ("401", "truncated", "cut", "list", "null", "string", "html", "500", "reset")[:: 1 if LONG else 2]:
+        held = rows_of(site, failing)
+        site.world.advance(timedelta(days=2))
+        if fault == "401":
+            site.world.revoke_key(failing)
+        else:
+            site.server.faults = Faults([Fault(kind=fault, location_id=failing)])
+        assert site.sync().outcome == "partial"
+        assert site.differences(*others) == []
+        assert rows_of(site, failing) == held
+        site.server.faults = Faults()
+        site.world.keys[site.world.locations[0].key] = failing
+    assert site.sync().row["errors"] == "[]"
+    assert site.differences() == []
+
+
+def rows_of(site: Site, location_id: str) -> list[dict[str, Any]]:
+    return site.query("SELECT * FROM appointments WHERE location_id = ? ORDER BY id, _dlt_valid_from", location_id)
+
+
+@pytest.mark.usefixtures("no_backoff")
+@pytest.mark.parametrize("unknown_id", ["404", "empty", "400", "422"][: 4 if LONG else 2])
+def test_faults_delete_nothing(open_site: Callable[..., Site], unknown_id: Any) -> None:
+    """While lists and single replies break in every way, only what was deleted is taken for deleted."""
+    site = open_site(small(appointments=150), switches=Switches(unknown_id=unknown_id), attempts=2)
+    site.sync()
+    gone = next(iter(site.world.data[site.location_id].by_start.all())).id
+    site.world.delete(site.location_id, gone)
+    kinds = [kind for kind in KINDS if kind != "429_date"]
+    for number in range(3):
+        rate = 0.5 / len(kinds)
+        site.server.faults = Faults([Fault(kind=kind, rate=rate, seconds=0) for kind in kinds], seed=SEED + number)
+        site.sync()
+        tombstones = site.query("SELECT id FROM appointments WHERE deleted_at IS NOT NULL")
+        assert {row["id"] for row in tombstones} <= {gone}
+    site.server.faults = Faults()
+    site.sync(full=True)
+    assert site.differences() == []
