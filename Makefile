@@ -35,7 +35,7 @@ SEED := $(shell date +%s)
 endif
 chaos: setup  ## Hours of random histories, kills, faults and bad input; SEED=n repeats a run
 	@echo "make chaos SEED=$(SEED)"
-	@CHAOS=$(SEED) $(BIN)/pytest -n 2 tests/chaos tests/end_to_end/test_faults.py
+	@CHAOS=$(SEED) $(BIN)/pytest -n 2 tests/chaos tests/postgres tests/end_to_end/test_faults.py
 
 check: lint types  ## Lint and types alone: the quick loop
 
