@@ -144,8 +144,9 @@ def within(stretches: list[Stretch], window: Window) -> list[Stretch]:
 
 
 def _newest_stretches(reads: Iterable[Read]) -> list[Stretch]:
+    """`reads` as they were added: by their instants, but those of this run last, for its clock may have been set back."""
     stretches: list[Stretch] = []
-    for read in reversed(sorted(reads, key=lambda read: read.read_at_ms)):  # noqa: C413 - keeps the order among equals
+    for read in reversed(list(reads)):
         if read.window is not None:
             covered = [stretch.window for stretch in within(stretches, read.window)]
             for gap in gaps(read.window, covered):
