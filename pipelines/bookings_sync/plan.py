@@ -138,7 +138,9 @@ def _windows(stretches: list[Stretch], settings: Settings, span: Span) -> Iterat
         elif uncovered:
             yield _hull(uncovered), "backfill", -leaf.end_ms
         else:
-            yield leaf, "cold", min(stretch.read.read_at_ms for stretch in inside)
+            # A read from the future was made by a clock that was wrong: how old it is, nobody knows.
+            ages = (stretch.read.read_at_ms for stretch in inside)
+            yield leaf, "cold", min(read_at_ms if read_at_ms <= to_ms(span.now) else 0 for read_at_ms in ages)
 
 
 def _hull(parts: list[Window]) -> Window:
