@@ -76,9 +76,9 @@ _switches = st.fixed_dictionaries(
 ).map(lambda switches: tuple(sorted(switches.items())))
 
 
-def histories(locations: int) -> st.SearchStrategy[History]:
-    """Histories of so many locations each, all synced by the same runs."""
-    rounds = st.builds(
+def histories(locations: int, *, rounds: int) -> st.SearchStrategy[History]:
+    """Histories of so many locations each, all synced by the same runs, of at most so many rounds."""
+    each = st.builds(
         Round,
         st.tuples(*[st.lists(_happenings, min_size=1, max_size=5).map(tuple) for _ in range(locations)]),
         st.sampled_from([0, 1, 30, 100]) | st.integers(0, 200),
@@ -91,6 +91,6 @@ def histories(locations: int) -> st.SearchStrategy[History]:
         st.integers(0, 1_000),
         st.just(locations),
         _switches,
-        st.lists(rounds, min_size=2, max_size=4).map(tuple),
+        st.lists(each, min_size=1, max_size=rounds).map(tuple),
         st.booleans(),
     )

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,9 @@ class Death:
     number: int = 1
 
 
+NEVER = Death("milliseconds", 3_600_000)
+
+
 class Victims:
     """Gives orders. Use as a context manager."""
 
@@ -56,10 +60,15 @@ class Victims:
         self._pipe(self._process.stdin).close()
         self._process.wait(timeout=60)
 
-    def order(self, what: str, database: Path, now: str, death: Death, **settings: Any) -> bool:
-        """Runs "sync" or "transform" in a process that dies. Returns whether it did; False where it ended before."""
+    def order(
+        self, what: str, database: Path, now: str, death: Death, *, timezone: str = "UTC", **settings: Any
+    ) -> bool:
+        """Runs "sync" or "transform" in a process that dies. Returns whether it did; False where it ended before.
+
+        `timezone` is the worker's own.
+        """
         order = {"what": what, "now": now, "moment": death.moment, "number": death.number, "settings": settings}
-        order["environment"] = {"DESTINATION__DUCKDB__CREDENTIALS": str(database)}
+        order["environment"] = {"DESTINATION__DUCKDB__CREDENTIALS": str(database), "TZ": timezone}
         print(json.dumps(order, default=str), file=self._pipe(self._process.stdin), flush=True)
         ended = int(self._pipe(self._process.stdout).readline())
         assert ended in (0, signal.SIGKILL), f"the victim ended with {ended}, not by our hand"
@@ -98,6 +107,7 @@ def _carry_out(order: dict[str, Any]) -> None:
     from bookings_sync.settings import Location, Settings
 
     os.environ.update(order["environment"])
+    time.tzset()
     given = order["settings"]
     given["locations"] = {each["name"]: Location(**each) for each in given["locations"]}
     given["history_start"] = date.fromisoformat(given["history_start"])
