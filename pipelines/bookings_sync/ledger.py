@@ -144,7 +144,7 @@ def within(stretches: list[Stretch], window: Window) -> list[Stretch]:
 
 
 def _newest_stretches(reads: Iterable[Read]) -> list[Stretch]:
-    """`reads` as they were added: by their instants, but those of this run last, for its clock may have been set back."""
+    """`reads` as they were added: by their instants, but this run's own last, for its clock may have been set back."""
     stretches: list[Stretch] = []
     for read in reversed(list(reads)):
         if read.window is not None:
