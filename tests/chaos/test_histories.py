@@ -14,9 +14,9 @@ from .conftest import CHAOS_SEED, amount
 from .histories import History, live
 from .strategies import histories
 
-LOCATIONS = 14
+LOCATIONS = 20
 """Histories in one example: so many locations, synced by the same runs."""
-EXAMPLES = amount(15, 360)
+EXAMPLES = amount(10, 250)
 PARTS = 5
 """Tests that the work is divided into, so that every process has some."""
 

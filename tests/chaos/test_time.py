@@ -30,7 +30,7 @@ def test_clocks_that_jump(open_site: Callable[..., Site]) -> None:
     """The worker's clock, not the calendar's: still, back by years, ahead by weeks. Versions keep their order."""
     site = open_site(small(appointments=80), request_budget=400)  # should a run have no end
     rng = random.Random(CHAOS_SEED)
-    offsets = [0, 0, 0, -3, -400, 40, -1, 0, 20, *(rng.randint(-500, 60) for _ in range(amount(0, 60)))]
+    offsets = [0, 0, -3, -400, 40, -1, *(rng.randint(-500, 60) for _ in range(amount(0, 60)))]
     for number, days in enumerate(offsets):
         if number != 1:
             site.world.advance(timedelta(hours=7))
@@ -46,13 +46,13 @@ def test_clocks_that_jump(open_site: Callable[..., Site]) -> None:
 
 @pytest.mark.parametrize(
     "now",
-    [
-        pytest.param(datetime(2026, 3, 7, 20, tzinfo=UTC), id="America-springs-forward"),
+    [  # the two that differ most, and in the long run all of them
         pytest.param(datetime(2026, 10, 24, 20, tzinfo=UTC), id="Europe-falls-back"),
-        pytest.param(datetime(2026, 4, 4, 10, tzinfo=UTC), id="Australia-and-New-Zealand-fall-back"),
         pytest.param(datetime(2028, 2, 28, 20, tzinfo=UTC), id="leap-day"),
+        pytest.param(datetime(2026, 3, 7, 20, tzinfo=UTC), id="America-springs-forward"),
+        pytest.param(datetime(2026, 4, 4, 10, tzinfo=UTC), id="Australia-and-New-Zealand-fall-back"),
         pytest.param(datetime(2026, 12, 31, 12, tzinfo=UTC), id="year-end"),
-    ],
+    ][: amount(2, 5)],
 )
 def test_days_of_other_lengths(open_site: Callable[..., Site], now: datetime) -> None:
     """Before, during and after, in every zone at once; bookings stand in the small hours of that very day too."""
