@@ -248,7 +248,7 @@ class Held:
             connection.execute("SET TimeZone = 'UTC'; USE bookings_raw")
             self._connection = connection
             self._rows = {name: self._by_id(name) for name in ("teams", "services", "appointments", "contacts")}
-            self._slots = set(connection.sql("SELECT location_id, service_id, start_time_raw FROM slots").fetchall())
+            self._slots = set(connection.sql("SELECT location_id, service_id, start_time FROM slots").fetchall())
             rejected = connection.sql("SELECT location_id, record FROM rejected_records WHERE reason <> ''").fetchall()
         self._rejected = {(location_id, _canonical(orjson.loads(record))) for location_id, record in rejected}
 
@@ -262,7 +262,7 @@ class Held:
             for record in records:
                 if table == "slots":
                     service_id, start = record
-                    if isinstance(start, str) and (location_id, service_id, start) in self._slots:
+                    if isinstance(start, str) and (location_id, service_id, _to_the_millisecond(start)) in self._slots:
                         continue
                     if not self._is_rejected(location_id, {"date": "2026-11-03", "start": _decoded(start)}):
                         yield f"slot {start!r}"
@@ -360,6 +360,11 @@ def _instant(value: Any) -> datetime | None:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, TypeError, OverflowError, OSError):
         return None
+
+
+def _to_the_millisecond(start: str) -> datetime | None:
+    at = _instant(start)
+    return at and at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def _parses_to(text: str, value: Any) -> bool:
