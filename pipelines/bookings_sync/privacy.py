@@ -33,6 +33,9 @@ _APPOINTMENT: dict[str, tuple[str, ...]] = {"title": ("title",), "notes": ("note
 _IMPERSONAL = frozenset({"id", "locationId", "timezone", "country", "source", "dateAdded", "type"})
 """Fields of a contact that tell of no person by themselves."""
 
+_DEEPEST = 100
+"""Levels of nesting."""
+
 FIELDS: tuple[str, ...] = (*_CONTACT, *_APPOINTMENT, "other")
 """Every personal field a rule can be given for. `other` is what a contact holds beyond the known fields, and whatever
 of a contact or an appointment is not even the JSON object that it should be."""
@@ -111,14 +114,15 @@ class Privacy:
         rule = self.rules[field]
         return value if rule == "keep" else None if rule == "drop" else self._hashed(value)
 
-    def _hashed(self, value: Any, form: Callable[[str], str] = str) -> Any:
-        """The value with each text and number in it hashed; lists and objects keep their form, and names of fields."""
-        if value is None or isinstance(value, bool):
-            return value
+    def _hashed(self, value: Any, form: Callable[[str], str] = str, level: int = 0) -> Any:
+        """The value with each text and number in it hashed; lists and objects keep their form, and names of fields. What
+        is nested deeper than anyone would is dropped: to follow it could end the run."""
+        if value is None or isinstance(value, bool) or level > _DEEPEST:
+            return value if isinstance(value, bool) else None
         if isinstance(value, list):
-            return [self._hashed(each, form) for each in value]
+            return [self._hashed(each, form, level + 1) for each in value]
         if isinstance(value, dict):
-            return {name: self._hashed(each, form) for name, each in value.items()}
+            return {name: self._hashed(each, form, level + 1) for name, each in value.items()}
         text = form(str(value)).encode("utf-8", "surrogatepass")
         return "hmac:" + hmac.new(self.key, text, "sha256").hexdigest()[:32]
 
