@@ -376,3 +376,12 @@ def _parses_to(text: str, value: Any) -> bool:
 
 def _short(value: Any) -> str:
     return nasty.spelt(value)[:300]
+
+
+def test_depth_is_hashed_too(folder: Path) -> None:
+    """Under privacy rules that hash, a deep record stops the run no more than without."""
+    record = nasty.appointment(1, "service-1", *NINE)
+    record["notes"] = record["contact"]["odd"] = nasty.deep()
+    with FakeApi(lambda asked: _calendar(asked, [record])) as api:
+        assert sync(api, pii="hash", pii_key="k" * 16).row["errors"] == "[]"
+    assert _query(folder, "SELECT DISTINCT id FROM appointments") == [("appointment-1",)]
