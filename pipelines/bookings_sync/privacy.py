@@ -115,8 +115,10 @@ class Privacy:
         return value if rule == "keep" else None if rule == "drop" else self._hashed(value)
 
     def _hashed(self, value: Any, form: Callable[[str], str] = str, level: int = 0) -> Any:
-        """The value with each text and number in it hashed; lists and objects keep their form, and names of fields. What
-        is nested deeper than anyone would is dropped: to follow it could end the run."""
+        """The value with each text and number in it hashed; lists and objects keep their form, and names of fields.
+
+        What is nested deeper than anyone would is dropped: to follow it could end the run.
+        """
         if value is None or isinstance(value, bool) or level > _DEEPEST:
             return value if isinstance(value, bool) else None
         if isinstance(value, list):
