@@ -13,6 +13,7 @@ Audits:
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
   references: location_id, team_id -> marts.dim_team (location_id, team_id)
   references: location_id, member_id -> marts.dim_member (location_id, member_id)
+  references: location_id, contact_id -> marts.dim_contact (location_id, contact_id)
   accepted: status in new, confirmed, cancelled, showed, noshow, invalid, booked, other, unknown
   accepted: booked_at_source in created_at, first_seen
   range: local_hour from 0 to 23
@@ -46,6 +47,7 @@ Columns:
   booked_at: When it was booked, UTC, as far as it is known.
   booked_at_source: What booked_at is: created_at or first_seen.
   lead_time_hours: From booked_at to the start; negative for a back-dated one.
+  lead_time_span: Group of the lead time (dim_time_span); not known unless the API says when it was booked.
   times_rescheduled: How often a sync saw its start changed.
   times_reassigned: How often a sync saw its member changed.
   first_seen_at: When a sync first saw it, UTC.
@@ -92,6 +94,11 @@ WITH history AS (
   LEFT JOIN clocks ON clocks.timezone = location.timezone AND clocks.starts_at = appointments.starts_at
   LEFT JOIN marts.dim_service AS service
     ON service.location_id = appointments.location_id AND service.service_id = appointments.service_id
+), timed AS (
+  SELECT
+    *,
+    CAST(EXTRACT(EPOCH FROM starts_at) - EXTRACT(EPOCH FROM booked_at) AS DOUBLE) / 3600 AS lead_time_hours
+  FROM placed
 )
 SELECT
   -- What it belongs to
@@ -122,10 +129,22 @@ SELECT
   -- How it came about
   booked_at,
   CASE WHEN created_at IS NULL THEN 'first_seen' ELSE 'created_at' END AS booked_at_source,
-  CAST(EXTRACT(EPOCH FROM starts_at) - EXTRACT(EPOCH FROM booked_at) AS DOUBLE) / 3600 AS lead_time_hours,
+  lead_time_hours,
+  CASE
+    WHEN created_at IS NULL OR lead_time_hours IS NULL THEN 9
+    WHEN lead_time_hours < 0 THEN 0
+    WHEN lead_time_hours < 1 THEN 1
+    WHEN lead_time_hours < 4 THEN 2
+    WHEN lead_time_hours < 24 THEN 3
+    WHEN lead_time_hours < 72 THEN 4
+    WHEN lead_time_hours < 168 THEN 5
+    WHEN lead_time_hours < 336 THEN 6
+    WHEN lead_time_hours < 672 THEN 7
+    ELSE 8
+  END AS lead_time_span,
   times_rescheduled,
   times_reassigned,
   first_seen_at,
   valid_from AS last_changed_at,
   deleted_at
-FROM placed
+FROM timed
