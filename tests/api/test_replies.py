@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bookings_sync.api import replies
 from bookings_sync.api.replies import Unreadable
@@ -22,12 +24,28 @@ from bookings_sync.api.replies import Unreadable
         (b'{"a": "\\ud83d"}', {"a": "�"}),
         (b'{"a": ["\\ud83d\\ude00", "\\ude00x"]}', {"a": ["😀", "�x"]}),
         (b'{"a": "\xff"}', {"a": "�"}),
+        (b'{"a": 18446744073709551615, "b": -9223372036854775808}', {"a": 2**64 - 1, "b": -(2**63)}),
+        (b'{"a":18446744073709551616,"b":-9223372036854775809}', {"a": str(2**64), "b": str(-(2**63) - 1)}),
+        (b'[1%s,"1%s"]' % (b"0" * 5_000, b"0" * 30), ["1" + "0" * 5_000, "1" + "0" * 30]),
+        (b"[0.12345678901234567890123, 12345678901234567890123e2]", [0.12345678901234568, 12345678901234567890123e2]),
     ],
 )
 def test_odd_but_whole(body: bytes, value: Any) -> None:
     decoded = replies.decode(body)
     assert decoded == value
     json.dumps(decoded, ensure_ascii=False).encode()  # any warehouse takes it
+
+
+@given(st.lists(st.integers(-(10**40), 10**40) | st.floats(allow_nan=False, allow_infinity=False)))
+def test_no_digit_of_an_integer_is_lost(numbers: list[int | float]) -> None:
+    """Beyond 64 bits as text, for neither JSON's readers nor a warehouse take it as it is; else as it came."""
+    for separators in ((",", ":"), (", ", ": ")):
+        for read, sent in zip(
+            replies.decode(json.dumps(numbers, separators=separators).encode()), numbers, strict=True
+        ):
+            fits = isinstance(sent, float) or -(2**63) <= sent < 2**64
+            assert read == (sent if fits else str(sent))
+            assert type(read) is (type(sent) if fits else str)
 
 
 @pytest.mark.parametrize(

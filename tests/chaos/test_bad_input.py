@@ -315,7 +315,10 @@ class Held:
 
 
 def _decoded(value: Any) -> Any:
-    """The value as a lenient reader takes it: NaN and infinity are null, half a surrogate pair, or NUL, is U+FFFD."""
+    """The value as a lenient reader takes it: NaN and infinity are null, half a surrogate pair, or NUL, is U+FFFD, an
+    integer beyond 64 bits the text of its digits."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
     if isinstance(value, str):
@@ -335,8 +338,10 @@ def _canonical(value: Any) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
-    if isinstance(value, int | float):
-        return float(value)
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
     if isinstance(value, list):
         return [_plain(each) for each in value]
     return {name: _plain(value[name]) for name in sorted(value) if value[name] is not None}
@@ -346,7 +351,7 @@ def _same(value: Any, held: Any) -> bool:
     if isinstance(value, bool) or isinstance(held, bool) or isinstance(value, dict | list):
         return value is held
     if isinstance(value, int | float) and isinstance(held, int | float):
-        return float(value) == float(held)
+        return value == held
     if isinstance(held, datetime):
         return _instant(value) == held
     return bool(value == held) or (isinstance(value, int | float) and str(value) == held) or value == str(held)

@@ -55,9 +55,10 @@ def decode(body: bytes) -> Any:
 
     What strict JSON forbids but a whole reply may hold is read all the same: NaN (as null), control characters in
     texts, half a surrogate pair or bytes that are not UTF-8 (as the replacement character). So is NUL, which PostgreSQL
-    cannot hold: one such text would make every load fail.
+    cannot hold: one such text would make every load fail. An integer beyond 64 bits is read as the text of its digits:
+    as a number it would lose some of them, here or in the warehouse's JSON.
     """
-    if b"\\u0000" not in body:
+    if b"\\u0000" not in body and not _may_hold_a_long_integer(body):
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -72,14 +73,30 @@ def decode(body: bytes) -> Any:
         raise Unreadable("the body is not JSON, or not all of it") from None
 
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b', re.DOTALL)
+_TOKEN = re.compile(
+    r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b|(?P<integer>(?<![\w.+-])-?\d{19,}(?![\w.]))', re.DOTALL
+)
+_LONGEST_INTEGER = len("18446744073709551615")
+_NINES = bytes.maketrans(b"012345678", b"9" * 9)
+
+
+def _may_hold_a_long_integer(body: bytes) -> bool:
+    """Whether 19 digits may stand in a row. Of any so many, every third byte has six: looked for so, for it is done to
+    every reply, in a tenth of the time that decoding takes."""
+    return b"9" * 6 in body[::3].translate(_NINES)
+
+
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u0000|u[dD][89a-fA-F]\w\w)|.)")
 
 
 def _mended(token: re.Match[str]) -> str:
-    """A text with its control characters escaped, each NUL and half of a surrogate pair replaced; null for NaN."""
+    """A text with its control characters escaped, each NUL and half of a surrogate pair replaced; null for NaN; an
+    integer as it is, or as text."""
     text = token[0]
+    if token["integer"]:
+        fits = len(text) <= _LONGEST_INTEGER and -(2**63) <= int(text) < 2**64
+        return text if fits else f'"{text}"'
     if not text.startswith('"'):
         return "null"
     if _CONTROL.search(text):
