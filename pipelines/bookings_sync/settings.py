@@ -81,7 +81,7 @@ class Settings:
     concurrency: int = 20
     connect_timeout_seconds: float = 10.0
     read_timeout_seconds: float = 60.0
-    attempts: int = 5
+    attempts: int = 8
 
     pii: Rule = "keep"
     pii_keep: tuple[str, ...] = ()
