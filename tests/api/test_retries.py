@@ -120,7 +120,7 @@ def test_put_and_delete_are_sent_again(client_for: ClientFor) -> None:
     for call in (lambda: Writer(client).set_status("a1", "showed"), lambda: Writer(client).delete_appointment("a1")):
         with pytest.raises(errors.ServerFailed):
             call()
-    assert client.requests_sent == 10
+    assert client.requests_sent == 16
 
 
 @pytest.mark.parametrize(
