@@ -19,6 +19,7 @@ Columns:
   location_id: The location (tenant).
   service_id: The service.
   starts_at: Start, UTC.
+  local_start: Start, on the location's clock.
   local_date: Day of the start, on the location's clock.
   local_weekday: Weekday of that day, 1 Monday to 7 Sunday.
   local_hour: Hour of the start, 0 to 23, on the location's clock.
@@ -74,6 +75,7 @@ SELECT
   location_id,
   service_id,
   starts_at,
+  local_start,
   CAST(local_start AS DATE) AS local_date,
   CAST(EXTRACT(ISODOW FROM local_start) AS INTEGER) AS local_weekday,
   CAST(EXTRACT(HOUR FROM local_start) AS INTEGER) AS local_hour,
