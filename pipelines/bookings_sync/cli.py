@@ -101,6 +101,7 @@ def _output(ctx: typer.Context, *, as_json: bool, quiet: bool) -> Output:
         "bookings sync --location berlin --location oslo",
         "bookings sync --from 2026-01-01 --to 2026-02-01     January 2026, UTC",
         "bookings sync --full                                all history again",
+        "bookings sync --shard 3/16                          the third of sixteen workers",
     )
 )
 def sync(
@@ -126,6 +127,15 @@ def sync(
     full: Annotated[
         bool, typer.Option("--full", metavar="", help="Read all history again, from history_start to the horizon.")
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Only the locations that fall to worker I of N, which may run at once into one PostgreSQL or cloud "
+            "warehouse. All of them must say the same N.",
+        ),
+    ] = None,
     plan: Annotated[
         bool,
         typer.Option(
@@ -145,7 +155,7 @@ def sync(
 
     carry_out = run_plan if plan else run_sync
     output = _output(ctx, as_json=as_json, quiet=quiet)
-    raise typer.Exit(carry_out(output, locations=location or [], start=start, end=end, full=full))
+    raise typer.Exit(carry_out(output, locations=location or [], shard=shard, start=start, end=end, full=full))
 
 
 @app.command(

@@ -29,9 +29,9 @@ from bookings_sync.errors import BookingsError, ConfigurationError, LoadError, d
 from bookings_sync.locations import SECRETS_FILE
 from bookings_sync.lock import Lock, locked, locked_on_server
 from bookings_sync.plan import PlannedRead
-from bookings_sync.postgres import Postgres, create_indexes
+from bookings_sync.postgres import Postgres, create_indexes, drop_stale_staging
 from bookings_sync.run import Run
-from bookings_sync.settings import Settings
+from bookings_sync.settings import CONFIG_FILE, Settings
 from bookings_sync.source import bookings_source, raw_schema
 from bookings_sync.warehouse import Warehouse
 from bookings_sync.windows import Window
@@ -145,12 +145,14 @@ def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
 
 def destination(settings: Settings) -> Destination[Any, Any]:
     """The configured destination."""
-    found = Destination.from_reference(settings.destination)
+    # Parts of a sharded run would stand in one another's way in one staging dataset: each has its own.
+    part = settings.part
+    own: dict[str, Any] = {"staging_dataset_name_layout": f"%s_staging_{part.index}_of_{part.of}"} if part else {}
+    found = Destination.from_reference(settings.destination, **own)
     if found is None:
         raise BookingsError(f"dlt knows no destination called {settings.destination}")
-    layout = f"%s_staging_{settings.part.index}_of_{settings.part.of}" if settings.part else "%s_staging"
     if isinstance(found, postgres):
-        return Postgres(destination_name=found.destination_name, staging_dataset_name_layout=layout)
+        return Postgres(destination_name=found.destination_name, **own)
     return found
 
 
@@ -203,8 +205,15 @@ def locked_dataset(pipeline: dlt.Pipeline, settings: Settings, *, since: DateTim
 
     On PostgreSQL it is an advisory lock on a connection of its own, which all machines see. For a database that is a
     file it is a file beside it; for any other warehouse one among this machine's temporary files, so that runs on
-    different machines must be kept apart by whoever starts them.
+    different machines must be kept apart by whoever starts them. A part of a sharded run in a file is an error.
     """
+    if settings.part and database_file(pipeline):
+        raise ConfigurationError(
+            "a database that is a file takes one writer at a time: no shards can share it",
+            key="bookings.destination",
+            where=CONFIG_FILE,
+            fix='Leave out --shard, or write the name of a server, such as "postgres".',
+        )
     if not isinstance(pipeline.destination, Postgres):
         with locked(lock_file(pipeline, settings), since=since) as lock:
             yield lock
@@ -221,7 +230,8 @@ def lock_file(pipeline: dlt.Pipeline, settings: Settings) -> Path:
     database = database_file(pipeline)
     if database is not None:
         return database.with_name(database.name + ".lock")
-    name = f"bookings-sync-{settings.destination}-{settings.raw_dataset}.lock".replace("/", "-")
+    part = f"-{settings.part.index}-of-{settings.part.of}" if settings.part else ""
+    name = f"bookings-sync-{settings.destination}-{settings.raw_dataset}{part}.lock".replace("/", "-")
     return Path(tempfile.gettempdir()) / name
 
 
@@ -244,6 +254,7 @@ def _make_tables(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> None:
         if isinstance(pipeline.destination, Postgres):
             with pipeline.sql_client(schema.name) as client:
                 create_indexes(client)
+                drop_stale_staging(client, settings.part)
 
 
 def _load(pipeline: dlt.Pipeline, run: Run) -> None:

@@ -1,18 +1,22 @@
 """PostgreSQL as the warehouse: what it needs beside what dlt does for it.
 
 Input:  dlt's configuration ([destination.postgres], or a destination of another name and that type).
-Output: `Postgres`, dlt's destination with a session fit for merges and few connections; and the indexes that the diff's
-        questions need. For `pipeline`; the models need nothing of this.
+Output: `Postgres`, dlt's destination with a session fit for merges and few connections; the indexes that the diff's
+        questions need; and no staging datasets of sharded runs that are no more. For `pipeline`; the models need
+        nothing of this.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.destinations import postgres
 from dlt.destinations.impl.postgres.configuration import PostgresClientConfiguration
 from dlt.destinations.sql_client import SqlClientBase
+
+from bookings_sync.lock import Part
 
 _SESSION = {
     # Memory of one hash table. dlt's merge looks each new row's digest up among all current ones (`NOT IN`): with the
@@ -72,3 +76,16 @@ def create_indexes(client: SqlClientBase[Any]) -> None:
                 # Asked for first: even IF NOT EXISTS waits for every load under way.
                 on = client.make_qualified_table_name(table)
                 client.execute_sql(f"CREATE INDEX {name} ON {on} USING {index} {_CURRENT}")
+
+
+def drop_stale_staging(client: SqlClientBase[Any], part: Part | None) -> None:
+    """Drops the staging datasets of parts of a sharded run of another number of parts than now.
+
+    `client` is open on the raw dataset, and this run holds its lock: so no run of another number is under way.
+    """
+    rows = client.execute_sql("SELECT nspname FROM pg_namespace WHERE nspname LIKE %s", r"%\_of\_%")
+    for (name,) in rows or ():
+        match = re.fullmatch(rf"{client.dataset_name}_staging_[0-9]+_of_([0-9]+)", name)
+        if match and not (part and int(match[1]) == part.of):
+            with client.with_alternative_dataset_name(name):
+                client.drop_dataset()

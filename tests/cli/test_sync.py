@@ -188,3 +188,26 @@ def test_from_an_empty_folder_by_the_environment_alone(project: Project, start: 
     assert (folder / "bookings.duckdb").exists()
     assert {path.name for path in folder.iterdir()} <= {"bookings.duckdb", "bookings.duckdb.lock", ".dlt"}
     assert location.key not in stdout + stderr
+
+
+def test_shards_share_no_file(project: Project) -> None:
+    """Into a server they do: tests/postgres/test_shards.py."""
+    answer = project.bookings("sync", "--shard", "1/2")
+    assert answer.exit_code == 2
+    assert "no shards can share it (in .dlt/config.toml)" in answer.stderr
+    assert project.world.requests.total == 0
+    assert not list(project.folder.glob("*.duckdb"))
+
+
+@pytest.mark.parametrize("shard", ["3", "0/4", "5/4", "1/0", "a/b", "1/4/2", "-1/4", "1/99999"])
+def test_a_shard_that_cannot_be(project: Project, shard: str) -> None:
+    answer = project.bookings("sync", "--shard", shard)
+    assert answer.exit_code == 2
+    assert "not such as 3/16" in answer.stderr
+    assert project.world.requests.total == 0
+
+
+def test_a_shard_picks_its_locations_itself(project: Project) -> None:
+    answer = project.bookings("sync", "--shard", "1/2", "--location", project.names[0])
+    assert answer.exit_code == 2
+    assert "leave out --location" in answer.stderr

@@ -6,18 +6,23 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from bookings_sync.cli import app
 from bookings_sync.settings import Location, Settings
 
 from .conftest import Database, Site, small
 
-AT_ONCE = 16 if os.environ.get("CHAOS") else 4
+FULL_SIZE = bool(os.environ.get("CHAOS"))  # make chaos
+LOCATIONS, PARTS = (1000, (16, 5, 1)) if FULL_SIZE else (8, (4, 2, 1))
+"""How many locations, and by how many processes they are synced: one time after the other."""
 
 SHARD = """
 import sys
@@ -51,24 +56,53 @@ def run_shards(site: Site, of: int, environment: dict[str, str]) -> list[str]:
     return [process.communicate()[0].strip() for process in processes]
 
 
-def test_parts_at_once(open_site: Callable[..., Site], database: Database, tmp_path: Path) -> None:
-    site = open_site(small(locations=2 * AT_ONCE, appointments=60 * AT_ONCE, services_per_location=1))
+def test_shards_are_added_and_removed(open_site: Callable[..., Site], database: Database, tmp_path: Path) -> None:
+    """All parts at the same moment, into nothing at first; then, while the calendars live on, with ever fewer parts."""
+    site = open_site(small(locations=LOCATIONS, appointments=30 * LOCATIONS, services_per_location=1))
     settings = site.settings
     names = ("base_url", "rate_limit", "lookback_days", "slots_horizon_days", "history_start")
     environment = {f"SOURCES__BOOKINGS__{name.upper()}": str(getattr(settings, name)) for name in names}
     environment["BOOKINGS__DESTINATION"] = "postgres"
-    environment["SOURCES__BOOKINGS__LOCATIONS"] = json.dumps(
-        {name: {"api_key": each.api_key, "timezone": each.timezone} for name, each in settings.locations.items()}
+    (tmp_path / ".dlt").mkdir()  # a thousand keys are more than an environment variable holds
+    (tmp_path / ".dlt/secrets.toml").write_text(
+        "".join(
+            f'[sources.bookings.locations.{name}]\napi_key = "{each.api_key}"\ntimezone = "{each.timezone}"\n'
+            for name, each in settings.locations.items()
+        )
     )
-
-    assert run_shards(site, AT_ONCE, environment) == ["ok []"] * AT_ONCE
+    for of in PARTS:
+        began = time.perf_counter()
+        assert run_shards(site, of, environment) == ["ok []"] * of
+        print(f"{of} processes, {LOCATIONS} locations: {time.perf_counter() - began:.1f} s")
+        assert site.differences(database, tmp_path) == []
+        stagings = {f"bookings_raw_staging_{index}_of_{of}" for index in range(1, of + 1)}
+        schemas = {name for (name,) in database.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE '%_of_%'")}
+        assert schemas == stagings, "those of a number of parts that is no more are gone"
+        site.world.advance(timedelta(days=3))
+    runs = sum(PARTS)
+    assert database.query("SELECT count(*), count(DISTINCT run_id) FROM bookings_raw.runs") == [(runs, runs)]
+    site.sync()
     assert site.differences(database, tmp_path) == []
+    assert site.sync().changes.total == 0, "a run over all locations is at peace with what the parts have left"
+    assert database.query("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%_of_%'") == [(0,)]
 
-    site.world.advance(timedelta(days=9))
-    assert run_shards(site, AT_ONCE - 1, environment) == ["ok []"] * (AT_ONCE - 1)
-    assert site.differences(database, tmp_path) == []
-    assert database.query("SELECT count(*), count(DISTINCT run_id) FROM bookings_raw.runs") == [(2 * AT_ONCE - 1,) * 2]
-    assert site.sync().changes.total == 0, "a run over all locations finds what the parts have left"
+
+def test_the_command_takes_its_part(
+    open_site: Callable[..., Site], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And says so where there is nothing in it."""
+    site = open_site(small(locations=1, appointments=20))
+    (location,) = site.settings.locations.values()
+    monkeypatch.setenv("BOOKINGS__DESTINATION", "postgres")
+    monkeypatch.setenv("SOURCES__BOOKINGS__BASE_URL", site.base_url)
+    monkeypatch.setenv("SOURCES__BOOKINGS__HISTORY_START", "2026-01-01")
+    monkeypatch.setenv(f"SOURCES__BOOKINGS__LOCATIONS__{location.name.upper()}__API_KEY", location.api_key)
+    said = [CliRunner().invoke(app, ["sync", "--quiet", "--json", "--shard", f"{index}/2"]) for index in (1, 2)]
+    assert [answer.exit_code for answer in said] == [0, 0]
+    assert sorted(len(json.loads(answer.stdout)["locations"]) for answer in said) == [0, 1]
+    assert database.query("SELECT count(*) FROM bookings_raw.locations") == [(1,)]
+    shown = [CliRunner().invoke(app, ["sync", "--shard", f"{index}/2"]).stdout for index in (1, 2)]
+    assert sorted("No location falls to this shard" in each for each in shown) == [False, True]
 
 
 def test_every_location_is_in_one_part() -> None:

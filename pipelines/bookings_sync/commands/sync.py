@@ -7,6 +7,7 @@ Output: a run and its summary; or what a run would read, without a request.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,9 +29,11 @@ COUNTS = ("new", "changed", "moved", "deleted", "restored", "rejected")
 STYLES = {"new": "green", "changed": "yellow", "moved": "cyan", "deleted": "red", "restored": "magenta"}
 
 
-def run_sync(output: Output, *, locations: Sequence[str], start: str | None, end: str | None, full: bool) -> int:
+def run_sync(
+    output: Output, *, locations: Sequence[str], shard: str | None, start: str | None, end: str | None, full: bool
+) -> int:
     """Syncs. Returns the exit code."""
-    settings, asked = _what(locations, start, end, full)
+    settings, asked = _what(locations, shard, start, end, full)
     with sync_progress(output) as on_progress:
         result = sync(settings, clock=utc_now, asked=asked, full=full, on_progress=on_progress)
     output.say(*_rendered(result))
@@ -41,13 +44,32 @@ def run_sync(output: Output, *, locations: Sequence[str], start: str | None, end
     return exit_code
 
 
-def _what(locations: Sequence[str], start: str | None, end: str | None, full: bool) -> tuple[Settings, Window | None]:
+def _what(
+    locations: Sequence[str], shard: str | None, start: str | None, end: str | None, full: bool
+) -> tuple[Settings, Window | None]:
     if full and (start or end):
         raise typer.BadParameter("--full reads all history: leave out --from and --to", param_hint="--full")
+    if shard is not None and locations:
+        raise typer.BadParameter("--shard picks the locations: leave out --location", param_hint="--shard")
     settings = load_settings()
     if locations:
         settings = settings.only(locations)
+    if shard is not None:
+        settings = _shard(settings, shard)
     return settings, asked_window(start, end, settings, utc_now())
+
+
+def _shard(settings: Settings, text: str) -> Settings:
+    """The settings of one part of a sharded run, as "3/16" names it. Raises typer.BadParameter."""
+    match = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text)
+    try:
+        if match is not None:
+            return settings.shard(int(match[1]), int(match[2]))
+    except ValueError:
+        pass  # such as 0/4 or 5/4
+    raise typer.BadParameter(
+        f"{text!r} is not such as 3/16: which worker this is, counted from 1, and of how many", param_hint="--shard"
+    )
 
 
 def summary_of(result: SyncResult) -> dict[str, Any]:
@@ -82,6 +104,9 @@ def _errors(result: SyncResult) -> list[str]:
 
 def _rendered(result: SyncResult) -> Iterable[Any]:
     row, locations = result.row, json.loads(result.row["locations"])
+    if not locations:
+        yield "No location falls to this shard: nothing to do."
+        return
     mark, style = {"ok": ("✓", "green"), "partial": ("!", "yellow"), "failed": ("✗", "red")}[result.outcome]
     done = sum(1 for location in locations if location["outcome"] == "ok")
     yield styled(
@@ -128,9 +153,11 @@ class _Group:
             self.window = Window(start, end)
 
 
-def run_plan(output: Output, *, locations: Sequence[str], start: str | None, end: str | None, full: bool) -> int:
+def run_plan(
+    output: Output, *, locations: Sequence[str], shard: str | None, start: str | None, end: str | None, full: bool
+) -> int:
     """Prints what a sync would read, as far as the warehouse tells. No request is sent. Returns the exit code."""
-    settings, asked = _what(locations, start, end, full)
+    settings, asked = _what(locations, shard, start, end, full)
     planned = plan(settings, clock=utc_now, asked=asked, full=full)
     reads, names, unknown = planned.reads, planned.names, planned.never_synced
     reads.sort(key=lambda read: names[read.location_id])  # among one location's the order stays: most urgent first
