@@ -28,7 +28,11 @@ WITH named AS (
   UNION
   SELECT location_id FROM staging.stg_appointments
   UNION
+  SELECT location_id FROM staging.stg_contacts
+  UNION
   SELECT location_id FROM staging.stg_slot_coverage
+  UNION
+  SELECT location_id FROM staging.stg_reads
 ), zones AS (
   SELECT location_id, timezone, COUNT(*) AS appointments
   FROM staging.stg_appointments

@@ -2,7 +2,7 @@
 
 Input:  a model's query, where each table it names stands, and the run's time.
 Output: the same query for one dialect. sqlglot does most of it; here is what it cannot know (the layers, `$now`) and
-        what it gets wrong without a word (opening a JSON array).
+        what it gets wrong without a word (opening a JSON array, naming a JSON object's keys).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def resolve(query: exp.Query, place: Callable[[str, str], exp.Expr], now: DateTi
 def to_sql(expression: exp.Expr, dialect: str) -> str:
     """`expression` in the words of `dialect` (sqlglot's name for it)."""
     if dialect != "duckdb":
-        expression = expression.transform(lambda node: _open_json_array(node, dialect))
+        expression = expression.transform(lambda node: _json_keys(_open_json_array(node, dialect), dialect))
     return expression.sql(dialect=dialect, comments=False)
 
 
@@ -84,5 +84,24 @@ def _open_json_array(node: exp.Expr, dialect: str) -> exp.Expr:
             return exp.Anonymous(this="JSONExtract", expressions=[json, exp.Literal.string("Array(String)")])
         case "snowflake":
             return exp.cast(exp.func("PARSE_JSON", json), "ARRAY")
+        case _:
+            return node
+
+
+def _json_keys(node: exp.Expr, dialect: str) -> exp.Expr:
+    """JSON_KEYS(x) is DuckDB's list of the keys of an object that is JSON text; sqlglot leaves the name as it is."""
+    if not isinstance(node, exp.JSONKeys):
+        return node
+    json = node.this
+    match dialect:
+        case "postgres":
+            key = exp.Anonymous(this="JSON_OBJECT_KEYS", expressions=[exp.cast(json, "JSON")])
+            return exp.Anonymous(this="ARRAY", expressions=[exp.select(key)])
+        case "bigquery":
+            return exp.Anonymous(this="JSON_KEYS", expressions=[exp.func("PARSE_JSON", json), exp.Literal.number(1)])
+        case "clickhouse":
+            return exp.Anonymous(this="JSONExtractKeys", expressions=[json])
+        case "snowflake":
+            return exp.Anonymous(this="OBJECT_KEYS", expressions=[exp.func("PARSE_JSON", json)])
         case _:
             return node
