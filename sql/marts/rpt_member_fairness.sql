@@ -6,7 +6,7 @@ Notes: Fair is an equal part for each member of the pool. The pool of a week is 
   assigned to the service now whose assignment was already there when the week began: so that someone who got nothing is
   seen, and someone who came later is not blamed. What the pool was before the first sync nobody knows: only those who took
   bookings are in it then. Bookings neither cancelled nor invalid that name a service and a member, past and to come.
-  Load = share / fair share: 1 is a just part, 2 is twice that, 0 is nothing. Priorities of the round robin are not
+  Load index = share / fair share: 1 is a just part, 2 is twice that, 0 is nothing. Priorities of the round robin are not
   counted as a reason.
 Audits:
   not null: location_id, service_id, local_week, member_id
@@ -16,7 +16,7 @@ Audits:
   range: service_bookings from 1
   range: pool_members from 1
   range: share from 0 to 1
-  range: load from 0
+  range: load_index from 0
   check no_part_without_a_whole: bookings <= service_bookings
 Columns:
   location_id: The location (tenant).
@@ -29,7 +29,7 @@ Columns:
   pool_members: Members in the pool.
   share: bookings / service_bookings.
   fair_share: 1 / pool_members.
-  load: share / fair_share; 1 is a just part.
+  load_index: share / fair_share; 1 is a just part.
 */
 WITH taken AS (
   SELECT
@@ -88,5 +88,5 @@ SELECT
   pool_members,
   CAST(bookings AS DOUBLE) / service_bookings AS share,
   CAST(1 AS DOUBLE) / pool_members AS fair_share,
-  CAST(bookings * pool_members AS DOUBLE) / service_bookings AS load
+  CAST(bookings * pool_members AS DOUBLE) / service_bookings AS load_index
 FROM shared
