@@ -96,7 +96,7 @@ class AppointmentReads:
         if (too_much or too_long) and _window(read).can_split and not self._run.times_out(read.location_id, error):
             self._split(read)
         else:
-            self._run.failed(read.location_id, error, read)
+            self._run.failed(read, error)
 
     def _take(self, read: PlannedRead, reply: Reply[Records] | None) -> Iterator[Emitted]:
         """Diffs one reply. No reply stands for no list: each appointment held is then asked for by its id."""
@@ -111,11 +111,13 @@ class AppointmentReads:
         if self._may_be_cut_off(read, len(records)):
             self._split(read)
             return
-        noted = self._notes.complete(read, [reply] if reply else [], rows=len(records))
+        noted, staged = self._notes.complete(read, [reply] if reply else [], rows=len(records)), self._stage.rows
         batch = appointment_rows(read.location_id, records, self._run.privacy)
         self._stage.reject(batch)
         yield from self._take_appointments(batch.rows["appointments"], read, noted)
         yield from self._take_contacts(batch.rows["contacts"], noted)
+        if self._stage.rows > staged:
+            self._notes.void_others(noted)
         self._run.answered(read.location_id)
 
     def _may_be_cut_off(self, read: PlannedRead, count: int) -> bool:
@@ -170,6 +172,8 @@ class AppointmentReads:
         self._stage.reject(fields)
         rows = fields.rows["contact_custom_fields"]
         known = [key[0] for key in staged.rows.keys if key in held]
+        if known:  # every list that names one of them said otherwise
+            self._notes.void_around(self._warehouse.booked_by(location_id, known), listed_by=listed_by)
         held_fields = self._warehouse.held_by_key(CONTACT_CUSTOM_FIELDS, location_id, known, "contact_id")
         if staged_fields := self._stage.news(rows, held_fields):
             yield staged_fields.emitted
@@ -187,9 +191,13 @@ class AppointmentReads:
         for answer in reading:
             absent = answer.item
             if answer.error is not None:
-                self._run.failed(absent.location_id, answer.error)
-                reading.drop(lambda item, failed=absent.location_id: item.location_id == failed)  # type: ignore[misc]
-            elif answer.result is not None and answer.result.records:
+                self._notes.forget(absent.listed_by)  # not all of its window is known
+                self._run.failed(absent.listed_by, answer.error)
+                if self._run.by_id[absent.location_id].gave_up:
+                    reading.drop(lambda item, failed=absent.location_id: item.location_id == failed)  # type: ignore[misc]
+                continue
+            self._run.by_id[absent.location_id].in_a_row.clear()
+            if answer.result is not None and answer.result.records:
                 # Its list may leave it out although it stands there: an equal reply would then not mean no change.
                 self._notes.void(absent.listed_by)
                 yield from self._take_found(absent, answer.result.records)
@@ -198,9 +206,10 @@ class AppointmentReads:
             self._run.progress()
         for absent in asked:
             if self._run.by_id[absent.location_id].gave_up:
-                self._notes.forget(absent.listed_by)  # not all of its window is known
+                self._notes.forget(absent.listed_by)
         for location_id, keys in gone.items():
             if tombstones := self._stage.gone(APPOINTMENTS, location_id, keys):
+                self._notes.void_around(tombstones[1], listed_by=None)
                 yield tombstones
 
     def _is_open(self, absent: Absent) -> bool:

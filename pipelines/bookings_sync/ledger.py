@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Literal
 
 import pyarrow as pa
 
-from bookings_sync.scopes import Scope
+from bookings_sync.scopes import Kind, Scope
 from bookings_sync.tables import READS
 from bookings_sync.windows import Window, gaps
 
@@ -76,6 +76,8 @@ class Ledger:
         self._stretches: dict[tuple[str, Endpoint, Scope], list[Stretch]] = {}
         self._last_read: dict[tuple[str, str], int] = {}
         self.locations: set[str] = set()
+        self.kinds: set[Kind] = set()
+        """By what appointments have been listed."""
         self.largest_reply: dict[str, int] = defaultdict(int)
         for read in reads:
             self.add(read)
@@ -89,6 +91,7 @@ class Ledger:
         run = (read.location_id, read.run_id)
         self._last_read[run] = max(self._last_read.get(run, 0), read.read_at_ms)
         if read.endpoint == "appointments":
+            self.kinds.add(read.scope.kind)
             self.largest_reply[read.location_id] = max(self.largest_reply[read.location_id], read.reply_rows)
 
     def all(self) -> Iterator[Read]:
@@ -135,6 +138,23 @@ class Ledger:
         """The reads of a scope whose window holds an instant."""
         reads = self._reads.get((location_id, "appointments", scope), {}).values()
         return [r for r in reads if r.window and r.window.start_ms <= instant_ms < r.window.end_ms]
+
+    def holding(self, location_id: str, scope: Scope, instants_ms: Sequence[int]) -> list[Read]:
+        """The reads of a scope whose window holds any of these instants, which stand in order."""
+        reads = self._reads.get((location_id, "appointments", scope), {}).values()
+        return [
+            r
+            for r in reads
+            if r.window and bisect_left(instants_ms, r.window.start_ms) < bisect_left(instants_ms, r.window.end_ms)
+        ]
+
+    def overlapping(self, read: Read) -> list[Read]:
+        """The reads of the same scope whose window meets this one's."""
+        window = read.window
+        if window is None or not within(self.stretches(read.location_id, read.scope), window):
+            return []
+        reads = self._reads[read.location_id, "appointments", read.scope].values()
+        return [other for other in reads if other.window and other.window.overlaps(window)]
 
 
 def within(stretches: list[Stretch], window: Window) -> list[Stretch]:

@@ -89,14 +89,13 @@ class Load:
         self.run.figures.reads_planned += len(location_ids)
         for answer in Reading(location_ids, call, self.run.settings.concurrency):
             if answer.error is not None:
-                self.run.failed(answer.item, answer.error)
+                self.run.failed(_whole(endpoint, answer.item), answer.error)
             elif answer.result is not None:
                 self.run.answered(answer.item)
                 yield answer.item, answer.result
 
     def _note_whole(self, endpoint: Endpoint, location_id: str, reply: Reply[Records]) -> None:
-        planned = PlannedRead(location_id, endpoint, Scope("location", location_id), None, "list")
-        self.notes.complete(planned, [reply], rows=len(reply.records or ()))
+        self.notes.complete(_whole(endpoint, location_id), [reply], rows=len(reply.records or ()))
 
     def _take_whole(
         self, endpoint: Endpoint, location_id: str, reply: Reply[Records], batch: Batch
@@ -159,7 +158,7 @@ class Load:
             if self.run.by_id[location_id].gave_up:
                 continue
             if answer.error is not None:
-                self.run.failed(location_id, answer.error, answer.item)
+                self.run.failed(answer.item, answer.error)
             elif answer.result is not None:
                 yield from self._take_slots(answer.item, answer.result)
                 self.run.answered(location_id)
@@ -217,3 +216,7 @@ class Load:
         """The run's own row, as it stands after this load."""
         self.run.figures.loads += 1
         yield "runs", self.stage.stamped(self.run.run_rows(complete=not self.run.plan()))
+
+
+def _whole(endpoint: Endpoint, location_id: str) -> PlannedRead:
+    return PlannedRead(location_id, endpoint, Scope("location", location_id), None, "list")

@@ -4,13 +4,16 @@ Input:  each read as it completes; what makes a reply impossible to compare with
 Output: the load's rows for `reads`.
 
 A window's digest stands for "the warehouse holds just what this reply said". A row that reached the warehouse by
-another way than its window's own list (found by its id, or listed by another window or scope) makes that untrue: `void`
-then takes the digest from every read whose window holds the row, and the next reply is looked at whatever its digest.
+another way than its window's own list (found by its id, or listed by another window or scope) makes that untrue: the
+digest is then taken from every read whose window holds the row, and the next reply is looked at whatever its digest.
+That is done at once, and does not wait for a newer read of that time to supersede it: which of two reads is newer, a
+clock tells, which may have been wrong; and a newer one counts for nothing once a load that reads the same is killed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +22,7 @@ from bookings_sync.api import Reply
 from bookings_sync.ledger import Ledger, Read, ledger_rows, without_digest
 from bookings_sync.plan import PlannedRead
 from bookings_sync.run import Run
-from bookings_sync.scopes import COLUMN, Scope
+from bookings_sync.scopes import COLUMN, Kind, Scope
 from bookings_sync.windows import Window, to_ms
 
 
@@ -30,7 +33,8 @@ class ReadNotes:
         self._run = run
         self._reads: dict[str, Read] = {}
         self._fresh = Ledger()
-        self._voided: dict[str, Read] = {}
+        self._voided: set[str] = set()
+        self._older: dict[str, Read] = {}
 
     def complete(
         self, planned: PlannedRead, replies: Sequence[Reply[Any]], *, rows: int, comparable: bool = True
@@ -54,41 +58,50 @@ class ReadNotes:
         return read
 
     def forget(self, read: Read) -> None:
-        """The read turned out not to be complete: its window counts as unread."""
-        self._reads.pop(read.read_id, None)
+        """The read turned out not to be complete: its window counts as unread, or read as long ago as before. What it
+        brought is loaded all the same."""
+        if self._reads.pop(read.read_id, None):
+            self._void_older(self._run.ledger.overlapping(read))
 
     def void(self, read: Read) -> None:
-        """The next reply for this window must be looked at, whatever its digest."""
-        self._voided[read.read_id] = read
+        """`read`, of this load: the next reply for this window must be looked at, whatever its digest."""
+        self._voided.add(read.read_id)
+
+    def void_others(self, read: Read) -> None:
+        """`read` brought news: voids what other windows of its scope said of the same time."""
+        self._void_older(other for other in self._run.ledger.overlapping(read) if other.window != read.window)
+
+    def _void_older(self, reads: Iterable[Read]) -> None:
+        self._older.update({read.read_id: read for read in reads if read.reply_digest is not None})
 
     def void_around(self, rows: pa.Table, *, listed_by: Read | None) -> None:
-        """`rows` of `appointments` are about to be loaded, brought by `listed_by` (None: found by their ids): voids the
-        other reads whose windows they stand in."""
-        kinds = self._run.settings.scopes
+        """`rows` of one location's `appointments` come to stand otherwise in the warehouse, as `listed_by` said (None:
+        they were asked for by their ids): voids the other reads whose windows they stand in."""
+        kinds = [kind for kind in self._run.ledger.kinds | self._fresh.kinds if kind in COLUMN]
         starts = rows["start_time"].cast(pa.timestamp("ms", tz="UTC"), safe=False).cast(pa.int64()).to_pylist()
-        scopes = {kind: rows[COLUMN[kind]].to_pylist() for kind in kinds}
-        locations = rows["location_id"].to_pylist()
         window = listed_by.window if listed_by else None
-        for position, start in enumerate(starts):
-            if start is None:
-                continue
-            for kind in kinds:
-                scope_id = scopes[kind][position]
-                if scope_id is None or (listed_by and _is_own(listed_by, window, kind, scope_id, start)):
+        standing: dict[tuple[Kind, str], list[int]] = defaultdict(list)
+        for kind in kinds:
+            for start, scope_id in zip(starts, rows[COLUMN[kind]].to_pylist(), strict=True):
+                if start is None or scope_id is None:
                     continue
-                scope = Scope(kind, scope_id)
-                for ledger in (self._run.ledger, self._fresh):
-                    for read in ledger.covering(locations[position], scope, start):
-                        self.void(read)
+                if listed_by is None or not _is_own(listed_by, window, kind, scope_id, start):
+                    standing[kind, scope_id].append(start)
+        for (of_kind, scope_id), instants in standing.items():
+            location_id, scope = rows["location_id"][0].as_py(), Scope(of_kind, scope_id)
+            instants.sort()
+            self._void_older(self._run.ledger.holding(location_id, scope, instants))
+            self._voided.update(read.read_id for read in self._fresh.holding(location_id, scope, instants))
 
     def rows(self) -> pa.Table:
         """The rows for `reads` of what has been noted since this was last asked: the load's own reads, and older ones
         that lose their digest. They enter the run's ledger."""
-        older = [without_digest(read) for read_id, read in self._voided.items() if read_id not in self._reads]
-        own = [without_digest(read) if read_id in self._voided else read for read_id, read in self._reads.items()]
+        older = [without_digest(read) for read_id, read in self._older.items() if read_id not in self._reads]
+        voided = self._voided | self._older.keys()
+        own = [without_digest(read) if read_id in voided else read for read_id, read in self._reads.items()]
         for read in (*older, *own):
             self._run.ledger.add(read)
-        self._reads, self._voided, self._fresh = {}, {}, Ledger()
+        self._reads, self._voided, self._older, self._fresh = {}, set(), {}, Ledger()
         return ledger_rows([*older, *own])
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -22,8 +23,17 @@ from pendulum import DateTime
 from bookings_sync.api import Client, open_http
 from bookings_sync.api.replies import Records
 from bookings_sync.diff import Changes
-from bookings_sync.errors import ApiError, AuthenticationFailed, BookingsError, ConfigurationError, TimedOut
-from bookings_sync.ledger import Ledger
+from bookings_sync.errors import (
+    ApiError,
+    AuthenticationFailed,
+    BadReply,
+    BookingsError,
+    ConfigurationError,
+    ReplyTooLarge,
+    RequestRefused,
+    TimedOut,
+)
+from bookings_sync.ledger import Ledger, Read
 from bookings_sync.plan import PlannedRead, Span, hot_range, plan_appointments, plan_slots
 from bookings_sync.records import usable_id
 from bookings_sync.scopes import Scope
@@ -32,15 +42,13 @@ from bookings_sync.tables import RUNS
 from bookings_sync.warehouse import Calendar, Held, Warehouse
 from bookings_sync.windows import DAY_MS, Window, grid, to_ms
 
-_FAILURES_IN_A_ROW = 3
-"""So many reads that fail one after the other, and a location is left for the next run."""
-
 _ID_WINDOW_DAYS = 16
 """Length of the windows in which a location's id is looked for."""
 
-_TIMEOUTS_IN_A_ROW = 40
-"""So many windows that time out one after the other, halves among them, and it is not their length. More than are under
-way at a time, for all of the first ones may be too long."""
+_MOST_IN_A_ROW = {"silent": 3, "stumbled": 20, "too late": 40}
+"""So often may a location fail time after time before it is left for the next run. Without an answer, it is not there.
+Where it answers, but not as it should, that may be this window's matter alone: a record that the API itself stumbles
+over. And windows that come too late may just be too long, all that are under way at a time."""
 
 _UNIT_MS = {"minute": 60_000, "hour": 3_600_000, "day": DAY_MS, "week": 7 * DAY_MS, "month": 31 * DAY_MS}
 
@@ -57,7 +65,8 @@ class LocationRun:
     reads: int = 0
     errors: list[str] = field(default_factory=list)
     gave_up: bool = False
-    failures_in_a_row: int = 0
+    in_a_row: Counter[str] = field(default_factory=Counter)
+    """What it has failed at since it last answered, by the names of _MOST_IN_A_ROW."""
 
     @property
     def outcome(self) -> str:
@@ -278,7 +287,7 @@ class Run:
     # -- what has happened ---------------------------------------------------------------------------------------------
 
     def answered(self, location_id: str) -> None:
-        self.by_id[location_id].failures_in_a_row = 0
+        self.by_id[location_id].in_a_row.clear()
         self.by_id[location_id].reads += 1
         self.figures.reads_done += 1
         self.progress()
@@ -286,19 +295,19 @@ class Run:
     def times_out(self, location_id: str, error: ApiError) -> bool:
         """Whether a location does not answer at all, however short the windows: then halving them must end."""
         location = self.by_id[location_id]
-        location.failures_in_a_row += isinstance(error, TimedOut)
-        return location.failures_in_a_row > _TIMEOUTS_IN_A_ROW
+        location.in_a_row["too late"] += isinstance(error, TimedOut)
+        return location.in_a_row["too late"] > _MOST_IN_A_ROW["too late"]
 
-    def failed(self, location_id: str, error: ApiError, read: PlannedRead | None = None) -> None:
-        """Notes the error. A location whose key is refused, or that fails time after time, is read no further."""
-        location = self.by_id[location_id]
+    def failed(self, read: PlannedRead | Read, error: ApiError) -> None:
+        """Notes the error: this run leaves out the read that it befell. A location whose key is refused, or that fails
+        time after time, is read no further."""
+        location = self.by_id[read.location_id]
         location.errors.append(str(error))
-        location.failures_in_a_row += 1
-        refused_key = isinstance(error, AuthenticationFailed)
-        if read is None or refused_key or location.failures_in_a_row >= _FAILURES_IN_A_ROW:
+        self._left_out.add((read.location_id, read.scope, read.window))
+        how = "stumbled" if _stumbles(error) else "silent"
+        location.in_a_row[how] += 1
+        if isinstance(error, AuthenticationFailed) or location.in_a_row[how] >= _MOST_IN_A_ROW[how]:
             location.gave_up = True
-        else:
-            self._left_out.add((location_id, read.scope, read.window))
         self.progress()
 
     def warn(self, warning: str) -> None:
@@ -355,6 +364,11 @@ class Run:
             "reads": location.reads,
             "errors": location.errors,
         }
+
+
+def _stumbles(error: ApiError) -> bool:
+    """Whether the API is there, but this one request finds no good answer."""
+    return isinstance(error, BadReply | ReplyTooLarge | RequestRefused) or error.status == 500
 
 
 def _ids(records: Records) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from bookings_sync.errors import BookingsError
 from bookings_sync.run import Run
 from bookings_sync.sandbox import Fault, Faults, SandboxServer
 
-from .conftest import Site, small
+from .conftest import NOW, Site, small
 
 IN_SMALL_LOADS = {"reads_per_load": 10, "max_window_days": 32, "rows_per_reply": 20, "attempts": 1}
 BACKFILL = small(past_days=200, services_per_location=2)
@@ -141,11 +142,64 @@ def test_a_reply_cut_short_deletes_nothing(open_site: Callable[..., Site]) -> No
     for kind in ("truncated", "cut", "list", "html"):
         site.server.faults = Faults([Fault(kind=kind, endpoints=("GET /appointments/", "GET /appointments/:id"))])
         result = sync(site)
-        assert result.outcome == "failed", kind
+        assert result.outcome == "partial", kind
         assert result.changes.total == 0, kind
     site.server.faults = Faults()
     assert sync(site, slots=True).changes.total == len(site.live("slots"))
     assert site.differences() == []
+
+
+def test_a_window_that_never_reads_well_stops_no_other(open_site: Callable[..., Site]) -> None:
+    """Records that break each reply they stand in: the rows of those windows are as they were, and all else is read."""
+    site = open_site(BACKFILL, **IN_SMALL_LOADS | {"reads_per_load": 100})
+    poisoned = site.world.data[site.location_id].by_start.all()[:250:50]
+    site.sync()
+    site.world.advance(timedelta(days=3))
+    for row in poisoned:
+        row.head = b"{no JSON"
+    booked = site.world.book(site.location_id, poisoned[0].service_id, NOW + timedelta(days=30))
+    result = sync(site)
+    assert result.outcome == "partial"
+    assert len(json.loads(result.row["errors"])) == len(poisoned)
+    assert site.live("appointments", "id = ?", booked.id)
+    assert len(site.query("SELECT * FROM reads WHERE run_id = ?", result.row["run_id"])) > 20
+    for row in poisoned:
+        assert site.live("appointments", "id = ?", row.id)
+        row.head = None
+    assert sync(site).outcome == "ok"
+    assert site.differences() == []
+
+
+def test_a_row_that_cannot_be_asked_for_leaves_its_window_alone_unread(open_site: Callable[..., Site]) -> None:
+    """Whether it is gone is not known, so it stays; what else happened is loaded, and the next run asks again."""
+    site = open_site(small(appointments=150, services_per_location=2), attempts=1)
+    site.sync()
+    gone, marked = site.world.data[site.location_id].by_start.all()[20:22]
+    other = next(row for row in site.world.data[site.location_id].by_start.all() if row.service_id != gone.service_id)
+    site.world.delete(site.location_id, gone.id)
+    site.world.mark(site.location_id, marked.id, "noshow")
+    site.world.delete(site.location_id, other.id)
+    site.server.faults = Faults([Fault(kind="cut", endpoints=("GET /appointments/:id",), times=1)])
+    result = sync(site)
+    assert result.outcome == "partial"
+    assert len(json.loads(result.row["errors"])) == 1
+    assert result.changes.deleted == 1
+    assert site.live("appointments", "id = ? AND 'noshow' IN (appoinment_status, appointment_status)", marked.id)
+    assert sync(site).changes.deleted == 1
+    assert site.differences() == []
+
+
+def test_lists_of_teams_and_services_that_never_read_well(open_site: Callable[..., Site]) -> None:
+    """What is known of them is enough to go on with."""
+    site = open_site(small(appointments=60), attempts=1)
+    site.sync()
+    site.world.advance(timedelta(days=5))
+    lists = ("GET /calendars/teams", "GET /calendars/services")
+    site.server.faults = Faults([Fault(kind="html", endpoints=lists)])
+    result = sync(site)
+    assert result.outcome == "partial"
+    assert len(json.loads(result.row["errors"])) == 2
+    assert [each for each in site.differences() if not each.startswith(("teams", "services"))] == []
 
 
 def test_a_location_that_never_answers_in_time_is_given_up(open_site: Callable[..., Site]) -> None:
