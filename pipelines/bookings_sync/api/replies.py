@@ -77,13 +77,20 @@ _TOKEN = re.compile(
     r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b|(?P<integer>(?<![\w.+-])-?\d{19,}(?![\w.]))', re.DOTALL
 )
 _LONGEST_INTEGER = len("18446744073709551615")
+_LONG_INTEGER = re.compile(rb"[:,\[\s-]\d{19}")
 _NINES = bytes.maketrans(b"012345678", b"9" * 9)
 
 
 def _may_hold_a_long_integer(body: bytes) -> bool:
-    """Whether 19 digits may stand in a row. Of any so many, every third byte has six: looked for so, for it is done to
-    every reply, in a tenth of the time that decoding takes."""
-    return b"9" * 6 in body[::3].translate(_NINES)
+    """Whether 19 digits stand in a row behind what may stand before a number. Of any so many, every second byte has
+    nine: looked for so first, for it is done to every reply, in a fraction of the time that decoding takes."""
+    digits = body[::2].translate(_NINES)
+    at = digits.find(b"9" * 9)
+    while at >= 0:
+        if _LONG_INTEGER.search(body, max(2 * at - 20, 0), 2 * at + 40):
+            return True
+        at = digits.find(b"9" * 9, at + 1)
+    return False
 
 
 _CONTROL = re.compile(r"[\x00-\x1f]")
