@@ -192,12 +192,47 @@ def transform(
     raise typer.Exit(run_transform(output, select=select or [], audit_only=audit_only))
 
 
-@app.command(epilog=examples("bookings report", "bookings report --json"))
-def report(ctx: typer.Context, as_json: Json = False) -> None:
-    """Answer the headline questions from the reporting tables."""
+@app.command(
+    epilog=examples(
+        "bookings report",
+        "bookings report --open",
+        "bookings report --location berlin --out berlin.html",
+        "bookings report --text                                in the terminal",
+    )
+)
+def report(
+    ctx: typer.Context,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where the page is written.")] = Path(
+        "report.html"
+    ),
+    opens: Annotated[bool, typer.Option("--open", metavar="", help="Open the page in the browser.")] = False,
+    location: Annotated[
+        list[str] | None,
+        typer.Option("--location", "-l", metavar="NAME", help="A page of only this location. Repeatable."),
+    ] = None,
+    names_members: Annotated[
+        bool,
+        typer.Option(
+            "--member-names", metavar="", help="Name the members of staff in the page; else they are numbered."
+        ),
+    ] = False,
+    text: Annotated[
+        bool, typer.Option("--text", metavar="", help="Answer in tables in the terminal; write no page.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write the report: one HTML page, and its headlines here.
+
+    The page holds everything it needs: mail it, or open it offline. No
+    contact's data is in it, and no name of staff unless asked for.
+    """
     from bookings_sync.commands.report import run_report
 
-    raise typer.Exit(run_report(_output(ctx, as_json=as_json, quiet=False)))
+    output = _output(ctx, as_json=as_json, quiet=quiet)
+    raise typer.Exit(
+        run_report(output, out=out, text=text, opens=opens, locations=location or [], names_members=names_members)
+    )
 
 
 @app.command(epilog=examples("bookings check", "bookings check --location berlin"))

@@ -125,12 +125,12 @@ def test_a_failed_audit_fails_the_command(synced: Project) -> None:
 
 
 def test_report_answers_in_tables(synced: Project) -> None:
-    answer = synced.bookings("report", "--json").json
+    answer = synced.bookings("report", "--text", "--json").json
     titles = [each["title"] for each in answer["tables"]]
     assert any("Show rate" in title for title in titles)
     for each in answer["tables"]:
         assert all(len(row) == len(each["columns"]) for row in each["rows"])
-    for_people = synced.bookings("report").stdout
+    for_people = synced.bookings("report", "--text").stdout
     assert all(title in for_people for title in titles)
     assert synced.names[0] in for_people
     assert "%" in for_people

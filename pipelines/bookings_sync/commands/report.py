@@ -1,32 +1,129 @@
-"""`bookings report`: the headline questions, answered in the terminal.
+"""`bookings report`: what the marts tell, as a page to look at, in the terminal, or as JSON.
 
-Input:  the marts, as the last transform published them.
-Output: one table for each question.
+Input:  what the last transform published: the marts, and of the raw tables how fresh they are.
+Output: one HTML file and the headline figures; or, asked for text, one table for each question.
 """
 
 from __future__ import annotations
 
-from bookings_sync.commands.console import Output, table
-from bookings_sync.commands.times import utc_now
-from bookings_sync.commands.warehouse import datasets, open_client
-from bookings_sync.report import ReportTable, report_tables
-from bookings_sync.settings import load_settings
+import os
+import webbrowser
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dlt.destinations.sql_client import SqlClientBase
+from pendulum import DateTime
+
+from bookings_sync.commands.console import Output, styled, table
+from bookings_sync.commands.status import settings_of_all
+from bookings_sync.commands.times import ago, utc_now
+from bookings_sync.commands.warehouse import datasets, open_published
+from bookings_sync.errors import BookingsError
+from bookings_sync.report import Figures, Freshness, ReportTable, collect, render, report_tables
+from bookings_sync.settings import Settings
+from bookings_sync.status import read_status
+
+_HEADLINE_DAYS = 28
 
 
-def run_report(output: Output) -> int:
+def run_report(
+    output: Output, *, out: Path, text: bool, opens: bool, locations: Sequence[str], names_members: bool
+) -> int:
     """Reports. Returns the exit code."""
-    settings = load_settings(need_locations=False)
-    with open_client(settings) as client:
-        answers = report_tables(client, datasets(settings), utc_now())
-    for answer in answers:
-        rows = [[shown(name, value) for name, value in zip(answer.columns, row, strict=True)] for row in answer.rows]
-        output.say(table(_headed(answer), rows, title=answer.title), *(() if rows else ("  nothing yet\n",)))
+    settings = settings_of_all()
+    now = utc_now()
+    figures: Figures | None = None
+    answers: list[ReportTable] = []
+    with open_published(settings, or_live=True) as client:
+        if text or output.as_json:
+            answers = report_tables(client, datasets(settings), now)
+        if not text:
+            figures = figures_of(client, settings, now, locations=locations, named=names_members)
+    if figures is not None:
+        write_page(figures, out)
+        _say_where(output, figures, out, now)
+        if opens:
+            webbrowser.open(out.absolute().as_uri())
+    else:
+        _say_answers(output, answers)
     output.result(
         outcome="ok",
+        page=None if figures is None else str(out.absolute()),
         tables=[{"title": each.title, "columns": each.columns, "rows": each.rows} for each in answers],
         exit_code=0,
     )
     return 0
+
+
+def figures_of(
+    client: SqlClientBase[Any], settings: Settings, now: DateTime, *, locations: Sequence[str] = (), named: bool = False
+) -> Figures:
+    """The page's figures, with how fresh they are."""
+    figures = collect(client, datasets(settings), now, locations=locations, named=named)
+    status = read_status(client, settings, now=now, runs=1)
+    return replace(
+        figures,
+        freshness=tuple(
+            Freshness(each.name, each.fresh_at, each.history_from, each.covered, each.oldest_read_at)
+            for each in status.locations
+            if not locations or each.name in locations
+        ),
+        rejections=tuple(each for each in status.rejections if not locations or each.location in locations),
+        last_outcome=status.runs[0].outcome if status.runs else None,
+    )
+
+
+def write_page(figures: Figures, out: Path) -> None:
+    """Writes the page, whole or not at all: who has the old one open can reload at any time."""
+    fresh = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(render(figures), encoding="utf-8")
+        fresh.replace(out)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise BookingsError(f"the page cannot be written to {out}: {error.strerror or type(error).__name__}") from error
+
+
+def _say_where(output: Output, figures: Figures, out: Path, now: DateTime) -> None:
+    counts = [_headline(figures, -_HEADLINE_DAYS, 0), _headline(figures, -2 * _HEADLINE_DAYS, -_HEADLINE_DAYS)]
+    rows = [[name, *(each[name] for each in counts)] for name in counts[0]]
+    output.say(table(("", f"last {_HEADLINE_DAYS} days", f"the {_HEADLINE_DAYS} before"), rows))
+    read = [each.fresh_at for each in figures.freshness]
+    oldest = None if None in read else min((each for each in read if each), default=None)
+    told = f"Calendar read {ago(oldest, now)}." if oldest else "Not every location has been read in full yet."
+    size = f"{out.stat().st_size / 1e6:.1f} MB"
+    output.say(told, styled(f"✓ {out}", "bold green"), f"  One file of {size}: open it in a browser, offline too.")
+
+
+def _headline(figures: Figures, first: int, last: int) -> dict[str, object]:
+    """The figures of the page's first tiles, over ages from `first` up to `last`."""
+    columns = figures.days.columns
+    sums = dict.fromkeys(columns, 0)
+    for row in figures.days.rows:
+        if first <= row[1] < last:
+            for name, value in zip(columns, row, strict=True):
+                sums[name] += value
+    bookings = sum(sums[name] for name in ("showed", "noshow", "cancelled", "invalid", "open"))
+    return {
+        "bookings": bookings,
+        "show rate": _share(sums["showed"], sums["showed"] + sums["noshow"]),
+        "no-shows": sums["noshow"],
+        "cancellation rate": _share(sums["cancelled"], bookings),
+        "not marked yet": sums["open"],
+    }
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "–"
+
+
+def _say_answers(output: Output, answers: Sequence[ReportTable]) -> None:
+    for answer in answers:
+        rows = [[shown(name, value) for name, value in zip(answer.columns, row, strict=True)] for row in answer.rows]
+        output.say(table(_headed(answer), rows, title=answer.title), *(() if rows else ("  nothing yet\n",)))
 
 
 def _headed(answer: ReportTable) -> list[str]:

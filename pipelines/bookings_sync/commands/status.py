@@ -22,7 +22,7 @@ _OUTCOMES = {"ok": "green", "partial": "yellow", "failed": "red"}
 
 def run_status(output: Output, *, runs: int) -> int:
     """Shows the status. Returns the exit code."""
-    settings = _settings()
+    settings = settings_of_all()
     now = utc_now()
     with open_client(settings) as client:
         status = read_status(client, settings, now=now, runs=runs)
@@ -31,7 +31,7 @@ def run_status(output: Output, *, runs: int) -> int:
     return 0
 
 
-def _settings() -> Settings:
+def settings_of_all() -> Settings:
     """With the locations where there are any: one that was never synced is to be seen. None is needed."""
     try:
         return load_settings()

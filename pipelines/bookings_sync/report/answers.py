@@ -1,4 +1,4 @@
-"""Report: the headline questions, answered from the marts.
+"""Answers: the report's questions, each answered by one table, for a terminal or for another program.
 
 Input:  the marts dataset that `transform` published; dlt's own SQL client; the report's time.
 Output: `ReportTable`s, titles, columns and typed rows. How they look is the command's affair.
@@ -17,8 +17,6 @@ from sqlglot import exp, parse_one
 from bookings_sync.models.destination import Datasets, Destination
 from bookings_sync.models.dialect import resolve
 from bookings_sync.models.errors import ModelError
-
-__all__ = ["Datasets", "ReportTable", "report_tables"]
 
 Value = str | int | float | date | None
 

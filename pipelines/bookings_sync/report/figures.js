@@ -1,0 +1,98 @@
+// Figures: what is chosen, and its sums. In: the page's own JSON. Out: plain objects of counts and rates.
+const DATA = JSON.parse(document.getElementById("figures").textContent);
+const DAY = 86400000;
+
+/** Periods as ranges of ages, [from, to): age 0 is each location's own today. */
+const PERIODS = [
+  ...DATA.periods.map((days) => ({
+    id: `last-${days}`, days, range: [-days, 0], before: [-2 * days, -days], grain: days > 28 ? 7 : 1,
+    name: days < 28 ? `${days} days` : days < 364 ? `${days / 7} weeks` : "12 months",
+    words: days < 364 ? `the last ${days} days` : "the last 52 weeks",
+  })),
+  {id: "next", days: DATA.ahead, range: [0, DATA.ahead], before: null, grain: 1,
+    name: `Next ${DATA.ahead / 7} weeks`, words: `the next ${DATA.ahead} days, today among them`},
+];
+
+const ratio = (part, whole) => (whole ? part / whole : null);
+
+/** The combos a choice takes, one flag each. An empty filter takes all. */
+function chosenBy({location, team, service}) {
+  return DATA.combos.map(([inLocation, inTeam, ofService]) =>
+    (!location || DATA.locations[inLocation].name === location) &&
+    (!team || DATA.teams[inTeam] === team) && (!service || DATA.services[ofService] === service));
+}
+
+/** Sums of a table's counts over chosen combos and ages, by `keyOf(row, at)`; `at` is where each column stands. */
+function sums(table, chosen, [from, to], keyOf = () => "") {
+  const at = Object.fromEntries(table.columns.map((name, place) => [name, place]));
+  const groups = new Map();
+  for (const row of table.rows) {
+    if (!chosen[row[0]] || row[1] < from || row[1] >= to) continue;
+    const key = keyOf(row, at);
+    let group = groups.get(key);
+    if (!group) groups.set(key, (group = new Array(row.length).fill(0)));
+    for (let place = 2; place < row.length; place++) group[place] += row[place];
+  }
+  const named = (group) => Object.fromEntries(table.columns.slice(2).map((name) => [name, group[at[name]]]));
+  return new Map([...groups].map(([key, group]) => [key, named(group)]));
+}
+
+const NO_BOOKINGS = {showed: 0, noshow: 0, cancelled: 0, invalid: 0, open: 0, rescheduled: 0, minutes: 0};
+const NO_TIME = {booked_minutes: 0, free_minutes: 0};
+
+/** What counts add up to, with the rates made of them; a rate of nothing is null. */
+function measured(counts = NO_BOOKINGS, time = NO_TIME) {
+  const bookings = counts.showed + counts.noshow + counts.cancelled + counts.invalid + counts.open;
+  return {
+    ...counts, bookings,
+    lost: counts.cancelled + counts.invalid,
+    kept: bookings - counts.cancelled - counts.invalid,
+    marked: counts.showed + counts.noshow,
+    hours: counts.minutes / 60,
+    usedHours: time.booked_minutes / 60,
+    openHours: (time.booked_minutes + time.free_minutes) / 60,
+    showRate: ratio(counts.showed, counts.showed + counts.noshow),
+    cancellationRate: ratio(counts.cancelled, bookings),
+    openRate: ratio(counts.open, bookings),
+    utilisation: time.free_minutes + time.booked_minutes ? time.booked_minutes / (time.booked_minutes + time.free_minutes) : null,
+  };
+}
+
+/** Measures by group: `keyOf` as for sums, of columns that both tables have. */
+function measures(chosen, range, keyOf) {
+  const counts = sums(DATA.days, chosen, range, keyOf);
+  const time = sums(DATA.hours, chosen, range, keyOf);
+  return new Map([...new Set([...counts.keys(), ...time.keys()])].map((key) => [key, measured(counts.get(key), time.get(key))]));
+}
+
+const total = (chosen, range) => measures(chosen, range).get("") ?? measured();
+
+/** The period's bins, days or stretches of seven, in order: each with its measures and its first and last day. */
+function bins(chosen, period) {
+  const [from, to] = period.range;
+  const start = (age) => from + Math.floor((age - from) / period.grain) * period.grain;
+  const counts = sums(DATA.days, chosen, period.range, (row) => start(row[1]));
+  const made = [];
+  for (let age = from; age < to; age += period.grain)
+    made.push({age, day: dayOf(age, chosen), last: dayOf(age + period.grain - 1, chosen), ...measured(counts.get(age))});
+  return made;
+}
+
+/** The date of an age, ISO, on the clock of the first chosen location. */
+function dayOf(age, chosen) {
+  const combo = DATA.combos[Math.max(0, chosen.indexOf(true))];
+  const today = combo ? DATA.locations[combo[0]].today : DATA.today;
+  return new Date(Date.parse(today) + age * DAY).toISOString().slice(0, 10);
+}
+
+/** Whether the calendar of what is chosen reaches back to an age. */
+const reaches = (chosen, age) => DATA.combos.some((combo, place) => chosen[place] && combo[3] !== null && combo[3] <= age);
+
+/** Days of a range on which free times are known for some of what is chosen. */
+function knownDays(chosen, [from, to]) {
+  const known = DATA.combos.filter((combo, place) => chosen[place] && combo[4] !== null && combo[5] !== null);
+  if (!known.length) return 0;
+  const first = Math.max(from, Math.min(...known.map((combo) => combo[4])));
+  const last = Math.min(to - 1, Math.max(...known.map((combo) => combo[5])));
+  return Math.max(0, last - first + 1);
+}

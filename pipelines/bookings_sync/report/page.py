@@ -1,0 +1,85 @@
+"""The page: one HTML file that holds everything it shows, and asks nobody for anything.
+
+Input:  `Figures`; the style, the scripts and the frame beside this module; Vega-Lite, out of the installed vl-convert.
+Output: HTML. A policy in it lets the browser run these very scripts and load nothing, so that a name in the data can
+        neither run nor call anywhere, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import fields
+from datetime import date
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from bookings_sync.report.figures import AHEAD, DAILY, PERIODS, Figures, Freshness, Table
+from bookings_sync.status import Rejection
+
+_SCRIPTS = ("figures.js", "words.js", "charts.js", "page.js")
+"""In the order they build upon one another; together they are one script."""
+_BARRED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+"""What could end a script element, or a line in one, written as JSON may write it as well."""
+
+
+def render(figures: Figures) -> str:
+    """The whole page."""
+    library = _alone(_chart_library())
+    script = _alone('"use strict";\n' + "\n".join(_asset(name) for name in _SCRIPTS))
+    hashes = " ".join(f"'sha256-{_digest(text)}'" for text in (library, script))
+    return Template(_asset("page.html")).substitute(
+        policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; base-uri 'none'",
+        style=_asset("page.css"),
+        figures=_embedded(_content(figures)),
+        library=library,
+        script=script,
+    )
+
+
+def _content(figures: Figures) -> dict[str, Any]:
+    return {each.name: getattr(figures, each.name) for each in fields(figures)} | {
+        "locations": [{"name": name, "today": today} for name, today in figures.locations],
+        "today": figures.written_at.date(),
+        "ahead": AHEAD,
+        "daily": DAILY,
+        "all_periods": PERIODS,
+    }
+
+
+def _embedded(content: dict[str, Any]) -> str:
+    """JSON that is safe inside a script element."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=_written)
+    for character, escape in _BARRED.items():
+        text = text.replace(character, escape)
+    return text
+
+
+def _written(value: object) -> object:
+    if isinstance(value, date):  # a datetime is one too
+        return value.isoformat()
+    if isinstance(value, Table | Freshness | Rejection):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    raise TypeError(f"{type(value).__name__} has no place in the page")
+
+
+def _asset(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _chart_library() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script that sets `vegaEmbed`. It takes some seconds to put together."""
+    import vl_convert
+
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+
+
+def _alone(script: str) -> str:
+    """A script in a scope of its own, which cannot end its element early."""
+    return "(()=>{" + script.replace("</script", "<\\/script").replace("<!--", "<\\!--") + "})();"
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,82 @@
+"""Queries: what the page's figures are counted by.
+
+Input:  the marts; in braces, how far back and ahead to look and how ages are put into bins (`figures`).
+Output: SELECTs in DuckDB's SQL, as models are written. Rows begin with location_id, team_id, service_id and the bin.
+"""
+
+from __future__ import annotations
+
+AGED = """
+WITH here AS (
+  SELECT location_id, CAST($now AT TIME ZONE timezone AS DATE) AS today FROM marts.dim_location
+), aged AS (
+  SELECT bookings.*, bookings.local_date - here.today AS age
+  FROM marts.fct_appointments AS bookings
+  JOIN here ON here.location_id = bookings.location_id
+  WHERE bookings.is_booking
+    AND bookings.local_date >= here.today - {oldest} AND bookings.local_date < here.today + {ahead}
+)
+"""
+"""What the page's bookings are; each of the next four goes on from here."""
+
+DAYS = """
+SELECT location_id, team_id, service_id, {day}, COUNT_IF(status = 'showed'), COUNT_IF(status = 'noshow'),
+  COUNT_IF(status = 'cancelled'), COUNT_IF(status = 'invalid'),
+  COUNT_IF(status NOT IN ('showed', 'noshow', 'cancelled', 'invalid')), COUNT_IF(times_rescheduled > 0),
+  COALESCE(SUM(CASE WHEN status NOT IN ('cancelled', 'invalid') THEN duration_minutes END), 0)
+FROM aged GROUP BY location_id, team_id, service_id, {day}
+"""
+HOURS = """
+, known AS (
+  SELECT used.*, service.team_id, used.local_date - here.today AS age
+  FROM marts.rpt_hourly_utilisation AS used
+  JOIN here ON here.location_id = used.location_id
+  JOIN marts.dim_service AS service
+    ON service.location_id = used.location_id AND service.service_id = used.service_id
+  WHERE used.local_date >= here.today - {oldest} AND used.local_date < here.today + {ahead}
+), both_kinds AS (
+  SELECT location_id, team_id, service_id, {stretch} AS stretch, local_weekday, local_hour, 1 AS bookings,
+    0 AS booked_minutes, 0 AS free_minutes
+  FROM aged WHERE status NOT IN ('cancelled', 'invalid')
+  UNION ALL
+  SELECT location_id, team_id, service_id, {stretch}, local_weekday, local_hour, 0, booked_minutes, free_minutes
+  FROM known
+)
+SELECT location_id, team_id, service_id, stretch, local_weekday, local_hour, SUM(bookings), SUM(booked_minutes),
+  SUM(free_minutes)
+FROM both_kinds GROUP BY location_id, team_id, service_id, stretch, local_weekday, local_hour
+"""
+LEADS = """
+SELECT location_id, team_id, service_id, {stretch}, lead_time_span, COUNT(*), COUNT_IF(status = 'showed'),
+  COUNT_IF(status = 'noshow')
+FROM aged GROUP BY location_id, team_id, service_id, {stretch}, lead_time_span
+"""
+LOADS = """
+SELECT location_id, team_id, service_id, {stretch}, member_id, COUNT(*), COALESCE(SUM(duration_minutes), 0),
+  COUNT_IF(status = 'showed'), COUNT_IF(status = 'noshow')
+FROM aged WHERE status NOT IN ('cancelled', 'invalid')
+GROUP BY location_id, team_id, service_id, {stretch}, member_id
+"""
+FIRSTS = """
+SELECT bookings.location_id, bookings.team_id, bookings.service_id,
+  MIN(bookings.local_date - CAST($now AT TIME ZONE location.timezone AS DATE))
+FROM (
+  SELECT location_id, team_id, service_id, MIN(local_date) AS local_date FROM marts.fct_appointments
+  WHERE is_booking AND local_date IS NOT NULL GROUP BY location_id, team_id, service_id
+) AS bookings
+JOIN marts.dim_location AS location ON location.location_id = bookings.location_id
+GROUP BY bookings.location_id, bookings.team_id, bookings.service_id
+"""
+LOCATIONS = """
+SELECT location_id, name, CAST($now AT TIME ZONE timezone AS DATE) FROM marts.dim_location ORDER BY name, location_id
+"""
+SERVICES = """
+SELECT service.location_id, service.service_id, service.name,
+  service.slots_known_from - CAST($now AT TIME ZONE location.timezone AS DATE),
+  service.slots_known_to - CAST($now AT TIME ZONE location.timezone AS DATE)
+FROM marts.dim_service AS service
+JOIN marts.dim_location AS location ON location.location_id = service.location_id
+"""
+TEAMS = "SELECT location_id, team_id, name FROM marts.dim_team"
+MEMBERS = "SELECT location_id, member_id, name FROM marts.dim_member ORDER BY location_id, member_id"
+SPANS = "SELECT label FROM marts.dim_time_span ORDER BY time_span"
