@@ -161,8 +161,10 @@ def sync(
 @app.command(
     epilog=examples(
         "bookings transform",
-        "bookings transform --select 'rpt_*'",
-        "bookings transform --audit-only      check the tables as they stand",
+        "bookings transform --select +rpt_show_rate      and what it is made of",
+        "bookings transform --audit-only                 check the tables as they stand",
+        "bookings transform --as-of 2026-10-01           into bookings_marts_as_of: as it stood then",
+        "bookings transform --dev ann --select 'rpt_*'   into bookings_marts_ann: try a change",
     )
 )
 def transform(
@@ -173,7 +175,25 @@ def transform(
             "--select",
             "-s",
             metavar="MODEL",
-            help="Only this model, or a pattern of names such as 'rpt_*'. Repeatable.",
+            help="Only this model, or a pattern of names such as 'rpt_*'; with a + before it what it is made of too, "
+            "with a + behind it what is made of it. Repeatable.",
+        ),
+    ] = None,
+    dev: Annotated[
+        str | None,
+        typer.Option(
+            "--dev",
+            metavar="NAME",
+            help="Build in datasets of your own, whose names end in _NAME; the live ones stay as they are.",
+        ),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="TIME",
+            help="Build everything as it was known then: a date (its midnight, UTC) or an ISO instant. Into datasets "
+            "whose names end in _as_of, or in what --dev says.",
         ),
     ] = None,
     audit_only: Annotated[
@@ -189,7 +209,7 @@ def transform(
     from bookings_sync.commands.transform import run_transform
 
     output = _output(ctx, as_json=as_json, quiet=quiet)
-    raise typer.Exit(run_transform(output, select=select or [], audit_only=audit_only))
+    raise typer.Exit(run_transform(output, select=select or [], dev=dev, as_of=as_of, audit_only=audit_only))
 
 
 @app.command(

@@ -1,7 +1,8 @@
 """Transform: builds the models of `sql/` in the warehouse: write, audit, publish.
 
-Input:  the raw dataset as the last load left it; dlt's own SQL client; the run's time.
-Output: the tables of the staging and marts datasets, replaced in one step, and a `TransformResult`.
+Input:  the raw dataset as the last load left it, or as it stood at a moment of the past; dlt's own SQL client; the
+        run's time.
+Output: the tables of the staging and marts datasets, or of a pair beside them, replaced in one step; `TransformResult`.
 
 Each model is built beside the live one (`fct_appointments__next`, which reads the other `__next` tables), all audits
 run on what was built, and only then are all of them swapped in, in one transaction where the destination's DDL has
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 from typing import Any, Literal
 
 from dlt.destinations.exceptions import DatabaseException
@@ -25,9 +26,10 @@ from sqlglot import exp
 
 from bookings_sync.models.audits import row_audits, set_audits
 from bookings_sync.models.destination import NEXT, Datasets, Destination
-from bookings_sync.models.dialect import no_rows, resolve, timezones
+from bookings_sync.models.dialect import HISTORY_COLUMNS, as_it_stood, no_rows, resolve, timezones
 from bookings_sync.models.errors import AuditFailure, AuditsFailedError, ModelError, NothingSyncedError
 from bookings_sync.models.project import READS, Model, Project, find_models, references
+from bookings_sync.models.selection import select as selected
 from bookings_sync.tables import TABLES
 
 __all__ = [
@@ -43,6 +45,9 @@ __all__ = [
 ]
 
 Step = Literal["build", "audit"]
+
+AS_OF = "as_of"
+"""The name of the datasets that the past is built in, unless another is asked for: `bookings_marts_as_of`."""
 
 SAMPLE_ROWS = 5
 """How many failing rows an audit's failure shows the keys of."""
@@ -66,9 +71,10 @@ class ModelResult:
 
 @dataclass(frozen=True, slots=True)
 class TransformResult:
-    """All models, in build order. `published` is False where only the audits ran."""
+    """All models, in build order, and the datasets they are in. `published` is False where only the audits ran."""
 
     models: tuple[ModelResult, ...]
+    datasets: Datasets
     seconds: float
     published: bool
 
@@ -78,25 +84,34 @@ def transform(
     datasets: Datasets,
     *,
     now: DateTime,
+    as_of: DateTime | None = None,
+    dev: str = "",
     select: Sequence[str] = (),
     audit_only: bool = False,
-    folder: Path | None = None,
+    project: Project | None = None,
     progress: Callable[[Step, str], None] | None = None,
 ) -> TransformResult:
     """Builds, audits and publishes the models.
 
-    `now` tells past from future (models write `$now`), so a run can be repeated. `select` names models, or patterns of
-    names (`rpt_*`): only they are built, from the live tables of what they read; by default all are. `audit_only`
-    audits the live tables and builds nothing. `folder` is `sql/` unless told otherwise. `progress` is called as each
-    step of each model begins.
+    `now` tells past from future (models write `$now`), so a run can be repeated. `as_of` reads the raw tables as they
+    stood at that moment, which is then `$now` too. `dev` names datasets of one's own, beside the live ones, which stay
+    as they are: what a model reads comes from there, or from the live ones where it was never built there. With `as_of`
+    nothing is read from the live ones, and the datasets are called AS_OF unless `dev` says otherwise.
+
+    `select` names models, as `models.selection` reads it: only they are built, by default all are. `audit_only` audits
+    the tables as they stand and builds nothing. `project` is what `sql/` says unless it is given. `progress` is called
+    as each step of each model begins.
 
     Raises NothingSyncedError before the first sync, ModelError where a model is wrong or reads one that is not built,
-    AuditsFailedError (an AuditError) where audits fail: then nothing is published.
+    or where nothing had been synced at `as_of`, AuditsFailedError (an AuditError) where audits fail: then nothing is
+    published.
     """
     started = time.perf_counter()
-    project = Project.load(folder or find_models())
-    run = _Run(Destination(sql_client, datasets), datasets, project.select(select), now, live=audit_only)
-    run.prepare()
+    project = project or Project.load(find_models())
+    models = selected(project, select)
+    built_in = datasets.beside(dev or AS_OF) if dev or as_of else datasets
+    run = _Run(sql_client, built_in, models, now=as_of or now, as_of=as_of, live=audit_only)
+    run.prepare(fall_back=None if as_of else datasets)
     report = progress or (lambda _step, _model: None)
     if audit_only:
         results = run.audit({}, report)
@@ -110,39 +125,68 @@ def transform(
             # A kill in earnest gets no such chance; then the next run does it.
             run.destination.drop_unpublished(run.models)
             raise
-    return TransformResult(results, time.perf_counter() - started, published=not audit_only)
+    return TransformResult(results, built_in, time.perf_counter() - started, published=not audit_only)
 
 
 class _Run:
     """One run. With `live` the models are taken as they stand; else each is built first."""
 
     def __init__(
-        self, destination: Destination, datasets: Datasets, models: tuple[Model, ...], now: DateTime, *, live: bool
+        self,
+        client: SqlClientBase[Any],
+        datasets: Datasets,
+        models: tuple[Model, ...],
+        *,
+        now: DateTime,
+        as_of: DateTime | None,
+        live: bool,
     ) -> None:
-        self.destination = destination
+        self.destination = Destination(client, datasets)
         self.models = models
+        self._client = client
         self._datasets = datasets
         self._now = now
+        self._as_of = as_of
         self._live = live
         self._built = frozenset() if live else frozenset(model.name for model in models)
         self._raw: frozenset[str] = frozenset()
+        self._read: dict[tuple[str, str], Destination] = {}
 
-    def prepare(self) -> None:
-        """Looks which tables there are, and says so where one is missing that must be there."""
+    def prepare(self, fall_back: Datasets | None) -> None:
+        """Looks which tables there are, here or in `fall_back`, and says so where one is missing that must be there."""
         self._raw = frozenset(name for name in TABLES if self.destination.has("raw", name))
         if not self._raw:
             raise NothingSyncedError(self._datasets.raw)
+        if self._as_of is not None:
+            self._check_synced_by(self._as_of)
         queries = [query for model in self.models for query in set_audits(model).values()]
         if not self._live:
             queries += [model.query for model in self.models]
         needed = {(table.db, table.name) for query in queries for table in references(query) if table.db in READS}
-        missing = [
-            f"{layer}.{name}"
-            for layer, name in sorted(needed)
-            if name not in self._built and not self.destination.has(layer, name)
-        ]
+        places = [self.destination]
+        if fall_back is not None and fall_back != self._datasets:
+            places.append(Destination(self._client, fall_back))
+        missing = []
+        for layer, name in sorted(needed):
+            if name not in self._built:
+                place = next((place for place in places if place.has(layer, name)), None)
+                if place is None:
+                    missing.append(f"{layer}.{name}")
+                else:
+                    self._read[layer, name] = place
         if missing:
             raise ModelError(f"needed, and never built: {', '.join(missing)}; select them too")
+
+    def _check_synced_by(self, as_of: DateTime) -> None:
+        firsts: list[datetime] = []
+        for name in self._raw:
+            if TABLES[name].history:
+                since = exp.Min(this=exp.column(next(iter(HISTORY_COLUMNS))))
+                ((first,),) = self.destination.rows(exp.select(since).from_(self.destination.table("raw", name)))
+                firsts += [first] if first is not None else []
+        if not firsts or min(firsts) > as_of:
+            first = f"the first sync was at {min(firsts):%Y-%m-%d %H:%M:%S %Z}" if firsts else "nothing is there yet"
+            raise ModelError(f"nothing had been synced by {as_of.in_timezone('UTC'):%Y-%m-%d %H:%M:%S %Z}: {first}")
 
     def build(self, report: Callable[[Step, str], None]) -> dict[str, float]:
         """Builds each model beside the live one. Returns the seconds each took."""
@@ -207,7 +251,11 @@ class _Run:
             return timezones(self.destination.dialect)
         if layer == "raw" and name not in self._raw:
             return no_rows(TABLES[name])
-        return self.destination.table(layer, name + NEXT if name in self._built else name)
+        if layer == "raw" and self._as_of is not None:
+            return as_it_stood(TABLES[name], self.destination.table(layer, name), self._as_of)
+        if name in self._built:
+            return self.destination.table(layer, name + NEXT)
+        return self._read.get((layer, name), self.destination).table(layer, name)
 
 
 @contextmanager

@@ -13,8 +13,9 @@ import pytest
 from bookings_sync.errors import AuditError
 from bookings_sync.models.destination import NEXT
 from bookings_sync.models.project import Project, find_models
+from bookings_sync.models.selection import select
 from bookings_sync.tables import TABLES
-from bookings_sync.transform import AuditsFailedError, ModelError, NothingSyncedError
+from bookings_sync.transform import AuditsFailedError, Datasets, ModelError, NothingSyncedError
 
 from .conftest import Warehouse, open_warehouse
 
@@ -156,7 +157,7 @@ def test_audits_see_a_broken_model(
     warehouse.insert("slots", {"service_id": "S1", "start_time": "2025-03-05T09:00:00Z"})
 
     with pytest.raises(AuditsFailedError) as caught:
-        warehouse.transform(folder=folder, select=warehouse.needed_by(judge))
+        warehouse.transform(project=Project.load(folder), select=warehouse.needed_by(judge))
 
     assert audit in str(caught.value)
 
@@ -239,8 +240,50 @@ def test_a_selection_whose_upstream_was_never_built(warehouse: Warehouse) -> Non
 
 
 def test_a_misspelt_selection(warehouse: Warehouse) -> None:
-    with pytest.raises(ModelError, match="no model is called rpt_shows; there are: dim_date"):
+    with pytest.raises(ModelError, match="no model is called rpt_shows; perhaps rpt_.*rpt_show_rate"):
         warehouse.transform(select=["rpt_shows"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_in", "is_out"),
+    [
+        ("+dim_team", {"dim_team", "stg_teams", "stg_services", "dim_location"}, {"dim_service", "fct_slots"}),
+        ("dim_team+", {"dim_team", "dim_service", "fct_appointments", "rpt_show_rate"}, {"stg_teams", "dim_date"}),
+        ("+rpt_coverage+", {"stg_reads", "rpt_coverage", "rpt_freshness"}, {"dim_service"}),
+        ("rpt_*load*", {"rpt_member_load"}, {"fct_appointments"}),
+        # What its audits compare it with is needed, too.
+        ("+rpt_bookings", {"rpt_daily_bookings"}, {"rpt_show_rate"}),
+    ],
+)
+def test_a_selection_reaches_up_and_down(project: Project, pattern: str, is_in: set[str], is_out: set[str]) -> None:
+    names = [model.name for model in select(project, [pattern])]
+
+    assert is_in <= set(names)
+    assert not is_out & set(names)
+    assert names == [name for name in project.models if name in names], "in build order"
+
+
+def test_datasets_of_ones_own_leave_the_live_ones_alone(warehouse: Warehouse) -> None:
+    warehouse.insert("appointments", appointment(1))
+    warehouse.transform()
+    warehouse.insert("appointments", appointment(2))
+    live = warehouse.tables()
+
+    result = warehouse.transform(dev="ann", select=["+fct_appointments"])
+    # What is not there is read from the live ones, what is there is not.
+    warehouse.transform(dev="ann", select=["rpt_first_change"])
+
+    assert result.datasets == Datasets("raw_data", "staging_data_ann", "marts_data_ann")
+    assert ids(warehouse) == {"A1"}
+    own = warehouse.tables() - live
+    assert all(name.startswith(("staging_data_ann.", "marts_data_ann.")) for name in own)
+    assert {"marts_data_ann.fct_appointments", "marts_data_ann.rpt_first_change"} <= own
+    assert "marts_data_ann.dim_time_span" in own, "audits of fct_appointments compare it with this"
+    counted = warehouse.client.execute_sql("SELECT SUM(bookings) FROM marts_data_ann.rpt_first_change")
+    assert counted == [(2,)]
+    warehouse.client.execute_sql("INSERT INTO marts_data_ann.dim_team (location_id, team_id) VALUES ('L1', 'T')")
+    with pytest.raises(AuditsFailedError, match="dim_team: not null is_deleted: 1 failing"):
+        warehouse.transform(dev="ann", select=["dim_team"], audit_only=True)
 
 
 def test_audit_only_looks_at_live_tables_and_builds_nothing(warehouse: Warehouse) -> None:

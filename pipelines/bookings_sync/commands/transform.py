@@ -1,36 +1,66 @@
 """`bookings transform`: builds, audits and publishes the models.
 
-Input:  the raw dataset, as the last sync left it.
-Output: the reporting tables, and what each has.
+Input:  the raw dataset, as the last sync left it, or as it stood on a day of the past.
+Output: the reporting tables, live or in datasets of one's own, and what each has.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+import typer
+
 from bookings_sync.commands.console import Output, seconds, styled, table
 from bookings_sync.commands.progress import transform_progress
-from bookings_sync.commands.times import utc_now
+from bookings_sync.commands.times import instant, utc_now
 from bookings_sync.commands.warehouse import datasets, open_client
 from bookings_sync.settings import load_settings
-from bookings_sync.transform import TransformResult, transform
+from bookings_sync.transform import Datasets, TransformResult, transform
 
 
-def run_transform(output: Output, *, select: Sequence[str], audit_only: bool) -> int:
-    """Transforms. Returns the exit code; raises where an audit fails."""
+def run_transform(
+    output: Output, *, select: Sequence[str], dev: str | None, as_of: str | None, audit_only: bool
+) -> int:
+    """Transforms. Returns the exit code; raises where an audit fails, typer.BadParameter for an impossible option."""
     settings = load_settings(need_locations=False)
+    now = utc_now()
+    moment = None if as_of is None else instant(as_of, "--as-of")
+    if moment is not None and moment > now:
+        raise typer.BadParameter("is yet to come: name a moment of the past", param_hint="--as-of")
+    live = datasets(settings)
+    if dev is not None:
+        _check_name(dev, live)
     with (
         open_client(settings, writes=True, publishes=not audit_only) as client,
         transform_progress(output) as progress,
     ):
         result = transform(
-            client, datasets(settings), now=utc_now(), select=select, audit_only=audit_only, progress=progress
+            client,
+            live,
+            now=now,
+            as_of=moment,
+            dev=dev or "",
+            select=select,
+            audit_only=audit_only,
+            progress=progress,
         )
     rows = [(model.layer, model.name, model.rows, model.audits, model.seconds) for model in result.models]
     output.say(table(("layer", "model", "rows", "audits", "seconds"), rows), headline(result))
+    if result.datasets != live:
+        output.say(f"They stand in {result.datasets.staging} and {result.datasets.marts}; the live ones are untouched.")
     output.result(outcome="ok", **summary_of(result), exit_code=0)
     return 0
+
+
+def _check_name(dev: str, live: Datasets) -> None:
+    """A name that datasets can end in, and that makes no live one of them."""
+    if not re.fullmatch(r"[a-z0-9_]{1,40}", dev):
+        raise typer.BadParameter("use up to 40 lower-case letters, digits and underscores", param_hint="--dev")
+    own = live.beside(dev)
+    if {own.staging, own.marts} & {live.raw, live.staging, live.marts}:
+        raise typer.BadParameter(f"{dev!r} would make a live dataset's name: choose another", param_hint="--dev")
 
 
 def headline(result: TransformResult) -> Any:
@@ -45,6 +75,8 @@ def summary_of(result: TransformResult) -> dict[str, Any]:
     """A transform, as JSON has it."""
     return {
         "published": result.published,
+        "staging": result.datasets.staging,
+        "marts": result.datasets.marts,
         "seconds": round(result.seconds, 3),
         "models": [
             {"layer": each.layer, "name": each.name, "rows": each.rows, "audits": each.audits,

@@ -7,14 +7,15 @@ Output: `Destination`: where a table stands, whether it is there, and create, dr
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 from sqlglot import exp
 
 from bookings_sync.models.dialect import to_sql
+from bookings_sync.models.errors import ModelError
 from bookings_sync.models.project import Model
 
 NEXT = "__next"
@@ -33,6 +34,10 @@ class Datasets:
 
     def of(self, layer: str) -> str:
         return {"raw": self.raw, "staging": self.staging, "marts": self.marts}[layer]
+
+    def beside(self, name: str) -> Datasets:
+        """The same raw dataset, and datasets of one's own for what is built of it, such as `bookings_marts_ann`."""
+        return replace(self, staging=f"{self.staging}_{name}", marts=f"{self.marts}_{name}")
 
 
 class Destination:
@@ -76,13 +81,8 @@ class Destination:
         self._execute(exp.Create(this=table, kind="TABLE", expression=query))
         if self.dialect in _COMMENTING:
             # A rename keeps comments, so they are set before anybody sees the table.
-            name = to_sql(table, self.dialect)
-            comments = [f"COMMENT ON TABLE {name} IS {_literal(f'{model.header.grain} {model.header.question}')}"]
-            for column, description in model.header.columns.items():
-                quoted = to_sql(exp.to_identifier(column, quoted=True), self.dialect)
-                comments.append(f"COMMENT ON COLUMN {name}.{quoted} IS {_literal(description)}")
             with self._client.begin_transaction():  # one commit, not one for each comment: 0.9 s less in 27 models
-                self._client.execute_many(comments)
+                self._comment(model, table)
 
     def drop_unpublished(self, models: Iterable[Model]) -> None:
         """Drops what was built and not published, by this run or by one that was killed."""
@@ -93,12 +93,17 @@ class Destination:
         """Puts the built tables in the place of the live ones: all or none, where DDL has transactions.
 
         Elsewhere each table is replaced in one statement, upstream first, so that none is ever missing or half there.
+        On PostgreSQL a table that is there is filled anew, not replaced: so it keeps the grants, indexes and views that
+        people have given it, none of which would outlive a DROP.
         """
         if self._client.capabilities.supports_ddl_transactions:
             with self._client.begin_transaction():
                 for model in models:
-                    self._drop(model.layer, model.name)
-                    self._rename(model)
+                    if self.dialect == "postgres" and self._columns(model.layer, model.name):
+                        self._refill(model)
+                    else:
+                        self._drop(model.layer, model.name)
+                        self._rename(model)
             return
         for model in models:
             built = exp.select("*").from_(self.table(model.layer, model.name + NEXT))
@@ -114,8 +119,51 @@ class Destination:
         name = to_sql(exp.to_identifier(self.table(model.layer, model.name).name, quoted=True), self.dialect)
         self._client.execute_sql(f"ALTER TABLE {built} RENAME TO {name}")
 
+    def _refill(self, model: Model) -> None:
+        """Puts the built rows into the live table; columns that differ are dropped and added first.
+
+        Raises ModelError where a view needs a column that is to go.
+        """
+        live, built = (to_sql(self.table(model.layer, model.name + end), self.dialect) for end in ("", NEXT))
+        had, wanted = self._columns(model.layer, model.name), self._columns(model.layer, model.name + NEXT)
+        for name in [name for name, kind in had.items() if wanted.get(name) != kind]:
+            try:
+                self._client.execute_sql(f"ALTER TABLE {live} DROP COLUMN {_quoted(name)}")
+            except DatabaseException as error:
+                raise ModelError(
+                    f"{model.name}: its column {name} goes or changes its type, and something of yours, such as a "
+                    "view, needs it: drop that, transform, and create it again"
+                ) from error
+        for name in [name for name, kind in wanted.items() if had.get(name) != kind]:
+            self._client.execute_sql(f"ALTER TABLE {live} ADD COLUMN {_quoted(name)} {wanted[name]}")
+        columns = ", ".join(_quoted(name) for name in wanted)
+        self._client.execute_sql(f"TRUNCATE {live}")
+        self._client.execute_sql(f"INSERT INTO {live} ({columns}) SELECT {columns} FROM {built}")  # noqa: S608 - our own
+        self._drop(model.layer, model.name + NEXT)
+        self._comment(model, self.table(model.layer, model.name))
+
+    def _columns(self, layer: str, name: str) -> dict[str, str]:
+        """The columns of a table of PostgreSQL and their types; none where there is no such table."""
+        rows = self._client.execute_sql(
+            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+            " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+            to_sql(self.table(layer, name), self.dialect),
+        )
+        return {str(column): str(kind) for column, kind in rows or ()}
+
+    def _comment(self, model: Model, table: exp.Table) -> None:
+        name = to_sql(table, self.dialect)
+        comments = [f"COMMENT ON TABLE {name} IS {_literal(f'{model.header.grain} {model.header.question}')}"]
+        for column, description in model.header.columns.items():
+            comments.append(f"COMMENT ON COLUMN {name}.{_quoted(column)} IS {_literal(description)}")
+        self._client.execute_many(comments)
+
     def _execute(self, statement: exp.Expr) -> None:
         self._client.execute_sql(to_sql(statement, self.dialect))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _literal(text: str) -> str:

@@ -26,6 +26,8 @@ _TYPES: dict[DataType, str] = {
 }
 HISTORY_COLUMNS: dict[str, DataType] = {"_dlt_valid_from": "timestamp", "_dlt_valid_to": "timestamp"}
 """What dlt adds to a history table and models read."""
+FIRST_SEEN = {"reads": "read_at", "runs": "started_at", "rejected_records": "rejected_at"}
+"""The column of each merged table that says since when a row has stood as it is."""
 
 
 def resolve(query: exp.Query, place: Callable[[str, str], exp.Expr], now: DateTime) -> exp.Query:
@@ -36,8 +38,7 @@ def resolve(query: exp.Query, place: Callable[[str, str], exp.Expr], now: DateTi
         table.replace(exp.alias_(place(table.db, table.name), alias, table=True))
     for placeholder in list(query.find_all(exp.Placeholder)):
         if placeholder.name == "now":
-            text = now.in_timezone("UTC").format("YYYY-MM-DD HH:mm:ss.SSSSSS") + "+00:00"
-            placeholder.replace(exp.cast(exp.Literal.string(text), "TIMESTAMPTZ", dialect="duckdb"))
+            placeholder.replace(_instant(now))
     return query
 
 
@@ -57,6 +58,21 @@ def no_rows(table: Table) -> exp.Subquery:
     return exp.select(*nulls).limit(0).subquery()
 
 
+def as_it_stood(table: Table, where: exp.Expr, as_of: DateTime) -> exp.Subquery:
+    """What stands in for a raw table that is read as of a moment: its rows as they stood then.
+
+    Of a history table that is exact: the versions seen by then, the last of each key as the current one. A merged table
+    keeps one row per key, so what has been overwritten since is missing.
+    """
+    columns: list[exp.Expr] = [exp.column(name, quoted=True) for name in table.names]
+    since = exp.column(FIRST_SEEN[table.name] if not table.history else "_dlt_valid_from")
+    if table.history:
+        ended = exp.column("_dlt_valid_to")
+        by_then = exp.case().when(exp.LTE(this=ended.copy(), expression=_instant(as_of)), ended)
+        columns += [since.copy(), exp.alias_(by_then, "_dlt_valid_to")]
+    return exp.select(*columns).from_(where).where(exp.LTE(this=since, expression=_instant(as_of))).subquery()
+
+
 def timezones(dialect: str) -> exp.Subquery:
     """The zones the warehouse knows, by name. Where it cannot be asked, those that pendulum knows."""
     if dialect == "duckdb":
@@ -65,6 +81,11 @@ def timezones(dialect: str) -> exp.Subquery:
         return exp.select("name").from_("pg_catalog.pg_timezone_names").subquery()
     names = exp.values([(name,) for name in pendulum.timezones()], alias="zones", columns=["name"])
     return exp.select("name").from_(names).subquery()
+
+
+def _instant(moment: DateTime) -> exp.Cast:
+    text = moment.in_timezone("UTC").format("YYYY-MM-DD HH:mm:ss.SSSSSS") + "+00:00"
+    return exp.cast(exp.Literal.string(text), "TIMESTAMPTZ", dialect="duckdb")
 
 
 def _open_json_array(node: exp.Expr, dialect: str) -> exp.Expr:

@@ -6,9 +6,8 @@ Output: `Project`. The order comes from the SQL itself: a model is built after t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -72,21 +71,6 @@ class Project:
         except CycleError as error:
             raise ModelError(f"models read each other in a circle: {' → '.join(error.args[1])}") from error
         return cls({name: models[name] for name in order})
-
-    def select(self, patterns: Iterable[str]) -> tuple[Model, ...]:
-        """The models that match any of the patterns (`rpt_*`), in build order; all of them where there is no pattern.
-
-        Raises ModelError for a pattern that matches nothing: it is a misspelling.
-        """
-        wanted = list(patterns)
-        for pattern in wanted:
-            if not any(fnmatchcase(name, pattern) for name in self.models):
-                raise ModelError(f"no model is called {pattern}; there are: {', '.join(sorted(self.models))}")
-        return tuple(
-            model
-            for name, model in self.models.items()
-            if not wanted or any(fnmatchcase(name, pattern) for pattern in wanted)
-        )
 
 
 def find_models() -> Path:
