@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookings_sync.windows import DAY_MS, SHORTEST_MS, Window, from_ms, gaps, grid, to_ms
+from bookings_sync.windows import DAY_MS, SHORTEST_MS, Window, from_ms, gaps, grid, joined, to_ms
 
 instants = st.integers(0, 4_102_444_800_000)
 lengths = st.sampled_from([1, 2, 4, 8, 16, 32, 64, 128, 256, 512])
@@ -91,3 +91,11 @@ def test_gaps_are_what_is_not_covered(span: Window, spans: list[tuple[int, int]]
     ]
     assert [ms for gap in found for ms in range(gap.start_ms, gap.end_ms)] == missing
     assert all(before.end_ms < after.start_ms for before, after in pairwise(found))
+
+
+@given(st.lists(windows(most=30 * DAY_MS), max_size=6))
+def test_joined_windows_are_the_same_time_in_fewer(parts: list[Window]) -> None:
+    found = joined(parts)
+    assert all(before.end_ms < after.start_ms for before, after in pairwise(found))
+    for one, other in ((parts, found), (found, parts)):
+        assert all(gaps(window, other) == [] for window in one)

@@ -1,6 +1,7 @@
 """The plan: which windows of which scopes to read, in which order. Pure.
 
-Input:  the ledger, the settings, a location's scopes, the instant the run began, and, where one is asked for, a range.
+Input:  the ledger, the settings, a location's scopes, the instant the run began, where one is asked for, a range, and
+        the days outside history on which the warehouse holds appointments all the same.
 Output: `PlannedRead`s. Next room: `reading` carries them out.
 
 A scope's time falls into *leaves* of the dyadic grid (`windows`), as long as its density allows: a quiet service is
@@ -11,7 +12,8 @@ read for the first of these reasons that fits:
 - hot:      it meets `[now − lookback, now + horizon)`, where calendars change: every run, the one read longest ago
             first, so that a budget too small for all of them starves none;
 - backfill: a part of it has never been read: newest first;
-- cold:     the rest, the one read longest ago first, as many as keep every leaf's age under `cold_reread_days`.
+- cold:     the rest, the one read longest ago first, as many as keep every leaf's age under `cold_reread_days`; and
+            what is held beyond history's start or the horizon (moved there, or of a time when the range was another).
 
 A calendar never read before has no density: its hot range is read first, in windows of `window_days`, and its past is
 planned when that is known.
@@ -19,7 +21,7 @@ planned when that is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal
@@ -80,14 +82,20 @@ def whole_range(settings: Settings, now: DateTime) -> Window:
 
 
 def plan_appointments(
-    ledger: Ledger, settings: Settings, location_id: str, scopes: Iterable[Scope], span: Span
+    ledger: Ledger,
+    settings: Settings,
+    location_id: str,
+    scopes: Iterable[Scope],
+    span: Span,
+    beyond: Mapping[Scope, Iterable[Window]] | None = None,
 ) -> list[PlannedRead]:
     """The reads of one location's appointments, the most urgent first; those already read by this run are
-    not named again."""
+    not named again. `beyond` are stretches of time outside the whole range in which appointments are held."""
     by_reason: dict[Reason, list[tuple[int, PlannedRead]]] = {"asked": [], "hot": [], "backfill": [], "cold": []}
     for scope in scopes:
         stretches = ledger.stretches(location_id, scope)
-        for window, reason, age_rank in _windows(stretches, settings, span):
+        outside = _beyond(stretches, settings, span, (beyond or {}).get(scope, ()))
+        for window, reason, age_rank in (*_windows(stretches, settings, span), *outside):
             by_reason[reason].append((age_rank, PlannedRead(location_id, "appointments", scope, window, reason)))
     cold = sorted(by_reason["cold"], key=lambda ranked: ranked[0])
     by_reason["cold"] = cold[: _cold_share(cold, ledger, settings, location_id, span)]
@@ -138,9 +146,29 @@ def _windows(stretches: list[Stretch], settings: Settings, span: Span) -> Iterat
         elif uncovered:
             yield _hull(uncovered), "backfill", -leaf.end_ms
         else:
-            # A read from the future was made by a clock that was wrong: how old it is, nobody knows.
-            ages = (stretch.read.read_at_ms for stretch in inside)
-            yield leaf, "cold", min(read_at_ms if read_at_ms <= to_ms(span.now) else 0 for read_at_ms in ages)
+            yield leaf, "cold", _read_longest_ago(inside, span)
+
+
+def _beyond(
+    stretches: list[Stretch], settings: Settings, span: Span, outside: Iterable[Window]
+) -> Iterator[tuple[Window, Reason, int]]:
+    """The same for windows that lie outside the whole range, wholly: one that lies across its edge is read with it."""
+    whole = whole_range(settings, span.now)
+    if span.asked is not None:
+        return
+    for leaf in dict.fromkeys(leaf for part in outside for leaf in leaves(stretches, settings, part)):
+        inside = within(stretches, leaf)
+        uncovered = gaps(leaf, [stretch.window for stretch in inside])
+        if leaf.overlaps(whole) or (not uncovered and all(s.read.run_id == span.run_id for s in inside)):
+            continue
+        yield leaf, "asked" if span.full else "cold", 0 if uncovered else _read_longest_ago(inside, span)
+
+
+def _read_longest_ago(inside: list[Stretch], span: Span) -> int:
+    """When the part read longest ago was read, epoch milliseconds. A read from the future was made by a clock that was
+    wrong: how old it is, nobody knows."""
+    ages = (stretch.read.read_at_ms for stretch in inside)
+    return min(read_at_ms if read_at_ms <= to_ms(span.now) else 0 for read_at_ms in ages)
 
 
 def _hull(parts: list[Window]) -> Window:

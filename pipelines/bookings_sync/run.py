@@ -34,7 +34,7 @@ from bookings_sync.errors import (
     TimedOut,
 )
 from bookings_sync.ledger import Ledger, Read
-from bookings_sync.plan import PlannedRead, Span, hot_range, plan_appointments, plan_slots
+from bookings_sync.plan import PlannedRead, Span, hot_range, plan_appointments, plan_slots, whole_range
 from bookings_sync.records import usable_id
 from bookings_sync.scopes import Scope
 from bookings_sync.settings import Location, Settings, location_id_from_key
@@ -130,6 +130,7 @@ class Run:
         self._http: httpx.Client = open_http(settings)
         self._clients: dict[str, Client] = {}
         self._cold_planned: set[str] = set()
+        self._beyond: dict[str, dict[Scope, list[Window]]] = {}
         self._just_gone: dict[str, tuple[Scope, ...]] = {}
         self._left_out: set[tuple[str, Scope, Window | None]] = set()
 
@@ -146,6 +147,7 @@ class Run:
         self.located = warehouse.located()
         self.held_locations = warehouse.locations()
         self.newest_version = warehouse.newest_version()
+        self._beyond = warehouse.beyond(whole_range(self.settings, self.span.now), self.settings.scopes)
         for name, location in self.settings.locations.items():
             self._clients[name] = Client(location, self.settings, self._http, clock=self.clock)
         for name, location in self.settings.locations.items():
@@ -230,7 +232,12 @@ class Run:
         for location in self.active:
             budget = self.settings.request_budget - self.client(location.location_id).requests_sent
             reads = plan_appointments(
-                self.ledger, self.settings, location.location_id, self.scopes(location.location_id), self.span
+                self.ledger,
+                self.settings,
+                location.location_id,
+                self.scopes(location.location_id),
+                self.span,
+                self._beyond.get(location.location_id),
             )
             reads = [read for read in reads if self._is_open(read)]
             if len(reads) > budget:

@@ -19,9 +19,9 @@ from pendulum import DateTime
 
 from bookings_sync.columns import Key
 from bookings_sync.ledger import Ledger, reads_from
-from bookings_sync.scopes import COLUMN, Scope
+from bookings_sync.scopes import COLUMN, Kind, Scope
 from bookings_sync.tables import READS, TABLES, Table
-from bookings_sync.windows import Window
+from bookings_sync.windows import DAY_MS, Window, joined
 
 _MS = pa.timestamp("ms", tz="UTC")
 _KEYS_PER_QUERY = 2_000
@@ -114,6 +114,25 @@ class Warehouse:
             f" FROM {self._name('appointments')} WHERE _dlt_valid_to IS NULL GROUP BY location_id, {columns}",
         )
         return {location_id: _calendar(kinds) for location_id, kinds in found.items()}
+
+    def beyond(self, whole: Window, kinds: Sequence[Kind]) -> dict[str, dict[Scope, list[Window]]]:
+        """The days outside `whole` on which live appointments start, joined where they follow one another, by location
+        and by the scope of each of `kinds` that lists them."""
+        rows = self._rows(
+            f"SELECT location_id, start_time, {', '.join(COLUMN.values())} FROM {self._name('appointments')}"  # noqa: S608
+            " WHERE _dlt_valid_to IS NULL AND deleted_at IS NULL AND (start_time < %s OR start_time >= %s)",
+            whole.start,
+            whole.end,
+        )
+        days: dict[tuple[str, Scope], set[int]] = {}
+        for row, start_ms in zip(_dicts(rows), () if rows is None else _ms(rows["start_time"]), strict=True):
+            scopes = [Scope(kind, row[COLUMN[kind]]) for kind in kinds if row[COLUMN[kind]] is not None]
+            for scope in scopes or [Scope("unlisted", "+".join(kinds))]:
+                days.setdefault((row["location_id"], scope), set()).add((start_ms or 0) // DAY_MS)
+        found: dict[str, dict[Scope, list[Window]]] = {}
+        for (location_id, scope), each in days.items():
+            found.setdefault(location_id, {})[scope] = joined(Window(day * DAY_MS, (day + 1) * DAY_MS) for day in each)
+        return found
 
     # -- for the diff --------------------------------------------------------------------------------------------------
 

@@ -105,3 +105,14 @@ def gaps(span: Window, covered: Iterable[Window]) -> list[Window]:
     if reached < span.end_ms:
         missing.append(Window(reached, span.end_ms))
     return missing
+
+
+def joined(windows: Iterable[Window]) -> list[Window]:
+    """The same time in as few windows as can be, oldest first."""
+    found: list[Window] = []
+    for window in sorted(windows):
+        if found and window.start_ms <= found[-1].end_ms:
+            found[-1] = Window(found[-1].start_ms, max(found[-1].end_ms, window.end_ms))
+        else:
+            found.append(window)
+    return found

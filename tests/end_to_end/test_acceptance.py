@@ -153,3 +153,34 @@ def test_staleness_is_bounded(open_site: Callable[..., Site]) -> None:
     assert stale[-1] == 0
     assert stale[0] > 0, "a run reads a share of the cold windows, not all"
     assert stale == sorted(stale, reverse=True)
+
+
+def test_what_is_held_beyond_the_range_is_read_in_turn(open_site: Callable[..., Site]) -> None:
+    """Rows moved past the horizon, and rows of before a history start that has come nearer: their changes are seen
+    within `cold_reread_days`, and the rest of that time is not asked for."""
+    spec = small(past_days=200, appointments=120, services_per_location=1, teams_per_location=1)
+    site = open_site(
+        spec, lookback_days=45, horizon_days=60, history_start=spec.now.date() - timedelta(days=210), slots=False
+    )
+    site.sync()
+    site.knobs["history_start"] = spec.now.date() - timedelta(days=100)
+    old, marked, moved, gone = (starting(site, days) for days in (-190, -40, -5, 20))
+    assert len({old.id, marked.id, moved.id, gone.id}) == 4
+    for row, days in ((marked, 700), (moved, 900), (gone, 5_000)):
+        site.world.reschedule(site.location_id, row.id, site.world.now + timedelta(days=days))
+    assert site.sync().changes.moved == 3
+    site.sync()  # reads the windows where they stand now, for the first time
+    site.world.requests.reset()
+    assert site.sync().changes.total == 0
+    plain = site.world.requests.total
+
+    site.world.mark(site.location_id, marked.id, "showed")
+    site.world.mark(site.location_id, old.id, "showed")
+    site.world.reschedule(site.location_id, moved.id, site.world.now + timedelta(days=1_100))
+    site.world.delete(site.location_id, gone.id)
+    site.world.now_ms += (site.settings.cold_reread_days + 1) * 86_400_000
+    site.world.requests.reset()
+    changes = site.sync().changes
+    assert (changes.changed, changes.moved, changes.deleted) == (2, 1, 1)
+    assert site.world.requests.total <= plain + 15, "only the windows that hold something"
+    assert [each for each in site.differences() if not each.startswith("slots")] == []
