@@ -24,7 +24,7 @@ import dlt
 import pendulum
 import pyarrow as pa
 from dlt.common.schema import Schema
-from dlt.destinations import postgres
+from dlt.destinations import duckdb, postgres
 from dlt.extract import DltResource
 from pendulum import DateTime
 
@@ -159,10 +159,13 @@ def _resource(name: str, loading: _Loading, rows: Callable[[Load], Iterator[Emit
                 # So that every table exists from the first load on; but dlt 1.31 fails to load a file without rows into
                 # PostgreSQL: there `pipeline.sync` makes them before, and in a pipeline of your own the first row does.
                 if table_name not in known and not isinstance(dlt.current.pipeline().destination, postgres):
-                    yield _marked(table_name, load.stage.stamped(TABLES[table_name].schema.empty_table()))
+                    empty = TABLES[table_name].schema.empty_table()
+                    stamped = load.stage.version if TABLES[table_name].history else load.stage.stamped
+                    yield _marked(table_name, stamped(empty))
             for table_name, arrow in _in_batches(rows(load)):
                 yield _marked(table_name, arrow)
             _describe(dlt.current.source_schema(), _TABLES_OF[name])
+            _append_what_is_new(dlt.current.source_schema(), load, _TABLES_OF[name])
         loading.end(name)
 
     # No hints here: dlt would add the resource's own to those of every table that it fills.
@@ -175,6 +178,20 @@ def _describe(schema: Schema, table_names: Iterable[str]) -> None:
         columns = schema.tables[name]["columns"]
         for column in TABLES[name].columns:
             columns[column.name].setdefault("description", column.description)
+
+
+def _append_what_is_new(schema: Schema, load: Load, table_names: Iterable[str]) -> None:
+    """Where no row of this load follows an earlier version, a history table only grows: an append then does what a merge
+    would, without the copy in the staging dataset. Into a database in this very process only: over a network dlt might
+    send a file again whose commit it has not heard of, which a merge takes and an append would load twice.
+
+    Run again after a kill, the load finds what arrived of it in the warehouse, as always, and does not stage it.
+    """
+    if not isinstance(dlt.current.pipeline().destination, duckdb):
+        return
+    for name in table_names:
+        if TABLES[name].history and name not in load.stage.merged:
+            schema.tables[name]["write_disposition"] = "append"
 
 
 def _in_batches(emitted: Iterable[Emitted]) -> Iterator[Emitted]:

@@ -24,6 +24,8 @@ from bookings_sync.warehouse import Held, Warehouse
 
 Emitted = tuple[str, pa.Table]
 
+_INSTANT = pa.timestamp("us", tz="UTC")
+
 
 class Staged(NamedTuple):
     """Rows that are news, and their Arrow table."""
@@ -38,7 +40,8 @@ class Staged(NamedTuple):
 
 @dataclass(slots=True)
 class Stage:
-    """What one load has staged so far. `started_at` is the instant its versions begin at; `counts` are by table."""
+    """What one load has staged so far. `started_at` is the instant its versions begin at; `counts` are by table.
+    `merged` are the tables in which a staged row follows an earlier version: the rest of them only grow."""
 
     load_id: str
     started_at: DateTime
@@ -46,6 +49,7 @@ class Stage:
     warehouse: Warehouse
     counts: dict[str, Changes]
     rows: int = 0
+    merged: set[str] = field(default_factory=set)
     rejected: dict[str, Rejected] = field(default_factory=dict)
     _handed_over: set[str] = field(default_factory=set)
     _keys: dict[tuple[str, str], dict[Key, str]] = field(default_factory=dict)
@@ -69,9 +73,11 @@ class Stage:
         self.count(rows.table.name, found.changes)
         if not len(found.rows):
             return None
+        if found.changes.new < len(found.rows):
+            self.merged.add(rows.table.name)
         staged.update(zip(found.rows.keys, found.rows.digests, strict=True))
         self.rows += len(found.rows)
-        return Staged(found.rows, self.stamped(found.rows.arrow()))
+        return Staged(found.rows, self.version(found.rows.arrow()))
 
     def gone(self, table: Table, location_id: str, keys: list[Key]) -> Emitted | None:
         """Stages the tombstones of these records; None where there are none."""
@@ -81,9 +87,10 @@ class Stage:
             return None
         rows = tombstones(table, location_id, self.warehouse.rows(table, location_id, keys), self.started_at)
         staged.update(dict.fromkeys(keys, "deleted"))
+        self.merged.add(table.name)
         self.rows += len(rows)
         self.count(table.name, Changes(deleted=len(rows)))
-        return table.name, self.stamped(rows)
+        return table.name, self.version(rows)
 
     def reject(self, batch: Batch) -> None:
         for each in batch.rejected:
@@ -102,6 +109,12 @@ class Stage:
         """With dlt's column for the load, which dlt does not add to Arrow tables by itself."""
         column = pa.field("_dlt_load_id", pa.string(), nullable=False)
         return rows.append_column(column, pa.repeat(pa.scalar(self.load_id), len(rows)))
+
+    def version(self, rows: pa.Table) -> pa.Table:
+        """With dlt's columns for a current version, too: its merge sets them anew, an append takes them as they are."""
+        begun = pa.repeat(pa.scalar(self.started_at, _INSTANT), len(rows))
+        rows = rows.append_column("_dlt_valid_from", begun)
+        return self.stamped(rows.append_column("_dlt_valid_to", pa.nulls(len(rows), _INSTANT)))
 
     def count(self, table: str, changes: Changes) -> None:
         self.counts.setdefault(table, Changes()).add(changes)
