@@ -240,7 +240,7 @@ def test_a_selection_whose_upstream_was_never_built(warehouse: Warehouse) -> Non
 
 
 def test_a_misspelt_selection(warehouse: Warehouse) -> None:
-    with pytest.raises(ModelError, match="no model is called rpt_shows; perhaps rpt_.*rpt_show_rate"):
+    with pytest.raises(ModelError, match=r"no model is called rpt_shows; perhaps rpt_.*rpt_show_rate"):
         warehouse.transform(select=["rpt_shows"])
 
 
