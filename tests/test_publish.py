@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import duckdb
 import pytest
 
 from bookings_sync.errors import LoadError
-from bookings_sync.publish import publish, read_copy
+from bookings_sync.publish import earlier_copies, publish, read_copy
 
 
 def write(database: Path, sql: str) -> None:
@@ -30,7 +31,7 @@ print(connection.execute("select max(n) from marts.t").fetchone()[0], flush=True
 def test_an_open_session_goes_on_and_a_new_one_sees_the_new_state(tmp_path: Path) -> None:
     database = tmp_path / "bookings.duckdb"
     write(database, "create schema marts; create table marts.t as select 1 as n")
-    copy = publish(database)
+    copy = publish(database, 1)
     assert copy == read_copy(database) == tmp_path / "bookings_read.duckdb"
     reader = subprocess.Popen(
         [sys.executable, "-c", READER, str(copy)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -39,7 +40,7 @@ def test_an_open_session_goes_on_and_a_new_one_sees_the_new_state(tmp_path: Path
     assert reader.stdout is not None
     assert reader.stdout.readline() == "1\n"
     write(database, "insert into marts.t values (2)")  # the reader does not stand in the writer's way
-    publish(database)
+    publish(database, 1)
     out, _ = reader.communicate("\n")
     assert out == "1\n"
     with duckdb.connect(str(copy), read_only=True) as connection:
@@ -50,7 +51,7 @@ def test_an_open_session_goes_on_and_a_new_one_sees_the_new_state(tmp_path: Path
 def test_a_failed_copy_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = tmp_path / "bookings.duckdb"
     write(database, "create table t as select 1 as n")
-    copy = publish(database)
+    copy = publish(database, 1)
     before = copy.read_bytes()
     write(database, "insert into t values (2)")
 
@@ -59,6 +60,53 @@ def test_a_failed_copy_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr("shutil.copyfile", full)
     with pytest.raises(LoadError, match="could not be published"):
-        publish(database)
+        publish(database, 1)
     assert copy.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def numbers(path: Path) -> list[int]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return [n for (n,) in connection.execute("select n from t order by n").fetchall()]
+
+
+def published_at(database: Path, stamp: int, keep: int) -> None:
+    publish(database, keep)
+    os.utime(read_copy(database), (stamp, stamp))
+
+
+def test_the_last_copies_are_kept_by_the_time_they_were_made(tmp_path: Path) -> None:
+    database = tmp_path / "bookings.duckdb"
+    write(database, "create table t (n int)")
+    for number in range(4):
+        write(database, f"insert into t values ({number})")
+        published_at(database, 1_800_000_000 + 60 * number, keep=3)
+
+    assert numbers(read_copy(database)) == [0, 1, 2, 3]
+    assert [path.name for path in earlier_copies(database)] == [
+        "bookings_read_20270115T080200Z.duckdb",
+        "bookings_read_20270115T080100Z.duckdb",
+    ]
+    assert [numbers(path) for path in earlier_copies(database)] == [[0, 1, 2], [0, 1]]
+
+    somebody_elses = tmp_path / "bookings_read_mine.duckdb"
+    somebody_elses.write_text("mine")
+    publish(database, 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([
+        "bookings.duckdb", "bookings_read.duckdb", somebody_elses.name
+    ])  # fmt: skip
+
+
+def test_copies_are_kept_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("os.link", refused)
+    database = tmp_path / "bookings.duckdb"
+    write(database, "create table t as select 1 as n")
+    published_at(database, 1_800_000_000, keep=2)
+    write(database, "insert into t values (2)")
+    publish(database, 2)
+
+    assert numbers(read_copy(database)) == [1, 2]
+    assert [numbers(path) for path in earlier_copies(database)] == [[1]]

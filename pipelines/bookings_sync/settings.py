@@ -32,7 +32,7 @@ ScopeKind = Literal["service", "team", "user"]
 """What appointments can be listed by. Which of them lists everything is UNK (api.md): hence a setting."""
 
 CONFIG_FILE = ".dlt/config.toml"
-WAREHOUSE_KEYS = ("destination", "pipeline_name", "raw_dataset", "staging_dataset", "marts_dataset")
+WAREHOUSE_KEYS = ("destination", "pipeline_name", "raw_dataset", "staging_dataset", "marts_dataset", "keep_copies")
 
 
 _NO_KNOBS = frozenset({"locations", "part"})
@@ -97,6 +97,7 @@ class Settings:
     raw_dataset: str = "bookings_raw"
     staging_dataset: str = "bookings_staging"
     marts_dataset: str = "bookings_marts"
+    keep_copies: int = 2
 
     part: Part | None = None
     """Which part of a sharded run this is: no knob, `shard` sets it."""
@@ -240,6 +241,7 @@ _LEAST = {
     "rate_limit": 1,
     "concurrency": 1,
     "attempts": 1,
+    "keep_copies": 1,
 }
 _POSITIVE = ("rate_period_seconds", "connect_timeout_seconds", "read_timeout_seconds")
 
@@ -262,7 +264,7 @@ def _check_numbers(settings: Settings) -> None:
 def _check_datasets(settings: Settings) -> None:
     seen: dict[str, str] = {}
     for name in WAREHOUSE_KEYS:
-        value = getattr(settings, name)
+        value = str(getattr(settings, name))
         if not value.strip():
             raise _wrong(name, "empty", "Write a name.")
         if not name.endswith("_dataset"):

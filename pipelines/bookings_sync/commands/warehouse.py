@@ -47,7 +47,7 @@ def open_client(settings: Settings, *, writes: bool = False, publishes: bool = F
         yield client
         if publishes and database is not None:
             client.close_connection()
-            publish(database)
+            publish(database, settings.keep_copies)
 
 
 @contextmanager
