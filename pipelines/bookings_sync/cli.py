@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -253,6 +253,36 @@ def report(
     raise typer.Exit(
         run_report(output, out=out, text=text, opens=opens, locations=location or [], names_members=names_members)
     )
+
+
+@app.command(
+    epilog=examples(
+        'bookings query "SELECT status, sum(bookings) FROM rpt_bookings GROUP BY status"',
+        'bookings query "FROM dim_service" --out services.csv',
+        "bookings query - --format json < question.sql",
+    )
+)
+def query(
+    ctx: typer.Context,
+    sql: Annotated[str, typer.Argument(help="The query; - takes it from stdin.", metavar="SQL")],
+    form: Annotated[
+        Literal["table", "csv", "json", "parquet"] | None,
+        typer.Option("--format", "-f", help="How to answer; by default as FILE is named, else a table."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the answer there, not here.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Rows that a table shows; other formats give all.")] = 100,
+) -> None:
+    """Ask the published tables one question, in SQL.
+
+    Tables need no schema before their names. Reads only, and from the copy
+    that the last transform published: no sync is in its way.
+    """
+    from bookings_sync.commands.query import run_query
+
+    output = _output(ctx, as_json=False, quiet=False)
+    raise typer.Exit(run_query(output, sql=sql, form=form, out=out, limit=limit))
 
 
 @app.command(epilog=examples("bookings check", "bookings check --location berlin"))

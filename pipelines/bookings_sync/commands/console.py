@@ -49,7 +49,7 @@ class Output:
     def result(self, **summary: Any) -> None:
         """The command's one JSON object, where that was asked for."""
         if self.as_json:
-            print(json.dumps({"command": self.command, **summary}, default=_plain, ensure_ascii=False), flush=True)  # noqa: T201
+            print(json.dumps({"command": self.command, **summary}, default=plain, ensure_ascii=False), flush=True)  # noqa: T201
 
     def set_up_logging(self) -> None:
         """Logs go to stderr. -v shows requests and retries; -v -v dlt's steps too. No level shows headers or bodies."""
@@ -151,7 +151,8 @@ def seconds(value: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A value that JSON has no form for, in one that it has. Raises TypeError."""
     if isinstance(value, date):  # a datetime is one too
         return value.isoformat()
     if isinstance(value, Decimal):
