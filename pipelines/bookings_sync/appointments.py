@@ -55,6 +55,8 @@ class AppointmentReads:
         self._notes = notes
         self._reading: Reading[PlannedRead, Reply[Records] | None] = Reading((), self._list, 1)
         self._absent: dict[tuple[str, Key], Absent] = {}
+        self._waiting: list[tuple[Rows, Read]] = []
+        self._rows_waiting = 0
 
     def carry_out(self, planned: list[PlannedRead]) -> Iterator[Emitted]:
         self._run.start(planned)
@@ -70,9 +72,10 @@ class AppointmentReads:
                 yield from self._take(answer.item, answer.result)
             if location.gave_up:
                 self._reading.drop(lambda read, failed=location_id: read.location_id == failed)
-            if self._stage.rows >= self._run.settings.rows_per_load:
+            if self._stage.rows + self._rows_waiting >= self._run.settings.rows_per_load:
                 self._reading.stop()
         yield from self._verify()
+        yield from self._take_waiting()
 
     # -- lists ---------------------------------------------------------------------------------------------------------
 
@@ -142,12 +145,12 @@ class AppointmentReads:
 
     def _take_appointments(self, rows: Rows, read: PlannedRead, noted: Read) -> Iterator[Emitted]:
         location_id, held = read.location_id, dict[Key, Held]()
-        if location_id in self._run.located:
+        if self._run.may_hold_any(location_id):
             held = self._warehouse.held_in_window(location_id, read.scope, _window(read))
             for key in missing(held, set(rows.keys)):
                 self._absent[location_id, key] = Absent(location_id, key, held[key], noted)
-            others = [key[0] for key in rows.keys if key not in held]
-            held |= self._warehouse.held_by_key(APPOINTMENTS, location_id, others)
+        others = self._run.may_hold(APPOINTMENTS, location_id, [key for key in rows.keys if key not in held])
+        held |= self._warehouse.held_by_key(APPOINTMENTS, location_id, (key[0] for key in others))
         if self._stage.conflict(rows):
             self._notes.void(noted)
         if staged := self._stage.news(rows, held):
@@ -155,25 +158,56 @@ class AppointmentReads:
             yield staged.emitted
 
     def _take_contacts(self, contacts: Rows, listed_by: Read) -> Iterator[Emitted]:
-        """The contacts that are news, with their custom fields: a contact's digest covers both."""
-        location_id, held = contacts.location_id, dict[Key, Held]()
-        if location_id in self._run.located and len(contacts):
-            if listed_by.window is not None:
-                held = self._warehouse.held_contacts(location_id, listed_by.scope, listed_by.window)
-            others = [key[0] for key in contacts.keys if key not in held]
-            held |= self._warehouse.held_by_key(CONTACTS, location_id, others)
+        """Stages the contacts that cannot be held; those that may be wait until the warehouse is asked for all of them
+        together, for the same ones stand in many windows."""
+        may_be_held = set(self._run.may_hold(CONTACTS, contacts.location_id, contacts.keys))
+        waiting = [position for position, key in enumerate(contacts.keys) if key in may_be_held]
+        if waiting:
+            self._waiting.append((contacts.take(waiting), listed_by))
+            self._rows_waiting += len(waiting)
+        if len(waiting) < len(contacts):
+            free = [position for position, key in enumerate(contacts.keys) if key not in may_be_held]
+            yield from self._stage_contacts(contacts.take(free) if waiting else contacts, {}, listed_by)
+
+    def _take_waiting(self) -> Iterator[Emitted]:
+        """Asks the warehouse for the contacts that wait, and stages those that are news."""
+        waiting, self._waiting, self._rows_waiting = self._waiting, [], 0
+        keys: dict[str, dict[Key, None]] = {}
+        for contacts, _ in waiting:
+            keys.setdefault(contacts.location_id, {}).update(dict.fromkeys(contacts.keys))
+        held = {
+            location_id: self._warehouse.held_by_key(CONTACTS, location_id, (key[0] for key in each))
+            for location_id, each in keys.items()
+        }
+        for contacts, listed_by in waiting:
+            yield from self._stage_contacts(contacts, held[contacts.location_id], listed_by)
+
+    def _stage_contacts(self, contacts: Rows, held: dict[Key, Held], listed_by: Read) -> Iterator[Emitted]:
+        """The contacts that are news, with their custom fields: a contact's digest covers both, unless its last load
+        was torn between the two."""
+        location_id = contacts.location_id
         if self._stage.conflict(contacts):
             self._notes.void(listed_by)
         staged = self._stage.news(contacts, held)
-        if staged is None:
-            return
-        yield staged.emitted
-        fields = custom_field_rows(location_id, staged.rows)
+        torn = self._run.torn.get(location_id, set())
+        if staged is not None:
+            yield staged.emitted
+            known = [key[0] for key in staged.rows.keys if key in held]
+            if known:  # every list that names one of them said otherwise
+                self._notes.void_around(self._warehouse.booked_by(location_id, known), listed_by=listed_by)
+            yield from self._take_custom_fields(
+                staged.rows, [*known, *(key[0] for key in staged.rows.keys if key[0] in torn)]
+            )
+        if torn:
+            rows = contacts.take([position for position, key in enumerate(contacts.keys) if key[0] in torn])
+            yield from self._take_custom_fields(rows, [key[0] for key in rows.keys])
+
+    def _take_custom_fields(self, contacts: Rows, known: list[str]) -> Iterator[Emitted]:
+        """The custom fields of these contacts; the warehouse may hold some of those that are `known`."""
+        location_id = contacts.location_id
+        fields = custom_field_rows(location_id, contacts)
         self._stage.reject(fields)
         rows = fields.rows["contact_custom_fields"]
-        known = [key[0] for key in staged.rows.keys if key in held]
-        if known:  # every list that names one of them said otherwise
-            self._notes.void_around(self._warehouse.booked_by(location_id, known), listed_by=listed_by)
         held_fields = self._warehouse.held_by_key(CONTACT_CUSTOM_FIELDS, location_id, known, "contact_id")
         if staged_fields := self._stage.news(rows, held_fields):
             yield staged_fields.emitted

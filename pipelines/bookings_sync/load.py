@@ -38,7 +38,7 @@ class Load:
     def __init__(self, run: Run, warehouse: Warehouse, load_id: str, started_at: DateTime) -> None:
         self.run = run
         self.warehouse = warehouse
-        self.stage = Stage(load_id, started_at, run.run_id, warehouse, run.figures.tables)
+        self.stage = Stage(load_id, started_at, run.run_id, warehouse, run.figures.tables, run.staged)
         self.notes = ReadNotes(run)
 
     # -- locations, teams, services: listed whole ----------------------------------------------------------------------

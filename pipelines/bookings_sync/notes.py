@@ -89,6 +89,7 @@ class ReadNotes:
                     standing[kind, scope_id].append(start)
         for (of_kind, scope_id), instants in standing.items():
             location_id, scope = rows["location_id"][0].as_py(), Scope(of_kind, scope_id)
+            self._run.strayed.add(location_id)
             instants.sort()
             self._void_older(self._run.ledger.holding(location_id, scope, instants))
             self._voided.update(read.read_id for read in self._fresh.holding(location_id, scope, instants))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from itertools import zip_longest
@@ -22,6 +22,7 @@ from pendulum import DateTime
 
 from bookings_sync.api import Client, open_http
 from bookings_sync.api.replies import Records
+from bookings_sync.columns import Key
 from bookings_sync.diff import Changes
 from bookings_sync.errors import (
     ApiError,
@@ -35,10 +36,11 @@ from bookings_sync.errors import (
 )
 from bookings_sync.ledger import Ledger, Read
 from bookings_sync.plan import PlannedRead, Span, hot_range, plan_appointments, plan_slots, whole_range
+from bookings_sync.presence import Presence
 from bookings_sync.records import usable_id
 from bookings_sync.scopes import Scope
 from bookings_sync.settings import Location, Settings, location_id_from_key
-from bookings_sync.tables import RUNS
+from bookings_sync.tables import RUNS, Table
 from bookings_sync.warehouse import Calendar, Held, Warehouse
 from bookings_sync.windows import DAY_MS, Window, grid, to_ms
 
@@ -124,6 +126,12 @@ class Run:
         """The resources that are read whole, and have been: once in a run."""
         self.notices: dict[tuple[str, str], int] = {}
         self.located: set[str] = set()
+        """The locations of which anything was held when the run began."""
+        self.torn: dict[str, set[str]] = {}
+        """Contacts, by location, whose custom fields are to be looked at whatever the contact's digest."""
+        self.strayed: set[str] = set()
+        """The locations of which a row was staged that its window's own list did not name."""
+        self.staged = Presence()
         self.held_locations: dict[str, tuple[str, Held]] = {}
         self.newest_version: DateTime | None = None
         self.warnings: dict[str, int] = {}
@@ -140,11 +148,11 @@ class Run:
     def open(self, warehouse: Warehouse, *, offline: bool = False) -> None:
         """Takes stock of the warehouse, and learns each location's id: once in a run; `offline` without the API."""
         if self._clients:
-            self.located = warehouse.located()  # what this run's earlier loads brought is held now
             return
         self.ledger = warehouse.ledger()
         self.calendars = warehouse.calendars()
         self.located = warehouse.located()
+        self.torn = warehouse.torn_contacts()
         self.held_locations = warehouse.locations()
         self.newest_version = warehouse.newest_version()
         self._beyond = warehouse.beyond(whole_range(self.settings, self.span.now), self.settings.scopes)
@@ -189,6 +197,15 @@ class Run:
             where=".dlt/secrets.toml",
             fix="Write the location's id there.",
         )
+
+    def may_hold_any(self, location_id: str) -> bool:
+        """Whether a window that this run has not read before may hold anything: not at a location's first sync, where
+        each row came by its own window's list."""
+        return location_id in self.located | self.strayed or len(self.settings.scopes) > 1
+
+    def may_hold(self, table: Table, location_id: str, keys: Sequence[Key]) -> Sequence[Key]:
+        """Those of the keys that the warehouse may hold: at a location's first sync, what this run has staged."""
+        return keys if location_id in self.located else self.staged.may_hold(table.name, location_id, keys)
 
     def next_version(self) -> DateTime:
         """The instant at which the next load's versions begin: now, but always later than any version before, for a

@@ -18,7 +18,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync.columns import Key
-from bookings_sync.ledger import Ledger, reads_from
+from bookings_sync.ledger import Ledger, reads_from, without_digest
 from bookings_sync.scopes import COLUMN, Kind, Scope
 from bookings_sync.tables import READS, TABLES, Table
 from bookings_sync.windows import DAY_MS, Window, joined
@@ -54,19 +54,49 @@ class Warehouse:
     # -- the run's start -----------------------------------------------------------------------------------------------
 
     def ledger(self) -> Ledger:
-        """Every complete read: one whose load stands in `_dlt_loads` with status 0 (design: progress moves last)."""
-        names = ", ".join(f"r.{name}" for name in READS.names)
+        """Every complete read: one whose load stands in `_dlt_loads` with status 0 (design: progress moves last).
+
+        A load that was torn, some of its tables in the warehouse and others not, left rows that no complete read told
+        of: the reads before it no longer tell what the warehouse holds, and lose their digests.
+        """
+        names = ", ".join(f"r.{name}" for name in (*READS.names, "_dlt_load_id"))
         rows = self._rows(
             f"SELECT {names} FROM {self._name('reads')} AS r"  # noqa: S608 - our own names
             f" JOIN {self._name('_dlt_loads')} AS l ON l.load_id = r._dlt_load_id AND l.status = 0"
             " ORDER BY r.read_at, r._dlt_load_id"
         )
-        return Ledger(reads_from(rows) if rows is not None else ())
+        if rows is None:
+            return Ledger()
+        torn = self._newest_torn_load()
+        loads = rows["_dlt_load_id"].to_pylist()
+        reads = zip(reads_from(rows), loads, strict=True)
+        return Ledger(without_digest(read) if load_id < torn else read for read, load_id in reads)
+
+    def _newest_torn_load(self) -> str:
+        """The id of the last load that left rows and never was complete; "" where there is none. Ids are instants."""
+        tables = [table.name for table in TABLES.values() if table.history]
+        found = [self._rows(f"SELECT DISTINCT _dlt_load_id FROM {self._torn(name)}") for name in tables]  # noqa: S608
+        return max((id_ for rows in found if rows is not None for id_ in rows["_dlt_load_id"].to_pylist()), default="")
+
+    def _torn(self, table: str) -> str:
+        """The rows of a table whose load never was complete, for a FROM."""
+        complete = f"SELECT load_id FROM {self._name('_dlt_loads')} WHERE status = 0"  # noqa: S608 - our own names
+        return f"{self._name(table)} WHERE _dlt_load_id NOT IN ({complete})"
+
+    def torn_contacts(self) -> dict[str, set[str]]:
+        """The contacts, by location, of whom a load brought a part and never was complete: their custom fields may not
+        be those that their digest stands for."""
+        found: dict[str, set[str]] = {}
+        for table, column in (("contacts", "id"), ("contact_custom_fields", "contact_id")):
+            rows = self._rows(f"SELECT location_id, {column} AS id FROM {self._torn(table)} AND _dlt_valid_to IS NULL")  # noqa: S608
+            for row in _dicts(rows):
+                found.setdefault(row["location_id"], set()).add(row["id"])
+        return found
 
     def located(self) -> set[str]:
-        """The locations that hold any appointment or slot at all."""
+        """The locations that hold any appointment or slot at all, or what of one a killed load brought."""
         holders: set[str] = set()
-        for table in ("appointments", "slots"):
+        for table in ("appointments", "contacts", "contact_custom_fields", "slots"):
             rows = self._rows(f"SELECT DISTINCT location_id FROM {self._name(table)}")  # noqa: S608
             holders |= set() if rows is None else set(rows["location_id"].to_pylist())
         return holders
@@ -158,12 +188,6 @@ class Warehouse:
         """Appointments of a scope that start in the window: those a complete reply for it must hold."""
         where, values = self._in_window(location_id, scope, window)
         return self._held(TABLES["appointments"], where, *values)
-
-    def held_contacts(self, location_id: str, scope: Scope, window: Window) -> dict[Key, Held]:
-        """The contacts of those appointments."""
-        where, values = self._in_window(location_id, scope, window)
-        booked = f"SELECT contact_id FROM {self._name('appointments')} WHERE _dlt_valid_to IS NULL AND {where}"  # noqa: S608
-        return self._held(TABLES["contacts"], f"location_id = %s AND id IN ({booked})", location_id, *values)
 
     def booked_by(self, location_id: str, contact_ids: Iterable[str]) -> pa.Table:
         """Where the appointments of these contacts stand: location_id, start_time and the columns of `COLUMN`."""
