@@ -7,6 +7,7 @@ Output: one HTML file and the headline figures; or, asked for text, one table fo
 from __future__ import annotations
 
 import os
+import shutil
 import webbrowser
 from collections.abc import Sequence
 from dataclasses import replace
@@ -42,7 +43,7 @@ def run_report(
         if not text:
             figures = figures_of(client, settings, now, locations=locations, named=names_members)
     if figures is not None:
-        write_page(figures, out)
+        write_page(render(figures), out)
         _say_where(output, figures, out, now)
         if opens:
             webbrowser.open(out.absolute().as_uri())
@@ -73,18 +74,6 @@ def figures_of(
         rejections=tuple(each for each in status.rejections if not locations or each.location in locations),
         last_outcome=status.runs[0].outcome if status.runs else None,
     )
-
-
-def write_page(figures: Figures, out: Path) -> None:
-    """Writes the page, whole or not at all: who has the old one open can reload at any time."""
-    fresh = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(render(figures), encoding="utf-8")
-        fresh.replace(out)
-    except OSError as error:
-        fresh.unlink(missing_ok=True)
-        raise BookingsError(f"the page cannot be written to {out}: {error.strerror or type(error).__name__}") from error
 
 
 def _say_where(output: Output, figures: Figures, out: Path, now: DateTime) -> None:

@@ -38,13 +38,14 @@ function segments(parent, name, entries, onChange) {
 /** The choice stands in the address, so that a view can be linked to. */
 function readAddress() {
   const said = new URLSearchParams(location.hash.slice(1));
-  for (const name of ["period", ...FILTERS]) if (said.has(name)) choice[name] = said.get(name);
-  if (!PERIODS.some((period) => period.id === choice.period)) choice.period = PERIODS[0].id;
+  for (const filter of FILTERS) choice[filter] = said.get(filter) ?? "";
+  if (PERIODS.some((period) => period.id === said.get("period"))) choice.period = said.get("period");
 }
 
 function writeAddress() {
   const said = new URLSearchParams(["period", ...FILTERS].filter((name) => choice[name]).map((name) => [name, choice[name]]));
   history.replaceState(null, "", `#${said}`);
+  document.body.dataset.shown = said;
 }
 
 // ---- tiles --------------------------------------------------------------------------------------------------------
@@ -357,8 +358,9 @@ function start() {
   for (const filter of FILTERS) el(filter).addEventListener("change", (event) => { choice[filter] = event.target.value; show(); });
   el("reset").addEventListener("click", () => { for (const filter of FILTERS) choice[filter] = ""; show(); el("location").focus(); });
   el("filters").addEventListener("submit", (event) => event.preventDefault());
-  readAddress();
-  show();
+  const followAddress = () => { readAddress(); show(); };
+  addEventListener("hashchange", followAddress);
+  followAddress();
 }
 
 start();

@@ -12,6 +12,7 @@ import hashlib
 import json
 from dataclasses import fields
 from datetime import date
+from functools import cache
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -69,6 +70,7 @@ def _asset(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
+@cache
 def _chart_library() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script that sets `vegaEmbed`. It takes some seconds to put together."""
     import vl_convert
