@@ -110,3 +110,15 @@ def test_copies_are_kept_where_there_are_no_hard_links(tmp_path: Path, monkeypat
 
     assert numbers(read_copy(database)) == [1, 2]
     assert [numbers(path) for path in earlier_copies(database)] == [[1]]
+
+
+def test_who_may_read_the_copy_is_said_once(tmp_path: Path) -> None:
+    """At first whoever may read the database; then whoever the copy before was opened to."""
+    database = tmp_path / "bookings.duckdb"
+    write(database, "create table t as select 1 as n")
+    database.chmod(0o600)
+    copy = publish(database, 1)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    copy.chmod(0o640)
+    publish(database, 2)
+    assert [each.stat().st_mode & 0o777 for each in (copy, *earlier_copies(database))] == [0o640, 0o640]

@@ -285,6 +285,25 @@ def query(
     raise typer.Exit(run_query(output, sql=sql, form=form, out=out, limit=limit))
 
 
+@app.command(epilog=examples("bookings docs", "bookings docs --out site/dictionary.html"))
+def docs(
+    ctx: typer.Context,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where the page is written.")] = Path(
+        "dictionary.html"
+    ),
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write the data dictionary: one HTML page of every table and column.
+
+    What each means, its type and unit, and what it is made of, down to the
+    field of the API. To search, to link to, to read offline; no data is in it.
+    """
+    from bookings_sync.commands.docs import run_docs
+
+    raise typer.Exit(run_docs(_output(ctx, as_json=as_json, quiet=quiet), out=out))
+
+
 @app.command(epilog=examples("bookings check", "bookings check --location berlin"))
 def check(
     ctx: typer.Context,
@@ -400,6 +419,8 @@ def main() -> None:
     """The console script."""
     # dlt's telemetry is on by default, and there may be no config.toml to switch it off.
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+    # What a command makes holds customers' data: the database, its write-ahead log, the copy, dlt's working files.
+    os.umask(0o077)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without ✓ shows ?, rather than an error

@@ -47,7 +47,8 @@ def publish(database: Path, keep: int) -> Path:
         with duckdb.connect(str(database)) as connection:
             connection.execute("CHECKPOINT")  # so that the file alone is all of it
         shutil.copyfile(database, fresh)
-        shutil.copymode(database, fresh)
+        # Who may read the copy is said once, of the copy: `chmod 640`, say, while the database stays its owner's alone.
+        shutil.copymode(copy if copy.exists() else database, fresh)
         if keep > 1 and copy.exists():
             _name_by_its_time(copy)
         fresh.replace(copy)

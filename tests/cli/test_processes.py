@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import time
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -103,3 +105,29 @@ def test_ctrl_c_ends_a_sync_with_one_line_and_the_next_goes_on(start: Start, tmp
             "SELECT count(*) FROM bookings_raw.appointments WHERE _dlt_valid_to IS NULL AND deleted_at IS NULL"
         ).fetchone()
     assert held == (truth,)
+
+
+def test_what_a_run_writes_is_its_owners_alone(start: Start, tmp_path: Path) -> None:
+    """Looked at all the while it runs, in a shell whose files anybody may read: database, write-ahead log, lock, dlt's
+    working files."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with SandboxServer(generate(small_world())) as server:
+        Project(tmp_path, server).configure()
+        known = set(tmp_path.rglob("*"))
+        before = os.umask(0)
+        try:
+            process = start(["sync"], TMPDIR=str(scratch))
+        finally:
+            os.umask(before)
+        seen: dict[Path, int] = {}
+        while process.poll() is None:
+            for path in {*tmp_path.rglob("*")} - known:
+                with suppress(FileNotFoundError):
+                    seen[path] = path.stat().st_mode & 0o777
+            time.sleep(0.02)
+        assert process.returncode == 0, process.communicate()
+    names = {path.name for path in seen}
+    assert {"bookings.duckdb", "bookings.duckdb.wal", "bookings.duckdb.lock"} <= names
+    assert any(scratch in path.parents and path.suffix == ".parquet" for path in seen)
+    assert {path: oct(mode) for path, mode in seen.items() if mode & 0o077} == {}
