@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,8 +12,13 @@ from typing import Any
 import duckdb
 import pendulum
 import pytest
+from dlt.common.destination.client import RunnableLoadJob
+from dlt.common.destination.exceptions import DestinationTerminalException
+from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+from dlt.destinations.job_client_impl import SqlJobClientBase, SqlLoadJob
 
 from bookings_sync import pipeline
+from bookings_sync.errors import LoadError
 from bookings_sync.pipeline import SyncResult
 from bookings_sync.sandbox import SandboxServer, Switches, World, WorldSpec, generate
 from bookings_sync.settings import Location, Settings
@@ -121,3 +126,37 @@ def open_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 def site(open_site: Callable[..., Site]) -> Site:
     """One small location, its warehouse still empty."""
     return open_site()
+
+
+Torn = Callable[[str], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def torn(monkeypatch: pytest.MonkeyPatch) -> Torn:
+    """Within `torn("contacts")` a load ends with every table in the warehouse but that one: what a kill leaves, too."""
+
+    @contextmanager
+    def tear(table: str) -> Iterator[None]:
+        met: list[str] = []
+
+        def but_one(run: Callable[[RunnableLoadJob], None]) -> Callable[[RunnableLoadJob], None]:
+            def run_or_not(job: RunnableLoadJob) -> None:
+                if job.job_file_info().table_name == table:
+                    met.append(table)
+                else:
+                    run(job)
+
+            return run_or_not
+
+        def end(*_: Any) -> None:
+            raise DestinationTerminalException("torn")
+
+        with monkeypatch.context() as patch:
+            for kind in (SqlLoadJob, DuckDbCopyJob):
+                patch.setattr(kind, "run", but_one(kind.run))
+            patch.setattr(SqlJobClientBase, "complete_load", end)
+            with pytest.raises(LoadError):
+                yield
+            assert met, f"nothing was loaded into {table}"
+
+    return tear

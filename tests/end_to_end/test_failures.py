@@ -224,7 +224,7 @@ def test_a_window_that_comes_too_late_is_halved(open_site: Callable[..., Site]) 
     assert site.differences() == []
 
 
-TABLES = ("contact_custom_fields", "contacts", "appointments", "team_members", "services", "slots", "reads", "runs")
+TABLES = ("contact_custom_fields", "contacts", "appointments", "slots", "reads")
 
 
 def test_a_load_torn_between_its_tables(open_site: Callable[..., Site], torn: Torn) -> None:
@@ -267,5 +267,5 @@ def test_every_merge_is_one_transaction(open_site: Callable[..., Site], monkeypa
     site.sync()
     site.world.advance(timedelta(hours=30))
     site.sync()
-    assert len(merged) >= 6
+    assert len(merged) >= 4
     assert set(merged) == {"whole"}

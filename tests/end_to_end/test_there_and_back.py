@@ -17,7 +17,7 @@ import pytest
 from bookings_sync import pipeline
 from bookings_sync.sandbox import Appointment
 
-from .conftest import NOW, Site, small
+from .conftest import NOW, Site, Torn, small
 
 WORLD = small(appointments=60, services_per_location=1, teams_per_location=1)
 
@@ -47,6 +47,10 @@ def unequal(site: Site) -> list[str]:
     return [each for each in site.differences() if not each.startswith("slots")]
 
 
+def rename_service(site: Site, name: str) -> None:
+    site.world.rename_service(site.location_id, next(iter(site.world.data[site.location_id].services)), name)
+
+
 def test_a_clock_that_was_ahead(site: Site) -> None:
     """A window read by a clock that ran ahead seems newer than its halves, read since."""
     row = row_of(site)
@@ -74,6 +78,28 @@ def test_a_load_killed_after_its_reads(site: Site) -> None:
     turn(row, "A")
     site.sync()
     assert titles(site, row) == ["A", "B", "A"]
+    assert unequal(site) == []
+
+
+def test_a_load_torn_before_its_reads(site: Site, torn: Torn) -> None:
+    """B is in the warehouse, and the ledger still says A."""
+    row = row_of(site)
+    turn(row, "A")
+    rename_service(site, "A")
+    site.sync()
+    turn(row, "B")
+    rename_service(site, "B")
+    with torn("reads"):
+        site.sync()
+    turn(row, "A")
+    rename_service(site, "A")
+    site.sync()
+    assert titles(site, row) == ["A", "B", "A"]
+    assert [each["name"] for each in site.query("SELECT name FROM services ORDER BY _dlt_valid_from")] == [
+        "A",
+        "B",
+        "A",
+    ]
     assert unequal(site) == []
 
 
