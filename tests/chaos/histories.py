@@ -4,7 +4,8 @@ Input:  a `History`.
 Output: `live`: what the warehouse missed, lost or lied about; empty where the promise holds:
 
 - after each undisturbed plain sync, whatever stands in the hot range is as the API shows it, and so is whatever changed
-  longer ago than `cold_reread_days`, anywhere in the range that is read at all; after one of a given range, that range;
+  longer ago than `cold_reread_days`, anywhere in the range that is read at all, and outside it what the warehouse
+  holds; after one of a given range, that range;
 - each version in the warehouse tells what the API showed when it was loaded, and a tombstone that it showed nothing;
 - at the end, after one undisturbed full sync, the warehouse equals the truth field by field, each record's versions
   follow one another without gap or overlap, and another sync finds nothing.
@@ -207,6 +208,8 @@ class _Life:
         else:
             self.problems += stale(self.truth, held, *hot, "in the hot range", but=hidden)
             self.problems += stale(self.truth, held, *whole, "changed long ago", but=hidden, among=long_ago)
+            ever, kept = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)), long_ago & held.keys()
+            self.problems += stale(self.truth, held, *ever, "held, and changed long ago", but=hidden, among=kept)
 
     def end(self) -> None:
         last = Sync(reads="full", knobs=tuple(WHOLE.items()))
