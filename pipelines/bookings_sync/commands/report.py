@@ -6,8 +6,6 @@ Output: one HTML file and the headline figures; or, asked for text, one table fo
 
 from __future__ import annotations
 
-import os
-import shutil
 import webbrowser
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,10 +16,10 @@ from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync.commands.console import Output, styled, table
+from bookings_sync.commands.pages import write_page
 from bookings_sync.commands.status import settings_of_all
 from bookings_sync.commands.times import ago, utc_now
 from bookings_sync.commands.warehouse import datasets, open_published
-from bookings_sync.errors import BookingsError
 from bookings_sync.report import Figures, Freshness, ReportTable, collect, render, report_tables
 from bookings_sync.settings import Settings
 from bookings_sync.status import read_status
