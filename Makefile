@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos check lint format types lock clean
+.PHONY: help setup dagster airflow demo test test-dagster test-airflow test-orchestration chaos check lint format types \
+  lock clean
 
 help:  ## Show what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -22,12 +23,31 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# The orchestrators' environments: uv makes each in seconds where pip takes minutes.
+dagster: .venv-dagster/.installed  ## Make .venv-dagster, with the pinned Dagster
+airflow: .venv-airflow/.installed  ## Make .venv-airflow, with the pinned Airflow
+
+.venv-%/.installed: requirements-%.lock pyproject.toml | setup
+	@echo "Setting up .venv-$* (once) …"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-$*
+	@$(BIN)/uv pip install --quiet --python .venv-$* --require-hashes --requirement requirements-$*.lock
+	@$(BIN)/uv pip install --quiet --python .venv-$* --no-deps --no-build-isolation --editable .
+	@touch $@
+
 demo: setup  ## Sync a living sandbox calendar into DuckDB, twice, and report on it
 	@$(BIN)/bookings demo
 
 test: check  ## Lint, types, and every test
 	@$(BIN)/python -m pip check
 	@$(BIN)/pytest -n 2
+
+test-orchestration: test-dagster test-airflow  ## The orchestrators' tests, each in its own environment
+
+test-dagster: dagster
+	@.venv-dagster/bin/python -m pytest tests/orchestration/dagster
+
+test-airflow: airflow
+	@.venv-airflow/bin/python -m pytest tests/orchestration/airflow
 
 # `make chaos SEED=n` repeats a run; a history or a record that fails is printed as small as it could be made.
 ifndef SEED
@@ -51,10 +71,12 @@ format: setup  ## Format, and mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+LOCK = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
+  --no-emit-index-url --quiet --upgrade
 lock: setup  ## Pin the newest allowed dependencies, with hashes and without addresses
-	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
-	  --no-header --no-annotate --no-emit-index-url --quiet --upgrade --output-file requirements.lock
+	@$(LOCK) --extra dev --output-file requirements.lock
+	@$(LOCK) --extra dagster --group orchestration --output-file requirements-dagster.lock
+	@$(LOCK) --extra airflow --group orchestration --output-file requirements-airflow.lock
 
 clean:  ## Remove .venv and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .venv-dagster .venv-airflow .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

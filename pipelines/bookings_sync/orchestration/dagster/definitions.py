@@ -1,0 +1,68 @@
+"""What Dagster loads: `dagster dev -m bookings_sync.orchestration.dagster.definitions`.
+
+Input:  dlt's configuration, as the command reads it. Nothing is asked of the API or the warehouse on loading.
+Output: `defs`: assets, checks, two jobs and their schedules.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+import pendulum
+from pendulum import DateTime
+
+from bookings_sync.orchestration.dagster.health import health_checks
+from bookings_sync.orchestration.dagster.models import model_assets
+from bookings_sync.orchestration.dagster.raw import Clock, raw_assets
+from bookings_sync.settings import Settings, load_settings
+
+SYNC_AT, TRANSFORM_AT = "*/30 * * * *", "10,40 * * * *"
+STALE_AFTER = timedelta(hours=2)
+
+
+def utc_now() -> DateTime:
+    return pendulum.now("UTC")
+
+
+def definitions(settings: Settings, *, clock: Clock = utc_now) -> dg.Definitions:
+    """Everything. `clock` gives the time in UTC."""
+    freshness = dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER, warn_window=STALE_AFTER / 2)
+    raw = raw_assets(settings, clock=clock, freshness=freshness)
+    models = model_assets(settings, clock=clock, freshness=freshness)
+    checks = health_checks(settings, clock=clock, stale_after=STALE_AFTER)
+    sync = dg.define_asset_job("sync_job", selection=dg.AssetSelection.assets(raw).without_checks())
+    transform = dg.define_asset_job(
+        "transform_job", selection=dg.AssetSelection.assets(models) | dg.AssetSelection.checks(*checks)
+    )
+    return dg.Definitions(
+        assets=[raw, models],
+        asset_checks=checks,
+        jobs=[sync, transform],
+        schedules=[_sync_schedule(sync, settings), dg.ScheduleDefinition(job=transform, cron_schedule=TRANSFORM_AT)],
+        # One process for a run: the warehouse takes one writer, and a process for each step would only take turns.
+        executor=dg.in_process_executor,
+    )
+
+
+def _sync_schedule(job: Any, settings: Settings) -> dg.ScheduleDefinition:
+    """One run for all locations: they are read at once, each as fast as its own rate limit allows."""
+    names = sorted(settings.locations)
+
+    @dg.schedule(job=job, cron_schedule=SYNC_AT, name="sync_schedule")
+    def this_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        month = pendulum.instance(context.scheduled_execution_time).in_timezone("UTC").format("YYYY-MM-01")
+        tags = {
+            "dagster/asset_partition_range_start": f"{month}|{names[0]}",
+            "dagster/asset_partition_range_end": f"{month}|{names[-1]}",
+        }
+        return dg.RunRequest(tags=tags)
+
+    return this_month
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Read when Dagster loads them: so the module can be imported without configuration."""
+    return definitions(load_settings())
