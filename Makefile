@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE =
   lock clean
 
 help:  ## Show what each target does
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
 
 setup: $(VENV)/.installed  ## Make .venv with the pinned dependencies and this package
 
