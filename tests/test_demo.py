@@ -38,6 +38,9 @@ def test_demo_from_an_empty_folder(tmp_path: Path) -> None:
     assert len(told["answers"]) == 3
     assert all(answer["rows"] for answer in told["answers"])
 
+    page = Path(told["page"]).read_text(encoding="utf-8")
+    assert "<title>Bookings report</title>" in page
+    assert "vegaEmbed" in page
     assert told["database"] == str(tmp_path / "shown/bookings.duckdb")
     assert not (tmp_path / "bookings.duckdb").exists()
     with duckdb.connect(told["database"], read_only=True) as database:

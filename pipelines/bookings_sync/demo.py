@@ -2,7 +2,7 @@
 
 Input:  nothing: the calendar is the sandbox, in a process of its own, behind a real socket and at the true API's rate
         limit.
-Output: a story on the terminal (or one JSON object), and a DuckDB file to look into.
+Output: a story on the terminal (or one JSON object), a DuckDB file to look into, and the report as a page.
 
 What it tells is counted, not written: by the journal of the sandbox, the connector's own figures, and at the end a
 comparison of the warehouse with the sandbox's truth.
@@ -23,7 +23,9 @@ from typing import Any
 from dlt.destinations.sql_client import SqlClientBase
 
 from bookings_sync.commands.console import Output
+from bookings_sync.commands.pages import write_page
 from bookings_sync.commands.progress import sync_progress, transform_progress
+from bookings_sync.commands.report import figures_of
 from bookings_sync.commands.served import Served, serve
 from bookings_sync.commands.story import Answer, Story
 from bookings_sync.commands.sync import summary_of
@@ -31,6 +33,7 @@ from bookings_sync.commands.times import utc_now
 from bookings_sync.commands.warehouse import datasets, open_client
 from bookings_sync.errors import BookingsError
 from bookings_sync.pipeline import SyncResult, sync
+from bookings_sync.report import render
 from bookings_sync.settings import Location, Settings
 from bookings_sync.transform import TransformResult, transform
 
@@ -121,15 +124,19 @@ def run_demo(output: Output, world: DemoWorld, folder: Path) -> int:
             compared, differing = _compare(client, settings, served)
             since = second.row["started_at"].to_datetime_string() + "Z"
             answers = [_ask(client, *each, since=since, today=served.now.to_date_string()) for each in QUESTIONS]
+            figures = figures_of(client, settings, served.now)
+    page = database.with_name("report.html")
+    write_page(render(figures), page)
     story.proof(differing, compared)
     for answer in answers:
         story.question(answer)
     took = round(time.monotonic() - began, 1)
-    story.ending(database, took)
+    story.ending(database, page, took)
     exit_code = 1 if differing else 0
     output.result(
         outcome="failed" if differing else "ok",
         database=str(database),
+        page=str(page),
         seconds=took,
         first=summary_of(first),
         happened=happened,
@@ -175,7 +182,7 @@ def _sync(output: Output, settings: Settings, served: Served) -> SyncResult:
 
 
 def _transform(output: Output, settings: Settings, served: Served) -> TransformResult:
-    with open_client(settings, writes=True) as client, transform_progress(output) as progress:
+    with open_client(settings, writes=True, publishes=True) as client, transform_progress(output) as progress:
         return transform(client, datasets(settings), now=served.now, progress=progress)
 
 

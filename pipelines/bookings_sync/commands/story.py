@@ -110,17 +110,19 @@ class Story:
         rows = [[shown(name, value) for name, value in zip(answer.columns, row, strict=True)] for row in answer.rows]
         self._output.say(table([name.replace("_", " ") for name in answer.columns], rows))
 
-    def ending(self, database: Path, took_seconds: float) -> None:
+    def ending(self, database: Path, page: Path, took_seconds: float) -> None:
         shortest = _from_here(database)
         self._title(f"All that in {seconds(took_seconds)}. It is yours to look into")
         inside = f"cd {shortest.parent} && "
         bookings = _command(database.parent)
         rows = [
             (f"{inside}{bookings} status", "how fresh it is, and what it cost"),
-            (f"{inside}{bookings} report", "more answers"),
+            (f"{inside}{bookings} report --text", "the report's figures here"),
+            (f"{inside}{bookings} query 'FROM rpt_bookings'", "your own questions, in SQL"),
             (f"duckdb {shortest}", "the tables: bookings_raw, bookings_staging, bookings_marts"),
             ("bookings sync --help", "your own calendar: keys in .dlt/secrets.toml, then the same command"),
         ]
+        self._good(f"The report is a page: open {_from_here(page)} in a browser.")
         self._output.say(f"The warehouse is the DuckDB file {shortest}", table(("try", "for"), rows))
 
     def _title(self, text: str) -> None:
