@@ -97,10 +97,18 @@ def test_the_commands_run_in_their_order(folder: Path) -> None:
     (query,) = blocks("sql")
     with duckdb.connect(str(folder / "bookings_read.duckdb"), read_only=True) as connection:
         assert connection.execute(query).fetchall()
+    reading = run(folder, [sys.executable, "-c", python("duckdb.connect")])
+    assert reading.returncode == 0, reading.stderr
+    assert "show_rate" in reading.stdout
+
+
+def python(word: str) -> str:
+    (example,) = [block for block in blocks("python") if word in block]
+    return example
 
 
 def test_the_dlt_example_runs(folder: Path) -> None:
-    (example,) = blocks("python")
+    example = python("dlt.pipeline")
     ran = run(folder, [sys.executable, "-c", example])
     assert ran.returncode == 0, ran.stderr
 

@@ -49,7 +49,7 @@ WITH named AS (
 SELECT
   named.location_id,
   COALESCE(locations.name, named.location_id) AS name,
-  COALESCE(configured.name, ranked.timezone, 'UTC') AS timezone,
+  COALESCE(CASE WHEN configured.name IS NOT NULL THEN locations.timezone END, ranked.timezone, 'UTC') AS timezone,
   CASE
     WHEN configured.name IS NOT NULL THEN 'configured'
     WHEN ranked.timezone IS NOT NULL THEN 'appointments'

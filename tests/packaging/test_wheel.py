@@ -42,6 +42,7 @@ def test_wheel_holds_the_models_and_no_tests(wheel: Path) -> None:
     assert models
     assert {f"bookings_sync/{model}" for model in models} <= set(names)
     assert "bookings_sync/py.typed" in names
+    assert "bookings_sync/dictionary/page.html.j2" in names
     assert not [name for name in names if name.startswith("tests/")]
 
 

@@ -8,5 +8,7 @@ header   a file's comment: grain, key, audits, columns
 project  the files, and the order they need
 audits   an audit as a query that finds its failing rows
 dialect  a model's references and time, in the words of one warehouse
+selection  which models a run is about
+lineage  which columns each column is made of
 ```
 """

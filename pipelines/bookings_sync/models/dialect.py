@@ -49,12 +49,16 @@ def to_sql(expression: exp.Expr, dialect: str) -> str:
     return expression.sql(dialect=dialect, comments=False)
 
 
+def raw_types(table: Table) -> dict[str, str]:
+    """The columns of a raw table that models may read, with DuckDB's types."""
+    types = {column.name: column.type for column in table.columns}
+    return {name: _TYPES[kind] for name, kind in (types | (HISTORY_COLUMNS if table.history else {})).items()}
+
+
 def no_rows(table: Table) -> exp.Subquery:
     """What stands in for a raw table that is not there yet: its columns, and no row."""
-    types = {column.name: column.type for column in table.columns}
-    if table.history:
-        types |= HISTORY_COLUMNS
-    nulls = [exp.alias_(exp.cast(exp.null(), _TYPES[kind], dialect="duckdb"), name) for name, kind in types.items()]
+    types = raw_types(table).items()
+    nulls = [exp.alias_(exp.cast(exp.null(), kind, dialect="duckdb"), name) for name, kind in types]
     return exp.select(*nulls).limit(0).subquery()
 
 

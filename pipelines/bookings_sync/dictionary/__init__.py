@@ -1,0 +1,202 @@
+"""Dictionary: every table and column there is, with its type, its unit, its meaning, and where it comes from.
+
+Input:  `TABLES` and the models of `sql/`: what they declare, and nothing that any warehouse holds.
+Output: `Dictionary`; `page` makes of it one HTML file.
+
+Nothing is written twice for it: a raw column's meaning is that of `tables`, a model's that of its header, types are
+those that DuckDB gives the models over empty tables, and origins are traced through the models' SQL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import duckdb
+import pendulum
+from sqlglot import exp
+
+from bookings_sync.models.dialect import no_rows, resolve, timezones, to_sql
+from bookings_sync.models.lineage import ColumnName, origins
+from bookings_sync.models.project import Model, Project
+from bookings_sync.tables import TABLES, Table
+
+__all__ = ["ColumnEntry", "ColumnName", "Dictionary", "TableEntry", "build"]
+
+_ADDED = {
+    "_dlt_valid_from": "When this version was first seen, UTC.",
+    "_dlt_valid_to": "When the next version was first seen, UTC; null for the current one.",
+    "_dlt_load_id": "The load that wrote the row: it is complete where _dlt_loads has it with status 0.",
+}
+"""What dlt adds to raw tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnEntry:
+    """One column. `origins` are the columns it is made of, one hop up; `api_fields` what they come to in the end, as
+    (raw table, dotted path in the API's record). `made` says how a value comes about that no column gives."""
+
+    name: ColumnName
+    type: str
+    unit: str
+    meaning: str
+    is_key: bool
+    origins: tuple[ColumnName, ...]
+    api_fields: tuple[tuple[str, str], ...]
+    made: str
+    used_by: tuple[ColumnName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableEntry:
+    """One table. `reads` and `read_by` are (layer, table)."""
+
+    layer: str
+    name: str
+    grain: str
+    question: str
+    notes: str
+    audits: tuple[str, ...]
+    columns: tuple[ColumnEntry, ...]
+    reads: tuple[tuple[str, str], ...]
+    read_by: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """All tables, marts first: whoever looks something up looks there."""
+
+    tables: tuple[TableEntry, ...]
+
+    def columns(self) -> Iterator[ColumnEntry]:
+        return (column for table in self.tables for column in table.columns)
+
+
+def build(project: Project) -> Dictionary:
+    """The dictionary of the raw tables and of a project's models."""
+    return _Builder(project).build()
+
+
+class _Builder:
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._origins = origins(project)
+        self._types = _types(project)
+        self._used_by: dict[ColumnName, list[ColumnName]] = {}
+        for column, origin in self._origins.items():
+            for each in origin.columns:
+                self._used_by.setdefault(each, []).append(column)
+        self._api_fields = cache(self._trace)
+
+    def build(self) -> Dictionary:
+        models = [self._model(model) for model in self._project.models.values()]
+        marts = sorted((entry for entry in models if entry.layer == "marts"), key=_place)
+        staging = sorted((entry for entry in models if entry.layer == "staging"), key=_place)
+        return Dictionary((*marts, *staging, *(self._raw(table) for table in TABLES.values())))
+
+    def _model(self, model: Model) -> TableEntry:
+        header = model.header
+        audits = [f"{line.name or line.kind}: {line.rule}" for line in header.audits]
+        reads = tuple(sorted(read for read in model.reads if read[0] != "warehouse"))
+        columns = []
+        for name, meaning in header.columns.items():
+            column = ColumnName(model.layer, model.name, name)
+            origin = self._origins[column]
+            made = "counts rows" if origin.counts_rows else "" if origin.columns else "written by the model itself"
+            kind = self._types[model.name][name]
+            columns.append(self._entry(column, kind, meaning, name in header.key, origin.columns, made))
+        return TableEntry(
+            model.layer, model.name, header.grain, header.question, header.notes,
+            (f"unique: {', '.join(header.key)}", *audits, *model.audits), tuple(columns), reads,
+            self._read_by(model.layer, model.name),
+        )  # fmt: skip
+
+    def _raw(self, table: Table) -> TableEntry:
+        added = [name for name in _ADDED if table.history or name == "_dlt_load_id"]
+        columns = []
+        for name, kind, meaning in [
+            *((column.name, str(column.type), column.description) for column in table.columns),
+            *((name, "text" if name == "_dlt_load_id" else "timestamp", _ADDED[name]) for name in added),
+        ]:
+            column = ColumnName("raw", table.name, name)
+            made = "" if self._api_fields(column) else "made by bookings-sync, or by dlt"
+            columns.append(self._entry(column, kind, meaning, name in table.key, (), made))
+        # Described as "what. One row per …".
+        what, _, grain = table.description.partition(" One row per ")
+        return TableEntry(
+            "raw", table.name, f"one row per {grain}" if grain else table.description, what, "", (), tuple(columns), (),
+            self._read_by("raw", table.name),
+        )  # fmt: skip
+
+    def _entry(
+        self, column: ColumnName, kind: str, meaning: str, is_key: bool, origin: tuple[ColumnName, ...], made: str
+    ) -> ColumnEntry:
+        return ColumnEntry(
+            column, kind, unit(column, kind, meaning), meaning, is_key, origin, self._api_fields(column), made,
+            tuple(self._used_by.get(column, ())),
+        )  # fmt: skip
+
+    def _read_by(self, layer: str, name: str) -> tuple[tuple[str, str], ...]:
+        readers = [model for model in self._project.models.values() if (layer, name) in model.reads]
+        return tuple(sorted((model.layer, model.name) for model in readers))
+
+    def _trace(self, column: ColumnName) -> tuple[tuple[str, str], ...]:
+        """The API's fields that a column comes to in the end."""
+        if column.layer == "raw":
+            sources = {each.name: each.source for each in TABLES[column.table].columns}
+            source = sources.get(column.column)
+            return ((column.table, source),) if source else ()
+        if column not in self._origins:
+            return ()
+        return tuple(sorted({field for each in self._origins[column].columns for field in self._api_fields(each)}))
+
+
+def _place(entry: TableEntry) -> tuple[int, str]:
+    """Answers before facts, facts before dimensions."""
+    kinds = ("rpt_", "fct_", "dim_")
+    return next((place for place, kind in enumerate(kinds) if entry.name.startswith(kind)), len(kinds)), entry.name
+
+
+_NAMED = (
+    (re.compile(r"minutes"), "minutes"),
+    (re.compile(r"hours"), "hours"),
+    (re.compile(r"seconds"), "seconds"),
+    (re.compile(r"bytes"), "bytes"),
+    (re.compile(r"(rate|share|utilisation)(_|$)"), "part of 1"),
+    (re.compile(r"_index$"), "ratio"),
+    (re.compile(r"^days_after$"), "days"),
+    (re.compile(r"^months_since$"), "months"),
+)
+_SAID = re.compile(r"\bin (minutes|hours|seconds|bytes)\b")
+
+
+def unit(column: ColumnName, kind: str, meaning: str) -> str:
+    """The unit of a column, as its name, its meaning or its type has it; empty where it measures nothing."""
+    if kind.upper() in ("BIGINT", "DOUBLE", "INTEGER"):
+        for pattern, name in _NAMED:
+            if pattern.search(column.column):
+                return name
+        if said := _SAID.search(meaning):
+            return said[1]
+        return "count" if kind == "BIGINT" and column.layer == "marts" else ""
+    zones = {"TIMESTAMP WITH TIME ZONE": "UTC", "timestamp": "UTC", "TIMESTAMP": "the location's clock"}
+    return zones.get(kind, "local day" if kind == "DATE" and column.table != "dim_date" else "")
+
+
+def _types(project: Project) -> dict[str, dict[str, str]]:
+    """The type of each column of each model, by model: DuckDB's, of the models built over no rows."""
+
+    def place(layer: str, name: str) -> exp.Expr:
+        if layer == "warehouse":
+            return timezones("duckdb")
+        return no_rows(TABLES[name]) if layer == "raw" else exp.table_(name)
+
+    types: dict[str, dict[str, str]] = {}
+    with duckdb.connect() as connection:
+        for name, model in project.models.items():
+            query = to_sql(resolve(model.query, place, pendulum.datetime(2000, 1, 1)), "duckdb")
+            connection.execute(f"CREATE TABLE {name} AS {query}")
+            types[name] = {row[0]: str(row[1]) for row in connection.execute(f"DESCRIBE {name}").fetchall()}
+    return types

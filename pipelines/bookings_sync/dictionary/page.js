@@ -1,0 +1,68 @@
+"use strict";
+// Searches: a table stays where all words are in its name, its question or its notes, with all its columns; else those of
+// its columns stay that have all the words between them, the table's name and its own.
+const input = document.getElementById("search");
+const found = document.getElementById("found");
+const nothing = document.getElementById("nothing");
+const links = new Map([...document.querySelectorAll("nav li")].map((item) => [item.textContent.trim(), item]));
+const tables = [...document.querySelectorAll("article")].map((article) => ({
+  article,
+  link: links.get(article.id),
+  head: [article.id, ...[...article.querySelectorAll(":scope > p")].map((part) => part.textContent)]
+    .join(" ").toLowerCase(),
+  rows: [...article.querySelectorAll("tbody tr")].map((row) => ({ row, text: row.textContent.toLowerCase() })),
+}));
+
+function search() {
+  const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let columns = 0, shown = 0;
+  for (const { article, link, head, rows } of tables) {
+    const whole = words.every((word) => head.includes(word));
+    let any = whole;
+    for (const { row, text } of rows) {
+      const stays = whole || words.every((word) => text.includes(word) || article.id.includes(word));
+      row.hidden = !stays;
+      any ||= stays;
+      if (stays) columns += 1;
+    }
+    article.hidden = !any;
+    link.hidden = !any;
+    if (any) shown += 1;
+  }
+  for (const group of document.querySelectorAll(".layer, nav details")) {
+    group.hidden = [...group.querySelectorAll("article, li")].every((each) => each.hidden);
+  }
+  nothing.hidden = shown > 0;
+  found.textContent = words.length ? `${shown} tables, ${columns} columns` : "";
+}
+
+let waiting;
+input.addEventListener("input", () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(search, 80);
+});
+input.form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  search();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "/" && document.activeElement !== input) {
+    event.preventDefault();
+    input.focus();
+  }
+});
+// A link leads to its row even where the search has hidden it.
+function reveal() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target && target.closest("[hidden]")) {
+    input.value = "";
+    search();
+    target.scrollIntoView();
+  }
+}
+addEventListener("hashchange", reveal);
+// On a phone the list of tables would fill the first screen.
+if (matchMedia("(max-width: 50rem)").matches) {
+  for (const part of document.querySelectorAll("nav details")) part.open = false;
+}
+search();

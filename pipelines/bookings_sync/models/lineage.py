@@ -1,0 +1,78 @@
+"""Lineage: which columns each column of a model is made of.
+
+Input:  the project; the columns of the raw tables.
+Output: for each model and column its `Origin`, one hop: `dictionary` follows the hops down to the API's fields.
+
+sqlglot follows values alone: what a column is computed of, not what a join or a WHERE lets through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlglot import exp
+from sqlglot.lineage import Node, lineage
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import build_scope
+
+from bookings_sync.models.dialect import raw_types
+from bookings_sync.models.errors import ModelError
+from bookings_sync.models.project import Model, Project
+from bookings_sync.tables import TABLES
+
+
+class ColumnName(NamedTuple):
+    """A column by the layer and the table it stands in; layers are raw, staging, marts and warehouse."""
+
+    layer: str
+    table: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a column is made of. Without columns and without `counts_rows` the model writes its values itself."""
+
+    columns: tuple[ColumnName, ...]
+    counts_rows: bool
+
+
+def origins(project: Project) -> dict[ColumnName, Origin]:
+    """The origin of each column of each model. Raises ModelError for a column that cannot be traced."""
+    schema: dict[str, dict[str, dict[str, str]]] = {
+        "raw": {name: raw_types(table) for name, table in TABLES.items()},
+        "staging": {},
+        "marts": {},
+        "warehouse": {"timezones": {"name": "VARCHAR"}},
+    }
+    found: dict[ColumnName, Origin] = {}
+    for model in project.models.values():
+        found |= dict(_origins_of(model, schema))
+        schema[model.layer][model.name] = dict.fromkeys(model.header.columns, "VARCHAR")
+    return found
+
+
+def _origins_of(model: Model, schema: Mapping[str, object]) -> Iterator[tuple[ColumnName, Origin]]:
+    query = qualify(model.query.copy(), schema=dict(schema), dialect="duckdb", quote_identifiers=False, identify=False)
+    scope = build_scope(query)
+    for column in model.header.columns:
+        try:
+            traced = lineage(column, query, schema=dict(schema), scope=scope, dialect="duckdb", copy=False)
+        except ValueError as error:
+            raise ModelError(f"{model.path.name}: has no column {column}, or it cannot be traced") from error
+        yield (
+            ColumnName(model.layer, model.name, column),
+            _origin([node for node in traced.walk() if not node.downstream]),
+        )
+
+
+def _origin(leaves: list[Node]) -> Origin:
+    columns = {
+        ColumnName(leaf.expression.db, leaf.expression.name, leaf.name.rpartition(".")[2])
+        for leaf in leaves
+        if isinstance(leaf.expression, exp.Table) and leaf.expression.db
+    }
+    counts = any(isinstance(count.this, exp.Star) for leaf in leaves for count in leaf.expression.find_all(exp.Count))
+    return Origin(tuple(sorted(columns)), counts)
