@@ -49,6 +49,7 @@ APPOINTMENT = {
     "title": "Ada with Dr. Who",
     "notes": "gout again",
     "address": "Hall 5",
+    "formReply": {"who": "Ada", "what": ["gout"]},
     "startTime": "2026-01-05T10:00:00+00:00",
     "contact": CONTACT,
 }

@@ -13,9 +13,11 @@ are, e-mail addresses in lower case. Ids are keys, never personal fields here.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from bookings_sync.tables import APPOINTMENTS
 
 Rule = Literal["keep", "hash", "drop"]
 
@@ -30,15 +32,22 @@ _CONTACT: dict[str, tuple[str, ...]] = {
     "custom_fields": ("customField",),
 }
 _APPOINTMENT: dict[str, tuple[str, ...]] = {"title": ("title",), "notes": ("notes",), "address": ("address",)}
-_IMPERSONAL = frozenset({"id", "locationId", "timezone", "country", "source", "dateAdded", "type"})
-"""Fields of a contact that tell of no person by themselves."""
+_KNOWN_OF_CONTACT = frozenset({"id", "locationId", "timezone", "country", "source", "dateAdded", "type"}).union(
+    *_CONTACT.values()
+)
+"""Those of a contact that have a rule of their own, or tell of no person by themselves."""
+
+_KNOWN_OF_APPOINTMENT = {column.source.partition(".")[0] for column in APPOINTMENTS.columns if column.source} | {
+    "contact"
+}
+"""Those of an appointment that a column holds."""
 
 _DEEPEST = 100
 """Levels of nesting."""
 
 FIELDS: tuple[str, ...] = (*_CONTACT, *_APPOINTMENT, "other")
-"""Every personal field a rule can be given for. `other` is what a contact holds beyond the known fields, and whatever
-of a contact or an appointment is not even the JSON object that it should be."""
+"""Every personal field a rule can be given for. `other` is what a contact or an appointment holds beyond the known
+fields, for nobody knows what the API will add, and what is not even the JSON object that it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ class Privacy:
             return record
         if not isinstance(record, dict):
             return self._ruled(record, "other")
-        cleared = self._fields(record, _APPOINTMENT)
+        cleared = self._others(self._fields(record, _APPOINTMENT), _KNOWN_OF_APPOINTMENT)
         if "contact" in cleared:
             cleared["contact"] = self.contact(cleared["contact"])
             if cleared["contact"] is None:
@@ -77,13 +86,7 @@ class Privacy:
             return record
         if not isinstance(record, dict):
             return self._ruled(record, "other")
-        cleared = self._fields(record, _CONTACT)
-        known = _IMPERSONAL.union(*_CONTACT.values())
-        for name in [name for name in cleared if name not in known]:
-            value = self._ruled(cleared.pop(name), "other")
-            if value is not None:
-                cleared[name] = value
-        return cleared
+        return self._others(self._fields(record, _CONTACT), _KNOWN_OF_CONTACT)
 
     def _fields(self, record: dict[str, Any], fields: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
         cleared = dict(record)
@@ -97,6 +100,13 @@ class Privacy:
                     cleared[name] = self._custom_fields(value)
                 elif rule == "hash":
                     cleared[name] = self._hashed(value, str.lower if field == "email" else str)
+        return cleared
+
+    def _others(self, cleared: dict[str, Any], known: Collection[str]) -> dict[str, Any]:
+        for name in [name for name in cleared if name not in known]:
+            value = self._ruled(cleared.pop(name), "other")
+            if value is not None:
+                cleared[name] = value
         return cleared
 
     def _custom_fields(self, fields: Any) -> Any:
