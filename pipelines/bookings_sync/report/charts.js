@@ -9,7 +9,11 @@ const CONFIG = {
     labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, labelPadding: 6, titlePadding: 8,
   },
 };
-const DAY_LABEL = "utcFormat(toDate(datum.value), '%-d %b')";
+/** The axis of days or weeks: some seven labels, evenly spaced, and fewer where there is no room. */
+const dayAxis = (rows) => ({
+  title: null, labelExpr: "utcFormat(toDate(datum.value), '%-d %b')", labelAngle: 0, labelOverlap: "parity", labelSeparation: 8,
+  values: rows.filter((_, place) => place % Math.ceil(rows.length / 8) === 0).map((bin) => bin.day),
+});
 
 let drawn = {};
 
@@ -44,7 +48,7 @@ function trendSpec(rows) {
     mark: {type: "bar", stroke: "var(--card)", strokeWidth: 1, cornerRadius: 1.5},
     encoding: {
       x: {field: "day", type: "ordinal", scale: {domain: rows.map((bin) => bin.day), paddingInner: .18, paddingOuter: .05},
-        axis: {title: null, labelExpr: DAY_LABEL, labelAngle: 0, labelOverlap: "greedy", labelSeparation: 14}},
+        axis: dayAxis(rows)},
       y: {field: "bookings", type: "quantitative", stack: "zero", axis: {title: "Bookings", tickCount: 5, tickMinStep: 1, format: ",d"}},
       color: {field: "series", type: "nominal", legend: null,
         scale: {domain: SERIES.map((series) => series.name), range: SERIES.map((series) => series.colour)}},
@@ -63,14 +67,14 @@ function rateSpec(rows) {
     height: 246, data: {values},
     encoding: {
       x: {field: "day", type: "ordinal", scale: {type: "point", domain: rows.map((bin) => bin.day), padding: .3},
-        axis: {title: null, labelExpr: DAY_LABEL, labelAngle: 0, labelOverlap: "greedy", labelSeparation: 14}},
+        axis: dayAxis(rows)},
       y: {field: "rate", type: "quantitative", scale: {domain: [Math.max(0, Math.floor(lowest * 10 - .5) / 10), 1], nice: false},
         axis: {title: "Show rate", format: ".0%", tickCount: 5}},
       tooltip: [{field: "words", title: "When"}, {field: "shown", title: "Show rate"}, {field: "showed", title: "Showed", format: ",d"}, {field: "marked", title: "Of marked", format: ",d"}],
     },
     layer: [
       {mark: {type: "line", color: "var(--showed)", strokeWidth: 2, invalid: "break-paths-show-path-domains"}},
-      {transform: [{filter: "datum.rate !== null"}], mark: {type: "point", filled: true, opacity: 1, size: rows.length > 30 ? 14 : 34, color: "var(--showed)", stroke: "var(--card)", strokeWidth: 1}},
+      {transform: [{filter: "datum.rate !== null"}], mark: {type: "point", filled: true, opacity: 1, size: rows.length > 30 ? 6 : 34, color: "var(--showed)", stroke: "var(--card)", strokeWidth: rows.length > 30 ? 0 : 1}},
     ],
   };
 }

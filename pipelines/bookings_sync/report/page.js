@@ -56,8 +56,8 @@ function change(now, before, {rate, better}) {
   if (!rate && !before) return null;
   const moved = rate ? (now - before) * 100 : (now / before - 1) * 100;
   const rounded = Number(moved.toFixed(1));
-  const tone = !rounded || !better ? "" : rounded * better > 0 ? "good" : "bad";
-  const size = rate ? `${Math.abs(rounded).toFixed(1)} points` : `${Math.abs(rounded) >= 100 ? whole.format(Math.abs(rounded)) : Math.abs(rounded).toFixed(1)}%`;
+  const tone = Math.abs(rounded) < .5 || !better ? "" : rounded * better > 0 ? "good" : "bad";
+  const size = rate ? `${Math.abs(rounded).toFixed(1)} pts` : `${Math.abs(rounded) >= 100 ? whole.format(Math.abs(rounded)) : Math.abs(rounded).toFixed(1)}%`;
   return [rounded ? `${rounded > 0 ? "▲" : "▼"} ${size}` : "unchanged", tone];
 }
 
@@ -309,7 +309,7 @@ function show() {
   const [first, last] = [dayOf(period.range[0], chosen), dayOf(period.range[1] - 1, chosen)];
   const of = FILTERS.map((filter) => choice[filter]).filter(Boolean).join(" · ");
   el("showing").textContent = `${dayWords(first, {year: "numeric"})} to ${dayWords(last, {year: "numeric"})}${of ? ` · ${of}` : ""}: ${count(now.bookings)} booking${now.bookings === 1 ? "" : "s"}` +
-    `${period.before ? (before ? `, against the ${period.days} days before.` : ". There is no such period before it to compare with.") : ", so far."}`;
+    `${period.before ? (before ? `, compared with the ${period.days} days before.` : ". The calendar does not reach back far enough to compare.") : ", so far."}`;
   el("tiles").replaceChildren(...tilesOf(now, before, period, known, series));
   compareCard(chosen, period);
   // Who will come is not known ahead of time: the cards that tell make room.
