@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dagster airflow demo test test-dagster test-airflow test-orchestration chaos check lint format types \
-  lock clean
+.PHONY: help setup dagster airflow demo test test-dagster test-airflow test-orchestration chaos bench check lint format \
+  types lock clean
 
 help:  ## Show what each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -56,6 +56,9 @@ endif
 chaos: setup  ## Hours of random histories, kills, faults and bad input; SEED=n repeats a run
 	@echo "make chaos SEED=$(SEED)"
 	@CHAOS=$(SEED) $(BIN)/pytest -n 2 tests/chaos tests/postgres tests/end_to_end/test_faults.py
+
+bench: setup  ## Measure against the limit and other tools, into benchmarks/RESULTS.md; ARGS="--help" shows the parts
+	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 check: lint types  ## Lint and types alone: the quick loop
 

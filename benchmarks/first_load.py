@@ -1,0 +1,72 @@
+"""The first load: ours against the limit, and how both grow from a hundredth of the rows to all of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from measure import Cost, Figures, progress, repeated
+from ours import Ours, once_each, summary, write_requests
+from results import COST, Section, Target
+from world import served
+
+
+def first_load(rows: int, runs: int, folder: Path) -> Section:
+    """Worlds of a hundredth, a tenth, a fifth and all of `rows`: each loaded by us and by the limit."""
+    section = Section(
+        "first-load",
+        "First load: ours against the limit, and growth in rows",
+        ("path", *COST, "appointments", "all rows", "JSON MB", "warehouse MB", "CPU µs per appointment", "÷ limit"),
+        notes=[
+            "Ours: `bookings sync` into no warehouse, one location, 20 services: teams, services, hours, members and "
+            "free slots beside appointments, contacts and custom fields, all with history, digests and a ledger. The "
+            "limit: the same windows' appointments, fetched and read by DuckDB's JSON reader into three typed tables, "
+            "and nothing else.",
+        ],
+    )
+    ours: dict[int, Figures] = {}
+    ratio = 0.0
+    for size in sorted({rows // 100, rows // 10, rows // 5, rows}):
+        ours[size], limit = _one_size(section, size, runs, folder / f"first-{size}")
+        ratio = ours[size].cpu_s / limit.cpu_s
+    section.targets = [
+        Target.at_most(f"ours ÷ limit, first load of {rows:,}, CPU", ratio, 1.5),
+        Target.at_most(f"peak memory at {rows:,} rows", ours[rows].peak_mb, 400, " MB"),
+        Target.at_most(
+            f"peak memory, {rows:,} rows ÷ {rows // 5:,}", ours[rows].peak_mb / ours[rows // 5].peak_mb, 1.2
+        ),
+        Target.flat("CPU per row", [ours[size].cpu_s / size for size in sorted(ours)]),
+    ]
+    return section
+
+
+def _one_size(section: Section, size: int, runs: int, folder: Path) -> tuple[Figures, Figures]:
+    progress(f"first load: {size:,} appointments")
+    with served(size) as world:
+        ours = Ours(world, folder)
+        ours_figures, cost = repeated("ours", ours.first_sync, runs)
+        loaded = sum(table["new"] for table in summary(cost)["tables"].values())
+        (appointments,) = ours.ask("SELECT count(*) FROM bookings_raw.appointments")[0]
+        log = world.requests()
+        last_run = log[len(log) - summary(cost)["requests"] :]
+        requests = write_requests(world, once_each(last_run), folder / "requests.json")
+        database = folder / "limit.duckdb"
+
+        def limit_once() -> Cost:
+            database.unlink(missing_ok=True)
+            return ours.script("limit", requests, database)
+
+        limit_figures, cost = repeated("limit", limit_once, runs)
+        limit = json.loads(cost.output)
+        if not limit["rows"] == appointments == size:
+            raise RuntimeError(f"of {size} appointments we hold {appointments}, the limit {limit['rows']}")
+        megabytes = limit["bytes"] / 1e6
+        for name, figures, all_rows, file in (
+            ("ours", ours_figures, loaded, ours.database),
+            ("limit", limit_figures, limit["rows"] + limit["contacts"] + limit["custom_fields"], database),
+        ):
+            section.add(
+                f"{name}, {size:,}", figures, size, all_rows, megabytes, file.stat().st_size / 1e6,
+                figures.cpu_s / size * 1e6, figures.cpu_s / limit_figures.cpu_s,
+            )  # fmt: skip
+    return ours_figures, limit_figures

@@ -1,0 +1,54 @@
+"""Records every statement that `bookings transform` sends to DuckDB, in order: what `bare_duckdb` is to run again.
+
+It runs the transform in earnest, in the folder it is started in; what it costs is nobody's.
+Usage: python record_models.py STATEMENTS
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from bookings_sync.commands.times import utc_now
+from bookings_sync.commands.warehouse import datasets, open_client
+from bookings_sync.settings import load_settings
+from bookings_sync.transform import transform
+
+
+class Recorder:
+    """Stands before a DuckDB connection and writes down what it is told."""
+
+    def __init__(self, connection: Any, statements: list[tuple[str, Any]]) -> None:
+        self._connection, self._statements = connection, statements
+
+    def execute(self, query: Any, parameters: Any = None) -> Any:
+        self._statements.append((str(query), parameters))
+        return self._connection.execute(query, parameters)
+
+    def begin(self) -> Any:
+        self._statements.append(("BEGIN", None))
+        return self._connection.begin()
+
+    def commit(self) -> Any:
+        self._statements.append(("COMMIT", None))
+        return self._connection.commit()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def main() -> None:
+    settings = load_settings(need_locations=False)
+    statements: list[tuple[str, Any]] = []
+    with open_client(settings, writes=True) as client:
+        connection = client._conn
+        client._conn = Recorder(connection, statements)
+        try:
+            transform(client, datasets(settings), now=utc_now())
+        finally:
+            client._conn = connection
+    Path(sys.argv[1]).write_text(json.dumps(statements), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

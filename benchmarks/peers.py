@@ -1,0 +1,156 @@
+"""The peers: the same appointments from the same server into DuckDB, by what else there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from environments import commands_of
+from measure import Cost, Figures, measure, progress, repeated
+from ours import PATHS, Ours
+from results import COST, Section, Target
+from world import World, served
+
+LEAST = 2000
+"""Appointments of the smallest world: in a smaller one some service has none, and the tap knows no columns of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One peer. `command` makes its command line for a world and a database, `least` is the ratio we are to reach, and
+    `less` says where its output is less than ours."""
+
+    name: str
+    command: Callable[[World, Path], Sequence[str | Path]]
+    schema: str
+    least: float
+    less: str
+
+
+def peers(rows: int, runs: int, folder: Path) -> Section:
+    """A tenth of `rows`, loaded by us and by each peer after a small world as warm-up."""
+    size = max(rows // 10, LEAST)
+    section = Section(
+        "peers",
+        f"First load of {size:,} appointments: ours against what else there is",
+        ("path", *COST, "appointments held", "tables", "columns", "CPU µs per appointment", "÷ ours"),
+        notes=[
+            "Each peer lists the services and asks for each one's appointments in one request over the whole range; "
+            "ours asks in windows, for teams and free slots too, and keeps history. Columns are those of data, without "
+            "each tool's own. Peers keep no history, find no deletions, and know one location in a run.",
+        ],
+    )
+    with served(LEAST) as world:
+        progress(f"peers: warm-up with {LEAST:,} appointments")
+        Ours(world, folder / "warm-up").first_sync()
+        able = [peer for peer in PEERS if _warm_up(section, peer, world, folder / "warm-up")]
+    with served(size) as world:
+        progress(f"peers: {size:,} appointments")
+        ours = Ours(world, folder / "ours")
+        figures, _ = repeated("ours", ours.first_sync, runs, warm_up=False)
+        _report(section, "ours", figures, ours.database, "bookings_raw", size, figures)
+        for peer in able:
+            _measure(section, peer, world, folder, size, runs, figures)
+    return section
+
+
+def _warm_up(section: Section, peer: Peer, world: World, folder: Path) -> bool:
+    """Whether the peer can be measured; why not goes into the section."""
+    try:
+        _once(peer, world, folder)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()
+        progress(f"  {peer.name} is left out:\n{error}")
+        section.notes.append(f"{peer.name} could not be run: {reason[0]} {reason[-1]}")
+        return False
+    return True
+
+
+def _measure(section: Section, peer: Peer, world: World, folder: Path, size: int, runs: int, ours: Figures) -> None:
+    figures, _ = repeated(peer.name, lambda: _once(peer, world, folder), runs, warm_up=False)
+    held = _report(section, peer.name, figures, folder / "peer.duckdb", peer.schema, size, ours)
+    lost = f" It lost {size - held:,} of {size:,} rows." if held != size else ""
+    section.notes.append(f"{peer.name}: {peer.less}{lost}")
+    section.targets.append(
+        Target.at_least(f"{peer.name} ÷ ours, CPU per row, {size:,} rows", figures.cpu_s / ours.cpu_s, peer.least)
+    )
+
+
+def _once(peer: Peer, world: World, folder: Path) -> Cost:
+    database = folder / "peer.duckdb"
+    database.unlink(missing_ok=True)
+    environment = {"AIRBYTE_OFFLINE_MODE": "1", "DO_NOT_TRACK": "1"}
+    return measure(peer.command(world, database), cwd=folder, env=environment)
+
+
+def _report(
+    section: Section, name: str, figures: Figures, database: Path, schema: str, size: int, ours: Figures
+) -> int:
+    """The row of one path; returns the appointments it holds, counted in its database."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        columns: list[tuple[Any, ...]] = connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = ?"
+            r" AND NOT regexp_matches(table_name, '^_(dlt|airbyte)')"
+            r" AND NOT regexp_matches(column_name, '^_(dlt|airbyte)')",
+            [schema],
+        ).fetchall()
+        tables = sorted({table for table, _ in columns})
+        counts = [
+            connection.execute(f'SELECT count(*) FROM "{schema}"."{table}"').fetchall()
+            for table in tables
+            if table.rstrip("_0123456789") == "appointments"
+        ]
+    held = sum(int(count) for ((count,),) in counts)
+    section.add(name, figures, held, len(tables), len(columns), figures.cpu_s / size * 1e6, figures.cpu_s / ours.cpu_s)
+    return held
+
+
+def _range(world: World) -> tuple[str, str, str, str]:
+    return world.base_url, world.locations[0].key, str(world.start_ms), str(world.end_ms)
+
+
+def _dlt(loader_format: str) -> Callable[[World, Path], Sequence[str | Path]]:
+    return lambda world, database: (
+        commands_of("dlt") / "python", PATHS / "dlt_rest_api.py", *_range(world), database, loader_format,
+    )  # fmt: skip
+
+
+def _pyairbyte(world: World, database: Path) -> Sequence[str | Path]:
+    return commands_of("airbyte") / "python", PATHS / "pyairbyte.py", *_range(world), database
+
+
+def _singer(world: World, database: Path) -> Sequence[str | Path]:
+    tap = commands_of("singer-tap") / "tap-rest-api-msdk"
+    target = commands_of("singer-target") / "target-duckdb"
+    # The pipe itself needs nothing but Python.
+    return commands_of("singer-tap") / "python", PATHS / "singer.py", tap, target, *_range(world), database
+
+
+_DLT_LESS = (
+    "contacts are columns of each appointment, one copy for each booking; custom fields and tags are child tables, "
+    "their values text or lists by what came first; times are timestamps without the offset they were written with."
+)
+PEERS = (
+    Peer("dlt rest_api, insert_values", _dlt("default"), "calendar", 15, f"dlt's default format. {_DLT_LESS}"),
+    Peer("dlt rest_api, parquet", _dlt("parquet"), "calendar", 5, f"the same by parquet. {_DLT_LESS}"),
+    Peer(
+        "PyAirbyte 0.71.3",
+        _pyairbyte,
+        "main",
+        5,
+        "appointments alone, with the columns the manifest declares; the contact is one JSON column, so there is no "
+        "table of contacts or custom fields; times lose their offset: 10:00-05:00 stands as 10:00, others as UTC.",
+    ),
+    Peer(
+        "Singer: tap-rest-api-msdk to target-duckdb",
+        _singer,
+        "calendar",
+        5,
+        "a table for each service, since the tap knows no parents; every time is text, the contact is JSON text; what "
+        "the first 1,000 records do not have gets no column. Its peak memory is the larger of its two processes.",
+    ),
+)

@@ -1,0 +1,162 @@
+"""Results: what was measured, written down: RESULTS.md for people, results.json for whatever quotes it.
+
+Input:  a `Section` from each part.
+Output: both files. A part that is run alone replaces its own section and leaves the others, each of which says when and
+        on which commit and machine it was measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from measure import Figures
+
+NOISE = 1.05
+"""What two medians of the same work may differ by."""
+
+_PACKAGES = ("bookings-sync", "dlt", "duckdb", "pyarrow", "httpx", "orjson")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One of the goals: what was to be reached, and what was."""
+
+    what: str
+    wanted: str
+    measured: str
+    reached: bool
+
+    @classmethod
+    def at_most(cls, what: str, measured: float, most: float, unit: str = "") -> Target:
+        return cls(what, f"≤ {number(most)}{unit}", f"{number(measured)}{unit}", measured <= most)
+
+    @classmethod
+    def at_least(cls, what: str, measured: float, least: float, unit: str = "") -> Target:
+        return cls(what, f"≥ {number(least)}{unit}", f"{number(measured)}{unit}", measured >= least)
+
+    @classmethod
+    def flat(cls, what: str, costs: Sequence[float]) -> Target:
+        """A cost of one thing, from fewer to more of them: nowhere does it rise by more than the noise."""
+        rises = [later / earlier for earlier, later in pairwise(costs)]
+        return cls.at_most(f"{what}, from one size to the next, at most ×", max(rises, default=1.0), NOISE)
+
+
+@dataclass(slots=True)
+class Section:
+    """One part's results. A row of `rows` has a value for each of `columns`."""
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    rows: list[Sequence[Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+    """What results.json has beside: figures by name."""
+
+    def add(self, name: str, figures: Figures, *more: Any) -> None:
+        """A row of a measured path, and its figures."""
+        self.rows.append((name, figures.cpu_s, figures.wall_s, figures.peak_mb, *more))
+        self.figures[name] = figures.as_json()
+
+
+COST = ("CPU s", "wall s", "peak MB")
+"""The columns that `Section.add` fills after the path's name."""
+
+
+def write(sections: Sequence[Section], folder: Path, *, rows: int, runs: int) -> Path:
+    """Puts the sections into results.json, and writes RESULTS.md from all that stand there. Returns RESULTS.md."""
+    file, page = folder / "results.json", folder / "RESULTS.md"
+    folder.mkdir(parents=True, exist_ok=True)
+    kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    measured = {"rows": rows, "runs": runs, "at": f"{datetime.now(UTC):%Y-%m-%d}", "commit": _commit(), **_machine()}
+    for section in sections:
+        kept[section.name] = asdict(section) | {"measured": measured}
+    file.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    page.write_text(_page(kept), encoding="utf-8")
+    return page
+
+
+def number(value: Any) -> str:
+    """A number as a table shows it: three digits that count, thousands apart."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 or not value else f"{value:.2g}"
+
+
+def _page(kept: dict[str, Any]) -> str:
+    lines = [
+        "# Results",
+        "",
+        "Written by `make bench`; [README.md](README.md) says what each path does and how to read this.",
+        "",
+        "## Targets",
+        "",
+        *_table(
+            ("target", "wanted", "measured", "reached"),
+            [
+                (each["what"], each["wanted"], each["measured"], "yes" if each["reached"] else "**no**")
+                for section in kept.values()
+                for each in section["targets"]
+            ],
+        ),
+    ]
+    for section in kept.values():
+        measured = section["measured"]
+        lines += ["", f"## {section['title']}", "", *_table(section["columns"], section["rows"]), ""]
+        lines += [f"- {note}" for note in section["notes"]]
+        lines += [
+            f"- Measured {measured['at']} at {measured['commit']}, {measured['rows']:,} rows at most, medians of "
+            f"{measured['runs']} {'run' if measured['runs'] == 1 else 'runs'}; {measured['machine']}; "
+            f"{measured['versions']}."
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    numeric = [
+        bool(rows) and all(isinstance(row[at], int | float | None) for row in rows) for at in range(len(columns))
+    ]
+    shown = [["" if value is None else number(value).replace("|", "\\|") for value in row] for row in rows]
+    rule = ["---:" if is_number else "---" for is_number in numeric]
+    return ["| " + " | ".join(cells) + " |" for cells in (columns, rule, *shown)]
+
+
+def _machine() -> dict[str, str]:
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    machine = f"{_processor()}, {os.cpu_count()} cores, {memory_gb:.0f} GiB, {platform.system()} {platform.machine()}"
+    versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    return {"machine": machine, "versions": f"Python {platform.python_version()}, {versions}"}
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or sys.platform
+
+
+def _commit() -> str:
+    """The commit that was measured; with + where the tree had changes."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--exclude=*", "--dirty=+"],
+        cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return described.stdout.strip() or "an unknown commit"

@@ -1,0 +1,81 @@
+"""A world served, in a process of its own: the sandbox, whose cost is nobody's.
+
+Input:  the world's size as JSON on the command line; then commands, one JSON object a line, on standard input.
+Output: one JSON line when requests are taken, and one for each command. It ends when standard input does.
+
+`world.World` starts it and speaks to it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import random
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from bookings_sync.sandbox import Appointment, RateLimit, SandboxServer, World, WorldSpec, generate
+
+
+def main() -> None:
+    spec = json.loads(sys.argv[1])
+    # The command that is measured has the computer's clock, so the world's stands where that one does.
+    world = generate(WorldSpec(now=datetime.now(UTC).replace(minute=0, second=0, microsecond=0), **spec))
+    gc.freeze()  # a world lasts as long as its process: the collector need not walk a million rows
+    with SandboxServer(world) as server:
+        locations = [location._asdict() for location in world.locations]
+        _say({"base_url": server.base_url, "now": world.now.isoformat(), "locations": locations})
+        for line in sys.stdin:
+            _say(_obey(server, **json.loads(line)))
+
+
+def _obey(server: SandboxServer, do: str, **what: Any) -> object:
+    if do == "requests":
+        return _requests(server.world)
+    if do == "change":
+        return _change(server.world, **what)
+    if do == "limit":
+        server.rate_limit = RateLimit(requests=what["requests"], seconds=what["seconds"]) if what["requests"] else None
+        server.latency_ms = what["latency_ms"]
+        return None
+    raise ValueError(f"unknown command {do!r}")
+
+
+def _requests(world: World) -> list[dict[str, Any]]:
+    """The requests since the last time this was asked, oldest first; `key` is the sandbox's own for the location."""
+    keys = {location.id: location.key for location in world.locations}
+    records = world.requests.records
+    world.requests.reset()
+    return [
+        {
+            "at": each.at,
+            "endpoint": each.endpoint,
+            "path": f"{each.path}?{each.query}" if each.query else each.path,
+            "status": each.status,
+            "key": keys.get(each.location_id or "", ""),
+        }
+        for each in records
+    ]
+
+
+def _change(world: World, rows: int, start_ms: int, end_ms: int, seed: int) -> int:
+    """Marks so many appointments that start in `[start_ms, end_ms)`, chosen anywhere in it; gives how many it did."""
+    listed: list[Appointment] = [
+        row
+        for data in world.data.values()
+        for row in data.by_start.starting(start_ms, end_ms)
+        if row.active and not row.block
+    ]
+    chosen = random.Random(seed).sample(listed, min(rows, len(listed)))
+    for row in chosen:
+        world.mark(row.location_id, row.id, "noshow" if row.attendance == "showed" else "showed")
+    return len(chosen)
+
+
+def _say(answer: object) -> None:
+    print(json.dumps(answer, default=str), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""A standing warehouse: syncs that find nothing, a little, or everything again; the models; the commands' start."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+from measure import Cost, Figures, progress, repeated
+from ours import Ours, summary, write_requests
+from results import COST, Section, Target
+from world import DAY_MS, World, served
+
+HOT_BACK_DAYS, HOT_AHEAD_DAYS = 45, 365
+"""The hot range, as the defaults have it."""
+START_UP_S = 1.0
+"""What a sync may cost beside its replies: Python's start, the imports, dlt, and opening the warehouse."""
+
+
+def standing(rows: int, runs: int, folder: Path) -> list[Section]:
+    """A world of `rows` appointments, loaded once, uncounted; then everything that follows a first load."""
+    progress(f"standing warehouse: {rows:,} appointments")
+    with served(rows) as world:
+        ours = Ours(world, folder / "standing")
+        requests = _Requests(world, ours)
+        requests.first_load()
+        ours.settle()
+        unchanged = _unchanged(world, ours, rows, runs)
+        requests.planned("nothing new")
+        requests.planned("all history again", "--full")
+        return [unchanged, requests.section, _models(ours, rows, runs), _start_up(ours, rows, runs)]
+
+
+# -- nothing new, and a little ---------------------------------------------------------------------------------------
+
+
+def _unchanged(world: World, ours: Ours, rows: int, runs: int) -> Section:
+    section = Section(
+        "unchanged",
+        f"Syncs of a warehouse of {rows:,} appointments",
+        ("path", *COST, "requests", "JSON MB", "rows written", "÷ fetching and parsing"),
+    )
+    quiet, cost = repeated("nothing new", lambda: _sync(world, ours, 0), runs)
+    requests = write_requests(world, world.requests()[-summary(cost)["requests"] :], ours.folder / "requests.json")
+    reference, cost = repeated("fetch and parse", lambda: ours.script("fetch_and_parse", requests), runs)
+    world.requests()
+    replies = json.loads(cost.output)
+    share = rows // 100
+    delta, cost = repeated("1 % delta", lambda: _delta(world, ours, share), runs, warm_up=False)
+    section.add("nothing new", quiet, replies["requests"], replies["bytes"] / 1e6, 0, quiet.cpu_s / reference.cpu_s)
+    section.add("fetching and parsing the same replies", reference, replies["requests"], replies["bytes"] / 1e6, 0, 1.0)
+    changed = summary(cost)["rows"]["changed"]
+    section.add("1 % delta", delta, summary(cost)["requests"], None, changed, delta.cpu_s / reference.cpu_s)
+    section.notes = [
+        f"The hot range is {HOT_BACK_DAYS} days back and {HOT_AHEAD_DAYS} ahead. Fetching and parsing sends the very "
+        "requests of the last sync with httpx, one after another, and parses each reply with orjson.",
+        f"Delta: before each sync {changed:,} appointments, 1 % of the whole warehouse's, spread over all that the "
+        "sync reads, are marked: all of them were found and written.",
+    ]
+    allowed = 0.5 * replies["cpu_s"] + START_UP_S
+    section.targets = [
+        Target.at_most("sync with nothing new, CPU (½ of fetching and parsing, plus 1 s)", quiet.cpu_s, allowed, " s"),
+        Target.at_most("1 % delta ÷ nothing new, CPU", delta.cpu_s / quiet.cpu_s, 2),
+    ]
+    return section
+
+
+def _sync(world: World, ours: Ours, changed: int) -> Cost:
+    world.requests()
+    cost = ours.sync()
+    found = summary(cost)["rows"]
+    if found["changed"] != changed or sum(found.values()) != changed:
+        raise RuntimeError(f"{changed} rows were changed, and the sync found {found}")
+    return cost
+
+
+def _delta(world: World, ours: Ours, rows: int) -> Cost:
+    start, end = world.now_ms - (HOT_BACK_DAYS - 1) * DAY_MS, world.now_ms + HOT_AHEAD_DAYS * DAY_MS
+    return _sync(world, ours, world.change(rows, start_ms=start, end_ms=end, seed=1))
+
+
+# -- requests --------------------------------------------------------------------------------------------------------
+
+_ENDPOINTS = {
+    "teams": "GET /calendars/teams",
+    "services": "GET /calendars/services",
+    "appointments": "GET /appointments/",
+    "slots": "GET /appointments/slots",
+    "verifications": "GET /appointments/:id",
+}
+
+
+class _Requests:
+    """Counts, sync by sync, into a section."""
+
+    def __init__(self, world: World, ours: Ours) -> None:
+        self._world, self._ours = world, ours
+        self.section = Section(
+            "requests",
+            "Requests: what the plan names against what the server sees",
+            ("sync", *_ENDPOINTS, "planned", "sent", "least for 5,000 rows a reply", "÷ least"),
+            notes=[
+                "Planned: what `bookings sync --plan` says just before; of a first load, which plans as it learns, the "
+                "reads that its summary says were planned. Sent: the server's own log, by endpoint. Least: for each "
+                "service the rows read, in replies of 5,000, and one reply at the least; for appointments alone.",
+                "A first load knows no density yet: it asks for the hot range in windows of 32 days.",
+            ],
+        )
+
+    def first_load(self) -> None:
+        cost = self._ours.first_sync()
+        found = summary(cost)
+        self._count("first load", found["reads"]["planned"] + found["verifications"], found["run_id"])
+
+    def planned(self, name: str, *options: str) -> None:
+        planned = self._ours.plan(*options)["requests"]
+        self._world.requests()
+        found = summary(self._ours.sync(*options))
+        least, requests = self._count(name, planned + found["verifications"], found["run_id"])
+        self.section.targets.append(
+            Target.at_most(f"requests for appointments ÷ least possible, {name}", requests / least, 2)
+        )
+
+    def _count(self, name: str, planned: int, run_id: str) -> tuple[int, int]:
+        """The row of one sync; returns the least possible requests for appointments, and those that were sent."""
+        sent = Counter(each["endpoint"] for each in self._world.requests())
+        counts = [sent[endpoint] for endpoint in _ENDPOINTS.values()]
+        least, requests = _least(self._ours, run_id), sent["GET /appointments/"]
+        self.section.rows.append((name, *counts, planned, sent.total(), least, requests / least))
+        self.section.targets.append(
+            Target(f"requests sent, {name}", f"= {planned:,} planned", f"{sent.total():,}", sent.total() == planned)
+        )
+        return least, requests
+
+
+def _least(ours: Ours, run_id: str) -> int:
+    """The fewest requests that could have brought a run's appointments, 5,000 in each."""
+    ((least,),) = ours.ask(
+        "SELECT sum(greatest(1, ceil(rows / 5000.0)))::BIGINT FROM (SELECT scope_id, sum(reply_rows) AS rows"
+        f" FROM bookings_raw.reads WHERE endpoint = 'appointments' AND run_id = '{run_id}' GROUP BY scope_id)"
+    )
+    return int(least)
+
+
+# -- models ----------------------------------------------------------------------------------------------------------
+
+
+def _models(ours: Ours, rows: int, runs: int) -> Section:
+    section = Section(
+        "models",
+        f"Models over {rows:,} appointments and their slots",
+        ("path", *COST, "÷ the same SQL by DuckDB"),
+    )
+    bare = ours.folder / "bare" / ours.database.name  # the same name: qualified references hold it
+    bare.parent.mkdir(exist_ok=True)
+    statements = ours.folder / "statements.json"
+    built, cost = repeated("models", ours.transform, runs)
+    models = summary(cost)["models"]
+    ours.script("record_models", statements)
+    shutil.copyfile(ours.database, bare)
+    all_of_it, cost = repeated("bare DuckDB", lambda: ours.script("bare_duckdb", bare, statements), runs)
+    builds, _ = repeated("its builds", lambda: ours.script("bare_duckdb", bare, statements, "--builds"), runs)
+    for name, figures in (
+        ("bookings transform", built),
+        ("the same SQL by DuckDB alone: builds, audits, comments, swap", all_of_it),
+        ("of it the builds alone", builds),
+    ):
+        section.add(name, figures, figures.cpu_s / all_of_it.cpu_s)
+    section.notes = [
+        f"{len(models)} models of {sum(each['rows'] for each in models):,} rows, with "
+        f"{sum(each['audits'] for each in models)} audits. The SQL is what the transform itself sent, recorded: "
+        f"{json.loads(cost.output)['statements']:,} statements. `bookings transform` also publishes the read copy.",
+    ]
+    section.targets = [
+        Target.at_most("models ÷ the same SQL by DuckDB alone, CPU", built.cpu_s / all_of_it.cpu_s, 1.15)
+    ]
+    return section
+
+
+# -- start-up --------------------------------------------------------------------------------------------------------
+
+
+def _start_up(ours: Ours, rows: int, runs: int) -> Section:
+    section = Section("start-up", "Start-up", ("command", *COST))
+    figures: dict[str, Figures] = {}
+    for name, command in (("bookings --help", ours.help), ("bookings status", ours.status)):
+        figures[name], _ = repeated(name, command, max(runs, 3))
+        section.add(name, figures[name])
+    section.notes = [f"`bookings status` over the warehouse of {rows:,} appointments."]
+    section.targets = [
+        Target.at_most("bookings --help, CPU", figures["bookings --help"].cpu_s, 0.3, " s"),
+        Target.at_most("bookings status, CPU", figures["bookings status"].cpu_s, 1, " s"),
+    ]
+    return section
