@@ -1,7 +1,39 @@
-"""What all tests share."""
+"""What all tests share: how hypothesis searches, and the count of what was tried, told at the end."""
 
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
 from hypothesis import settings
 
 # A busy machine is no failure: examples are counted, never timed.
 settings.register_profile("bookings", deadline=None, max_examples=60)
 settings.load_profile("bookings")
+
+_TALLY = "tally: "
+
+
+@pytest.fixture
+def tally(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
+    """Counts something that a test tries: `tally("kills", 1)`. The sums over all tests are told at the end."""
+
+    def count(what: str, number: int) -> None:
+        record_property(_TALLY + what, number)
+
+    return count
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    sums: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                for name, number in report.user_properties:
+                    if name.startswith(_TALLY):
+                        sums[name.removeprefix(_TALLY)] += number
+    if sums:
+        terminalreporter.section("tried")
+        for what in sorted(sums):
+            terminalreporter.write_line(f"{sums[what]:>9,} {what}")

@@ -8,15 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from end_to_end.conftest import Site, open_site
+from end_to_end.conftest import open_site
 
 from .victims import Victims
 
-__all__ = ["CHAOS_SEED", "amount", "folder", "open_site", "settings_of", "victims"]
+__all__ = ["CHAOS_SEED", "amount", "folder", "open_site", "victims"]
 
 CHAOS_SEED = int(os.environ.get("CHAOS") or 0)
 """0: the short and deterministic run."""
@@ -45,12 +44,3 @@ def victims() -> Iterator[Victims]:
     """Runs in processes of their own."""
     with Victims() as each:
         yield each
-
-
-def settings_of(site: Site) -> dict[str, Any]:
-    """The site's settings, as they can be sent to another process."""
-    locations = [
-        {"name": each.name, "api_key": each.api_key, "timezone": each.timezone}
-        for each in site.settings.locations.values()
-    ]
-    return {"base_url": site.server.base_url, "rate_limit": 100_000, **site.knobs, "locations": locations}

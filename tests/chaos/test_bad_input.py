@@ -24,6 +24,7 @@ import stamina
 
 from bookings_sync import pipeline
 from bookings_sync.settings import Location, Settings
+from end_to_end.conftest import Tally
 
 from . import nasty
 from .conftest import CHAOS_SEED, amount
@@ -119,7 +120,7 @@ def no_backoff() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("round_", range(amount(1, 11)))
-def test_every_record_is_accounted_for(folder: Path, round_: int) -> None:
+def test_every_record_is_accounted_for(folder: Path, tally: Tally, round_: int) -> None:
     sent = Sent(CHAOS_SEED * 1_000 + round_)
     with FakeApi(sent.answer) as api:
         first = sync(api)
@@ -131,6 +132,8 @@ def test_every_record_is_accounted_for(folder: Path, round_: int) -> None:
         news = {(name, kind) for name, counts in again.items() for kind, count in counts.items() if count}
         assert {(name, kind) for name, kind in news if kind != "rejected"} == set()
     assert sent.lists >= amount(200, 1_000)
+    tally("fuzzed replies", sent.lists)
+    tally("fuzzed records", sum(len(records) for records in sent.records.values()))
 
 
 ODD_IDS = [

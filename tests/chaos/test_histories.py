@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 
+from end_to_end.conftest import Tally
+
 from .conftest import CHAOS_SEED, amount
 from .histories import History, live
 from .strategies import histories
@@ -22,9 +24,10 @@ PARTS = 5
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_any_history(folder: Path, part: int) -> None:
+def test_any_history(folder: Path, tally: Tally, part: int) -> None:
     for number in range(part, EXAMPLES, PARTS):
         any_history(folder, CHAOS_SEED + number)
+        tally("histories", LOCATIONS)
 
 
 def any_history(folder: Path, number: int) -> None:

@@ -16,7 +16,7 @@ from bookings_sync import pipeline
 from bookings_sync.sandbox.people import LOCATION_ZONES
 from end_to_end.conftest import Site, small
 
-from .conftest import CHAOS_SEED, amount, settings_of
+from .conftest import CHAOS_SEED, amount
 from .oracle import flaws
 from .victims import NEVER, Victims
 
@@ -71,7 +71,6 @@ def test_days_of_other_lengths(open_site: Callable[..., Site], now: datetime) ->
 def test_a_worker_elsewhere(open_site: Callable[..., Site], victims: Victims, timezone: str) -> None:
     """A worker whose own zone is another loads the same instants; the next, in UTC, finds nothing new."""
     site = open_site(small(appointments=60))
-    now = site.world.now.isoformat()
-    assert not victims.order("sync", site.database, now, NEVER, timezone=timezone, **settings_of(site))
+    assert not victims.order("sync", str(site.database), site.world.now, NEVER, site.settings, timezone=timezone)
     assert site.differences() == []
     assert site.sync().changes.total == 0

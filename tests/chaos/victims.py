@@ -16,12 +16,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from datetime import date, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bookings_sync.settings import Settings
 
 BOUNDARIES = (
     "extracted",
@@ -61,14 +63,17 @@ class Victims:
         self._process.wait(timeout=60)
 
     def order(
-        self, what: str, database: Path, now: str, death: Death, *, timezone: str = "UTC", **settings: Any
+        self, what: str, warehouse: str, now: datetime, death: Death, settings: Settings, *, timezone: str = "UTC"
     ) -> bool:
         """Runs "sync" or "transform" in a process that dies. Returns whether it did; False where it ended before.
 
-        `timezone` is the worker's own.
+        `warehouse` are the credentials of the settings' destination, `now` is an aware datetime, `timezone` is the
+        worker's own.
         """
-        order = {"what": what, "now": now, "moment": death.moment, "number": death.number, "settings": settings}
-        order["environment"] = {"DESTINATION__DUCKDB__CREDENTIALS": str(database), "TZ": timezone}
+        order: dict[str, Any] = {"what": what, "now": now.isoformat(), "moment": death.moment, "number": death.number}
+        order["settings"] = _as_json(settings)
+        credentials = f"DESTINATION__{settings.destination.upper()}__CREDENTIALS"
+        order["environment"] = {credentials: warehouse, "TZ": timezone}
         print(json.dumps(order, default=str), file=self._pipe(self._process.stdin), flush=True)
         ended = int(self._pipe(self._process.stdout).readline())
         assert ended in (0, signal.SIGKILL), f"the victim ended with {ended}, not by our hand"
@@ -78,6 +83,13 @@ class Victims:
     def _pipe(pipe: IO[str] | None) -> IO[str]:
         assert pipe is not None
         return pipe
+
+
+def _as_json(settings: Settings) -> dict[str, Any]:
+    """What is not at its default, as it can be sent to another process."""
+    given = {each.name: getattr(settings, each.name) for each in fields(settings)}
+    given = {name: value for name, value in given.items() if value != getattr(type(settings)(), name)}
+    return given | {"locations": [asdict(each) for each in settings.locations.values()]}
 
 
 # -- the other side ----------------------------------------------------------------------------------------------------
@@ -110,8 +122,7 @@ def _carry_out(order: dict[str, Any]) -> None:
     time.tzset()
     given = order["settings"]
     given["locations"] = {each["name"]: Location(**each) for each in given["locations"]}
-    given["history_start"] = date.fromisoformat(given["history_start"])
-    settings = Settings(**given)
+    settings = Settings(**given | {"history_start": date.fromisoformat(given["history_start"])})
     now = pendulum.parse(order["now"])
     assert isinstance(now, pendulum.DateTime)
     fall = _fall_at(order["moment"], order["number"])
@@ -128,6 +139,8 @@ def _fall_at(moment: str, number: int) -> Callable[[], None]:
     """Arms the moment; returns what to call at each answer, where that is the moment."""
     from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
     from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
+    from dlt.destinations.impl.postgres.postgres import PostgresParquetCopyJob
+    from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
     from dlt.destinations.job_client_impl import SqlJobClientBase, SqlLoadJob
     from dlt.pipeline.pipeline import Pipeline
 
@@ -141,36 +154,31 @@ def _fall_at(moment: str, number: int) -> Callable[[], None]:
             if seen == number:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def arm(owner: type, name: str, *, after: bool = False) -> None:
-        original = getattr(owner, name)
+    def arm(name: str, *owners: type, after: bool = False) -> None:
+        def armed(original: Callable[..., Any]) -> Callable[..., Any]:
+            def run(*args: Any, **kwargs: Any) -> Any:
+                if not after:
+                    fall()
+                result = original(*args, **kwargs)
+                if after:
+                    fall()
+                return result
 
-        def armed(*args: Any, **kwargs: Any) -> Any:
-            if not after:
-                fall()
-            result = original(*args, **kwargs)
-            if after:
-                fall()
-            return result
+            return run
 
-        setattr(owner, name, armed)
+        for owner in owners:
+            setattr(owner, name, armed(getattr(owner, name)))
 
-    original_query = DuckDbSqlClient.execute_query
-
-    @contextmanager
-    def query(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        fall()
-        with original_query(*args, **kwargs) as cursor:
-            yield cursor
-
+    copies, clients = (DuckDbCopyJob, PostgresParquetCopyJob), (DuckDbSqlClient, Psycopg2SqlClient)
     arming: dict[str, Callable[[], None]] = {
-        "extracted": lambda: arm(Pipeline, "normalize"),
-        "normalised": lambda: arm(Pipeline, "load"),
-        "a table staged": lambda: arm(DuckDbCopyJob, "run", after=True),
-        "a staging copied": lambda: arm(SqlLoadJob, "run"),
-        "a table merged": lambda: arm(SqlLoadJob, "run", after=True),
-        "all merged": lambda: arm(SqlJobClientBase, "complete_load"),
-        "completed": lambda: arm(SqlJobClientBase, "complete_load", after=True),
-        "statement": lambda: setattr(DuckDbSqlClient, "execute_query", query),
+        "extracted": lambda: arm("normalize", Pipeline),
+        "normalised": lambda: arm("load", Pipeline),
+        "a table staged": lambda: arm("run", *copies, after=True),
+        "a staging copied": lambda: arm("run", SqlLoadJob),
+        "a table merged": lambda: arm("run", SqlLoadJob, after=True),
+        "all merged": lambda: arm("complete_load", SqlJobClientBase),
+        "completed": lambda: arm("complete_load", SqlJobClientBase, after=True),
+        "statement": lambda: arm("execute_query", *clients),
         "milliseconds": lambda: _in_milliseconds(number),
         "answer": lambda: None,
     }

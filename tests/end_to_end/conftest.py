@@ -128,6 +128,9 @@ def site(open_site: Callable[..., Site]) -> Site:
     return open_site()
 
 
+Tally = Callable[[str, int], None]
+"""The fixture `tally` of all tests: counts what was tried."""
+
 Torn = Callable[[str], AbstractContextManager[None]]
 
 

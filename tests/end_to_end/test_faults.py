@@ -17,7 +17,7 @@ import stamina
 
 from bookings_sync.sandbox import Fault, FaultKind, Faults, RateLimit, Switches
 
-from .conftest import Site, small
+from .conftest import Site, Tally, small
 
 SEED = int(os.environ.get("CHAOS") or 0)
 LONG = bool(SEED)
@@ -39,7 +39,7 @@ def seconds_of(kind: FaultKind) -> float:
 
 
 @pytest.mark.usefixtures("no_backoff")
-def test_each_kind_alone(open_site: Callable[..., Site]) -> None:
+def test_each_kind_alone(open_site: Callable[..., Site], tally: Tally) -> None:
     """At 30 %: the first sync meets the first kind, and each that finds changes the next one."""
     site = open_site(small(appointments=120), window_days=8, max_window_days=8, **QUICK)
     for kind in KINDS:
@@ -49,11 +49,12 @@ def test_each_kind_alone(open_site: Callable[..., Site]) -> None:
         assert result.row["errors"] == "[]", kind
         assert site.differences() == [], kind
         assert site.server.faults.met[kind] > 1
+        tally("faults met", site.server.faults.met[kind])
         site.world.advance(timedelta(days=1))
 
 
 @pytest.mark.usefixtures("no_backoff")
-def test_all_kinds_together(open_site: Callable[..., Site]) -> None:
+def test_all_kinds_together(open_site: Callable[..., Site], tally: Tally) -> None:
     """30 % of all requests meet one fault or another."""
     # Some 500 requests, or 10,000: the longer the history, the more windows.
     spec = small(appointments=3_000 if LONG else 300, past_days=1_500 if LONG else 120)
@@ -69,7 +70,10 @@ def test_all_kinds_together(open_site: Callable[..., Site]) -> None:
         assert result.row["errors"] == "[]"
         assert site.differences() == []
         site.world.advance(timedelta(days=2))
-    assert 0.2 < sum(site.server.faults.met.values()) / requests < 0.4
+    met = sum(site.server.faults.met.values())
+    assert 0.2 < met / requests < 0.4
+    tally("faults met", met)
+    tally("requests under faults of all kinds", requests)
 
 
 def test_the_rate_limit_holds(open_site: Callable[..., Site]) -> None:
