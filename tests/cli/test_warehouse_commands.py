@@ -117,6 +117,40 @@ def test_transform_says_what_it_built(synced: Project) -> None:
     assert "models audited as they stand" in synced.bookings("transform", "--audit-only").stdout
 
 
+def test_the_past_and_a_trial_are_built_beside_the_live_tables(synced: Project) -> None:
+    now = synced.bookings("transform", "--as-of", "2999-01-01")
+    assert now.exit_code == 2
+    assert "moment of the past" in now.stderr
+    early = synced.bookings("transform", "--as-of", "2020-01-01")
+    assert early.exit_code == 1
+    assert "nothing had been synced by 2020-01-01" in early.stderr
+    for name in ("Ann", "a" * 41, "../x"):
+        assert synced.bookings("transform", "--dev", name).exit_code == 2
+
+    answer = synced.bookings("transform", "--dev", "ann", "--select", "+dim_team", "--json").json
+    assert (answer["staging"], answer["marts"]) == ("bookings_staging_ann", "bookings_marts_ann")
+    assert "dim_service" not in {each["name"] for each in answer["models"]}
+    assert "the live ones are untouched" in synced.bookings("transform", "--dev", "ann", "-s", "dim_team").stdout
+    with duckdb.connect(str(synced.database)) as database:
+        same = "SELECT count(*) FROM bookings_marts_ann.dim_team SEMI JOIN bookings_marts.dim_team USING (team_id)"
+        assert database.sql(same).fetchall() == database.sql("SELECT count(*) FROM bookings_marts.dim_team").fetchall()
+
+
+def test_a_name_that_would_make_a_live_dataset(synced: Project) -> None:
+    synced.configure(more='[bookings]\nraw_dataset = "bookings_marts_raw"')
+    answer = synced.bookings("transform", "--dev", "raw")
+    assert answer.exit_code == 2
+    assert "live dataset" in answer.stderr
+
+
+def test_docs_need_no_warehouse(project: Project) -> None:
+    answer = project.bookings("docs", "--out", "site/words.html", "--json").json
+    assert answer["tables"] > 50
+    page = (project.folder / "site/words.html").read_text(encoding="utf-8")
+    assert all(name in page for name in ("rpt_show_rate", "stg_appointments", "calendarConfig.slug"))
+    assert not project.database.exists()
+
+
 def test_a_failed_audit_fails_the_command(synced: Project) -> None:
     execute(synced, "INSERT INTO bookings_marts.dim_date SELECT * FROM bookings_marts.dim_date LIMIT 1")
     answer = synced.bookings("transform", "--audit-only", "--json")

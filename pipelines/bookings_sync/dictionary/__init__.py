@@ -84,6 +84,7 @@ class _Builder:
         self._project = project
         self._origins = origins(project)
         self._types = _types(project)
+        self._reads = {(model.layer, model.name): model.reads for model in project.models.values()}
         self._used_by: dict[ColumnName, list[ColumnName]] = {}
         for column, origin in self._origins.items():
             for each in origin.columns:
@@ -99,7 +100,7 @@ class _Builder:
     def _model(self, model: Model) -> TableEntry:
         header = model.header
         audits = [f"{line.name or line.kind}: {line.rule}" for line in header.audits]
-        reads = tuple(sorted(read for read in model.reads if read[0] != "warehouse"))
+        reads = tuple(sorted(read for read in self._reads[model.layer, model.name] if read[0] != "warehouse"))
         columns = []
         for name, meaning in header.columns.items():
             column = ColumnName(model.layer, model.name, name)
@@ -139,8 +140,7 @@ class _Builder:
         )  # fmt: skip
 
     def _read_by(self, layer: str, name: str) -> tuple[tuple[str, str], ...]:
-        readers = [model for model in self._project.models.values() if (layer, name) in model.reads]
-        return tuple(sorted((model.layer, model.name) for model in readers))
+        return tuple(sorted(reader for reader, reads in self._reads.items() if (layer, name) in reads))
 
     def _trace(self, column: ColumnName) -> tuple[tuple[str, str], ...]:
         """The API's fields that a column comes to in the end."""

@@ -13,6 +13,8 @@ const tables = [...document.querySelectorAll("article")].map((article) => ({
   rows: [...article.querySelectorAll("tbody tr")].map((row) => ({ row, text: row.textContent.toLowerCase() })),
 }));
 
+const counted = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
+
 function search() {
   const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
   let columns = 0, shown = 0;
@@ -33,7 +35,7 @@ function search() {
     group.hidden = [...group.querySelectorAll("article, li")].every((each) => each.hidden);
   }
   nothing.hidden = shown > 0;
-  found.textContent = words.length ? `${shown} tables, ${columns} columns` : "";
+  found.textContent = words.length ? `${counted(shown, "table")}, ${counted(columns, "column")}` : "";
 }
 
 let waiting;

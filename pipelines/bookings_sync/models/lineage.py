@@ -8,7 +8,7 @@ sqlglot follows values alone: what a column is computed of, not what a join or a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from sqlglot import exp
 from sqlglot.lineage import Node, lineage
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import build_scope
+from sqlglot.schema import MappingSchema
 
 from bookings_sync.models.dialect import raw_types
 from bookings_sync.models.errors import ModelError
@@ -41,25 +42,23 @@ class Origin:
 
 def origins(project: Project) -> dict[ColumnName, Origin]:
     """The origin of each column of each model. Raises ModelError for a column that cannot be traced."""
-    schema: dict[str, dict[str, dict[str, str]]] = {
-        "raw": {name: raw_types(table) for name, table in TABLES.items()},
-        "staging": {},
-        "marts": {},
-        "warehouse": {"timezones": {"name": "VARCHAR"}},
-    }
+    raw = {name: raw_types(table) for name, table in TABLES.items()}
+    schema = MappingSchema({"raw": raw, "warehouse": {"timezones": {"name": "VARCHAR"}}}, dialect="duckdb")
     found: dict[ColumnName, Origin] = {}
-    for model in project.models.values():
+    for model in project.models.values():  # in build order: what a model reads is known before it
         found |= dict(_origins_of(model, schema))
-        schema[model.layer][model.name] = dict.fromkeys(model.header.columns, "VARCHAR")
+        schema.add_table(f"{model.layer}.{model.name}", dict.fromkeys(model.header.columns, "VARCHAR"))
     return found
 
 
-def _origins_of(model: Model, schema: Mapping[str, object]) -> Iterator[tuple[ColumnName, Origin]]:
-    query = qualify(model.query.copy(), schema=dict(schema), dialect="duckdb", quote_identifiers=False, identify=False)
+def _origins_of(model: Model, schema: MappingSchema) -> Iterator[tuple[ColumnName, Origin]]:
+    query = qualify(model.query.copy(), schema=schema, dialect="duckdb", quote_identifiers=False, identify=False)
     scope = build_scope(query)
     for column in model.header.columns:
         try:
-            traced = lineage(column, query, schema=dict(schema), scope=scope, dialect="duckdb", copy=False)
+            traced = lineage(
+                column, query, schema=schema, scope=scope, dialect="duckdb", copy=False, trim_selects=False
+            )
         except ValueError as error:
             raise ModelError(f"{model.path.name}: has no column {column}, or it cannot be traced") from error
         yield (

@@ -1,0 +1,70 @@
+"""The dictionary's page in a real browser: it searches, its links lead, it fits, and it asks nobody for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from bookings_sync.dictionary import build
+from bookings_sync.dictionary.page import render
+from bookings_sync.models.destination import Datasets
+from bookings_sync.models.project import Project, find_models
+
+CONTRASTS = (Path(__file__).parent / "contrasts.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("dictionary") / "dictionary.html"
+    file.write_text(render(build(Project.load(find_models())), Datasets()), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(params=[("light", 1280), ("dark", 390)], ids=["desk", "phone"])
+def page(request: pytest.FixtureRequest, browser: Browser, file: Path) -> Iterator[Page]:
+    theme, width = request.param
+    wrong: list[str] = []
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=theme)
+    opened = context.new_page()
+    opened.on("console", lambda said: wrong.append(said.text))
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("request", lambda asked: wrong.append(asked.url) if not asked.url.startswith("file:") else None)
+    opened.goto(file.as_uri())
+    yield opened
+    context.close()
+    assert not wrong
+
+
+def shown(page: Page, what: str) -> int:
+    return page.locator(f"{what}:visible").count()
+
+
+def test_it_searches_links_and_fits(page: Page) -> None:
+    everything = shown(page, "article")
+    assert everything > 50
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(CONTRASTS) == []
+
+    page.keyboard.press("/")
+    page.keyboard.type("starttime begun")
+    page.wait_for_selector("#found:not(:empty)")
+    rows = [row.lower() for row in page.locator("tbody tr:visible").all_text_contents()]
+    assert 0 < len(rows) < 5
+    assert all("starttime" in row and "begun" in row for row in rows)
+    assert page.inner_text("#found") == f"{shown(page, 'article')} tables, {len(rows)} columns"
+
+    # What the search has hidden, a link still leads to.
+    page.locator("#rpt_bookings").get_by_role("link", name="fct_appointments.starts_at").click()
+    assert page.url.endswith("#fct_appointments.starts_at")
+    page.locator("[id='fct_appointments.starts_at']").wait_for(state="visible")
+
+    page.fill("#search", "")
+    page.wait_for_selector("#found:empty", state="attached")
+    assert shown(page, "article") == everything
+
+    page.fill("#search", "no such thing")
+    page.wait_for_selector("#nothing:visible")
+    assert shown(page, "article") == 0
