@@ -26,10 +26,11 @@ from sqlglot import exp
 
 from bookings_sync.models.audits import row_audits, set_audits
 from bookings_sync.models.destination import NEXT, Datasets, Destination
-from bookings_sync.models.dialect import HISTORY_COLUMNS, as_it_stood, no_rows, resolve, timezones
+from bookings_sync.models.dialect import as_it_stood, complete_reads, no_rows, resolve, timezones
 from bookings_sync.models.errors import AuditFailure, AuditsFailedError, ModelError, NothingSyncedError
 from bookings_sync.models.project import READS, Model, Project, find_models, references
 from bookings_sync.models.selection import select as selected
+from bookings_sync.tables import READS as READS_TABLE
 from bookings_sync.tables import TABLES
 
 __all__ = [
@@ -45,6 +46,9 @@ __all__ = [
 ]
 
 Step = Literal["build", "audit"]
+
+LOADS = "_dlt_loads"
+"""dlt's own table of loads: a read counts only if its load is complete there."""
 
 AS_OF = "as_of"
 """The name of the datasets that the past is built in, unless another is asked for: `bookings_marts_as_of`."""
@@ -151,12 +155,14 @@ class _Run:
         self._built = frozenset() if live else frozenset(model.name for model in models)
         self._raw: frozenset[str] = frozenset()
         self._read: dict[tuple[str, str], Destination] = {}
+        self._tells_loads = False
 
     def prepare(self, fall_back: Datasets | None) -> None:
         """Looks which tables there are, here or in `fall_back`, and says so where one is missing that must be there."""
         self._raw = frozenset(name for name in TABLES if self.destination.has("raw", name))
         if not self._raw:
             raise NothingSyncedError(self._datasets.raw)
+        self._tells_loads = self.destination.has("raw", LOADS)
         if self._as_of is not None:
             self._check_synced_by(self._as_of)
         queries = [query for model in self.models for query in set_audits(model).values()]
@@ -181,7 +187,7 @@ class _Run:
         firsts: list[datetime] = []
         for name in self._raw:
             if TABLES[name].history:
-                since = exp.Min(this=exp.column(next(iter(HISTORY_COLUMNS))))
+                since = exp.Min(this=exp.column("_dlt_valid_from"))
                 ((first,),) = self.destination.rows(exp.select(since).from_(self.destination.table("raw", name)))
                 firsts += [first] if first is not None else []
         if not firsts or min(firsts) > as_of:
@@ -249,13 +255,20 @@ class _Run:
         """Where a model's reference leads: to what this run builds, else to what is live."""
         if layer == "warehouse":
             return timezones(self.destination.dialect)
-        if layer == "raw" and name not in self._raw:
-            return no_rows(TABLES[name])
-        if layer == "raw" and self._as_of is not None:
-            return as_it_stood(TABLES[name], self.destination.table(layer, name), self._as_of)
+        if layer == "raw":
+            return self._raw_table(name)
         if name in self._built:
             return self.destination.table(layer, name + NEXT)
         return self._read.get((layer, name), self.destination).table(layer, name)
+
+    def _raw_table(self, name: str) -> exp.Expr:
+        """A raw table as models see it: an empty one where it is not there yet, complete reads alone, and the past."""
+        if name not in self._raw:
+            return no_rows(TABLES[name])
+        table: exp.Expr = self.destination.table("raw", name)
+        if name == READS_TABLE.name and self._tells_loads:
+            table = complete_reads(self.destination.table("raw", name), self.destination.table("raw", LOADS))
+        return table if self._as_of is None else as_it_stood(TABLES[name], table, self._as_of)
 
 
 @contextmanager

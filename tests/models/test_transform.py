@@ -17,7 +17,7 @@ from bookings_sync.models.selection import select
 from bookings_sync.tables import TABLES
 from bookings_sync.transform import AuditsFailedError, Datasets, ModelError, NothingSyncedError
 
-from .conftest import Warehouse, open_warehouse
+from .conftest import NOW, Warehouse, open_warehouse
 
 
 def appointment(number: int, **changed: Any) -> dict[str, Any]:
@@ -210,6 +210,22 @@ def test_publishes_where_ddl_has_no_transactions(warehouse: Warehouse) -> None:
 def test_nothing_synced(empty_warehouse: Warehouse) -> None:
     with pytest.raises(NothingSyncedError, match="raw_data"):
         empty_warehouse.transform()
+
+
+def test_a_read_whose_load_is_not_complete_does_not_count(warehouse: Warehouse) -> None:
+    warehouse.insert("teams", {"id": "T1"})
+    window = {"window_start": "2025-01-01T00:00:00Z", "window_end": "2025-06-01T00:00:00Z"}
+    for number in (1, 2):
+        read = {"read_id": f"R{number}", "endpoint": "appointments", "scope": "service", "scope_id": "S1", **window}
+        warehouse.insert("reads", {**read, "read_at": f"2025-03-0{number}T06:00:00Z"})
+    warehouse.client.execute_sql("UPDATE raw_data.reads SET _dlt_load_id = read_id")
+    warehouse.client.execute_sql("CREATE TABLE raw_data._dlt_loads AS SELECT 'R1' AS load_id, 0 AS status")
+
+    for as_of in (None, NOW):
+        result = warehouse.transform(select=["+rpt_coverage"], as_of=as_of)
+        seen = Warehouse(warehouse.path, warehouse.client, warehouse.project, result.datasets)
+        assert [row["read_id"] for row in seen.rows("staging", "stg_reads")] == ["R1"]
+        assert [row["windows"] for row in seen.rows("marts", "rpt_coverage")] == [1]
 
 
 @pytest.mark.parametrize("table", ["appointments", "slots"])

@@ -1,4 +1,4 @@
-"""What people build on the marts outlives a transform: grants, views, indexes; and a session that reads meanwhile."""
+"""What people build on the marts outlives a transform: grants, views, indexes. And the past is what it was here too."""
 
 from __future__ import annotations
 
@@ -13,22 +13,35 @@ import sqlglot
 from bookings_sync.models.project import Project, find_models
 from bookings_sync.transform import Datasets, ModelError
 from models.conftest import Warehouse
+from models.test_past import test_every_model_is_what_it_was
 
 from .conftest import Database
+
+__all__ = ["test_every_model_is_what_it_was"]
 
 MODEL = "rpt_rejections"
 
 
+@pytest.fixture(scope="module")
+def project() -> Project:
+    return Project.load(find_models())
+
+
 @pytest.fixture
-def warehouse(database: Database, tmp_path: Path) -> Iterator[Warehouse]:
+def warehouse(database: Database, project: Project, tmp_path: Path) -> Iterator[Warehouse]:
     datasets = Datasets("raw_data", "staging_data", "marts_data")
     pipeline = dlt.pipeline("published", pipelines_dir=str(tmp_path), destination="postgres", dataset_name=datasets.raw)
     with pipeline.sql_client() as client:
-        opened = Warehouse(Path(), client, Project.load(find_models()), datasets)
+        opened = Warehouse(Path(), client, project, datasets)
         opened.create_raw()
-        opened.insert("rejected_records", {"rejection_id": "a", "table_name": "teams", "reason": "no id"})
-        opened.transform(select=[f"+{MODEL}"])
         yield opened
+
+
+@pytest.fixture
+def published(warehouse: Warehouse) -> Warehouse:
+    warehouse.insert("rejected_records", {"rejection_id": "a", "table_name": "teams", "reason": "no id"})
+    warehouse.transform(select=[f"+{MODEL}"])
+    return warehouse
 
 
 def without(project: Project, column: str) -> Project:
@@ -42,21 +55,21 @@ def without(project: Project, column: str) -> Project:
     return Project({**project.models, MODEL: changed})
 
 
-def test_grants_views_and_indexes_outlive_a_transform(warehouse: Warehouse, database: Database) -> None:
+def test_grants_views_and_indexes_outlive_a_transform(published: Warehouse, database: Database) -> None:
     database.query("CREATE ROLE analyst")
     database.query(f"GRANT SELECT ON marts_data.{MODEL} TO analyst")
     database.query(f"CREATE VIEW public.reasons AS SELECT reason, records FROM marts_data.{MODEL}")
     database.query(f"CREATE INDEX by_reason ON marts_data.{MODEL} (reason)")
-    warehouse.insert("rejected_records", {"rejection_id": "b", "table_name": "teams", "reason": "no id"})
+    published.insert("rejected_records", {"rejection_id": "b", "table_name": "teams", "reason": "no id"})
 
-    warehouse.transform(select=[f"+{MODEL}"])
+    published.transform(select=[f"+{MODEL}"])
 
     assert database.query("SELECT * FROM public.reasons") == [("no id", 2)]
     assert database.query(f"SELECT has_table_privilege('analyst', 'marts_data.{MODEL}', 'SELECT')") == [(True,)]
     assert database.query("SELECT count(*) FROM pg_indexes WHERE indexname = 'by_reason'") == [(1,)]
 
     # A column goes, another comes: the view, which needs neither, still does not stand in the way.
-    warehouse.transform(select=[f"+{MODEL}"], project=without(warehouse.project, "last_rejected_at"))
+    published.transform(select=[f"+{MODEL}"], project=without(published.project, "last_rejected_at"))
 
     assert database.query("SELECT * FROM public.reasons") == [("no id", 2)]
     assert database.query(f"SELECT records, seven FROM marts_data.{MODEL}") == [(2, 7)]
@@ -69,12 +82,12 @@ def test_grants_views_and_indexes_outlive_a_transform(warehouse: Warehouse, data
     database.query("DROP OWNED BY analyst; DROP ROLE analyst")
 
 
-def test_a_view_that_needs_a_column_that_goes_is_told_of(warehouse: Warehouse, database: Database) -> None:
+def test_a_view_that_needs_a_column_that_goes_is_told_of(published: Warehouse, database: Database) -> None:
     database.query(f"CREATE VIEW public.latest AS SELECT max(last_rejected_at) AS at FROM marts_data.{MODEL}")
-    warehouse.insert("rejected_records", {"rejection_id": "b", "table_name": "teams", "reason": "no id"})
+    published.insert("rejected_records", {"rejection_id": "b", "table_name": "teams", "reason": "no id"})
 
     with pytest.raises(ModelError, match=f"{MODEL}: its column last_rejected_at goes .* a view, needs it"):
-        warehouse.transform(select=[f"+{MODEL}"], project=without(warehouse.project, "last_rejected_at"))
+        published.transform(select=[f"+{MODEL}"], project=without(published.project, "last_rejected_at"))
 
-    assert [row["records"] for row in warehouse.rows("marts", MODEL)] == [1], "what was there before"
+    assert [row["records"] for row in published.rows("marts", MODEL)] == [1], "what was there before"
     assert database.query("SELECT tablename FROM pg_tables WHERE tablename LIKE '%\\_\\_next'") == []

@@ -77,6 +77,12 @@ def as_it_stood(table: Table, where: exp.Expr, as_of: DateTime) -> exp.Subquery:
     return exp.select(*columns).from_(where).where(exp.LTE(this=since, expression=_instant(as_of))).subquery()
 
 
+def complete_reads(reads: exp.Table, loads: exp.Table) -> exp.Subquery:
+    """What stands in for `raw.reads`: the reads whose load is complete. The others' data may not all be there."""
+    complete = exp.select("load_id").from_(loads).where("status = 0")
+    return exp.select("*").from_(reads).where(exp.column("_dlt_load_id").isin(query=complete)).subquery("reads")
+
+
 def timezones(dialect: str) -> exp.Subquery:
     """The zones the warehouse knows, by name. Where it cannot be asked, those that pendulum knows."""
     if dialect == "duckdb":
