@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -46,6 +47,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    text = "text"
+    json = "json"
+
+
 Json = Annotated[
     bool,
     typer.Option(
@@ -78,11 +86,20 @@ def _every_command(
             "data). Comes before the command: bookings -v sync.",
         ),
     ] = 0,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(
+            "--log-format",
+            envvar="BOOKINGS_LOG_FORMAT",
+            help="json: one JSON object a line on stderr, with the run's id and the location, and no progress bar.",
+        ),
+    ] = LogFormat.text,
     _version: Annotated[
         bool, typer.Option("--version", metavar="", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
     ctx.obj = Output(verbose)
+    ctx.obj.log_json = log_format is LogFormat.json
     ctx.obj.command = ctx.invoked_subcommand or ""
 
 
@@ -302,6 +319,24 @@ def docs(
     from bookings_sync.commands.docs import run_docs
 
     raise typer.Exit(run_docs(_output(ctx, as_json=as_json, quiet=quiet), out=out))
+
+
+@app.command(epilog=examples("bookings explore", "bookings explore --port 2718 --headless"))
+def explore(
+    ctx: typer.Context,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port on 127.0.0.1; by default a free one.")
+    ] = None,
+    headless: Annotated[bool, typer.Option("--headless", metavar="", help="Do not open the browser.")] = False,
+) -> None:
+    """Pick figures and dimensions in the browser; see chart and SQL.
+
+    Reads what the last transform published. Needs the extra: pip install
+    'bookings-sync\\[explore]'
+    """
+    from bookings_sync.commands.explore import run_explore
+
+    run_explore(_output(ctx, as_json=False, quiet=False), port=port, opens=not headless)
 
 
 @app.command(epilog=examples("bookings check", "bookings check --location berlin"))

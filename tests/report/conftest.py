@@ -25,8 +25,8 @@ FLAGS = (
 )  # fmt: skip
 HOSTILE = "</script><img src=x onerror='window.hacked=1'>\u2028{{7*7}}&quot;\"'<b>"
 """What a service may be called. As text it is harmless, and nothing but text it may become."""
-READ = ("+rpt_hourly_utilisation", "+fct_appointments", "+dim_member", "+dim_team", "dim_time_span")
-"""What the page is made of."""
+READ = ("+rpt_hourly_utilisation", "+rpt_bookings", "+fct_appointments", "+dim_member", "+dim_team", "dim_time_span")
+"""What the page and the app are made of."""
 STAFF = ("Ann Example", "Bob Example")
 CONTACT = "somebody@example.com"
 

@@ -62,6 +62,13 @@ def _form(form: Format | None, out: Path | None) -> Format:
     return form or "table"
 
 
+def ask(sql: str) -> pa.Table:
+    """The whole answer to one query, asked with the settings of the current folder. Raises QueryError."""
+    settings = load_settings(need_locations=False)
+    with open_published(settings) as client, _asked(client, settings, sql) as cursor:
+        return cursor.arrow()
+
+
 @contextmanager
 def _asked(client: SqlClientBase[Any], settings: Settings, sql: str) -> Iterator[DBApiCursor]:
     """The answer's cursor. Tables need no schema before their names: marts come first, then staging, then raw."""
