@@ -43,7 +43,7 @@ def _one_count(section: Section, count: int, runs: int, folder: Path) -> tuple[f
         first, cost = repeated("first load", ours.first_sync, runs, warm_up=count == 1)
         section.add(f"first load, {count:,}", first, summary(cost)["requests"], first.cpu_s / count * 1000, None)
         ours.settle()
-        quiet, cost = repeated("nothing new", ours.sync, runs)
+        quiet, cost = repeated("nothing new", ours.sync_unchanged, runs)
         sent = world.requests()[-summary(cost)["requests"] :]
         requests = write_requests(world, sent, folder / "requests.json")
         reference, cost = repeated("fetch and parse", lambda: ours.script("fetch_and_parse", requests), runs)

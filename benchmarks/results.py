@@ -36,14 +36,16 @@ class Target:
     wanted: str
     measured: str
     reached: bool
+    value: float
+    """What was measured, as a number: what others quote."""
 
     @classmethod
     def at_most(cls, what: str, measured: float, most: float, unit: str = "") -> Target:
-        return cls(what, f"≤ {number(most)}{unit}", f"{number(measured)}{unit}", measured <= most)
+        return cls(what, f"≤ {number(most)}{unit}", f"{number(measured)}{unit}", measured <= most, measured)
 
     @classmethod
     def at_least(cls, what: str, measured: float, least: float, unit: str = "") -> Target:
-        return cls(what, f"≥ {number(least)}{unit}", f"{number(measured)}{unit}", measured >= least)
+        return cls(what, f"≥ {number(least)}{unit}", f"{number(measured)}{unit}", measured >= least, measured)
 
     @classmethod
     def flat(cls, what: str, costs: Sequence[float]) -> Target:
@@ -84,7 +86,7 @@ def write(sections: Sequence[Section], folder: Path, *, rows: int, runs: int) ->
     for section in sections:
         kept[section.name] = asdict(section) | {"measured": measured}
     file.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    page.write_text(_page(kept), encoding="utf-8")
+    page.write_text(rendered(kept), encoding="utf-8")
     return page
 
 
@@ -99,11 +101,15 @@ def number(value: Any) -> str:
     return f"{value:.2f}" if abs(value) >= 0.1 or not value else f"{value:.2g}"
 
 
-def _page(kept: dict[str, Any]) -> str:
+def rendered(kept: dict[str, Any]) -> str:
+    """RESULTS.md. How it was measured is said once where all of it was measured alike, else under each section."""
+    how = [_how(section["measured"]) for section in kept.values()]
+    alike = len(set(how)) == 1
     lines = [
         "# Results",
         "",
-        "Written by `make bench`; [README.md](README.md) says what each path does and how to read this.",
+        "Written by `make bench`; [README.md](README.md) says what each path does and how to read this."
+        + (f" {how[0]}" if alike else ""),
         "",
         "## Targets",
         "",
@@ -116,16 +122,19 @@ def _page(kept: dict[str, Any]) -> str:
             ],
         ),
     ]
-    for section in kept.values():
-        measured = section["measured"]
+    for section, measured in zip(kept.values(), how, strict=True):
+        notes = section["notes"] if alike else [*section["notes"], measured]
         lines += ["", f"## {section['title']}", "", *_table(section["columns"], section["rows"]), ""]
-        lines += [f"- {note}" for note in section["notes"]]
-        lines += [
-            f"- Measured {measured['at']} at {measured['commit']}, {measured['rows']:,} rows at most, medians of "
-            f"{measured['runs']} {'run' if measured['runs'] == 1 else 'runs'}; {measured['machine']}; "
-            f"{measured['versions']}."
-        ]
+        lines += [f"- {note}" for note in notes]
     return "\n".join(lines) + "\n"
+
+
+def _how(measured: dict[str, Any]) -> str:
+    return (
+        f"Measured {measured['at']} at commit {measured['commit']}, {measured['rows']:,} appointments at most, medians "
+        f"of {measured['runs']} {'run' if measured['runs'] == 1 else 'runs'}, on {measured['machine']}; "
+        f"{measured['versions']}."
+    )
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
