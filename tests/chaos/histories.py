@@ -41,8 +41,14 @@ from .oracle import Seen, flaws, lies, out_of_reach, seen, shown, stale
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 SLOT_DAYS = 2
-WHOLE = {"history_start": date(2024, 1, 1), "lookback_days": 30, "horizon_days": 700, "scopes": ("service",)}
-"""Settings under which everything that can happen here is read."""
+WHOLE = {
+    "history_start": date(2024, 1, 1),
+    "lookback_days": 30,
+    "horizon_days": 700,
+    "scopes": ("service",),
+    "window_days": 512,
+}
+"""Settings under which everything that can happen here is read, in few windows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def seconds_of(kind: FaultKind) -> float:
 @pytest.mark.usefixtures("no_backoff")
 def test_each_kind_alone(open_site: Callable[..., Site], tally: Tally) -> None:
     """At 30 %: the first sync meets the first kind, and each that finds changes the next one."""
-    site = open_site(small(appointments=120), window_days=8, max_window_days=8, **QUICK)
+    site = open_site(small(appointments=80, services_per_location=1), window_days=16, max_window_days=16, **QUICK)
     for kind in KINDS:
         times = 5 if kind == "429_date" else None  # each is a second's wait: dates have no less
         site.server.faults = Faults([Fault(kind=kind, rate=0.3, times=times, seconds=seconds_of(kind))], seed=SEED)
@@ -144,12 +144,13 @@ def rows_of(site: Site, location_id: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("unknown_id", ["404", "empty", "400", "422"][: 4 if LONG else 2])
 def test_faults_delete_nothing(open_site: Callable[..., Site], unknown_id: Any) -> None:
     """While lists and single replies break in every way, only what was deleted is taken for deleted."""
-    site = open_site(small(appointments=150), switches=Switches(unknown_id=unknown_id), attempts=2)
+    world = small(appointments=150, services_per_location=1)
+    site = open_site(world, switches=Switches(unknown_id=unknown_id), attempts=2)
     site.sync()
     gone = next(iter(site.world.data[site.location_id].by_start.all())).id
     site.world.delete(site.location_id, gone)
     kinds = [kind for kind in KINDS if kind != "429_date"]
-    for number in range(3):
+    for number in range(6 if LONG else 2):
         rate = 0.5 / len(kinds)
         site.server.faults = Faults([Fault(kind=kind, rate=rate, seconds=0) for kind in kinds], seed=SEED + number)
         site.sync()

@@ -16,7 +16,7 @@ from bookings_sync.transform import transform
 from .conftest import Site, small
 
 READERS = 8
-ROUNDS = 3
+ROUNDS = 2
 
 READER = """
 import json, sys, time

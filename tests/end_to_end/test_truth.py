@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import duckdb
 
-from .conftest import Site
+from .conftest import Site, small
 
 LIVE = "_dlt_valid_to IS NULL AND deleted_at IS NULL"
 TAMPERINGS = [
@@ -23,7 +25,8 @@ TAMPERINGS = [
 ]
 
 
-def test_it_sees_what_is_wrong(site: Site) -> None:
+def test_it_sees_what_is_wrong(open_site: Callable[..., Site]) -> None:
+    site = open_site(small(appointments=30, past_days=20, services_per_location=1))
     site.sync()
     assert site.differences() == []
     row = next(row for row in site.world.data[site.location_id].by_start.all() if row.contact and row.title)
