@@ -67,14 +67,16 @@ def sync(
     asked: Window | None = None,
     full: bool = False,
     on_progress: Callable[[Run], None] | None = None,
+    run_id: str | None = None,
 ) -> SyncResult:
     """Makes the warehouse equal to the API: of what the plan names, everything; of the rest, in turn.
 
     `asked` is a range to read instead of the planned ones; `full` reads all history. A location that fails stops nobody
     else: see the result's outcome. Raises LockedError where another run is under way, LoadError where the warehouse
-    does not take a load (what was loaded before it stands).
+    does not take a load (what was loaded before it stands). `run_id` is a UUID's 32 digits, for a caller who must know
+    it beforehand.
     """
-    run = Run(settings, clock=clock, asked=asked, full=full, on_progress=on_progress)
+    run = Run(settings, clock=clock, asked=asked, full=full, on_progress=on_progress, run_id=run_id)
     try:
         with (
             open_pipeline(settings) as pipeline,

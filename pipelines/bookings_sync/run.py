@@ -109,10 +109,11 @@ class Run:
         asked: Window | None = None,
         full: bool = False,
         on_progress: Callable[[Run], None] | None = None,
+        run_id: str | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
-        self.run_id = uuid.uuid4().hex
+        self.run_id = run_id or uuid.uuid4().hex
         self.span = Span(self.run_id, clock(), asked, full)
         self.privacy = settings.privacy
         self.rules = self.privacy.fingerprint

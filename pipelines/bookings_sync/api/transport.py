@@ -39,6 +39,7 @@ from bookings_sync.errors import (
     ServerFailed,
     TimedOut,
 )
+from bookings_sync.logs import LOCATION
 from bookings_sync.settings import Location, Settings, is_loopback
 from bookings_sync.windows import Window
 
@@ -128,6 +129,7 @@ class Transport:
 
     def call(self, call: Call, read: Callable[[bytes], T], known_digest: str | None = None) -> Reply[T]:
         """The reply, its body read by `read` unless its digest is `known_digest`. Raises ApiError."""
+        LOCATION.set(self.location.name)  # for the log lines of this thread, stamina's among them
         if not call.idempotent:
             return self._attempt(call, read, known_digest, 1)
         timeouts = 0

@@ -16,9 +16,13 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bookings_sync.logs import JsonFormatter
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
+
+log = logging.getLogger(__name__)
 
 _WIDTH_WITHOUT_TERMINAL = 120
 
@@ -31,6 +35,12 @@ class Output:
         self.command = ""
         self.as_json = False
         self.quiet = False
+        self.log_json = False
+
+    @cached_property
+    def json_lines(self) -> JsonFormatter:
+        """What makes log lines of records; the run's id is set there."""
+        return JsonFormatter()
 
     @cached_property
     def stdout(self) -> Console:
@@ -46,6 +56,14 @@ class Output:
             for each in what:
                 self.stdout.print(each)
 
+    def error(self, message: str) -> None:
+        """One line on stderr, of what went wrong."""
+        if self.log_json:
+            log.error(message)
+            return
+        self.stderr.print(styled("✗ ", "bold red"), end="")
+        self.stderr.print(message, soft_wrap=True)
+
     def result(self, **summary: Any) -> None:
         """The command's one JSON object, where that was asked for."""
         if self.as_json:
@@ -53,10 +71,14 @@ class Output:
 
     def set_up_logging(self) -> None:
         """Logs go to stderr. -v shows requests and retries; -v -v dlt's steps too. No level shows headers or bodies."""
-        from rich.logging import RichHandler
-
         handler: logging.Handler
-        if self.stderr.is_terminal:
+        if self.log_json:
+            handler = logging.StreamHandler(sys.stderr)
+            handler.setFormatter(self.json_lines)
+            os.environ["RUNTIME__LOG_FORMAT"] = "JSON"  # dlt's own lines
+        elif self.stderr.is_terminal:
+            from rich.logging import RichHandler
+
             handler = RichHandler(console=self.stderr, show_path=False, log_time_format="%H:%M:%S")
             handler.setFormatter(logging.Formatter("%(message)s"))
         else:
@@ -64,7 +86,8 @@ class Output:
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         handler.addFilter(_tell_retries)
         logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-        logging.getLogger("bookings_sync").setLevel(logging.DEBUG if self.verbose else logging.WARNING)
+        usual = logging.INFO if self.log_json and not self.quiet else logging.WARNING
+        logging.getLogger("bookings_sync").setLevel(logging.DEBUG if self.verbose else usual)
         # What is tried again is no news unless it stays wrong, and then it is an error of its own.
         logging.getLogger("stamina").setLevel(logging.WARNING if self.verbose else logging.ERROR)
         if self.verbose > 1:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import traceback
 
-from bookings_sync.commands.console import Output, styled
+from bookings_sync.commands.console import Output
 from bookings_sync.errors import BookingsError
 
 INTERRUPTED = 130
@@ -37,8 +37,7 @@ def answer_for(error: BaseException, output: Output) -> int:
         message, exit_code = f"unexpected {type(error).__name__}{_where(error)}", 1
         if output.verbose < 2:
             message += f"; for the traceback: bookings -v -v {output.command}"
-    output.stderr.print(styled("✗ ", "bold red"), end="")
-    output.stderr.print(message, soft_wrap=True)
+    output.error(message)
     output.result(outcome="failed", exit_code=exit_code, error=message)
     return exit_code
 

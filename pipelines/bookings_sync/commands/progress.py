@@ -6,6 +6,7 @@ Output: a context that gives the function to call.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from bookings_sync.run import Run
 
+log = logging.getLogger(__name__)
+
 _LINE_EVERY_S = 5.0
 
 
@@ -26,6 +29,8 @@ def sync_progress(output: Output) -> Iterator[Callable[[Run], None] | None]:
     """Shows a sync: reads done of those planned so far, requests, rows that differ."""
     if output.quiet:
         yield None
+    elif output.log_json:
+        yield _Logged()
     elif output.stderr.is_terminal:
         with _bar(output, "reads") as bar:
             task = bar.add_task("connecting", total=None, detail="")
@@ -58,6 +63,19 @@ class _Lines:
         self._loads, self._last = figures.loads, now
         line = f"{figures.reads_done:,} of {figures.reads_planned:,} reads, {_detail(run)}"
         self._output.stderr.print(f"load {figures.loads + 1}: {line}")
+
+
+class _Logged:
+    """A log line for each load."""
+
+    def __init__(self) -> None:
+        self._loads = 0
+
+    def __call__(self, run: Run) -> None:
+        if run.figures.loads != self._loads:
+            self._loads = run.figures.loads
+            figures = {"loads": self._loads, "reads": run.figures.reads_done, "requests": run.requests}
+            log.info("loaded", extra={**figures, "differences": run.figures.all_tables.total})
 
 
 def _detail(run: Run) -> str:

@@ -7,7 +7,9 @@ Output: a run and its summary; or what a run would read, without a request.
 from __future__ import annotations
 
 import json
+import logging
 import re
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,10 +20,13 @@ import typer
 from bookings_sync.commands.console import Output, seconds, styled, table
 from bookings_sync.commands.progress import sync_progress
 from bookings_sync.commands.times import asked_window, utc_now
+from bookings_sync.commands.warehouse import watch
 from bookings_sync.pipeline import SyncResult, plan, sync
 from bookings_sync.plan import PlannedRead
 from bookings_sync.settings import Settings, load_settings
 from bookings_sync.windows import Window, from_ms
+
+log = logging.getLogger(__name__)
 
 EXIT_CODES = {"ok": 0, "failed": 1, "partial": 3}
 
@@ -34,11 +39,15 @@ def run_sync(
 ) -> int:
     """Syncs. Returns the exit code."""
     settings, asked = _what(locations, shard, start, end, full)
-    with sync_progress(output) as on_progress:
-        result = sync(settings, clock=utc_now, asked=asked, full=full, on_progress=on_progress)
+    run_id = output.json_lines.run_id = uuid.uuid4().hex
+    with watch(settings).sync(run_id) as synced:
+        with sync_progress(output) as on_progress:
+            result = sync(settings, clock=utc_now, asked=asked, full=full, on_progress=on_progress, run_id=run_id)
+        synced(result)
     output.say(*_rendered(result))
+    log.info("synced", extra={"outcome": result.outcome, "seconds": took(result), "requests": result.row["requests"]})
     for error in _errors(result):
-        output.stderr.print(f"✗ {error}", soft_wrap=True)
+        output.error(error)
     exit_code = EXIT_CODES[result.outcome]
     output.result(**summary_of(result), exit_code=exit_code)
     return exit_code

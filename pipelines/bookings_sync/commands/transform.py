@@ -15,7 +15,7 @@ import typer
 from bookings_sync.commands.console import Output, seconds, styled, table
 from bookings_sync.commands.progress import transform_progress
 from bookings_sync.commands.times import instant, utc_now
-from bookings_sync.commands.warehouse import datasets, open_client
+from bookings_sync.commands.warehouse import datasets, open_client, watch
 from bookings_sync.settings import load_settings
 from bookings_sync.transform import Datasets, TransformResult, transform
 
@@ -33,6 +33,7 @@ def run_transform(
     if dev is not None:
         _check_name(dev, live)
     with (
+        watch(settings).transform() as transformed,
         open_client(settings, writes=True, publishes=not audit_only) as client,
         transform_progress(output) as progress,
     ):
@@ -46,6 +47,8 @@ def run_transform(
             audit_only=audit_only,
             progress=progress,
         )
+        if result.published and dev is None and moment is None:
+            transformed(result)
     rows = [(model.layer, model.name, model.rows, model.audits, model.seconds) for model in result.models]
     output.say(table(("layer", "model", "rows", "audits", "seconds"), rows), headline(result))
     if result.datasets != live:

@@ -18,6 +18,8 @@ from dlt.destinations.sql_client import SqlClientBase
 from bookings_sync.commands.times import utc_now
 from bookings_sync.models.destination import Datasets
 from bookings_sync.models.errors import ModelError, NothingSyncedError
+from bookings_sync.observe.settings import load_observing
+from bookings_sync.observe.watch import Watch
 from bookings_sync.pipeline import database_file, locked_dataset, open_pipeline
 from bookings_sync.pipeline import open_client as pipeline_client
 from bookings_sync.publish import publish, read_copy
@@ -26,6 +28,11 @@ from bookings_sync.settings import Settings
 
 def datasets(settings: Settings) -> Datasets:
     return Datasets(settings.raw_dataset, settings.staging_dataset, settings.marts_dataset)
+
+
+def watch(settings: Settings) -> Watch:
+    """What tells of a run or a transform those who are not looking at it, as [observe] has it."""
+    return Watch(load_observing(), settings, clock=utc_now, open_client=lambda: open_client(settings))
 
 
 @contextmanager

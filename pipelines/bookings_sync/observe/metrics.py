@@ -1,0 +1,52 @@
+"""Metrics: the last run's figures as a text file, which Prometheus' node exporter collects.
+
+Input:  a run's row in `runs`, or that there was none; the time.
+Output: the file, replaced in one step.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pendulum import DateTime
+
+OUTCOMES = ("ok", "partial", "failed")
+
+
+def write_metrics(path: Path, row: Mapping[str, Any] | None, *, now: DateTime) -> None:
+    """Writes the figures of `row`; without one, that the run failed. Raises OSError, and ImportError where
+    prometheus-client is missing."""
+    from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+
+    registry = CollectorRegistry()
+
+    def gauge(name: str, text: str, **labels: str) -> Any:
+        if name not in known:
+            known[name] = Gauge(f"bookings_{name}", text, list(labels), registry=registry)
+        made = known[name]
+        return made.labels(**labels) if labels else made
+
+    known: dict[str, Any] = {}
+    outcome = str(row["outcome"]) if row else "failed"
+    gauge("last_run_timestamp_seconds", "When the last run ended.").set(now.timestamp())
+    for each in OUTCOMES:
+        gauge("last_run_outcome", "1 for how the last run ended.", outcome=each).set(each == outcome)
+    if row:
+        seconds = (row["ended_at"] - row["started_at"]).total_seconds()
+        gauge("last_run_seconds", "How long it took.").set(seconds)
+        for name in ("loads", "requests", "reads_planned", "reads_done", "reads_unchanged", "verifications"):
+            gauge(f"last_run_{name}", f"Its {name.replace('_', ' ')}.").set(row[name])
+        for table, changes in json.loads(row["tables"]).items():
+            for kind, count in changes.items():
+                gauge("last_run_rows", "Rows that it found to differ.", table=table, kind=kind).set(count)
+        for location in json.loads(row["locations"]):
+            gauge("location_ok", "1 where the location was read in full.", location=location["name"]).set(
+                location["outcome"] == "ok"
+            )
+            gauge("location_requests", "Requests for the location.", location=location["name"]).set(
+                location["requests"]
+            )
+    write_to_textfile(str(path), registry)
