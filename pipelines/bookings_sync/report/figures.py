@@ -196,7 +196,9 @@ class _Keys:
     def table(self, rows: Iterable[Sequence[Any]], columns: tuple[str, ...], *, members: bool = False) -> Table:
         """Rows of (location_id, team_id, service_id, age, …), those of the chosen locations, with numbers for ids."""
         made = []
-        for location_id, team_id, service_id, age, *rest in rows:
+        # In their own order, whatever the warehouse's: the same calendar makes the same page.
+        ordered = sorted(rows, key=lambda row: [(value is not None, value) for value in row])
+        for location_id, team_id, service_id, age, *rest in ordered:
             if location_id not in self._locations:
                 continue
             combo = self._combos.setdefault((location_id, team_id, service_id), len(self._combos))
