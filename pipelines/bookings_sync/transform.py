@@ -147,6 +147,7 @@ class _Run:
     ) -> None:
         self.destination = Destination(client, datasets)
         self.models = models
+        self._set_audits = {model.name: set_audits(model) for model in models}
         self._client = client
         self._datasets = datasets
         self._now = now
@@ -165,7 +166,7 @@ class _Run:
         self._tells_loads = self.destination.has("raw", LOADS)
         if self._as_of is not None:
             self._check_synced_by(self._as_of)
-        queries = [query for model in self.models for query in set_audits(model).values()]
+        queries = [query for audits in self._set_audits.values() for query in audits.values()]
         if not self._live:
             queries += [model.query for model in self.models]
         needed = {(table.db, table.name) for query in queries for table in references(query) if table.db in READS}
@@ -223,7 +224,7 @@ class _Run:
 
     def _audit(self, model: Model) -> tuple[int, int, list[AuditFailure]]:
         """Rows of the model, how many audits ran, and those that failed."""
-        by_row, by_set = row_audits(model), set_audits(model)
+        by_row, by_set = row_audits(model), self._set_audits[model.name]
         table = exp.Table(this=exp.to_identifier(model.name), db=exp.to_identifier(model.layer))
         counts = [exp.CountIf(this=condition) for condition in by_row.values()]
         (first,) = self._rows(exp.select(exp.Count(this=exp.Star()), *counts).from_(table.copy()))

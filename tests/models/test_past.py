@@ -111,6 +111,6 @@ def test_before_the_first_sync(warehouse: Warehouse) -> None:
 
 def test_the_past_is_never_mixed_with_the_present(warehouse: Warehouse) -> None:
     by_then(warehouse)
-    warehouse.transform(now=NOW)
+    warehouse.transform(now=NOW, select=["+rpt_show_rate"])
     with pytest.raises(ModelError, match=r"never built: .*marts\.fct_appointments"):
         warehouse.transform(now=NOW, as_of=THEN, select=["rpt_show_rate"])

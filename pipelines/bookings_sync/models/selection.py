@@ -21,10 +21,12 @@ def select(project: Project, patterns: Iterable[str]) -> tuple[Model, ...]:
 
     Raises ModelError for a pattern that names nothing: it is a misspelling.
     """
+    wanted = list(patterns)
+    if not wanted:
+        return tuple(project.models.values())
     upstream = {name: needs(model) & project.models.keys() for name, model in project.models.items()}
     downstream = {name: {each for each, read in upstream.items() if name in read} for name in upstream}
     chosen: set[str] = set()
-    wanted = list(patterns)
     for pattern in wanted:
         bare = pattern.removeprefix("+").removesuffix("+")
         named = {name for name in project.models if fnmatchcase(name, bare)}
@@ -36,7 +38,7 @@ def select(project: Project, patterns: Iterable[str]) -> tuple[Model, ...]:
             chosen |= _reached(named, upstream)
         if pattern.endswith("+"):
             chosen |= _reached(named, downstream)
-    return tuple(model for name, model in project.models.items() if not wanted or name in chosen)
+    return tuple(model for name, model in project.models.items() if name in chosen)
 
 
 def needs(model: Model) -> set[str]:
