@@ -55,7 +55,7 @@ DAYS = [
 
 
 def test_days_of_other_lengths(open_site: Callable[..., Site]) -> None:
-    """In the small hours of each, when bookings stand too, in every zone at once; in the long run the day after as well."""
+    """In the small hours of each, when bookings stand too, in every zone at once; in the long run the day after too."""
     site = open_site(replace(EVERYWHERE, now=DAYS[0]), slots_horizon_days=3, lookback_days=30, window_days=64)
     for day in DAYS:
         site.world.now_ms = int(day.timestamp() * 1000)
