@@ -170,6 +170,30 @@ def test_report_answers_in_tables(synced: Project) -> None:
     assert "%" in for_people
 
 
+def test_report_writes_a_page_and_its_headlines(synced: Project) -> None:
+    answer = synced.bookings("report", "--out", "pages/today.html", "--json").json
+    page = synced.folder / "pages/today.html"
+    assert answer["page"] == str(page)
+    assert "<title>Bookings report</title>" in page.read_text(encoding="utf-8")
+    page.chmod(0o644)
+    for_people = synced.bookings("report", "--out", "pages/today.html", "--location", synced.names[0])
+    assert "show rate" in for_people.stdout
+    assert "Calendar read " in for_people.stdout
+    assert "pages/today.html" in for_people.stdout
+    assert page.stat().st_mode & 0o777 == 0o644, "who may read it was decided before"
+    assert [each.name for each in page.parent.iterdir()] == ["today.html"]
+    refused = synced.bookings("report", "--location", "rome")
+    assert refused.exit_code == 1
+    assert synced.names[0] in refused.stderr
+
+
+def test_report_reads_the_copy_whoever_holds_the_database(synced: Project) -> None:
+    shutil.copy(synced.database, synced.database.with_name("bookings_read.duckdb"))
+    synced.database.write_bytes(b"held, and unreadable")
+    assert synced.bookings("report", "--text").exit_code == 0
+    assert synced.bookings("status").exit_code == 1
+
+
 def test_report_before_a_transform(synced: Project) -> None:
     execute(synced, "DROP SCHEMA bookings_marts CASCADE")
     answer = synced.bookings("report")

@@ -1,5 +1,11 @@
-// Figures: what is chosen, and its sums. In: the page's own JSON. Out: plain objects of counts and rates.
-const DATA = JSON.parse(document.getElementById("figures").textContent);
+// Figures: what is chosen, and its sums. In: the page's own data, JSON that is gzipped. Out: plain objects of counts and rates.
+async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+}
+
+if (!("DecompressionStream" in window)) document.getElementById("banner").textContent = "Please open this page in a browser of 2023 or later.";
+const DATA = JSON.parse(await unpacked(document.getElementById("figures").textContent));
 const DAY = 86400000;
 
 /** Periods as ranges of ages, [from, to): age 0 is each location's own today. */

@@ -33,8 +33,8 @@ AHEAD = 28
 """Days ahead that the page shows, today among them."""
 DAILY = 56
 """Days back that are kept by the day: two of the longest period that is drawn by the day."""
-MOST_ROWS = 80_000
-"""Rows of counts in a page: some 2 MB. Beyond them its longest periods are left out."""
+MOST_ROWS = 500_000
+"""Rows of counts in a page: some 4 MB. Beyond them its longest periods are left out."""
 
 Row = tuple[int, ...]
 
