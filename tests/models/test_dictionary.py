@@ -27,7 +27,7 @@ def test_no_column_lacks_type_meaning_or_origin(dictionary: Dictionary, project:
     for column in dictionary.columns():
         assert column.type, column.name
         assert column.meaning.endswith("."), column.name
-        assert column.origins or column.api_fields or column.made, column.name
+        assert column.origins or column.counts or column.api_fields or column.made, column.name
     for name, model in project.models.items():
         assert [column.name.column for column in entries[name].columns] == list(model.header.columns)
     for name, table in TABLES.items():
@@ -82,7 +82,11 @@ def test_a_marts_column_leads_to_the_apis_fields(dictionary: Dictionary) -> None
     assert entry(dictionary, "dim_service", "slot_duration_minutes").api_fields == (
         ("services", "availability.eventTiming.slotDuration"),
     )
-    assert entry(dictionary, "rpt_bookings", "bookings").made == "counts rows"
+    assert entry(dictionary, "rpt_bookings", "bookings").counts == (("marts", "fct_appointments"),)
+    assert entry(dictionary, "rpt_member_fairness", "bookings").counts == (("marts", "fct_appointments"),)
+    assert entry(dictionary, "rpt_rejections", "records").counts == (("staging", "stg_rejected_records"),)
+    drift = {name for _, name in entry(dictionary, "rpt_schema_drift", "records").counts}
+    assert {"stg_appointments", "stg_teams", "stg_contacts"} < drift
     assert entry(dictionary, "rpt_noshow_risk", "risk_by").made == "written by the model itself"
     used_by = entry(dictionary, "contacts", "source").used_by
     assert used_by == (ColumnName("staging", "stg_contacts", "source"),)

@@ -19,7 +19,7 @@ import pendulum
 from sqlglot import exp
 
 from bookings_sync.models.dialect import no_rows, resolve, timezones, to_sql
-from bookings_sync.models.lineage import ColumnName, origins
+from bookings_sync.models.lineage import ColumnName, Origin, origins
 from bookings_sync.models.project import Model, Project
 from bookings_sync.tables import TABLES, Table
 
@@ -35,8 +35,9 @@ _ADDED = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnEntry:
-    """One column. `origins` are the columns it is made of, one hop up; `api_fields` what they come to in the end, as
-    (raw table, dotted path in the API's record). `made` says how a value comes about that no column gives."""
+    """One column. `origins` are the columns it is made of, one hop up, and `counts` the tables whose rows it counts;
+    `api_fields` what the columns come to in the end, as (raw table, dotted path in the API's record). `made` says how a
+    value comes about that nothing else gives."""
 
     name: ColumnName
     type: str
@@ -44,6 +45,7 @@ class ColumnEntry:
     meaning: str
     is_key: bool
     origins: tuple[ColumnName, ...]
+    counts: tuple[tuple[str, str], ...]
     api_fields: tuple[tuple[str, str], ...]
     made: str
     used_by: tuple[ColumnName, ...]
@@ -105,9 +107,8 @@ class _Builder:
         for name, meaning in header.columns.items():
             column = ColumnName(model.layer, model.name, name)
             origin = self._origins[column]
-            made = "counts rows" if origin.counts_rows else "" if origin.columns else "written by the model itself"
             kind = self._types[model.name][name]
-            columns.append(self._entry(column, kind, meaning, name in header.key, origin.columns, made))
+            columns.append(self._entry(column, kind, meaning, name in header.key, origin))
         return TableEntry(
             model.layer, model.name, header.grain, header.question, header.notes,
             (f"unique: {', '.join(header.key)}", *audits, *model.audits), tuple(columns), reads,
@@ -122,8 +123,7 @@ class _Builder:
             *((name, "text" if name == "_dlt_load_id" else "timestamp", _ADDED[name]) for name in added),
         ]:
             column = ColumnName("raw", table.name, name)
-            made = "" if self._api_fields(column) else "made by bookings-sync, or by dlt"
-            columns.append(self._entry(column, kind, meaning, name in table.key, (), made))
+            columns.append(self._entry(column, kind, meaning, name in table.key, Origin((), ())))
         # Described as "what. One row per …".
         what, _, grain = table.description.partition(" One row per ")
         return TableEntry(
@@ -131,11 +131,13 @@ class _Builder:
             self._read_by("raw", table.name),
         )  # fmt: skip
 
-    def _entry(
-        self, column: ColumnName, kind: str, meaning: str, is_key: bool, origin: tuple[ColumnName, ...], made: str
-    ) -> ColumnEntry:
+    def _entry(self, column: ColumnName, kind: str, meaning: str, is_key: bool, origin: Origin) -> ColumnEntry:
+        api_fields = self._api_fields(column)
+        made = ""
+        if not (origin.columns or origin.counts or api_fields):
+            made = "made by bookings-sync, or by dlt" if column.layer == "raw" else "written by the model itself"
         return ColumnEntry(
-            column, kind, unit(column, kind, meaning), meaning, is_key, origin, self._api_fields(column), made,
+            column, kind, unit(column, kind, meaning), meaning, is_key, origin.columns, origin.counts, api_fields, made,
             tuple(self._used_by.get(column, ())),
         )  # fmt: skip
 

@@ -8,7 +8,7 @@ sqlglot follows values alone: what a column is computed of, not what a join or a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,10 +34,11 @@ class ColumnName(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a column is made of. Without columns and without `counts_rows` the model writes its values itself."""
+    """What a column is made of. `counts` are the tables, by layer, whose rows it counts. Without either the model
+    writes its values itself."""
 
     columns: tuple[ColumnName, ...]
-    counts_rows: bool
+    counts: tuple[tuple[str, str], ...]
 
 
 def origins(project: Project) -> dict[ColumnName, Origin]:
@@ -54,6 +55,7 @@ def origins(project: Project) -> dict[ColumnName, Origin]:
 def _origins_of(model: Model, schema: MappingSchema) -> Iterator[tuple[ColumnName, Origin]]:
     query = qualify(model.query.copy(), schema=schema, dialect="duckdb", quote_identifiers=False, identify=False)
     scope = build_scope(query)
+    parts = {part.alias: part.this for part in query.find_all(exp.CTE)}
     for column in model.header.columns:
         try:
             traced = lineage(
@@ -61,17 +63,30 @@ def _origins_of(model: Model, schema: MappingSchema) -> Iterator[tuple[ColumnNam
             )
         except ValueError as error:
             raise ModelError(f"{model.path.name}: has no column {column}, or it cannot be traced") from error
-        yield (
-            ColumnName(model.layer, model.name, column),
-            _origin([node for node in traced.walk() if not node.downstream]),
-        )
+        leaves = [node for node in traced.walk() if not node.downstream]
+        yield ColumnName(model.layer, model.name, column), _origin(leaves, parts)
 
 
-def _origin(leaves: list[Node]) -> Origin:
+def _origin(leaves: list[Node], parts: Mapping[str, exp.Expr]) -> Origin:
     columns = {
         ColumnName(leaf.expression.db, leaf.expression.name, leaf.name.rpartition(".")[2])
         for leaf in leaves
         if isinstance(leaf.expression, exp.Table) and leaf.expression.db
     }
-    counts = any(isinstance(count.this, exp.Star) for leaf in leaves for count in leaf.expression.find_all(exp.Count))
-    return Origin(tuple(sorted(columns)), counts)
+    counts: set[tuple[str, str]] = set()
+    for leaf in leaves:
+        if any(isinstance(count.this, exp.Star) for count in leaf.expression.find_all(exp.Count)):
+            counts |= _rows_of(leaf.source, parts)
+    return Origin(tuple(sorted(columns)), tuple(sorted(counts)))
+
+
+def _rows_of(query: exp.Expr, parts: Mapping[str, exp.Expr]) -> set[tuple[str, str]]:
+    """The tables whose rows a query's rows are: those after FROM; joins tell more of each. `parts` are its CTEs."""
+    if isinstance(query, exp.SetOperation):
+        return _rows_of(query.left, parts) | _rows_of(query.right, parts)
+    if isinstance(query, exp.Table):
+        return {(query.db, query.name)} if query.db else _rows_of(parts[query.name], parts)
+    if isinstance(query, exp.Subquery):
+        return _rows_of(query.this, parts)
+    start = query.find(exp.From)
+    return _rows_of(start.this, parts) if start else set()
