@@ -220,7 +220,7 @@ def test_print_is_light_and_without_controls(reported: Reported, look: Open) -> 
     page = look(reported.page, theme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(246, 245, 241)"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not page.locator("#filters").is_visible()
     assert page.locator("#trend svg").is_visible()
 

@@ -109,7 +109,7 @@ function heatSpec(cells, unit) {
     height: 7 * 32, data: {values: cells},
     mark: {type: "rect", cornerRadius: 3},
     encoding: {
-      x: {field: "hour", type: "ordinal", scale: {domain, padding: .08}, axis: {title: "Hour of the day, local time", labelAngle: 0, labelOverlap: "greedy"}},
+      x: {field: "hour", type: "ordinal", scale: {domain, padding: .08}, axis: {title: "Hour of the day, local time", labelAngle: 0, labelOverlap: "parity", labelSeparation: 4}},
       y: {field: "day", type: "ordinal", scale: {domain: WEEKDAYS.slice(1), padding: .08}, axis: {title: null}},
       color: {field: "level", type: "ordinal", legend: null, scale: {domain: [0, 1, 2, 3, 4], range: HEAT}},
       tooltip: [{field: "words", title: "When"}, {field: "value", title: unit}, {field: "detail", title: "Made of"}],

@@ -211,10 +211,12 @@ function leadsCard(chosen, period) {
       return {...row, marked, rate: ratio(row.noshow, marked), shown: percent(ratio(row.noshow, marked)), span: row.span[0].toUpperCase() + row.span.slice(1)};
     });
   const marked = rows.filter((row) => row.marked);
-  const riskiest = marked.reduce((most, row) => (row.marked >= 20 && (!most || row.rate > most.rate) ? row : most), null);
+  // Of a few bookings, or of those whose time of booking is odd or not known, nothing can be said ahead.
+  const telling = marked.filter((row) => row.marked >= 20 && !["Afterwards", "Not known"].includes(row.span));
+  const riskiest = telling.length > 1 ? telling.reduce((most, row) => (row.rate > most.rate ? row : most)) : null;
   return card("leads", {
     title: "No-shows by lead time",
-    sub: riskiest ? `Most often when booked ${riskiest.span.toLowerCase()} ahead: ${riskiest.shown}.`.replace("not known ahead", "at a time not known").replace("afterwards ahead", "afterwards") : "Part of the marked who did not come, by how long before they booked.",
+    sub: riskiest ? `Most often when booked ${riskiest.span.toLowerCase()} ahead: ${riskiest.shown}.` : "Part of the marked who did not come, by how long before they booked.",
     spec: marked.length && leadsSpec(marked), columns: ["Booked ahead", "No-show rate", "No-shows", "Marked", "Bookings"],
     rows: marked.length ? rows.map((row) => [row.span, row.shown, count(row.noshow), count(row.marked), count(row.bookings)]) : [],
     nothing: "Nobody is marked in this period.",
