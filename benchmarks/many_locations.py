@@ -1,4 +1,8 @@
-"""Many small locations: what each costs, from one to a thousand in one process."""
+"""Many small locations: what each costs, from one to a thousand in one process.
+
+Input:  how many locations at most, how many runs, a folder to work in.
+Output: a section of the results, for `bench`.
+"""
 
 from __future__ import annotations
 

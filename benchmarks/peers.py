@@ -1,4 +1,8 @@
-"""The peers: the same appointments from the same server into DuckDB, by what else there is."""
+"""The peers: the same appointments from the same server into DuckDB, by what else there is.
+
+Input:  how many rows at most, how many runs, a folder to work in.
+Output: a section of the results, for `bench`. Each peer's own script is in `paths/`, its lock in `environments/`.
+"""
 
 from __future__ import annotations
 
@@ -131,8 +135,8 @@ def _singer(world: World, database: Path) -> Sequence[str | Path]:
 
 
 _DLT_LESS = (
-    "contacts are columns of each appointment, one copy for each booking; custom fields and tags are child tables, "
-    "their values text or lists by what came first; times are timestamps without the offset they were written with."
+    "contacts are columns of each appointment, one copy for each booking, and so are their custom fields and tags, in "
+    "child tables; what a custom field lists stands in yet another; the offset a time was written with is not kept."
 )
 PEERS = (
     Peer("dlt rest_api, insert_values", _dlt("default"), "calendar", 15, f"dlt's default format. {_DLT_LESS}"),

@@ -1,4 +1,8 @@
-"""The rate limit: how much of what is allowed is used, and that no more is asked for."""
+"""The rate limit: how much of what is allowed is used, and that no more is asked for.
+
+Input:  how many rows the largest world has, of which this takes a fiftieth, and a folder to work in.
+Output: a section of the results, for `bench`.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,15 @@
-"""A standing warehouse: syncs that find nothing, a little, or everything again; the models; the commands' start."""
+"""A standing warehouse: syncs that find nothing, a little, or everything again; the models; the commands' start.
+
+Input:  how many rows, how many runs, a folder to work in.
+Output: four sections of the results, for `bench`.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 from measure import Cost, Figures, progress, repeated
@@ -46,8 +51,8 @@ def _unchanged(world: World, ours: Ours, rows: int, runs: int) -> Section:
     reference, cost = repeated("fetch and parse", lambda: ours.script("fetch_and_parse", requests), runs)
     world.requests()
     replies = json.loads(cost.output)
-    share = rows // 100
-    delta, cost = repeated("1 % delta", lambda: _delta(world, ours, share), runs, warm_up=False)
+    share, seeds = rows // 100, count(1)
+    delta, cost = repeated("1 % delta", lambda: _delta(world, ours, share, next(seeds)), runs, warm_up=False)
     section.add("nothing new", quiet, replies["requests"], replies["bytes"] / 1e6, 0, quiet.cpu_s / reference.cpu_s)
     section.add("fetching and parsing the same replies", reference, replies["requests"], replies["bytes"] / 1e6, 0, 1.0)
     changed = summary(cost)["tables"]["appointments"]["changed"]
@@ -66,9 +71,9 @@ def _unchanged(world: World, ours: Ours, rows: int, runs: int) -> Section:
     return section
 
 
-def _delta(world: World, ours: Ours, rows: int) -> Cost:
+def _delta(world: World, ours: Ours, rows: int, seed: int) -> Cost:
     start, end = world.now_ms - (HOT_BACK_DAYS - 1) * DAY_MS, world.now_ms + HOT_AHEAD_DAYS * DAY_MS
-    changed = world.change(rows, start_ms=start, end_ms=end, seed=1)
+    changed = world.change(rows, start_ms=start, end_ms=end, seed=seed)
     cost = ours.sync()
     found = summary(cost)["tables"].get("appointments", {})
     if found.get("changed") != changed or sum(found.values()) != changed:
