@@ -85,6 +85,8 @@ class Sent:
         start = datetime.fromtimestamp(int(asked.query["startDate"]) / 1000, UTC)
         if not asked.query["calendarId"].startswith("service-"):
             return []
+        if abs(start - NOW) > timedelta(days=60):  # asked for because of a row that stands there: nothing new does
+            return self._sent_before(location_id, asked)
         records = []
         for _ in range(rng.choice((0, 1, 3, 6))):
             number = rng.getrandbits(60)
@@ -108,9 +110,18 @@ class Sent:
                     each["id"] = f"{row_id}{asked.query['calendarId']}{window}/{number}"
         self.records[location_id, "appointments"] += records
         for each in records:
-            if isinstance(each, dict) and isinstance(each.get("id"), str):
-                self.by_id[location_id, _decoded(each["id"])] = each
+            if isinstance(each, dict) and each.get("id") is not None:
+                self.by_id[location_id, str(_decoded(each["id"]))] = each
         return records
+
+    def _sent_before(self, location_id: str, asked: Asked) -> list[Any]:
+        window = [datetime.fromtimestamp(int(asked.query[name]) / 1000, UTC) for name in ("startDate", "endDate")]
+        found = []
+        for each in self.records[location_id, "appointments"]:
+            own = isinstance(each, dict) and each.get("calendarServiceId") == asked.query["calendarId"]
+            if own and (at := _instant(each.get("startTime"))) and window[0] <= at < window[1]:
+                found.append(each)
+        return found
 
 
 @pytest.fixture(autouse=True)

@@ -16,10 +16,10 @@ from .conftest import CHAOS_SEED, amount
 from .histories import History, live
 from .strategies import histories
 
-LOCATIONS = 20
+LOCATIONS = 25
 """Histories in one example: so many locations, synced by the same runs."""
-EXAMPLES = amount(10, 250)
-PARTS = 5
+EXAMPLES = amount(8, 200)
+PARTS = 8
 """Tests that the work is divided into, so that every process has some."""
 
 
