@@ -159,6 +159,10 @@ def test_the_banner_says_how_old_the_data_is_and_what_is_missing(reported: Repor
     drawn(page)
     assert "the data is more than a day old" in page.locator("#banner").inner_text()
     assert page.locator("#freshness tbody tr").count() == len(NAMES)
+    page.locator("#location").select_option("Osaka")
+    page.get_by_role("link", name="Details").click()
+    drawn(page)
+    assert page.locator("#location").input_value() == "Osaka"
 
 
 def test_a_phone_shows_all_of_it_without_scrolling_aside(reported: Reported, look: Open) -> None:

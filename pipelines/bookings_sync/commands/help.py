@@ -20,7 +20,7 @@ START = """\
   bookings sync --plan  what would a sync read, and how long would it take?
   bookings sync         make the warehouse equal to the calendar
   bookings transform    build the reporting tables
-  bookings report       read them
+  bookings report       look at them: one page, report.html
 
 Keys stand in .dlt/secrets.toml, everything else in .dlt/config.toml, both
 in the folder the command runs in. The environment overrides both:

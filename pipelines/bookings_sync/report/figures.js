@@ -1,31 +1,46 @@
-// Figures: what is chosen, and its sums. In: the page's own data, JSON that is gzipped. Out: plain objects of counts and rates.
+// Figures: what is chosen, and its sums. In: the page's own data, gzipped JSON. Out: plain objects of counts and rates.
 async function unpacked(text) {
   const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
 }
 
-if (!("DecompressionStream" in window)) document.getElementById("banner").textContent = "Please open this page in a browser of 2023 or later.";
+if (!("DecompressionStream" in window))
+  document.getElementById("banner").textContent = "Please open this page in a browser of 2023 or later.";
 const DATA = JSON.parse(await unpacked(document.getElementById("figures").textContent));
 const DAY = 86400000;
 
 /** Periods as ranges of ages, [from, to): age 0 is each location's own today. */
 const PERIODS = [
   ...DATA.periods.map((days) => ({
-    id: `last-${days}`, days, range: [-days, 0], before: [-2 * days, -days], grain: days > 28 ? 7 : 1,
+    id: `last-${days}`,
+    days,
+    range: [-days, 0],
+    before: [-2 * days, -days],
+    grain: days > 28 ? 7 : 1,
     name: days < 28 ? `${days} days` : days < 364 ? `${days / 7} weeks` : "12 months",
     words: days < 364 ? `the last ${days} days` : "the last 52 weeks",
   })),
-  {id: "next", days: DATA.ahead, range: [0, DATA.ahead], before: null, grain: 1,
-    name: `Next ${DATA.ahead / 7} weeks`, words: `the next ${DATA.ahead} days, today among them`},
+  {
+    id: "next",
+    days: DATA.ahead,
+    range: [0, DATA.ahead],
+    before: null,
+    grain: 1,
+    name: `Next ${DATA.ahead / 7} weeks`,
+    words: `the next ${DATA.ahead} days, today among them`,
+  },
 ];
 
 const ratio = (part, whole) => (whole ? part / whole : null);
 
 /** The combos a choice takes, one flag each. An empty filter takes all. */
 function chosenBy({location, team, service}) {
-  return DATA.combos.map(([inLocation, inTeam, ofService]) =>
-    (!location || DATA.locations[inLocation].name === location) &&
-    (!team || DATA.teams[inTeam] === team) && (!service || DATA.services[ofService] === service));
+  return DATA.combos.map(
+    ([inLocation, inTeam, ofService]) =>
+      (!location || DATA.locations[inLocation].name === location) &&
+      (!team || DATA.teams[inTeam] === team) &&
+      (!service || DATA.services[ofService] === service),
+  );
 }
 
 /** Sums of a table's counts over chosen combos and ages, by `keyOf(row, at)`; `at` is where each column stands. */
@@ -50,7 +65,8 @@ const NO_TIME = {booked_minutes: 0, free_minutes: 0};
 function measured(counts = NO_BOOKINGS, time = NO_TIME) {
   const bookings = counts.showed + counts.noshow + counts.cancelled + counts.invalid + counts.open;
   return {
-    ...counts, bookings,
+    ...counts,
+    bookings,
     lost: counts.cancelled + counts.invalid,
     kept: bookings - counts.cancelled - counts.invalid,
     marked: counts.showed + counts.noshow,
@@ -60,7 +76,8 @@ function measured(counts = NO_BOOKINGS, time = NO_TIME) {
     showRate: ratio(counts.showed, counts.showed + counts.noshow),
     cancellationRate: ratio(counts.cancelled, bookings),
     openRate: ratio(counts.open, bookings),
-    utilisation: time.free_minutes + time.booked_minutes ? time.booked_minutes / (time.booked_minutes + time.free_minutes) : null,
+    utilisation:
+      time.free_minutes + time.booked_minutes ? time.booked_minutes / (time.booked_minutes + time.free_minutes) : null,
   };
 }
 
@@ -68,7 +85,9 @@ function measured(counts = NO_BOOKINGS, time = NO_TIME) {
 function measures(chosen, range, keyOf) {
   const counts = sums(DATA.days, chosen, range, keyOf);
   const time = sums(DATA.hours, chosen, range, keyOf);
-  return new Map([...new Set([...counts.keys(), ...time.keys()])].map((key) => [key, measured(counts.get(key), time.get(key))]));
+  return new Map(
+    [...new Set([...counts.keys(), ...time.keys()])].map((key) => [key, measured(counts.get(key), time.get(key))]),
+  );
 }
 
 const total = (chosen, range) => measures(chosen, range).get("") ?? measured();
@@ -80,7 +99,12 @@ function bins(chosen, period) {
   const counts = sums(DATA.days, chosen, period.range, (row) => start(row[1]));
   const made = [];
   for (let age = from; age < to; age += period.grain)
-    made.push({age, day: dayOf(age, chosen), last: dayOf(age + period.grain - 1, chosen), ...measured(counts.get(age))});
+    made.push({
+      age,
+      day: dayOf(age, chosen),
+      last: dayOf(age + period.grain - 1, chosen),
+      ...measured(counts.get(age)),
+    });
   return made;
 }
 
@@ -92,7 +116,8 @@ function dayOf(age, chosen) {
 }
 
 /** Whether the calendar of what is chosen reaches back to an age. */
-const reaches = (chosen, age) => DATA.combos.some((combo, place) => chosen[place] && combo[3] !== null && combo[3] <= age);
+const reaches = (chosen, age) =>
+  DATA.combos.some((combo, place) => chosen[place] && combo[3] !== null && combo[3] <= age);
 
 /** Days of a range on which free times are known for some of what is chosen. */
 function knownDays(chosen, [from, to]) {

@@ -21,7 +21,7 @@ from typing import Any
 from bookings_sync.report.figures import AHEAD, DAILY, PERIODS, Figures, Freshness, Table
 from bookings_sync.status import Rejection
 
-_SCRIPTS = ("figures.js", "words.js", "charts.js", "page.js")
+_SCRIPTS = ("figures", "words", "charts", "choices", "tiles", "cards", "freshness", "page")
 """In the order they build upon one another; together they are one script."""
 
 
@@ -29,7 +29,7 @@ def render(figures: Figures) -> str:
     """The whole page."""
     library = _alone("", _chart_library())
     # The figures are unpacked first, for which the script must wait.
-    script = _alone("async", '"use strict";\n' + "\n".join(_asset(name) for name in _SCRIPTS))
+    script = _alone("async", '"use strict";\n' + "\n".join(_asset(f"{name}.js") for name in _SCRIPTS))
     hashes = " ".join(f"'sha256-{_digest(text)}'" for text in (library, script))
     return Template(_asset("page.html")).substitute(
         policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; base-uri 'none'",

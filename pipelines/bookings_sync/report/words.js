@@ -8,14 +8,20 @@ const hours = (value) => `${(value < 10 ? tenth : whole).format(value)} h`;
 const percent = (value, digits = 1) => (value === null ? NONE : `${(value * 100).toFixed(digits)}%`);
 const dayWords = (iso, more = {}) =>
   new Intl.DateTimeFormat("en-GB", {day: "numeric", month: "short", timeZone: "UTC", ...more}).format(new Date(iso));
-const binWords = (bin) => (bin.day === bin.last ? dayWords(bin.day, {weekday: "short"}) : `${dayWords(bin.day)} to ${dayWords(bin.last)}`);
+const binWords = (bin) =>
+  bin.day === bin.last ? dayWords(bin.day, {weekday: "short"}) : `${dayWords(bin.day)} to ${dayWords(bin.last)}`;
 const hourWords = (hour) => `${String(hour).padStart(2, "0")}:00`;
 const WEEKDAYS = ["", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /** How long ago, in the largest unit that fits. */
 function ago(iso) {
   const minutes = Math.max(0, Math.round((Date.now() - Date.parse(iso)) / 60000));
-  const [value, unit] = minutes < 100 ? [minutes, "minute"] : minutes < 48 * 60 ? [Math.round(minutes / 60), "hour"] : [Math.round(minutes / 1440), "day"];
+  const [value, unit] =
+    minutes < 100
+      ? [minutes, "minute"]
+      : minutes < 48 * 60
+        ? [Math.round(minutes / 60), "hour"]
+        : [Math.round(minutes / 1440), "day"];
   return minutes < 1 ? "just now" : `${value} ${unit}${value === 1 ? "" : "s"} ago`;
 }
 
@@ -32,8 +38,21 @@ function make(tag, attributes = {}, ...children) {
 
 /** A table of texts; the first column heads its row. A cell may be an element. */
 function tableOf(columns, rows) {
-  return make("table", {},
+  return make(
+    "table",
+    {},
     make("thead", {}, make("tr", {}, ...columns.map((name) => make("th", {scope: "col"}, name)))),
-    make("tbody", {}, ...rows.map(([first, ...rest]) => make("tr", {}, make("th", {scope: "row"}, first),
-      ...rest.map((cell) => (cell instanceof Element && cell.tagName === "TD" ? cell : make("td", {}, cell)))))));
+    make(
+      "tbody",
+      {},
+      ...rows.map(([first, ...rest]) =>
+        make(
+          "tr",
+          {},
+          make("th", {scope: "row"}, first),
+          ...rest.map((cell) => (cell instanceof Element && cell.tagName === "TD" ? cell : make("td", {}, cell))),
+        ),
+      ),
+    ),
+  );
 }

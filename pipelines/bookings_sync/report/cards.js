@@ -1,0 +1,282 @@
+// Cards: each chart with its heading, its legend and the same as a table. In: measures. Out: elements, drawn.
+/** A chart with its heading, a legend, and the same as a table; or, of nothing, a sentence. */
+function card(id, {title, sub, legend, spec, description, columns, rows, nothing}) {
+  const section = el(id);
+  const heading = make("h2", {id: `${id}-title`}, title);
+  section.setAttribute("aria-labelledby", `${id}-title`);
+  const parts = [heading, make("p", {class: "sub"}, sub)];
+  if (!rows.length || !spec) {
+    drawn[id]?.finalize();
+    delete drawn[id];
+    section.replaceChildren(...parts, make("p", {class: "nothing"}, nothing ?? "Nothing in this period."));
+    return Promise.resolve();
+  }
+  const chart = make("div", {class: "chart"});
+  const open = section.querySelector("details")?.open;
+  const details = make(
+    "details",
+    open ? {open: ""} : {},
+    make("summary", {}, "As a table"),
+    make(
+      "div",
+      {class: "scroll", tabindex: "0", role: "region", "aria-label": `${title}, as a table`},
+      tableOf(columns, rows),
+    ),
+  );
+  const swatches =
+    legend &&
+    make(
+      "ul",
+      {class: "legend"},
+      ...legend.map(([name, colour, edge]) =>
+        make(
+          "li",
+          {},
+          make("i", {style: `background:${colour}${edge ? `;box-shadow:inset 0 0 0 1px ${edge}` : ""}`}),
+          name,
+        ),
+      ),
+    );
+  section.replaceChildren(...parts, ...(swatches ? [swatches] : []), chart, details);
+  return draw(chart, `${title}. ${description ?? sub}`, spec);
+}
+
+function trendCard(series, period) {
+  const some = series.some((bin) => bin.bookings);
+  const unmarked = period.before ? "Not marked yet" : "To come";
+  const busiest = series.reduce((most, bin) => (bin.bookings > most.bookings ? bin : most), series[0]);
+  return card("trend", {
+    title: period.grain === 1 ? "Bookings by day" : "Bookings by week",
+    sub: some
+      ? `Most ${period.grain === 1 ? "on" : "from"} ${binWords(busiest)}: ${count(busiest.bookings)}.`
+      : "What became of them.",
+    legend: SERIES.filter((each) => series.some((bin) => bin[each.of])).map((each) => [
+      each.of === "open" ? unmarked : each.name,
+      each.colour,
+      each.edge,
+    ]),
+    spec: some && trendSpec(series),
+    rows: some
+      ? series.map((bin) => [binWords(bin), ...[bin.bookings, bin.showed, bin.noshow, bin.open, bin.lost].map(count)])
+      : [],
+    columns: [period.grain === 1 ? "Day" : "Week", "Bookings", "Showed", "No-show", unmarked, "Cancelled or invalid"],
+  });
+}
+
+function rateCard(series, now) {
+  const some = now.marked > 0;
+  return card("rate", {
+    title: "Show rate",
+    sub: some ? `${percent(now.showRate)} of the ${count(now.marked)} marked came.` : "Of those marked, how many came.",
+    spec: some && rateSpec(series),
+    columns: ["When", "Show rate", "Showed", "No-show"],
+    rows: some ? series.map((bin) => [binWords(bin), percent(bin.showRate), count(bin.showed), count(bin.noshow)]) : [],
+    nothing: "Nobody is marked in this period.",
+  });
+}
+
+function funnelCard(now, period) {
+  const steps = [
+    {step: "Booked", bookings: now.bookings, note: "nothing"},
+    {step: "Kept", bookings: now.kept, note: `${count(now.lost)} cancelled or invalid`},
+    ...(period.before
+      ? [{step: "Showed", bookings: now.showed, note: `${count(now.noshow)} no-shows, ${count(now.open)} not marked`}]
+      : []),
+  ].map((each) => ({
+    ...each,
+    share: percent(ratio(each.bookings, now.bookings)),
+    label: `${each.step}  ${count(each.bookings)}`,
+  }));
+  return card("funnel", {
+    title: period.before ? "From booked to showed" : "From booked to kept",
+    sub: now.bookings
+      ? period.before
+        ? `${count(now.lost)} fell away before, ${count(now.noshow)} did not come.`
+        : `${count(now.lost)} fell away so far.`
+      : "How many are kept, how many come.",
+    spec: now.bookings && funnelSpec(steps),
+    columns: ["Step", "Bookings", "Of all bookings", "Left out"],
+    rows: now.bookings ? steps.map((each) => [each.step, count(each.bookings), each.share, each.note]) : [],
+  });
+}
+
+function heatCard(chosen, period, known) {
+  const found = [...sums(DATA.hours, chosen, period.range, (row, at) => `${row[at.weekday]} ${row[at.hour]}`)].map(
+    ([key, sum]) => {
+      const [weekday, hour] = key.split(" ").map(Number);
+      return {...sum, weekday, hour, day: WEEKDAYS[weekday], words: `${WEEKDAYS[weekday]} ${hourWords(hour)}`};
+    },
+  );
+  const used = found.filter((cell) => cell.booked_minutes + cell.free_minutes > 0);
+  const byUse = used.length > 0;
+  let cells, legend;
+  if (byUse) {
+    cells = used.map((cell) => {
+      const use = cell.booked_minutes / (cell.booked_minutes + cell.free_minutes);
+      return {
+        ...cell,
+        use,
+        level: Math.min(4, Math.floor(use * 5)),
+        value: percent(use, 0),
+        detail: `${hours(cell.booked_minutes / 60)} booked, ${hours(cell.free_minutes / 60)} free`,
+      };
+    });
+    legend = HEAT.map((colour, level) => [`${level * 20}–${level * 20 + 20}%`, colour]);
+  } else {
+    const most = Math.max(1, ...found.map((cell) => cell.bookings));
+    cells = found
+      .filter((cell) => cell.bookings)
+      .map((cell) => ({
+        ...cell,
+        use: cell.bookings,
+        level: Math.min(4, Math.floor((cell.bookings / most) * 5)),
+        value: count(cell.bookings),
+        detail: "kept bookings",
+      }));
+    legend = [
+      ["few", HEAT[0]],
+      ["", HEAT[2]],
+      ["many", HEAT[4]],
+    ];
+  }
+  cells.sort((one, other) => one.weekday - other.weekday || one.hour - other.hour);
+  // One appointment at an odd hour is no full hour: what is told of has some time to it.
+  const time = (cell) => cell.booked_minutes + cell.free_minutes;
+  const usual = cells.filter((cell) => time(cell) * 4 >= Math.max(...cells.map(time)));
+  const top = usual.reduce((most, cell) => (!most || cell.use > most.use ? cell : most), null);
+  const partly = known < period.days ? ` Free times are known for ${known} of ${period.days} days.` : "";
+  return card("heat", {
+    title: byUse ? "Utilisation by weekday and hour" : "Bookings by weekday and hour",
+    sub: !top
+      ? "Which hours are full, which are not."
+      : byUse
+        ? `Fullest: ${top.words}, ${top.value}.${partly}`
+        : `Most: ${top.words}, ${top.value}. Utilisation is not known here: no free times were read on these days.`,
+    legend,
+    spec: cells.length && heatSpec(cells, byUse ? "Utilisation" : "Bookings"),
+    columns: ["Weekday and hour", byUse ? "Utilisation" : "Bookings", "Made of"],
+    rows: cells.map((cell) => [cell.words, cell.value, cell.detail]),
+  });
+}
+
+function leadsCard(chosen, period) {
+  const found = sums(DATA.leads, chosen, period.range, (row, at) => row[at.span]);
+  const rows = DATA.spans
+    .map((span, place) => ({...(found.get(place) ?? {bookings: 0, showed: 0, noshow: 0}), span}))
+    .filter((row) => row.bookings)
+    .map((row) => {
+      const marked = row.showed + row.noshow;
+      return {
+        ...row,
+        marked,
+        rate: ratio(row.noshow, marked),
+        shown: percent(ratio(row.noshow, marked)),
+        span: row.span[0].toUpperCase() + row.span.slice(1),
+      };
+    });
+  const marked = rows.filter((row) => row.marked);
+  // Of a few bookings, or of those whose time of booking is odd or not known, nothing can be said ahead.
+  const telling = marked.filter((row) => row.marked >= 20 && !["Afterwards", "Not known"].includes(row.span));
+  const riskiest = telling.length > 1 ? telling.reduce((most, row) => (row.rate > most.rate ? row : most)) : null;
+  return card("leads", {
+    title: "No-shows by lead time",
+    sub: riskiest
+      ? `Most often when booked ${riskiest.span.toLowerCase()} ahead: ${riskiest.shown}.`
+      : "Part of the marked who did not come, by how long before they booked.",
+    spec: marked.length && leadsSpec(marked),
+    columns: ["Booked ahead", "No-show rate", "No-shows", "Marked", "Bookings"],
+    rows: marked.length
+      ? rows.map((row) => [row.span, row.shown, count(row.noshow), count(row.marked), count(row.bookings)])
+      : [],
+    nothing: "Nobody is marked in this period.",
+  });
+}
+
+function loadsCard(chosen, period) {
+  const places = new Set(DATA.combos.filter((_, at) => chosen[at]).map((combo) => combo[0])).size;
+  const rows = [...sums(DATA.loads, chosen, period.range, (row, at) => row[at.member])]
+    .map(([member, sum]) => {
+      const [place, label] = DATA.members[member];
+      const name = DATA.locations[place].name;
+      return {
+        ...sum,
+        name: label,
+        label: places > 1 ? `${label} · ${name}` : label,
+        place: name,
+        hours: sum.minutes / 60,
+        shown: hours(sum.minutes / 60),
+        rate: percent(ratio(sum.showed, sum.showed + sum.noshow)),
+      };
+    })
+    .sort((one, other) => other.hours - one.hours || one.label.localeCompare(other.label));
+  const people = rows.filter((row) => row.name !== "Nobody");
+  const mean = people.length ? people.reduce((all, row) => all + row.hours, 0) / people.length : 0;
+  const most = 10;
+  const few = rows.length > most ? `; the ${most} with the most of ${count(rows.length)}` : "";
+  const unnamed = DATA.named ? "" : " Members are numbered: no names are in this page.";
+  return card("loads", {
+    title: "Member load",
+    sub: people.length ? `${hours(mean)} each on average (dashed)${few}.${unnamed}` : "Who takes how much.",
+    spec: rows.length && loadsSpec(rows.slice(0, most), mean),
+    columns: ["Member", "Location", "Booked", "Bookings", "Show rate"],
+    rows: rows.map((row) => [row.name, row.place, row.shown, count(row.bookings), row.rate]),
+  });
+}
+
+function compareCard(chosen, period) {
+  const groups = FILTERS.filter((filter) => !choice[filter] && options(filter).length > 1);
+  if (!groups.includes(choice.by)) choice.by = groups[0] ?? FILTERS.find((filter) => !choice[filter]) ?? "service";
+  segments(
+    el("compare-by"),
+    "by",
+    groups.map((name) => [name, name[0].toUpperCase() + name.slice(1)]),
+    (value) => {
+      choice.by = value;
+      show();
+    },
+  );
+  for (const radio of document.querySelectorAll("#compare-by input")) radio.checked = radio.value === choice.by;
+  el("compare-by").hidden = groups.length < 2;
+  const place = FILTERS.indexOf(choice.by);
+  const keyOf = (row) => DATA.combos[row[0]][place];
+  const names = [DATA.locations.map((each) => each.name), DATA.teams, DATA.services][place];
+  const found = [...measures(chosen, period.range, keyOf)]
+    .filter(([, each]) => each.bookings || each.openHours)
+    .sort(([one, a], [other, b]) => b.bookings - a.bookings || names[one].localeCompare(names[other]));
+  const most = Math.max(1, ...found.map(([, each]) => each.bookings));
+  el("compare").hidden = !found.length;
+  el("compare-sub").textContent = `By ${choice.by}, ${period.words}.`;
+  const bar = (each) => {
+    const cell = make(
+      "td",
+      {class: "bar"},
+      count(each.bookings),
+      make("i", {style: `width:${(each.bookings / most) * 100}%`}),
+    );
+    return cell;
+  };
+  el("compare-table").replaceChildren(
+    tableOf(
+      [
+        choice.by[0].toUpperCase() + choice.by.slice(1),
+        "Bookings",
+        "Booked",
+        "Show rate",
+        "No-shows",
+        "Cancellation rate",
+        "Utilisation",
+        "Not marked",
+      ],
+      found.map(([key, each]) => [
+        names[key],
+        bar(each),
+        hours(each.hours),
+        percent(each.showRate),
+        count(each.noshow),
+        percent(each.cancellationRate),
+        percent(each.utilisation),
+        period.before ? count(each.open) : NONE,
+      ]),
+    ),
+  );
+}
