@@ -87,7 +87,7 @@ def _measure(section: Section, peer: Peer, world: World, folder: Path, size: int
 def _once(peer: Peer, world: World, folder: Path) -> Cost:
     database = folder / "peer.duckdb"
     database.unlink(missing_ok=True)
-    environment = {"AIRBYTE_OFFLINE_MODE": "1", "DO_NOT_TRACK": "1"}
+    environment = {"AIRBYTE_OFFLINE_MODE": "1", "AIRBYTE_LOGGING_ROOT": str(folder), "DO_NOT_TRACK": "1"}
     return measure(peer.command(world, database), cwd=folder, env=environment)
 
 
