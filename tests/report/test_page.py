@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import gzip
+import socket
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from bookings_sync.errors import BookingsError
 from bookings_sync.report import collect, render
@@ -236,6 +237,31 @@ def test_no_personal_data_is_in_the_page(reported: Reported) -> None:
         assert personal not in text
     named = collect(reported.warehouse.client, reported.warehouse.datasets, NOW, named=True)
     assert {label for _, label in named.members} == {*STAFF, "Nobody"}
+
+
+def test_the_policy_lets_nothing_else_run_and_nothing_be_asked(reported: Reported, browser: Browser) -> None:
+    """Were a name ever to become markup, it could still do nothing."""
+    page = browser.new_page()
+    page.goto(reported.page.as_uri())
+    drawn(page)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        page.evaluate(
+            """(address) => {
+              const script = document.createElement("script");
+              script.textContent = "window.hacked = 1";
+              const image = document.createElement("div");
+              image.innerHTML = `<img src="${address}" onerror="window.hacked = 2">`;
+              document.body.append(script, image);
+            }""",
+            address,
+        )
+        refused = page.evaluate("(address) => fetch(address).then(() => 'asked', () => 'refused')", address)
+        assert (page.evaluate("window.hacked"), refused) == (None, "refused")
+        page.close()
+        listening.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listening.accept()
 
 
 def test_a_page_may_be_of_one_location_alone(reported: Reported) -> None:
