@@ -69,4 +69,4 @@ def build(site: Site) -> None:
     """What the schedule does: sync, then transform, which publishes."""
     assert site.sync().outcome == "ok"
     with open_client(site.settings, writes=True, publishes=True) as client:
-        transform(client, datasets(site.settings), now=site.clock())
+        transform(client, datasets(site.settings), now=site.clock(), select=["+rpt_daily_bookings"])
