@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import re
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from typing import Any
 
+import httpx
 import pendulum
 import pytest
 
@@ -204,3 +208,18 @@ def test_twenty_threads_share_a_client(connect: Connect) -> None:
         answers = list(pool.map(lambda _: client.list_teams(), range(100)))
     assert {answer.digest for answer in answers} == {answers[0].digest}
     assert client.requests_sent == len(server.requests) == 100
+
+
+@pytest.mark.parametrize("base_url", ["https://127.0.0.1:1/v1", "https://link.amtssl.com/v1"])
+def test_a_servers_certificate_is_always_looked_at(monkeypatch: pytest.MonkeyPatch, base_url: str) -> None:
+    """There is no knob for it, and what turns it off in other clients' environments does nothing here."""
+    elsewhere = {"PYTHONHTTPSVERIFY": "0", "CURL_CA_BUNDLE": "", "REQUESTS_CA_BUNDLE": "", "SSL_VERIFY": "0"}
+    for name, value in elsewhere.items():
+        monkeypatch.setenv(name, value)
+    with open_http(Settings(base_url=base_url, locations={"l": Location("l", "key")})) as http:
+        transport = http._transport_for_url(httpx.URL(base_url))
+        assert isinstance(transport, httpx.HTTPTransport)
+        context = transport._pool._ssl_context
+    assert isinstance(context, ssl.SSLContext)
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert not [each.name for each in fields(Settings) if re.search("verify|tls|ssl|cert|insecure", each.name)]
