@@ -351,3 +351,17 @@ def _jwt(claims: Any) -> str:
 )
 def test_the_location_id_a_key_tells(key: str, location_id: str | None) -> None:
     assert location_id_from_key(key) == location_id
+
+
+@pytest.mark.parametrize(
+    ("config", "variables"),
+    [("[load]\nraise_on_failed_jobs = false\n", {}), ("", {"LOAD__RAISE_ON_FAILED_JOBS": "False"})],
+)
+def test_a_failed_load_may_not_count_as_complete(configure: Configure, config: str, variables: dict[str, str]) -> None:
+    configure(config, **variables)
+    error = problem()
+    assert error.key == "load.raise_on_failed_jobs"
+    assert (
+        error.where in (".dlt/config.toml", "environment variable LOAD__RAISE_ON_FAILED_JOBS")
+        or "LOAD__" in error.where
+    )

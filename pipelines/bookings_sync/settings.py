@@ -301,6 +301,7 @@ def load_settings(*, need_locations: bool = True) -> Settings:
     if found.places.get("sources.bookings.pii_key") == CONFIG_FILE:
         fix = f"Move it to {SECRETS_FILE}, and take a new key if the file was ever committed."
         raise _wrong("pii_key", "a secret in a file that is committed", fix)
+    _check_load()
     if need_locations:
         configuration.find_locations(found)
         if not found.locations:
@@ -321,6 +322,16 @@ def load_settings(*, need_locations: bool = True) -> Settings:
         where = found.places.get(error.key, error.where)
         raise ConfigurationError(error.problem, key=error.key, where=where, fix=error.fix) from None
     return settings
+
+
+def _check_load() -> None:
+    """dlt can be told to count a load as complete although a table of it failed: the ledger would believe it."""
+    value, where = configuration.find("load.raise_on_failed_jobs")
+    if str(value).lower() in {"false", "0", "no", "off"}:
+        fix = "Remove it: a load that failed is done again by the next run."
+        raise ConfigurationError(
+            "would make failed loads count as complete", key="load.raise_on_failed_jobs", where=where, fix=fix
+        )
 
 
 def _plain_type(default: object) -> type:
