@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pendulum
 import pytest
 
 from .conftest import Project
@@ -58,6 +59,22 @@ def test_status_of_a_synced_location(synced: Project) -> None:
     for_people = synced.bookings("status").stdout
     assert "100%" in for_people
     assert " ago" in for_people
+
+
+def test_the_freshness_mart_says_what_status_says(synced: Project) -> None:
+    answer = synced.bookings("status", "--json").json
+    with duckdb.connect(str(synced.database)) as database:
+        database.execute("SET TimeZone = 'UTC'")
+        columns = "fresh_at, history_from, appointments, deleted_appointments, rejected_records"
+        rows = database.sql(f"SELECT location_id, {columns} FROM bookings_marts.rpt_freshness").fetchall()
+    assert len(rows) == len(synced.names)
+    told = {each["location_id"]: each for each in answer["locations"]}
+    for location_id, fresh_at, history_from, appointments, deleted, rejected in rows:
+        status = told[location_id]
+        assert pendulum.instance(fresh_at) == pendulum.parse(status["fresh_at"])
+        # Whole windows here, there no more than the settings ask for.
+        assert pendulum.instance(history_from) <= pendulum.parse(status["history_from"])
+        assert (appointments, deleted, rejected) == (status["appointments"], status["deleted"], 0)
 
 
 def test_status_does_not_call_fresh_what_was_read_in_part(synced: Project) -> None:
