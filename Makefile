@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dagster airflow demo test test-dagster test-airflow test-orchestration chaos bench check lint format \
+.PHONY: help setup dagster airflow lake demo test test-dagster test-airflow test-lake test-elsewhere chaos bench check lint format \
   types lock clean
 
 help:  ## Show what each target does
@@ -26,6 +26,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 # The orchestrators' environments: uv makes each in seconds where pip takes minutes.
 dagster: .venv-dagster/.installed  ## Make .venv-dagster, with the pinned Dagster
 airflow: .venv-airflow/.installed  ## Make .venv-airflow, with the pinned Airflow
+lake: .venv-lake/.installed  ## Make .venv-lake, with DuckLake, Delta and Iceberg
 
 .venv-%/.installed: requirements-%.lock pyproject.toml | setup
 	@echo "Setting up .venv-$* (once) …"
@@ -41,13 +42,16 @@ test: check  ## Lint, types, and every test
 	@$(BIN)/python -m pip check
 	@$(BIN)/pytest -n 2
 
-test-orchestration: test-dagster test-airflow  ## The orchestrators' tests, each in its own environment
+test-elsewhere: test-dagster test-airflow test-lake  ## The orchestrators' and lakes' tests, each in its own environment
 
 test-dagster: dagster
 	@.venv-dagster/bin/python -m pytest tests/orchestration/dagster
 
 test-airflow: airflow
 	@.venv-airflow/bin/python -m pytest tests/orchestration/airflow
+
+test-lake: lake
+	@.venv-lake/bin/python -m pytest tests/lake
 
 # `make chaos SEED=n` repeats a run; a history or a record that fails is printed as small as it could be made.
 ifndef SEED
@@ -80,6 +84,7 @@ lock: setup  ## Pin the newest allowed dependencies, with hashes and without add
 	@$(LOCK) --extra dev --output-file requirements.lock
 	@$(LOCK) --extra dagster --group orchestration --output-file requirements-dagster.lock
 	@$(LOCK) --extra airflow --group orchestration --output-file requirements-airflow.lock
+	@$(LOCK) --extra lake --group orchestration --output-file requirements-lake.lock
 
 clean:  ## Remove .venv and caches
-	rm -rf $(VENV) .venv-dagster .venv-airflow .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .venv-dagster .venv-airflow .venv-lake .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -18,12 +18,14 @@ from typing import Any
 import dlt
 from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.destination import Destination
+from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
-from dlt.destinations import postgres
+from dlt.destinations import duckdb, postgres
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.exceptions import PipelineStepFailed
 from pendulum import DateTime
 
+from bookings_sync import configuration
 from bookings_sync.diff import Changes
 from bookings_sync.errors import BookingsError, ConfigurationError, LoadError, described
 from bookings_sync.locations import SECRETS_FILE
@@ -33,6 +35,7 @@ from bookings_sync.postgres import Postgres, create_indexes, drop_stale_staging
 from bookings_sync.run import Run
 from bookings_sync.settings import CONFIG_FILE, Settings
 from bookings_sync.source import bookings_source, raw_schema
+from bookings_sync.tables import TABLES
 from bookings_sync.warehouse import Warehouse
 from bookings_sync.windows import Window
 
@@ -85,6 +88,7 @@ def sync(
         ):
             with lock.alone():
                 _make_tables(pipeline, settings, run)
+                run.has_tables = True
             while True:
                 lock.check()
                 _load(pipeline, run)
@@ -128,6 +132,10 @@ def _collecting_seldom() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+_MERGES = {"scd2", "delete-insert"}
+"""The ways of merging that the raw tables are loaded by."""
+
+
 @contextmanager
 def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
     """The dlt pipeline into the raw dataset, in a working directory that is thrown away."""
@@ -146,16 +154,42 @@ def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
 
 
 def destination(settings: Settings) -> Destination[Any, Any]:
-    """The configured destination."""
+    """The configured destination. Raises ConfigurationError for one that cannot keep the raw tables' history."""
     # Parts of a sharded run would stand in one another's way in one staging dataset: each has its own.
     part = settings.part
     own: dict[str, Any] = {"staging_dataset_name_layout": f"%s_staging_{part.index}_of_{part.of}"} if part else {}
-    found = Destination.from_reference(settings.destination, **own)
+    try:
+        found = Destination.from_reference(settings.destination, _duckdb_file(settings.destination), **own)
+    except UnknownDestinationModule:
+        found = None
     if found is None:
-        raise BookingsError(f"dlt knows no destination called {settings.destination}")
+        raise ConfigurationError(
+            f"dlt knows no destination called {settings.destination}",
+            key="bookings.destination",
+            where=CONFIG_FILE,
+            fix="Write one of docs/destinations.md, or the whole name of a class.",
+        )
+    if not set(found.capabilities().supported_merge_strategies or ()) >= _MERGES:
+        # Of plain files dlt makes an append of a merge without a word.
+        raise ConfigurationError(
+            f"{settings.destination} keeps no history: dlt has no slowly changing dimensions there",
+            key="bookings.destination",
+            where=CONFIG_FILE,
+            fix='Write "duckdb", "postgres" or "ducklake". How to hand tables on as Delta, Iceberg or Parquet says '
+            "docs/destinations.md.",
+        )
     if isinstance(found, postgres):
         return Postgres(destination_name=found.destination_name, **own)
     return found
+
+
+def _duckdb_file(name: str) -> Any:
+    """What [destination.<name>] credentials say of a DuckDB file; None of anything else. A path is no secret and may
+    stand in config.toml, but by itself dlt takes credentials from the secrets alone."""
+    kind, _ = configuration.find(f"destination.{name}.destination_type")
+    if (kind or name).rpartition(".")[2] != "duckdb":
+        return None
+    return configuration.find(f"destination.{name}.credentials")[0]
 
 
 @contextmanager
@@ -249,6 +283,8 @@ def database_file(pipeline: dlt.Pipeline) -> Path | None:
 
 def _make_tables(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> None:
     """Makes what is missing of the raw dataset, before any load: every table, and PostgreSQL's indexes."""
+    if isinstance(pipeline.destination, duckdb) and _has_all_tables(pipeline, settings):
+        return
     schema = raw_schema(run)
     with _opening(settings):
         pipeline.schemas.save_schema(schema)
@@ -257,6 +293,17 @@ def _make_tables(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> None:
             with pipeline.sql_client(schema.name) as client:
                 create_indexes(client)
                 drop_stale_staging(client, settings.part)
+
+
+def _has_all_tables(pipeline: dlt.Pipeline, settings: Settings) -> bool:
+    """Whether every table stands, with every column: dlt needs half as long as an eventless sync to find that out."""
+    wanted = {(table.name, column) for table in TABLES.values() for column in table.names}
+    with open_client(pipeline, settings) as client:
+        found = client.execute_sql(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s",
+            settings.raw_dataset,
+        )
+    return wanted <= {(table, column) for table, column in found or ()}
 
 
 def _load(pipeline: dlt.Pipeline, run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -125,3 +126,22 @@ def test_a_new_location_moves_no_other() -> None:
 def test_no_such_part(index: int, of: int) -> None:
     with pytest.raises(ValueError, match=f"no part {index} of {of}"):
         Settings().shard(index, of)
+
+
+def test_the_pages_commands_run(
+    open_site: Callable[..., Site], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of docs/postgres.md, in their order: those of shards into what a run over all has left."""
+    page = (Path(__file__).parents[2] / "docs/postgres.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^bookings (.*)$", page, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["sync", "transform", "status", "sync", "sync"]
+    site = open_site(small(locations=1, appointments=20, services_per_location=1))
+    (location,) = site.settings.locations.values()
+    monkeypatch.setenv("BOOKINGS__DESTINATION", "postgres")
+    monkeypatch.setenv("SOURCES__BOOKINGS__BASE_URL", site.base_url)
+    monkeypatch.setenv("SOURCES__BOOKINGS__HISTORY_START", "2099-01-01")
+    monkeypatch.setenv(f"SOURCES__BOOKINGS__LOCATIONS__{location.name.upper()}__API_KEY", location.api_key)
+    for command in commands:
+        ran = CliRunner().invoke(app, command.split())
+        assert ran.exit_code == 0, f"{command}: {ran.output}"
+    assert database.query("SELECT count(*) > 0 FROM bookings_marts.fct_appointments") == [(True,)]

@@ -1,0 +1,7 @@
+"""Lakes on this machine's disk, in an environment of their own: `make test-lake`."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+collect_ignore = [] if find_spec("duckdb_extension_ducklake") else ["test_ducklake.py", "test_publish.py"]
