@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import dlt
+import psycopg2
 import pytest
 import sqlglot
 
@@ -91,3 +93,25 @@ def test_a_view_that_needs_a_column_that_goes_is_told_of(published: Warehouse, d
 
     assert [row["records"] for row in published.rows("marts", MODEL)] == [1], "what was there before"
     assert database.query("SELECT tablename FROM pg_tables WHERE tablename LIKE '%\\_\\_next'") == []
+
+
+def test_who_reads_meanwhile_neither_waits_nor_stands_in_the_way(database: Database, published: Warehouse) -> None:
+    database.query(
+        f"ALTER DATABASE {database.name} SET lock_timeout = '10s'"
+    )  # else a failure would be a wait for ever
+    published.client.close_connection()
+    published.client.open_connection()
+    published.insert("rejected_records", {"rejection_id": "b", "table_name": "teams", "reason": "no id"})
+    with contextlib.closing(psycopg2.connect(database.url)) as reader, reader.cursor() as cursor:
+        reader.set_session(isolation_level="REPEATABLE READ")
+        ask = f"SELECT records FROM marts_data.{MODEL}"
+        cursor.execute(ask)
+        assert cursor.fetchall() == [(1,)]
+
+        published.transform(select=[f"+{MODEL}"])
+
+        cursor.execute(ask)
+        assert cursor.fetchall() == [(1,)], "one transaction, one state"
+        reader.rollback()
+        cursor.execute(ask)
+        assert cursor.fetchall() == [(2,)]

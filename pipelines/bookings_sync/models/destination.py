@@ -94,7 +94,7 @@ class Destination:
 
         Elsewhere each table is replaced in one statement, upstream first, so that none is ever missing or half there.
         On PostgreSQL a table that is there is filled anew, not replaced: so it keeps the grants, indexes and views that
-        people have given it, none of which would outlive a DROP.
+        people have given it, none of which would outlive a DROP, and who reads it at the moment is not in the way.
         """
         if self._client.capabilities.supports_ddl_transactions:
             with self._client.begin_transaction():
@@ -122,7 +122,9 @@ class Destination:
     def _refill(self, model: Model) -> None:
         """Puts the built rows into the live table; columns that differ are dropped and added first.
 
-        Raises ModelError where a view needs a column that is to go.
+        DELETE, and not TRUNCATE, which would wait for every reader and let none in until the last table is filled.
+        Readers see the rows of before until all is committed; autovacuum makes room of them. Raises ModelError where
+        a view needs a column that is to go.
         """
         live, built = (to_sql(self.table(model.layer, model.name + end), self.dialect) for end in ("", NEXT))
         had, wanted = self._columns(model.layer, model.name), self._columns(model.layer, model.name + NEXT)
@@ -137,7 +139,7 @@ class Destination:
         for name in [name for name, kind in wanted.items() if had.get(name) != kind]:
             self._client.execute_sql(f"ALTER TABLE {live} ADD COLUMN {_quoted(name)} {wanted[name]}")
         columns = ", ".join(_quoted(name) for name in wanted)
-        self._client.execute_sql(f"TRUNCATE {live}")
+        self._client.execute_sql(f"DELETE FROM {live}")  # noqa: S608 - our own
         self._client.execute_sql(f"INSERT INTO {live} ({columns}) SELECT {columns} FROM {built}")  # noqa: S608 - our own
         self._drop(model.layer, model.name + NEXT)
         self._comment(model, self.table(model.layer, model.name))
