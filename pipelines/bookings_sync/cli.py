@@ -179,10 +179,10 @@ def sync(
 @app.command(
     epilog=examples(
         "bookings transform",
-        "bookings transform --select +rpt_show_rate      and what it is made of",
-        "bookings transform --audit-only                 check the tables as they stand",
-        "bookings transform --as-of 2026-10-01           into bookings_marts_as_of: as it stood then",
-        "bookings transform --dev ann --select 'rpt_*'   into bookings_marts_ann: try a change",
+        "bookings transform --select +rpt_show_rate      with all it needs",
+        "bookings transform --audit-only                 check what stands",
+        "bookings transform --as-of 2026-10-01           all as it stood then",
+        "bookings transform --dev ann --select 'rpt_*'   try a change",
     )
 )
 def transform(

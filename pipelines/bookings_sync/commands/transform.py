@@ -52,7 +52,8 @@ def run_transform(
     rows = [(model.layer, model.name, model.rows, model.audits, model.seconds) for model in result.models]
     output.say(table(("layer", "model", "rows", "audits", "seconds"), rows), headline(result))
     if result.datasets != live:
-        output.say(f"They stand in {result.datasets.staging} and {result.datasets.marts}; the live ones are untouched.")
+        known = "" if moment is None else f", as known at {moment:%Y-%m-%d %H:%M:%S} UTC"
+        output.say(f"In {result.datasets.staging} and {result.datasets.marts}{known}; the live ones are untouched.")
     output.result(outcome="ok", **summary_of(result), exit_code=0)
     return 0
 
