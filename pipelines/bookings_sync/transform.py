@@ -182,7 +182,8 @@ class _Run:
                 else:
                     self._read[layer, name] = place
         if missing:
-            raise ModelError(f"needed, and never built: {', '.join(missing)}; select them too (+name selects all that it needs)")
+            listed = ", ".join(missing)
+            raise ModelError(f"needed, and never built: {listed}; select them too (+name selects all that it needs)")
 
     def _check_synced_by(self, as_of: DateTime) -> None:
         firsts: list[datetime] = []
