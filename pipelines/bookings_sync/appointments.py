@@ -32,6 +32,9 @@ from bookings_sync.windows import DAY_MS, Window
 _CAPS = frozenset({20, 25, 50, 100, 200, 250, 300, 400, 500, 1_000, 2_000, 2_500, 5_000, 10_000})
 """Numbers of records at which APIs cut their lists off. A reply of just so many, and none larger seen, is checked."""
 
+_MOST_WAITING = 10_000
+"""Contacts that wait until the warehouse is asked for them."""
+
 _SURELY_ALLOWED_MS = 31 * DAY_MS
 """A window longer than this may be refused for its length (UNK; the successor API's limit for slots)."""
 
@@ -56,7 +59,6 @@ class AppointmentReads:
         self._reading: Reading[PlannedRead, Reply[Records] | None] = Reading((), self._list, 1)
         self._absent: dict[tuple[str, Key], Absent] = {}
         self._waiting: list[tuple[Rows, Read]] = []
-        self._rows_waiting = 0
 
     def carry_out(self, planned: list[PlannedRead]) -> Iterator[Emitted]:
         self._run.start(planned)
@@ -72,7 +74,7 @@ class AppointmentReads:
                 yield from self._take(answer.item, answer.result)
             if location.gave_up:
                 self._reading.drop(lambda read, failed=location_id: read.location_id == failed)
-            if self._stage.rows + self._rows_waiting >= self._run.settings.rows_per_load:
+            if self._stage.rows >= self._run.settings.rows_per_load:
                 self._reading.stop()
         yield from self._verify()
         yield from self._take_waiting()
@@ -149,29 +151,31 @@ class AppointmentReads:
             held = self._warehouse.held_in_window(location_id, read.scope, _window(read))
             for key in missing(held, set(rows.keys)):
                 self._absent[location_id, key] = Absent(location_id, key, held[key], noted)
-        others = self._run.may_hold(APPOINTMENTS, location_id, [key for key in rows.keys if key not in held])
+        others = self._run.may_hold(location_id, [key for key in rows.keys if key not in held])
         held |= self._warehouse.held_by_key(APPOINTMENTS, location_id, (key[0] for key in others))
         if self._stage.conflict(rows):
             self._notes.void(noted)
         if staged := self._stage.news(rows, held):
+            self._run.staged.add(location_id, staged.rows.keys)
             self._notes.void_around(staged.arrow, listed_by=noted)
             yield staged.emitted
 
     def _take_contacts(self, contacts: Rows, listed_by: Read) -> Iterator[Emitted]:
-        """Stages the contacts that cannot be held; those that may be wait until the warehouse is asked for all of them
-        together, for the same ones stand in many windows."""
-        may_be_held = set(self._run.may_hold(CONTACTS, contacts.location_id, contacts.keys))
-        waiting = [position for position, key in enumerate(contacts.keys) if key in may_be_held]
-        if waiting:
-            self._waiting.append((contacts.take(waiting), listed_by))
-            self._rows_waiting += len(waiting)
-        if len(waiting) < len(contacts):
-            free = [position for position, key in enumerate(contacts.keys) if key not in may_be_held]
-            yield from self._stage_contacts(contacts.take(free) if waiting else contacts, {}, listed_by)
+        """Stages the contacts that cannot be held. Those that are known to be held as they are need nothing; the rest
+        waits until the warehouse is asked for many of them together, for the same ones stand in many windows."""
+        unknown, otherwise = self._run.contacts.sorted_out(contacts)
+        if contacts.location_id in self._run.located:
+            unknown, otherwise = [], sorted(unknown + otherwise)
+        if unknown:
+            yield from self._stage_contacts(contacts.take(unknown), {}, listed_by)
+        if otherwise:
+            self._waiting.append((contacts.take(otherwise), listed_by))
+            if sum(len(waiting) for waiting, _ in self._waiting) >= _MOST_WAITING:
+                yield from self._take_waiting()
 
     def _take_waiting(self) -> Iterator[Emitted]:
         """Asks the warehouse for the contacts that wait, and stages those that are news."""
-        waiting, self._waiting, self._rows_waiting = self._waiting, [], 0
+        waiting, self._waiting = self._waiting, []
         keys: dict[str, dict[Key, None]] = {}
         for contacts, _ in waiting:
             keys.setdefault(contacts.location_id, {}).update(dict.fromkeys(contacts.keys))
@@ -180,7 +184,15 @@ class AppointmentReads:
             for location_id, each in keys.items()
         }
         for contacts, listed_by in waiting:
-            yield from self._stage_contacts(contacts, held[contacts.location_id], listed_by)
+            of_location = held[contacts.location_id]
+            equal = [
+                position
+                for position, (key, digest) in enumerate(zip(contacts.keys, contacts.digests, strict=True))
+                if key in of_location and of_location[key].digest == digest
+            ]
+            equal_rows = contacts.take(equal)
+            self._run.contacts.add(contacts.location_id, equal_rows.keys, equal_rows.digests)
+            yield from self._stage_contacts(contacts, of_location, listed_by)
 
     def _stage_contacts(self, contacts: Rows, held: dict[Key, Held], listed_by: Read) -> Iterator[Emitted]:
         """The contacts that are news, with their custom fields: a contact's digest covers both, unless its last load
@@ -191,9 +203,11 @@ class AppointmentReads:
         staged = self._stage.news(contacts, held)
         torn = self._run.torn.get(location_id, set())
         if staged is not None:
+            self._run.contacts.add(location_id, staged.rows.keys, staged.rows.digests)
             yield staged.emitted
             known = [key[0] for key in staged.rows.keys if key in held]
             if known:  # every list that names one of them said otherwise
+                self._notes.void_others(listed_by)
                 self._notes.void_around(self._warehouse.booked_by(location_id, known), listed_by=listed_by)
             yield from self._take_custom_fields(
                 staged.rows, [*known, *(key[0] for key in staged.rows.keys if key[0] in torn)]

@@ -38,7 +38,7 @@ class Load:
     def __init__(self, run: Run, warehouse: Warehouse, load_id: str, started_at: DateTime) -> None:
         self.run = run
         self.warehouse = warehouse
-        self.stage = Stage(load_id, started_at, run.run_id, warehouse, run.figures.tables, run.staged)
+        self.stage = Stage(load_id, started_at, run.run_id, warehouse, run.figures.tables)
         self.notes = ReadNotes(run)
 
     # -- locations, teams, services: listed whole ----------------------------------------------------------------------
@@ -54,10 +54,6 @@ class Load:
             held = self.run.held_locations.get(location.location_id)
             if staged := self.stage.news(rows, {(): held[1]} if held else {}):
                 yield staged.emitted
-
-    def connect(self, warehouse: Warehouse) -> None:
-        """The warehouse, over another connection."""
-        self.warehouse = self.stage.warehouse = warehouse
 
     def teams(self) -> Iterator[Emitted]:
         """All teams of each location, and their members."""

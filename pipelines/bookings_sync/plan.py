@@ -203,8 +203,8 @@ def leaves(stretches: list[Stretch], settings: Settings, span: Window) -> list[W
         target = min(target, max(1, settings.reply_cap * 4 // 5))
     chosen: list[Window] = []
     pending = list(grid(span, settings.max_window_days))[::-1]
-    unknown_ms = _length_for_unknown(stretches, settings, target)
-    density = _density(stretches)
+    density = _density(stretches, settings.window_days * DAY_MS)
+    unknown_ms = settings.window_days * DAY_MS if not stretches else _length_for(density, settings, target)
     while pending:
         node = pending.pop()
         if not node.overlaps(span):
@@ -231,16 +231,20 @@ def _is_leaf(node: Window, inside: list[Stretch], target: int, unknown_ms: int, 
     return rows + density * (node.length_ms - covered_ms) <= JOIN * target
 
 
-def _density(stretches: list[Stretch]) -> float:
-    """Records per millisecond over all that has been read of a scope."""
-    known_ms = sum(stretch.window.length_ms for stretch in stretches)
-    return sum(stretch.rows for stretch in stretches) / known_ms if known_ms else 0.0
+def _density(stretches: list[Stretch], part_ms: int) -> float:
+    """Records per millisecond over all that has been read of a scope, or over the oldest `part_ms` of it where that is
+    denser: what has not been read lies before that mostly, and a calendar's future is emptier than its past."""
+    rows, known_ms, densest = 0.0, 0, 0.0
+    for stretch in stretches:
+        rows += stretch.rows
+        known_ms += stretch.window.length_ms
+        if known_ms >= part_ms and not densest:
+            densest = rows / known_ms
+    return max(densest, rows / known_ms) if known_ms else 0.0
 
 
-def _length_for_unknown(stretches: list[Stretch], settings: Settings, target: int) -> int:
-    if not stretches:
-        return settings.window_days * DAY_MS
-    density, length = _density(stretches), settings.max_window_days * DAY_MS
+def _length_for(density: float, settings: Settings, target: int) -> int:
+    length = settings.max_window_days * DAY_MS
     while length > DAY_MS and density * length > JOIN * target:
         length //= 2
     return length

@@ -5,8 +5,9 @@ Output: `Answer`s, in the order they arrive. Next room: `load`.
 
 Errors of the API are answers too: whoever reads on decides what one means for its location.
 
-Replies are bytes until the reader is about to take them: of 20 that have come, two are decoded at a time (`Gate`), for
-a decoded reply takes ten times the memory of its body.
+Memory is bounded, however large the replies are. A decoded one takes ten times the memory of its body: so they stay
+bytes until the reader is about to take them, a few megabytes of them decoded at a time (`Gate`). And only so many calls
+are under way as bring a few megabytes of bodies, or two.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ W = TypeVar("W")
 R = TypeVar("R")
 T = TypeVar("T")
 
-_DECODED = 2
+_MOST_DECODED = 6_000_000
+"""Bytes of bodies that are decoded at a time; a larger one alone."""
+
+_MOST_UNDER_WAY = 24_000_000
+"""Bytes of bodies that may come at a time, if all are as large as the largest so far."""
 
 
 class Answer(NamedTuple, Generic[W, R]):
@@ -34,20 +39,48 @@ class Answer(NamedTuple, Generic[W, R]):
     error: ApiError | None
 
 
+class _Room:
+    """The room for decoded replies, and what has been seen of their size."""
+
+    def __init__(self) -> None:
+        self.largest = 0
+        self._taken = 0
+        self._open = False
+        self._changed = threading.Condition()
+
+    def enter(self, size: int) -> None:
+        """Waits until a body of this size may be decoded."""
+        with self._changed:
+            self.largest = max(self.largest, size)
+            self._changed.wait_for(lambda: self._open or not self._taken or self._taken + size <= _MOST_DECODED)
+            self._taken += size
+
+    def leave(self, size: int) -> None:
+        with self._changed:
+            self._taken -= size
+            self._changed.notify_all()
+
+    def open(self) -> None:
+        """Nobody need wait any more."""
+        with self._changed:
+            self._open = True
+            self._changed.notify_all()
+
+
 class Gate:
     """Lets one item's replies be decoded when there is room for them. `let` may be used more than once for an item."""
 
-    def __init__(self, room: threading.Semaphore) -> None:
+    def __init__(self, room: _Room) -> None:
         self._room = room
-        self._inside = False
+        self._inside = 0
 
     def let(self, decode: Callable[[bytes], T]) -> Callable[[bytes], T]:
         """The same decoder, waiting for room first."""
 
         def decode_inside(body: bytes) -> T:
             if not self._inside:
-                self._room.acquire()
-                self._inside = True
+                self._inside = len(body)
+                self._room.enter(self._inside)
             try:
                 return decode(body)
             except BaseException:
@@ -59,8 +92,8 @@ class Gate:
     def leave(self) -> None:
         """What was decoded has been taken, or was not to be read."""
         if self._inside:
-            self._inside = False
-            self._room.release()
+            self._room.leave(self._inside)
+            self._inside = 0
 
 
 class Reading(Generic[W, R]):
@@ -75,7 +108,8 @@ class Reading(Generic[W, R]):
         self._queued = deque(items)
         self._call = call
         self._concurrency = concurrency
-        self._room = threading.Semaphore(_DECODED)
+        self._room = _Room()
+        self._answered = False
 
     def add(self, items: Iterable[W]) -> None:
         self._queued.extendleft(reversed(list(items)))
@@ -91,18 +125,24 @@ class Reading(Generic[W, R]):
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="read")
         try:
             while self._queued or under_way:
-                while self._queued and len(under_way) < self._concurrency:
+                while self._queued and len(under_way) < self._most_under_way():
                     item, gate = self._queued.popleft(), Gate(self._room)
                     under_way[pool.submit(self._answer, item, gate)] = item, gate
                 done, _ = wait(under_way, return_when=FIRST_COMPLETED)
                 for future in done:
                     item, gate = under_way.pop(future)
+                    self._answered = True
                     yield _answer(item, future)
                     gate.leave()
                     del future
         finally:
-            self._room.release(self._concurrency)  # whoever waits for room may end
+            self._room.open()  # whoever waits may end
             pool.shutdown(wait=not under_way, cancel_futures=True)
+
+    def _most_under_way(self) -> int:
+        """A few, until the first has shown how large they are."""
+        largest = self._room.largest or (1 if self._answered else _MOST_UNDER_WAY // 4)
+        return max(2, min(self._concurrency, _MOST_UNDER_WAY // largest))
 
     def _answer(self, item: W, gate: Gate) -> R:
         try:

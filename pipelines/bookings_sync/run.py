@@ -34,15 +34,15 @@ from bookings_sync.errors import (
     RequestRefused,
     TimedOut,
 )
-from bookings_sync.ledger import Ledger, Read
+from bookings_sync.ledger import Ledger, Read, within
 from bookings_sync.plan import PlannedRead, Span, hot_range, plan_appointments, plan_slots, whole_range
-from bookings_sync.presence import Presence
+from bookings_sync.presence import Known, Presence
 from bookings_sync.records import usable_id
 from bookings_sync.scopes import Scope
 from bookings_sync.settings import Location, Settings, location_id_from_key
-from bookings_sync.tables import RUNS, Table
+from bookings_sync.tables import RUNS
 from bookings_sync.warehouse import Calendar, Held, Warehouse
-from bookings_sync.windows import DAY_MS, Window, grid, to_ms
+from bookings_sync.windows import DAY_MS, Window, gaps, grid, to_ms
 
 _ID_WINDOW_DAYS = 16
 """Length of the windows in which a location's id is looked for."""
@@ -123,6 +123,8 @@ class Run:
         self.by_id: dict[str, LocationRun] = {}
         self.ledger = Ledger()
         self.calendars: dict[str, Calendar] = {}
+        self.has_tables = False
+        """Whether every raw table is known to stand."""
         self.listed: set[str] = set()
         """The resources that are read whole, and have been: once in a run."""
         self.notices: dict[tuple[str, str], int] = {}
@@ -133,6 +135,8 @@ class Run:
         self.strayed: set[str] = set()
         """The locations of which a row was staged that its window's own list did not name."""
         self.staged = Presence()
+        """The keys of the appointments that this run has staged."""
+        self.contacts = Known()
         self.held_locations: dict[str, tuple[str, Held]] = {}
         self.newest_version: DateTime | None = None
         self.warnings: dict[str, int] = {}
@@ -204,9 +208,9 @@ class Run:
         each row came by its own window's list."""
         return location_id in self.located | self.strayed or len(self.settings.scopes) > 1
 
-    def may_hold(self, table: Table, location_id: str, keys: Sequence[Key]) -> Sequence[Key]:
-        """Those of the keys that the warehouse may hold: at a location's first sync, what this run has staged."""
-        return keys if location_id in self.located else self.staged.may_hold(table.name, location_id, keys)
+    def may_hold(self, location_id: str, keys: Sequence[Key]) -> Sequence[Key]:
+        """The appointments that the warehouse may hold: at a location's first sync, those that this run has staged."""
+        return keys if location_id in self.located else self.staged.may_hold(location_id, keys)
 
     def next_version(self) -> DateTime:
         """The instant at which the next load's versions begin: now, but always later than any version before, for a
@@ -274,9 +278,18 @@ class Run:
         return reads + self.plan()
 
     def _is_open(self, read: PlannedRead) -> bool:
-        if (read.location_id, read.scope, read.window) in self._left_out:
+        if self._is_done(read):
             return False
         return read.reason != "cold" or read.location_id not in self._cold_planned
+
+    def _is_done(self, read: PlannedRead) -> bool:
+        """Whether this run has left the read's window out, or read all of it but what it has left out."""
+        left = [window for of, scope, window in self._left_out if (of, scope) == (read.location_id, read.scope)]
+        if not left or read.window is None:
+            return bool(left)
+        stretches = within(self.ledger.stretches(read.location_id, read.scope), read.window)
+        own = [stretch.window for stretch in stretches if stretch.read.run_id == self.run_id]
+        return not gaps(read.window, [*own, *filter(None, left)])
 
     def start(self, reads: Collection[PlannedRead]) -> None:
         """These are about to be read: a run's share of cold windows is planned once."""

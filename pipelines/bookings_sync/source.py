@@ -17,7 +17,7 @@ A dlt user runs it in a pipeline of their own; one run is then one load:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import dlt
@@ -25,6 +25,7 @@ import pendulum
 import pyarrow as pa
 from dlt.common.schema import Schema
 from dlt.destinations import duckdb, postgres
+from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract import DltResource
 from pendulum import DateTime
 
@@ -102,13 +103,16 @@ def _utc_now() -> DateTime:
     return pendulum.now("UTC")
 
 
-def _merge_whole(destination: Any) -> None:
-    """Makes each table's merge one transaction.
+def _load_in_turn_and_whole(destination: Any) -> None:
+    """Makes DuckDB load one table after the other, for together they take the more memory and no less time; and each
+    table's merge one transaction.
 
     dlt 1.31 does so only where the SQL looks like DDL to it (a column called created_at is enough), or where the
     destination says `supports_transactions`, which DuckDB's and PostgreSQL's do not: a run killed between the end of a
     version and its successor left a row without a current one.
     """
+    if isinstance(destination, duckdb):
+        destination.caps_params["loader_parallelism_strategy"] = "sequential"
     if destination.capabilities().supports_ddl_transactions:
         destination.caps_params["supports_transactions"] = True
 
@@ -120,6 +124,8 @@ class _Loading:
         self._run = run
         self._load: Load | None = None
         self._ended: set[str] = set()
+        self._connected = ExitStack()
+        self.destination: Any = None
 
     def turn_of(self, name: str) -> bool:
         """Whether every resource before this one, of those selected, has ended. dlt would run them by turns, an
@@ -128,45 +134,54 @@ class _Loading:
         order = list(_TABLES_OF)
         return all(before in self._ended for before in order[: order.index(name)] if before in selected)
 
-    def end(self, name: str) -> None:
-        self._ended.add(name)
-
     @contextmanager
-    def load(self) -> Iterator[Load]:
-        """The load, connected to the warehouse for as long as one resource is extracted."""
-        pipeline = dlt.current.pipeline()
-        _merge_whole(pipeline.destination)
-        with pipeline.sql_client() as client:
-            warehouse = Warehouse(client)
+    def load(self, name: str) -> Iterator[Load]:
+        """The load, for one resource, connected to the warehouse from the first resource's beginning to the last one's
+        end: dlt takes a while to make a client, and DuckDB to open a file."""
+        try:
             if self._load is None:
-                self._run.open(warehouse)
-                package = dlt.current.load_package_state()
-                started_at = self._run.next_version()
-                # dlt begins and ends versions at the package's creation: by our clock, and later than any before it.
-                package["state"]["created_at"] = started_at
-                self._load = Load(self._run, warehouse, package["load_id"], started_at)
-            self._load.connect(warehouse)
+                self._load = self._begin(dlt.current.pipeline())
             yield self._load
+            self._ended.add(name)
+            if self._ended >= set(dlt.current.source().selected_resources):
+                self._connected.close()
+        except BaseException:
+            self._connected.close()
+            raise
+
+    def _begin(self, pipeline: dlt.Pipeline) -> Load:
+        self.destination = pipeline.destination
+        _load_in_turn_and_whole(self.destination)
+        client: SqlClientBase[Any] = pipeline.sql_client()
+        client.open_connection()
+        self._connected.callback(client.close_connection)
+        warehouse = Warehouse(client)
+        self._run.open(warehouse)
+        package = dlt.current.load_package_state()
+        started_at = self._run.next_version()
+        # dlt begins and ends versions at the package's creation: by our clock, and later than any before it.
+        package["state"]["created_at"] = started_at
+        return Load(self._run, warehouse, package["load_id"], started_at)
 
 
 def _resource(name: str, loading: _Loading, rows: Callable[[Load], Iterator[Emitted]]) -> DltResource:
     def extract() -> Iterator[Any]:
         while not loading.turn_of(name):
             yield None
-        with loading.load() as load:
-            known = dlt.current.source_schema().tables
-            for table_name in _TABLES_OF[name]:
-                # So that every table exists from the first load on; but dlt 1.31 fails to load a file without rows into
-                # PostgreSQL: there `pipeline.sync` makes them before, and in a pipeline of your own the first row does.
-                if table_name not in known and not isinstance(dlt.current.pipeline().destination, postgres):
+        with loading.load(name) as load:
+            schema = dlt.current.source_schema()
+            if not load.run.has_tables and not isinstance(loading.destination, postgres):
+                # In a pipeline of your own every table exists from the first load on, too; but dlt 1.31 fails to load a
+                # file without rows into PostgreSQL: there the first row makes it.
+                for table_name in set(_TABLES_OF[name]) - schema.tables.keys():
                     empty = TABLES[table_name].schema.empty_table()
                     stamped = load.stage.version if TABLES[table_name].history else load.stage.stamped
                     yield _marked(table_name, stamped(empty))
             for table_name, arrow in _in_batches(rows(load)):
                 yield _marked(table_name, arrow)
-            _describe(dlt.current.source_schema(), _TABLES_OF[name])
-            _append_what_is_new(dlt.current.source_schema(), load, _TABLES_OF[name])
-        loading.end(name)
+            _describe(schema, _TABLES_OF[name])
+            if isinstance(loading.destination, duckdb):
+                _append_what_is_new(schema, load, _TABLES_OF[name])
 
     # No hints here: dlt would add the resource's own to those of every table that it fills.
     return dlt.resource(extract, name=name)
@@ -181,16 +196,14 @@ def _describe(schema: Schema, table_names: Iterable[str]) -> None:
 
 
 def _append_what_is_new(schema: Schema, load: Load, table_names: Iterable[str]) -> None:
-    """Where no row of this load follows an earlier version, a history table only grows: an append then does what a merge
-    would, without the copy in the staging dataset. Into a database in this very process only: over a network dlt might
-    send a file again whose commit it has not heard of, which a merge takes and an append would load twice.
+    """Where no row of this load follows an earlier version, a history table only grows: an append then does what a
+    merge would, without the copy in the staging dataset. Into a database in this very process only: over a network dlt
+    might send a file again whose commit it has not heard of, which a merge takes and an append would load twice.
 
     Run again after a kill, the load finds what arrived of it in the warehouse, as always, and does not stage it.
     """
-    if not isinstance(dlt.current.pipeline().destination, duckdb):
-        return
     for name in table_names:
-        if TABLES[name].history and name not in load.stage.merged:
+        if TABLES[name].history and name in schema.tables and name not in load.stage.merged:
             schema.tables[name]["write_disposition"] = "append"
 
 

@@ -18,7 +18,6 @@ from pendulum import DateTime
 
 from bookings_sync.columns import Key
 from bookings_sync.diff import Changes, difference, tombstones
-from bookings_sync.presence import Presence
 from bookings_sync.records import Batch, Rejected, Rows, rejected_rows
 from bookings_sync.tables import Table
 from bookings_sync.warehouse import Held, Warehouse
@@ -41,15 +40,14 @@ class Staged(NamedTuple):
 
 @dataclass(slots=True)
 class Stage:
-    """What one load has staged so far. `started_at` is the instant its versions begin at; `counts` are by table, `staged` what the run has staged.
-    `merged` are the tables in which a staged row follows an earlier version: the rest of them only grow."""
+    """What one load has staged so far. `started_at` is the instant its versions begin at; `counts` are by table.
+    `merged` are the tables in which a staged row follows an earlier version: the others only grow."""
 
     load_id: str
     started_at: DateTime
     run_id: str
     warehouse: Warehouse
     counts: dict[str, Changes]
-    staged: Presence
     rows: int = 0
     merged: set[str] = field(default_factory=set)
     rejected: dict[str, Rejected] = field(default_factory=dict)
@@ -77,7 +75,6 @@ class Stage:
             return None
         if found.changes.new < len(found.rows):
             self.merged.add(rows.table.name)
-        self.staged.add(rows.table.name, rows.location_id, found.rows.keys)
         staged.update(zip(found.rows.keys, found.rows.digests, strict=True))
         self.rows += len(found.rows)
         return Staged(found.rows, self.version(found.rows.arrow()))
