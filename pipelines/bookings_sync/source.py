@@ -145,6 +145,8 @@ class _Loading:
             self._ended.add(name)
             if self._ended >= set(dlt.current.source().selected_resources):
                 self._connected.close()
+                self._load = None  # what it knows of its rows is of no more use, and dlt needs room to load them
+                pa.default_memory_pool().release_unused()
         except BaseException:
             self._connected.close()
             raise
