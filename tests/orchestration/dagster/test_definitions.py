@@ -37,11 +37,14 @@ def test_the_pages_commands_run(site: Site, tmp_path: Path) -> None:
         "SOURCES__BOOKINGS__LOCATIONS": json.dumps({"berlin": {"api_key": location.api_key}}),
         "DESTINATION__DUCKDB__CREDENTIALS": str(tmp_path / "page.duckdb"),
     }
-    commands = re.findall(r"^dagster (?:definitions|asset) .*$", PAGE, re.MULTILINE)
-    assert [command.split()[1] for command in commands] == ["definitions", "asset"]
-    for command in commands:
+    (tmp_path / "dagster.yaml").write_text((ROOT / "examples/dagster/dagster.yaml").read_text())
+    commands = re.findall(r"^dagster (?!dev).*$", PAGE, re.MULTILINE)
+    assert [command.split()[1] for command in commands] == ["instance", "definitions", "asset"]
+    for command in [line.partition("#")[0] for line in commands]:
         ran = subprocess.run(shlex.split(command), cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert ran.returncode == 0, ran.stderr
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()} == {POOL: 1}
     with duckdb.connect(str(tmp_path / "page.duckdb"), read_only=True) as connection:
         assert connection.execute("SELECT count(*) > 0 FROM bookings_raw.appointments").fetchall() == [(True,)]
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 import dagster as dg
 
 from bookings_sync.commands.warehouse import open_client
-from bookings_sync.orchestration.dagster.raw import POOL, Clock, key
+from bookings_sync.orchestration.dagster.raw import POOL, RETRIES, Clock, key
 from bookings_sync.settings import Settings
 from bookings_sync.status import Status, read_status
 
@@ -25,7 +25,10 @@ def health_checks(settings: Settings, *, clock: Clock, stale_after: timedelta) -
             return read_status(client, settings, now=clock(), runs=1)
 
     @dg.asset_check(
-        asset=key("raw", "reads"), pool=POOL, description="Every configured location was read not long ago."
+        asset=key("raw", "reads"),
+        description="Every configured location was read not long ago.",
+        pool=POOL,
+        retry_policy=RETRIES,
     )
     def every_location_is_fresh() -> dg.AssetCheckResult:
         configured = [each for each in status().locations if each.name in settings.locations]
@@ -38,7 +41,10 @@ def health_checks(settings: Settings, *, clock: Clock, stale_after: timedelta) -
         return dg.AssetCheckResult(passed=not stale, metadata={"stale": dg.MetadataValue.json(stale)})
 
     @dg.asset_check(
-        asset=key("raw", "rejected_records"), pool=POOL, description="Every record the API sent fits its table."
+        asset=key("raw", "rejected_records"),
+        description="Every record the API sent fits its table.",
+        pool=POOL,
+        retry_policy=RETRIES,
     )
     def nothing_is_rejected() -> dg.AssetCheckResult:
         rejections = status().rejections
