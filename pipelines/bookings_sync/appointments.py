@@ -5,7 +5,7 @@ Output: `(table name, Arrow table)` pairs of `appointments`, `contacts` and `con
 
 What a list no longer names is asked for by id only when all lists of the load are in, for it may just have moved from
 one to another: found means moved, and is loaded; refused means deleted. A reply that may have been cut off, is too
-large or does not come in time is read again in halves.
+large, does not come in time or never reads well is read again in halves, down to the day of the record that spoils it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bookings_sync.api import Reply
 from bookings_sync.api.replies import Records
 from bookings_sync.columns import Key
 from bookings_sync.diff import missing
-from bookings_sync.errors import ReplyTooLarge, RequestRefused, TimedOut
+from bookings_sync.errors import BadReply, ReplyTooLarge, RequestRefused, TimedOut
 from bookings_sync.ledger import Read
 from bookings_sync.notes import ReadNotes
 from bookings_sync.plan import PlannedRead
@@ -27,7 +27,7 @@ from bookings_sync.run import Run
 from bookings_sync.stage import Emitted, Stage
 from bookings_sync.tables import APPOINTMENTS, CONTACT_CUSTOM_FIELDS, CONTACTS
 from bookings_sync.warehouse import Held, Warehouse
-from bookings_sync.windows import DAY_MS, Window
+from bookings_sync.windows import DAY_MS, SPOILT_MS, Window
 
 _CAPS = frozenset({20, 25, 50, 100, 200, 250, 300, 400, 500, 1_000, 2_000, 2_500, 5_000, 10_000})
 """Numbers of records at which APIs cut their lists off. A reply of just so many, and none larger seen, is checked."""
@@ -96,9 +96,12 @@ class AppointmentReads:
             # A service that has gone need not be listable (UNK): its appointments are asked for one by one.
             yield from self._take(read, None)
             return
+        window = _window(read)
         too_much = isinstance(error, TimedOut | ReplyTooLarge)
-        too_long = refused and _window(read).length_ms > _SURELY_ALLOWED_MS
-        if (too_much or too_long) and _window(read).can_split and not self._run.times_out(read.location_id, error):
+        too_long = refused and window.length_ms > _SURELY_ALLOWED_MS
+        spoilt = isinstance(error, BadReply) and window.length_ms > SPOILT_MS
+        halving = window.can_split and (too_much or too_long or spoilt)
+        if halving and not self._run.is_past_halving(read.location_id, error):
             self._split(read)
         else:
             self._run.failed(read, error)

@@ -330,17 +330,19 @@ class Run:
         self.figures.reads_done += 1
         self.progress()
 
-    def times_out(self, location_id: str, error: ApiError) -> bool:
-        """Whether a location does not answer at all, however short the windows: then halving them must end."""
+    def is_past_halving(self, location_id: str, error: ApiError) -> bool:
+        """Whether a location does not answer well at all, however short the windows: then halving them must end."""
         location = self.by_id[location_id]
-        location.in_a_row["too late"] += isinstance(error, TimedOut)
-        return location.in_a_row["too late"] > _MOST_IN_A_ROW["too late"]
+        how = "too late" if isinstance(error, TimedOut) else "stumbled"
+        location.in_a_row[how] += isinstance(error, TimedOut | BadReply)
+        return location.in_a_row[how] > _MOST_IN_A_ROW[how]
 
     def failed(self, read: PlannedRead | Read, error: ApiError) -> None:
         """Notes the error: this run leaves out the read that it befell. A location whose key is refused, or that fails
         time after time, is read no further."""
         location = self.by_id[read.location_id]
-        location.errors.append(str(error))
+        if str(error) not in location.errors:
+            location.errors.append(str(error))
         self._left_out.add((read.location_id, read.scope, read.window))
         how = "stumbled" if _stumbles(error) else "silent"
         location.in_a_row[how] += 1

@@ -18,6 +18,8 @@ import pendulum
 from pendulum import DateTime
 
 DAY_MS = 86_400_000
+SPOILT_MS = DAY_MS
+"""A window longer than this whose reply is not one is read in halves: a record that spoils each reply costs its day."""
 SHORTEST_MS = 60_000
 """A window of a minute or less is not split further."""
 

@@ -142,7 +142,7 @@ def test_a_reply_cut_short_deletes_nothing(open_site: Callable[..., Site]) -> No
     for kind in ("truncated", "cut", "list", "html"):
         site.server.faults = Faults([Fault(kind=kind, endpoints=("GET /appointments/", "GET /appointments/:id"))])
         result = sync(site)
-        assert result.outcome == "partial", kind
+        assert result.outcome == "failed", kind
         assert result.changes.total == 0, kind
     site.server.faults = Faults()
     assert sync(site, slots=True).changes.total == len(site.live("slots"))
@@ -168,6 +168,24 @@ def test_a_window_that_never_reads_well_stops_no_other(open_site: Callable[..., 
         row.head = None
     assert sync(site).outcome == "ok"
     assert site.differences() == []
+
+
+def test_a_record_that_spoils_its_replies_costs_its_day(open_site: Callable[..., Site]) -> None:
+    """A first sync learns how dense a calendar is, and joins its windows: also around the one that never reads well."""
+    site = open_site(small(services_per_location=1, appointments=60), attempts=1, reads_per_load=10)
+    rows = site.world.data[site.location_id].by_start.all()
+    rows[30].head = b"{no JSON"
+    result = site.sync()
+    assert result.row["loads"] > 1
+    assert len(json.loads(result.row["errors"])) == 1
+    nearby = next(row for row in rows[31:] if row.start_ms - rows[30].start_ms > 86_400_000)
+    site.world.mark(site.location_id, nearby.id, "invalid")
+    assert site.sync().outcome == "partial"
+    assert site.live("appointments", "id = ? AND 'invalid' IN (appoinment_status, appointment_status)", nearby.id)
+    held = {row["id"] for row in site.live("appointments")}
+    lost = [row for row in rows if row.id not in held]
+    assert {rows[30].id} <= {row.id for row in lost}
+    assert max(abs(row.start_ms - rows[30].start_ms) for row in lost) < 86_400_000
 
 
 def test_a_row_that_cannot_be_asked_for_leaves_its_window_alone_unread(open_site: Callable[..., Site]) -> None:

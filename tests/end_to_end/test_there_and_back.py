@@ -65,6 +65,18 @@ def test_a_clock_that_was_ahead(site: Site) -> None:
     assert unequal(site) == []
 
 
+def test_a_clock_that_was_ahead_of_a_contact(site: Site) -> None:
+    row = row_of(site)
+    assert row.contact is not None
+    ahead = pendulum.instance(site.world.now).add(days=20)
+    site.world.update_contact(site.location_id, row.contact.id, {"tags": ["A"]})
+    pipeline.sync(site.settings, clock=lambda: ahead)
+    for tag, days in (("B", 8), ("A", 64)):
+        site.world.update_contact(site.location_id, row.contact.id, {"tags": [tag]})
+        site.sync(window_days=days, max_window_days=days)
+    assert unequal(site) == []
+
+
 def test_a_load_killed_after_its_reads(site: Site) -> None:
     """The halves' reads belong to a load that never was complete: the whole window's read shows through."""
     row = row_of(site)

@@ -94,7 +94,7 @@ class Client:
         if self._settings.include_contacts:
             params["includeAll"] = "true"
         return self.transport.call(
-            Call("GET", "/appointments/", params, window=window), let(_appointments), known_digest
+            Call("GET", "/appointments/", params, window=window, halvable=True), let(_appointments), known_digest
         )
 
     def get_appointment(self, appointment_id: str) -> Reply[Records]:

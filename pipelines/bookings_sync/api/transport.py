@@ -41,7 +41,7 @@ from bookings_sync.errors import (
 )
 from bookings_sync.logs import LOCATION
 from bookings_sync.settings import Location, Settings, is_loopback
-from bookings_sync.windows import Window
+from bookings_sync.windows import SPOILT_MS, Window
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,8 @@ class Call:
     body: dict[str, Any] | None = None
     window: Window | None = None
     absent: tuple[int, ...] = ()
+    halvable: bool = False
+    """Whether the reader asks for the window's halves where no good reply comes for the whole."""
 
     @property
     def idempotent(self) -> bool:
@@ -98,6 +100,8 @@ def open_http(settings: Settings) -> httpx.Client:
 
 _TIMEOUTS_OF_A_WINDOW = 2
 """A window that did not come in time twice is too long rather than unlucky: its reader asks for its halves."""
+_BAD_REPLIES_OF_A_WINDOW = 3
+"""And one that did not read well so often holds a record that spoils it, rather than that it is bad luck."""
 
 
 class Transport:
@@ -132,11 +136,15 @@ class Transport:
         LOCATION.set(self.location.name)  # for the log lines of this thread, stamina's among them
         if not call.idempotent:
             return self._attempt(call, read, known_digest, 1)
-        timeouts = 0
+        timeouts, bad_replies = 0, 0
 
         def worth_retrying(error: Exception) -> bool:
-            nonlocal timeouts
+            nonlocal timeouts, bad_replies
             timeouts += isinstance(error, TimedOut)
+            bad_replies += isinstance(error, BadReply)
+            spoilt = call.halvable and call.window is not None and call.window.length_ms > SPOILT_MS
+            if spoilt and bad_replies >= _BAD_REPLIES_OF_A_WINDOW:
+                return False
             if call.window is not None and timeouts >= _TIMEOUTS_OF_A_WINDOW:
                 return False
             return _worth_retrying(error)
