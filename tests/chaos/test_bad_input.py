@@ -110,7 +110,7 @@ class Sent:
                     each["id"] = f"{row_id}{asked.query['calendarId']}{window}/{number}"
         self.records[location_id, "appointments"] += records
         for each in records:
-            if isinstance(each, dict) and each.get("id") is not None:
+            if isinstance(each, dict) and isinstance(each.get("id"), str | int | float):  # others name no record
                 self.by_id[location_id, str(_decoded(each["id"]))] = each
         return records
 
