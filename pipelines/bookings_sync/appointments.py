@@ -75,7 +75,7 @@ class AppointmentReads:
             if location.gave_up:
                 self._reading.drop(lambda read, failed=location_id: read.location_id == failed)
             if self._stage.rows >= self._run.settings.rows_per_load:
-                self._reading.stop()
+                self._run.figures.reads_planned -= self._reading.stop()  # the next load plans them again
         yield from self._verify()
         yield from self._take_waiting()
 

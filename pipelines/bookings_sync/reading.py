@@ -117,8 +117,11 @@ class Reading(Generic[W, R]):
     def drop(self, unwanted: Callable[[W], bool]) -> None:
         self._queued = deque(item for item in self._queued if not unwanted(item))
 
-    def stop(self) -> None:
+    def stop(self) -> int:
+        """Returns how many queued ones are left for another time."""
+        left = len(self._queued)
         self._queued.clear()
+        return left
 
     def __iter__(self) -> Iterator[Answer[W, R]]:
         under_way: dict[Future[R], tuple[W, Gate]] = {}
