@@ -3,8 +3,8 @@
     python examples/lake/publish.py bookings_read.duckdb file:///srv/lake delta
     python examples/lake/publish.py bookings_read.duckdb s3://bucket/lake iceberg
 
-Needs deltalake or pyiceberg beside dlt (`pip install 'dlt[deltalake]'`, `pip install 'dlt[pyiceberg]'`). The history stays
-in the warehouse: neither format takes dlt's slowly changing dimensions.
+Needs deltalake or pyiceberg beside dlt (`pip install 'dlt[deltalake]'`, `pip install 'dlt[pyiceberg]'`). The history
+stays in the warehouse: neither format takes dlt's slowly changing dimensions.
 """
 
 from __future__ import annotations

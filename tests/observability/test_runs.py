@@ -175,3 +175,13 @@ def test_openlineage_tells_runs_and_models(
     receiver.received.clear()
     assert project.bookings("sync", "--quiet").exit_code == 1
     assert [event["eventType"] for event in receiver.bodies] == ["START", "FAIL"]
+
+
+def test_a_failed_audit_is_told(project: Project, receiver: Receiver) -> None:
+    assert project.bookings("sync", "--quiet").exit_code == 0
+    with duckdb.connect(str(project.folder / "bookings.duckdb")) as connection:
+        connection.execute("INSERT INTO bookings_raw.teams SELECT * FROM bookings_raw.teams")
+    project.configure(secrets=webhook(receiver))
+    assert project.bookings("transform", "--select", "stg_teams").exit_code == 1
+    assert "the transform failed: the tables of before stand" in texts(receiver)
+    assert "stg_teams: unique" in texts(receiver)
