@@ -22,7 +22,6 @@ from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 from pendulum import DateTime
 
 from bookings_sync.tables import TABLES, Column, Table
@@ -207,7 +206,9 @@ def typed(column: Column, values: Sequence[Any], extras: list[Record | None]) ->
     try:
         if column.type == "timestamp":
             instants = pa.array(values, pa.string()).cast(column.arrow)
-            first, last = (bound.value for bound in pc.min_max(instants).values())
+            import pyarrow.compute  # it takes long to import, and who only looks at a warehouse needs it not
+
+            first, last = (bound.value for bound in pyarrow.compute.min_max(instants).values())
             if first is not None and not _FIRST_US <= first <= last <= _LAST_US:
                 raise OverflowError("before the year 1, or after 9999")  # noqa: TRY301
             return instants

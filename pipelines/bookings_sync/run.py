@@ -41,7 +41,7 @@ from bookings_sync.records import usable_id
 from bookings_sync.scopes import Scope
 from bookings_sync.settings import Location, Settings, location_id_from_key
 from bookings_sync.tables import RUNS
-from bookings_sync.warehouse import Calendar, Held, Warehouse
+from bookings_sync.warehouse import NOTHING_KNOWN, Calendar, Held, Warehouse
 from bookings_sync.windows import DAY_MS, Window, gaps, grid, to_ms
 
 _ID_WINDOW_DAYS = 16
@@ -53,8 +53,6 @@ Where it answers, but not as it should, that may be this window's matter alone: 
 over. And windows that come too late may just be too long, all that are under way at a time."""
 
 _UNIT_MS = {"minute": 60_000, "hour": 3_600_000, "day": DAY_MS, "week": 7 * DAY_MS, "month": 31 * DAY_MS}
-
-NOTHING_KNOWN = Calendar((), (), (), (), 0)
 
 
 @dataclass(slots=True)
@@ -151,16 +149,23 @@ class Run:
         self._http.close()
 
     def open(self, warehouse: Warehouse, *, offline: bool = False) -> None:
-        """Takes stock of the warehouse, and learns each location's id: once in a run; `offline` without the API."""
+        """Learns each location's id, and takes stock of what the warehouse holds of them: once in a run; `offline`
+        without the API."""
         if self._clients:
             return
+        self.held_locations = warehouse.locations()
+        self._learn_ids(offline=offline)
+        self.newest_version = warehouse.newest_version()
+        if not self.held_locations.keys() <= self.by_id.keys():
+            # One part of many would else fetch the ledger of all, and each part again.
+            warehouse = warehouse.of(self.by_id)
         self.ledger = warehouse.ledger()
         self.calendars = warehouse.calendars()
         self.located = warehouse.located()
         self.torn = warehouse.torn_contacts()
-        self.held_locations = warehouse.locations()
-        self.newest_version = warehouse.newest_version()
         self._beyond = warehouse.beyond(whole_range(self.settings, self.span.now), self.settings.scopes)
+
+    def _learn_ids(self, *, offline: bool) -> None:
         for name, location in self.settings.locations.items():
             self._clients[name] = Client(location, self.settings, self._http, clock=self.clock)
         for name, location in self.settings.locations.items():

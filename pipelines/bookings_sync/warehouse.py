@@ -7,7 +7,7 @@ Output: the ledger, the scopes that have appointments, and, for `diff`, what is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -45,11 +45,23 @@ class Calendar(NamedTuple):
     unlisted: int
 
 
+NOTHING_KNOWN = Calendar((), (), (), (), 0)
+
+
 class Warehouse:
     """Queries over the raw dataset. Everything asked for is of current versions: `_dlt_valid_to is null`."""
 
     def __init__(self, client: SqlClientBase[Any]) -> None:
         self._client = client
+        self._ids: tuple[str, ...] = ()
+        self._asked = "1 = 1"
+
+    def of(self, location_ids: Collection[str]) -> Warehouse:
+        """The same warehouse, where what a run asks at its start is asked of these locations alone."""
+        narrowed = Warehouse(self._client)
+        narrowed._ids = tuple(location_ids)
+        narrowed._asked = f"location_id IN ({', '.join('%s' for _ in location_ids) or 'NULL'})"
+        return narrowed
 
     # -- the run's start -----------------------------------------------------------------------------------------------
 
@@ -63,7 +75,8 @@ class Warehouse:
         rows = self._rows(
             f"SELECT {names} FROM {self._name('reads')} AS r"  # noqa: S608 - our own names
             f" JOIN {self._name('_dlt_loads')} AS l ON l.load_id = r._dlt_load_id AND l.status = 0"
-            " ORDER BY r.read_at, r._dlt_load_id"
+            f" WHERE {self._asked} ORDER BY r.read_at, r._dlt_load_id",
+            *self._ids,
         )
         if rows is None:
             return Ledger()
@@ -75,20 +88,22 @@ class Warehouse:
     def _newest_torn_load(self) -> str:
         """The id of the last load that left rows and never was complete; "" where there is none. Ids are instants."""
         tables = [table.name for table in TABLES.values() if table.history]
-        found = [self._rows(f"SELECT DISTINCT _dlt_load_id FROM {self._torn(name)}") for name in tables]  # noqa: S608
+        found = [self._rows(f"SELECT DISTINCT _dlt_load_id FROM {self._torn(name)}", *self._ids) for name in tables]  # noqa: S608
         return max((id_ for rows in found if rows is not None for id_ in rows["_dlt_load_id"].to_pylist()), default="")
 
     def _torn(self, table: str) -> str:
-        """The rows of a table whose load never was complete, for a FROM."""
+        """The rows of a table whose load never was complete, for a FROM. Other parts of a sharded run may be at it now:
+        what they have under way is not of this one's locations."""
         complete = f"SELECT load_id FROM {self._name('_dlt_loads')} WHERE status = 0"  # noqa: S608 - our own names
-        return f"{self._name(table)} WHERE _dlt_load_id NOT IN ({complete})"
+        return f"{self._name(table)} WHERE {self._asked} AND _dlt_load_id NOT IN ({complete})"
 
     def torn_contacts(self) -> dict[str, set[str]]:
         """The contacts, by location, of whom a load brought a part and never was complete: their custom fields may not
         be those that their digest stands for."""
         found: dict[str, set[str]] = {}
         for table, column in (("contacts", "id"), ("contact_custom_fields", "contact_id")):
-            rows = self._rows(f"SELECT location_id, {column} AS id FROM {self._torn(table)} AND _dlt_valid_to IS NULL")  # noqa: S608
+            sql = f"SELECT location_id, {column} AS id FROM {self._torn(table)} AND _dlt_valid_to IS NULL"  # noqa: S608
+            rows = self._rows(sql, *self._ids)
             for row in _dicts(rows):
                 found.setdefault(row["location_id"], set()).add(row["id"])
         return found
@@ -97,12 +112,13 @@ class Warehouse:
         """The locations that hold any appointment or slot at all, or what of one a killed load brought."""
         holders: set[str] = set()
         for table in ("appointments", "contacts", "contact_custom_fields", "slots"):
-            rows = self._rows(f"SELECT DISTINCT location_id FROM {self._name(table)}")  # noqa: S608
+            rows = self._rows(f"SELECT DISTINCT location_id FROM {self._name(table)} WHERE {self._asked}", *self._ids)  # noqa: S608
             holders |= set() if rows is None else set(rows["location_id"].to_pylist())
         return holders
 
     def newest_version(self) -> DateTime | None:
-        """The last instant at which any version began or ended: the next load's must be later, whatever the clock."""
+        """The last instant at which any version began or ended: the next load's must be later, whatever the clock.
+        Of every location, for that takes one row, and leaves nothing to prove."""
         newest: list[DateTime] = []
         for table in TABLES.values():
             if not table.history:
@@ -124,11 +140,11 @@ class Warehouse:
 
     def calendars(self) -> dict[str, Calendar]:
         """What is known of each location."""
-        live = "_dlt_valid_to IS NULL AND deleted_at IS NULL"
+        live = f"{self._asked} AND _dlt_valid_to IS NULL AND deleted_at IS NULL"
         found: dict[str, dict[str, list[Any]]] = {}
 
         def collect(kind: str, sql: str) -> None:
-            for row in _dicts(self._rows(sql)):
+            for row in _dicts(self._rows(sql, *self._ids)):
                 found.setdefault(row.pop("location_id"), {}).setdefault(kind, []).append(row)
 
         collect("services", f"SELECT location_id, id FROM {self._name('services')} WHERE {live}")  # noqa: S608
@@ -141,7 +157,8 @@ class Warehouse:
             # Tombstones tell whom to ask too: a row may be restored after its service has gone from the list.
             f"SELECT location_id, {columns}, count(CASE WHEN deleted_at IS NULL THEN 1 END) AS held,"  # noqa: S608
             " count(CASE WHEN deleted_at IS NULL THEN start_time END) AS placed"
-            f" FROM {self._name('appointments')} WHERE _dlt_valid_to IS NULL GROUP BY location_id, {columns}",
+            f" FROM {self._name('appointments')} WHERE {self._asked} AND _dlt_valid_to IS NULL"
+            f" GROUP BY location_id, {columns}",
         )
         return {location_id: _calendar(kinds) for location_id, kinds in found.items()}
 
@@ -150,7 +167,9 @@ class Warehouse:
         and by the scope of each of `kinds` that lists them."""
         rows = self._rows(
             f"SELECT location_id, start_time, {', '.join(COLUMN.values())} FROM {self._name('appointments')}"  # noqa: S608
-            " WHERE _dlt_valid_to IS NULL AND deleted_at IS NULL AND (start_time < %s OR start_time >= %s)",
+            f" WHERE {self._asked} AND _dlt_valid_to IS NULL AND deleted_at IS NULL"
+            " AND (start_time < %s OR start_time >= %s)",
+            *self._ids,
             whole.start,
             whole.end,
         )

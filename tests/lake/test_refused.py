@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bookings_sync import pipeline
+from bookings_sync import dataset
 from bookings_sync.errors import ConfigurationError
 from bookings_sync.settings import Settings
 
@@ -30,7 +30,7 @@ def test_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     "name", ["duckdb", "postgres", "ducklake", "snowflake", "bigquery", "databricks", "clickhouse"]
 )
 def test_what_the_page_lists_is_let_in(name: str) -> None:
-    assert pipeline.destination(Settings(destination=name)).destination_name == name
+    assert dataset.destination(Settings(destination=name)).destination_name == name
 
 
 def test_a_destination_of_no_such_name() -> None:

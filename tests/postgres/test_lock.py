@@ -27,7 +27,7 @@ WHOLE = Settings(destination="postgres")
 HOLDER = """
 import sys
 import pendulum
-from bookings_sync.pipeline import locked_dataset, open_pipeline
+from bookings_sync.dataset import locked_dataset, open_pipeline
 from bookings_sync.settings import Settings
 settings = Settings(destination="postgres")
 with open_pipeline(settings) as pipeline, locked_dataset(pipeline, settings, since=pendulum.datetime(2026, 11, 2, 9)):

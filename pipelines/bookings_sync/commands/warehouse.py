@@ -9,21 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dlt
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.sql_client import SqlClientBase
 
 from bookings_sync.commands.times import utc_now
+from bookings_sync.dataset import database_file, locked_dataset, open_pipeline
+from bookings_sync.dataset import open_client as pipeline_client
 from bookings_sync.models.destination import Datasets
 from bookings_sync.models.errors import ModelError, NothingSyncedError
 from bookings_sync.observe.settings import load_observing
-from bookings_sync.observe.watch import Watch
-from bookings_sync.pipeline import database_file, locked_dataset, open_pipeline
-from bookings_sync.pipeline import open_client as pipeline_client
 from bookings_sync.publish import publish, read_copy
 from bookings_sync.settings import Settings
+
+if TYPE_CHECKING:
+    from bookings_sync.observe.watch import Watch
 
 
 def datasets(settings: Settings) -> Datasets:
@@ -32,6 +34,8 @@ def datasets(settings: Settings) -> Datasets:
 
 def watch(settings: Settings) -> Watch:
     """What tells of a run or a transform those who are not looking at it, as [observe] has it."""
+    from bookings_sync.observe.watch import Watch  # it knows of runs, and httpx: half as long to import as dlt
+
     return Watch(load_observing(), settings, clock=utc_now, open_client=lambda: open_client(settings))
 
 
