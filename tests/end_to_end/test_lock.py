@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bookings_sync import pipeline
+from bookings_sync import dataset
 from bookings_sync.errors import LockedError
 from bookings_sync.lock import locked
 
@@ -29,8 +29,8 @@ with locked(Path(sys.argv[1]), since=pendulum.datetime(2026, 11, 2, 9)):
 @pytest.fixture
 def holder(site: Site) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lock of the site's warehouse."""
-    with pipeline.open_pipeline(site.settings) as opened:
-        path = pipeline.lock_file(opened, site.settings)
+    with dataset.open_pipeline(site.settings) as opened:
+        path = dataset.lock_file(opened, site.settings)
     assert path.parent == site.database.parent
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

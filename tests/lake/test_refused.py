@@ -12,7 +12,7 @@ from bookings_sync.settings import Settings
 
 
 def refusal(name: str) -> str:
-    with pytest.raises(ConfigurationError) as caught, pipeline.open_pipeline(Settings(destination=name)):
+    with pytest.raises(ConfigurationError) as caught, dataset.open_pipeline(Settings(destination=name)):
         pass
     return str(caught.value)
 
