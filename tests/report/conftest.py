@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -25,7 +26,16 @@ FLAGS = (
 )  # fmt: skip
 HOSTILE = "</script><img src=x onerror='window.hacked=1'>\u2028{{7*7}}&quot;\"'<b>"
 """What a service may be called. As text it is harmless, and nothing but text it may become."""
-READ = ("+rpt_hourly_utilisation", "+rpt_bookings", "+fct_appointments", "+dim_member", "+dim_team", "dim_time_span")
+READ = (
+    "+rpt_hourly_utilisation",
+    "+rpt_bookings",
+    "+fct_appointments",
+    "+dim_member",
+    "+dim_team",
+    "dim_time_span",
+    "+rpt_show_rate_as_known",
+    "+rpt_schema_drift",
+)
 """What the page and the app are made of."""
 STAFF = ("Ann Example", "Bob Example")
 CONTACT = "somebody@example.com"
@@ -73,7 +83,8 @@ def fill(warehouse: Warehouse) -> None:
     ):
         here = {"location_id": f"L{place}"}
         warehouse.insert("locations", {"name": name, "timezone": zone, **here})
-        warehouse.insert("teams", {"id": f"T{place}", "name": f"Team {place}", **here})
+        unknown = json.dumps({HOSTILE: place})
+        warehouse.insert("teams", {"id": f"T{place}", "name": f"Team {place}", "extra": unknown, **here})
         for member, staff in enumerate(STAFF):
             warehouse.insert(
                 "team_members",
@@ -96,7 +107,13 @@ def fill(warehouse: Warehouse) -> None:
         for number in range(140 * 24 // step)
         for start in [NOW.subtract(days=120).add(hours=number * step)]
     ]  # fmt: skip
-    appointments.append({**appointments[0], "location_id": "L3", "id": "only", "start_time": NOW.subtract(days=3)})
+    # Marked on the second day after.
+    only = {**appointments[0], "location_id": "L3", "id": "only", "start_time": NOW.subtract(days=3)}
+    marked = {"_dlt_valid_to": NOW.subtract(days=1)}, {"_dlt_valid_from": NOW.subtract(days=1)}
+    appointments += [
+        {**only, "appoinment_status": status, **versions}
+        for status, versions in zip(("new", "showed"), marked, strict=True)
+    ]
     warehouse.insert("appointments", *appointments)
     slots = [NOW.subtract(days=8).add(hours=7 * number) for number in range(90)]
     warehouse.insert("slots", *({"service_id": "S1", "start_time": start} for start in slots))

@@ -139,6 +139,26 @@ def test_what_is_ahead_promises_nothing(reported: Reported, look: Open) -> None:
     assert marks(page, "funnel") == 2
 
 
+def test_a_show_rate_stands_beside_what_it_has_become_since(reported: Reported, look: Open) -> None:
+    page = look(reported.page, "location=Tiny")
+    rows = page.locator("#early-table tbody tr")
+    assert rows.all_text_contents() == ["1 day later–100.0%–100.0%1"]
+    page.locator("#location").select_option("Main")
+    drawn(page)
+    for row, days in enumerate((1, 3, 7)):
+        ((then, now, unmarked, bookings),) = reported.ask(
+            f"""SELECT sum(showed) / sum(showed + noshow), sum(showed_now) / sum(showed_now + noshow_now),
+                  sum(unmarked) / sum(bookings), sum(bookings) FROM marts_data.rpt_show_rate_as_known
+                WHERE location_id = 'L1' AND days_after = {days}"""
+        )
+        *rates, counted = rows.nth(row).locator("td").all_text_contents()
+        assert rates.pop(2) == "unchanged"
+        assert [float(rate.rstrip("%")) for rate in rates] == pytest.approx(
+            [100 * then, 100 * now, 100 * unmarked], abs=0.051
+        )
+        assert counted == str(bookings)
+
+
 def test_a_single_booking_and_none(reported: Reported, look: Open) -> None:
     page = look(reported.page, "period=last-7&location=Tiny")
     assert tile(page, "Bookings") == "1"
@@ -159,7 +179,11 @@ def test_the_banner_says_how_old_the_data_is_and_what_is_missing(reported: Repor
     page.reload()
     drawn(page)
     assert "the data is more than a day old" in page.locator("#banner").inner_text()
-    assert page.locator("#freshness tbody tr").count() == len(NAMES)
+    read = page.get_by_role("region", name="Freshness of each location")
+    assert read.locator("tbody tr").count() == len(NAMES)
+    page.get_by_text("1 field that the API sends and no column holds yet").click()
+    drift = page.get_by_role("region", name="Fields without a column").locator("tbody tr")
+    assert drift.locator("td").all_text_contents() == ["teams", "3", "1 Mar 2025"]
     page.locator("#location").select_option("Osaka")
     page.get_by_role("link", name="Details").click()
     drawn(page)

@@ -33,6 +33,10 @@ AHEAD = 28
 """Days ahead that the page shows, today among them."""
 DAILY = 56
 """Days back that are kept by the day: two of the longest period that is drawn by the day."""
+KNOWN_WEEKS = 12
+"""Weeks back of which the page tells how their show rates have changed since they were young."""
+NEEDED = ("rpt_hourly_utilisation", "rpt_show_rate_as_known", "rpt_schema_drift")
+"""What a page is counted from: the marts that nothing else of it is made of."""
 MOST_ROWS = 500_000
 """Rows of counts in a page: some 4 MB. Beyond them its longest periods are left out."""
 
@@ -59,6 +63,16 @@ class Freshness:
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """A field that the API sends and no column holds; `since` is a day, UTC."""
+
+    table: str
+    field: str
+    records: int
+    since: date
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """The page's content.
 
@@ -80,6 +94,9 @@ class Figures:
     hours: Table
     leads: Table
     loads: Table
+    known: Table
+    """Show rates as they were known: in the place of the age, the days after the appointment's own."""
+    drift: tuple[Drift, ...] = ()
     freshness: tuple[Freshness, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     last_outcome: str | None = None
@@ -102,7 +119,7 @@ def collect(
     ModelError where the marts were never built, BookingsError where a name is no location's.
     """
     marts = _Marts(Destination(sql_client, datasets), now)
-    if not marts.destination.has("marts", "rpt_hourly_utilisation"):
+    if not all(marts.destination.has("marts", name) for name in NEEDED):
         raise ModelError("there is nothing to report from: run `bookings transform` first")
     here = _chosen(marts.rows(queries.LOCATIONS), locations)
     keys = _Keys([location_id for location_id, _, _ in here], marts)
@@ -121,6 +138,10 @@ def collect(
         ("combo", "age", "member", "bookings", "minutes", "showed", "noshow"),
         members=True,
     )
+    known = keys.table(
+        marts.rows(queries.KNOWN.format(weeks=KNOWN_WEEKS)),
+        ("combo", "days_after", "bookings", "showed", "noshow", "open", "showed_now", "noshow_now"),
+    )
     days, hours, leads, loads, periods = _bounded((days, hours, leads, loads), most_rows)
     return Figures(
         written_at=now,
@@ -135,6 +156,8 @@ def collect(
         hours=hours,
         leads=leads,
         loads=loads,
+        known=known,
+        drift=_drift(marts, {location_id for location_id, _, _ in here}),
         named=named,
     )
 
@@ -145,6 +168,16 @@ def _chosen(held: Iterable[Sequence[Any]], names: Sequence[str]) -> list[tuple[s
     if unknown := [name for name in names if name not in known]:
         raise BookingsError(f"no location is called {unknown[0]!r} in the warehouse; there are: {', '.join(known)}")
     return [row for row in rows if not names or row[1] in names]
+
+
+def _drift(marts: _Marts, location_ids: set[str]) -> tuple[Drift, ...]:
+    """Of the chosen locations together, the most frequent field first."""
+    fields: dict[tuple[str, str], Drift] = {}
+    for location_id, table, field, records, since in marts.rows(queries.DRIFT):
+        if location_id in location_ids:
+            held = fields.get((table, field), Drift(table, field, 0, since))
+            fields[table, field] = Drift(table, field, held.records + int(records), min(held.since, since))
+    return tuple(sorted(fields.values(), key=lambda each: (-each.records, each.table, each.field)))
 
 
 class _Marts:

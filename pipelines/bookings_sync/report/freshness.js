@@ -61,5 +61,25 @@ function freshness() {
           ),
         ]
       : []),
+    ...(DATA.drift.length ? [driftDetails()] : []),
+  );
+}
+
+/** What the API sends beyond the tables' columns. */
+function driftDetails() {
+  const fields = DATA.drift.length === 1 ? "1 field" : `${count(DATA.drift.length)} fields`;
+  return make(
+    "details",
+    {},
+    make("summary", {}, `${fields} that the API sends and no column holds yet`),
+    make("p", {class: "sub"}, "Nothing is lost: their values stand in the raw tables’ column extra."),
+    make(
+      "div",
+      {class: "scroll", tabindex: "0", role: "region", "aria-label": "Fields without a column"},
+      tableOf(
+        ["Field", "Table", "Records", "Since"],
+        DATA.drift.map((each) => [each.field, each.table, count(each.records), dayWords(each.since, {year: "numeric"})]),
+      ),
+    ),
   );
 }

@@ -21,8 +21,9 @@ function show() {
     (period.before ? compared : ", so far.");
   el("tiles").replaceChildren(...tilesOf(now, before, period, known, series));
   compareCard(chosen, period);
-  // Who will come is not known ahead of time: the cards that tell make room.
-  for (const id of ["rate", "leads"]) el(id).hidden = !period.before;
+  earlyTable(chosen);
+  // Who will come is not known ahead of time: what tells makes room.
+  for (const id of ["rate", "leads", "early"]) el(id).hidden = !period.before;
   el("cards").classList.toggle("ahead", !period.before);
   const drawing = [
     trendCard(series, period),
@@ -79,7 +80,7 @@ function start() {
         "There are no bookings yet. They will be here after the first sync that finds some.",
       ),
     );
-    for (const id of ["tiles", "cards"]) el(id).hidden = true;
+    for (const id of ["tiles", "cards", "early"]) el(id).hidden = true;
     document.body.dataset.drawn = "yes";
     return;
   }

@@ -18,10 +18,10 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from bookings_sync.report.figures import AHEAD, DAILY, PERIODS, Figures, Freshness, Table
+from bookings_sync.report.figures import AHEAD, DAILY, KNOWN_WEEKS, PERIODS, Drift, Figures, Freshness, Table
 from bookings_sync.status import Rejection
 
-_SCRIPTS = ("figures", "words", "charts", "choices", "tiles", "cards", "freshness", "page")
+_SCRIPTS = ("figures", "words", "charts", "choices", "tiles", "cards", "early", "freshness", "page")
 """In the order they build upon one another; together they are one script."""
 
 
@@ -46,6 +46,7 @@ def _content(figures: Figures) -> dict[str, Any]:
         "today": figures.written_at.date(),
         "ahead": AHEAD,
         "daily": DAILY,
+        "known_weeks": KNOWN_WEEKS,
         "all_periods": PERIODS,
     }
 
@@ -59,7 +60,7 @@ def _packed(content: dict[str, Any]) -> str:
 def _written(value: object) -> object:
     if isinstance(value, date):  # a datetime is one too
         return value.isoformat()
-    if isinstance(value, Table | Freshness | Rejection):
+    if isinstance(value, Table | Freshness | Rejection | Drift):
         return {each.name: getattr(value, each.name) for each in fields(value)}
     raise TypeError(f"{type(value).__name__} has no place in the page")
 

@@ -57,6 +57,20 @@ SELECT location_id, team_id, service_id, {stretch}, member_id, COUNT(*), COALESC
 FROM aged WHERE status NOT IN ('cancelled', 'invalid')
 GROUP BY location_id, team_id, service_id, {stretch}, member_id
 """
+KNOWN = """
+SELECT known.location_id, service.team_id, known.service_id, known.days_after, SUM(known.bookings), SUM(known.showed),
+  SUM(known.noshow), SUM(known.unmarked), SUM(known.showed_now), SUM(known.noshow_now)
+FROM marts.rpt_show_rate_as_known AS known
+JOIN marts.dim_location AS location ON location.location_id = known.location_id
+LEFT JOIN marts.dim_service AS service
+  ON service.location_id = known.location_id AND service.service_id = known.service_id
+WHERE known.local_week > CAST($now AT TIME ZONE location.timezone AS DATE) - {weeks} * 7
+GROUP BY known.location_id, service.team_id, known.service_id, known.days_after
+"""
+DRIFT = """
+SELECT location_id, table_name, field, records, CAST(first_seen_at AT TIME ZONE 'UTC' AS DATE)
+FROM marts.rpt_schema_drift
+"""
 FIRSTS = """
 SELECT bookings.location_id, bookings.team_id, bookings.service_id,
   MIN(bookings.local_date - CAST($now AT TIME ZONE location.timezone AS DATE))
