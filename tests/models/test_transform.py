@@ -259,6 +259,8 @@ def test_a_selection_whose_upstream_was_never_built(warehouse: Warehouse) -> Non
 
 
 def test_a_misspelt_selection(warehouse: Warehouse) -> None:
+    with pytest.raises(ModelError, match=r"no model is called xyz; `bookings docs` writes a page of all"):
+        warehouse.transform(select=["xyz"])
     with pytest.raises(ModelError, match=r"no model is called rpt_shows; perhaps rpt_.*rpt_show_rate"):
         warehouse.transform(select=["rpt_shows"])
 

@@ -31,8 +31,9 @@ def select(project: Project, patterns: Iterable[str]) -> tuple[Model, ...]:
         bare = pattern.removeprefix("+").removesuffix("+")
         named = {name for name in project.models if fnmatchcase(name, bare)}
         if not named:
-            near = get_close_matches(bare, project.models, cutoff=0.5) or sorted(project.models)
-            raise ModelError(f"no model is called {bare}; perhaps {' or '.join(near)}?")
+            near = get_close_matches(bare, project.models, cutoff=0.5)
+            where = f"perhaps {' or '.join(near)}?" if near else "`bookings docs` writes a page of all there are"
+            raise ModelError(f"no model is called {bare}; {where}")
         chosen |= named
         if pattern.startswith("+"):
             chosen |= _reached(named, upstream)
