@@ -4,8 +4,9 @@ Question: Which services are there, how long do they take, when are they open, a
 Key: location_id, service_id
 Notes: A service that only an appointment or a slot names is here too, without a name, so that nothing that refers to
   it is an orphan.
-  The free times of a local day are known from the first whole day after the location's slots were first seen to the
-  last day of which the service ever showed a slot: before it nobody looked, after it nothing can be booked yet.
+  The free times of a local day are known from the first whole day after the location's slots were first seen, or the
+  service where it came later, to the last day of which the service ever showed a slot, or the last whole day before it
+  was gone: before, nobody looked; after, nothing can be booked.
 Audits:
   not null: location_id, service_id, is_deleted, is_inferred
   references: location_id -> marts.dim_location (location_id)
@@ -49,6 +50,7 @@ WITH keys AS (
     location_id,
     service_id,
     MIN(first_seen_at) OVER (PARTITION BY location_id) AS first_seen_at,
+    service_seen_at,
     last_starts_at
   FROM staging.stg_slot_coverage
 )
@@ -65,8 +67,16 @@ SELECT
   COALESCE(services.booking_notice_minutes, 0) AS booking_notice_minutes,
   COALESCE(hours.open_minutes_per_week, 0) AS open_minutes_per_week,
   COALESCE(members.members, 0) AS members,
-  CAST(coverage.first_seen_at AT TIME ZONE location.timezone AS DATE) + 1 AS slots_known_from,
-  CAST(coverage.last_starts_at AT TIME ZONE location.timezone AS DATE) AS slots_known_to,
+  CASE
+    WHEN coverage.service_seen_at > coverage.first_seen_at
+      THEN CAST(coverage.service_seen_at AT TIME ZONE location.timezone AS DATE) + 1
+    ELSE CAST(coverage.first_seen_at AT TIME ZONE location.timezone AS DATE) + 1
+  END AS slots_known_from,
+  CASE
+    WHEN services.deleted_at <= coverage.last_starts_at
+      THEN CAST(services.deleted_at AT TIME ZONE location.timezone AS DATE) - 1
+    ELSE CAST(coverage.last_starts_at AT TIME ZONE location.timezone AS DATE)
+  END AS slots_known_to,
   services.deleted_at IS NOT NULL AS is_deleted,
   services.service_id IS NULL AS is_inferred
 FROM keys

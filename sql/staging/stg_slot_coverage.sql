@@ -9,12 +9,20 @@ Columns:
   location_id: The location (tenant).
   service_id: The service.
   first_seen_at: When a slot of the service was first seen, UTC.
+  service_seen_at: When the service itself was first seen, UTC; null where only its slots name it.
   last_starts_at: Start of the latest slot ever seen of the service, UTC.
 */
+WITH services AS (
+  SELECT location_id, id AS service_id, MIN(_dlt_valid_from) AS seen_at
+  FROM raw.services
+  GROUP BY location_id, id
+)
 SELECT
-  location_id,
-  service_id,
-  MIN(_dlt_valid_from) AS first_seen_at,
-  MAX(start_time) AS last_starts_at
-FROM raw.slots
-GROUP BY location_id, service_id
+  slots.location_id,
+  slots.service_id,
+  MIN(slots._dlt_valid_from) AS first_seen_at,
+  MIN(services.seen_at) AS service_seen_at,
+  MAX(slots.start_time) AS last_starts_at
+FROM raw.slots AS slots
+LEFT JOIN services ON services.location_id = slots.location_id AND services.service_id = slots.service_id
+GROUP BY slots.location_id, slots.service_id
