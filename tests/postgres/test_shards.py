@@ -13,11 +13,14 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
+from bookings_sync import pipeline
 from bookings_sync.cli import app
 from bookings_sync.settings import Location, Settings
+from bookings_sync.warehouse import Warehouse
 
 from .conftest import Database, Site, small
 
@@ -86,6 +89,41 @@ def test_shards_are_added_and_removed(open_site: Callable[..., Site], database: 
     assert site.differences(database, tmp_path) == []
     assert site.sync().changes.total == 0, "a run over all locations is at peace with what the parts have left"
     assert database.query("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%_of_%'") == [(0,)]
+
+
+def test_a_run_asks_only_for_its_own_locations(
+    open_site: Callable[..., Site], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is fetched at the start of a part's run, or of one location's, grows with its own locations, not with all;
+    and is still enough: what it finds missing of the others' rows it leaves alone."""
+    site = open_site(small(locations=3, appointments=60, services_per_location=1))
+    site.sync()
+    fetched: list[tuple[str, set[str], int]] = []
+    ask = Warehouse._rows
+
+    def spy(warehouse: Warehouse, sql: str, *values: object) -> pa.Table | None:
+        rows = ask(warehouse, sql, *values)
+        if rows is not None and "location_id" in rows.column_names:
+            fetched.append((sql, set(rows["location_id"].to_pylist()), len(rows)))
+        return rows
+
+    monkeypatch.setattr(Warehouse, "_rows", spy)
+    of_reads = dict.fromkeys(("all", "part", "one"), 0)
+    one = next(iter(site.settings.locations))
+    part = max((site.settings.shard(index, 2) for index in (1, 2)), key=lambda each: len(each.locations))
+    assert 0 < len(part.locations) < 3
+    for name, settings in {"all": site.settings, "part": part, "one": site.settings.only([one])}.items():
+        fetched.clear()
+        site.world.advance(timedelta(days=1))
+        assert pipeline.sync(settings, clock=site.clock).outcome == "ok"
+        own = {each.id for each in site.world.locations if each.name in settings.locations}
+        for sql, locations, count in fetched:
+            if '."locations"' not in sql:  # where a location's id may have to be looked up by its name
+                assert locations <= own, sql
+            of_reads[name] += count * ('."reads"' in sql)
+    assert of_reads["all"] > of_reads["part"] > of_reads["one"] > 0
+    site.sync()
+    assert site.differences(database, tmp_path) == []
 
 
 def test_the_command_takes_its_part(
