@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pendulum
@@ -63,6 +64,49 @@ def test_every_model_and_audit_parses_in_every_dialect(project: Project, dialect
             sql = to_sql(resolve(query, place, NOW), dialect)
             assert sqlglot.parse_one(sql, read=dialect), model.name
             assert "[*]" not in sql or dialect == "duckdb", "the JSON array is not opened"
+            if dialect not in ("duckdb", "postgres"):
+                assert not re.search(r"\b(EPOCH|ISODOW)\b", sql), (
+                    f"{model.name}: the dialect has no such part of a time"
+                )
+            assert "TIMESTAMP_TRUNC" not in sql, "BigQuery's takes no dates"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "weekday", "week", "seconds"),
+    [
+        ("postgres", "EXTRACT(ISODOW FROM d)", "DATE_TRUNC('WEEK', d)", "EXTRACT(EPOCH FROM t)"),
+        (
+            "snowflake",
+            "DATE_PART(DAYOFWEEKISO, d)",
+            "DATE_TRUNC('WEEK', d)",
+            "(DATE_PART(EPOCH_MICROSECOND, t) / 1000000.0)",
+        ),
+        (
+            "bigquery",
+            "(MOD(EXTRACT(DAYOFWEEK FROM d) + 5, 7) + 1)",
+            "DATE_TRUNC(d, ISOWEEK)",
+            "(UNIX_MICROS(CAST(t AS TIMESTAMP)) / 1000000.0)",
+        ),
+        (
+            "databricks",
+            "EXTRACT(DAYOFWEEK_ISO FROM d)",
+            "DATE_TRUNC('WEEK', d)",
+            "(UNIX_MICROS(CAST(t AS TIMESTAMP)) / 1000000.0)",
+        ),
+        (
+            "clickhouse",
+            "toDayOfWeek(d)",
+            "dateTrunc('WEEK', d)",
+            "(toUnixTimestamp64Micro(toDateTime64(t, 6)) / 1000000.0)",
+        ),
+    ],
+)
+def test_parts_of_a_time_in_the_dialects_own_words(dialect: str, weekday: str, week: str, seconds: str) -> None:
+    """As each warehouse's reference has them: Monday is 1 and a week's first day, and fractions of seconds are kept."""
+    query = sqlglot.parse_one(
+        "SELECT EXTRACT(ISODOW FROM d) AS a, DATE_TRUNC('WEEK', d) AS b, EXTRACT(EPOCH FROM t) AS c", read="duckdb"
+    )
+    assert to_sql(query, dialect) == f"SELECT {weekday} AS a, {week} AS b, {seconds} AS c"
 
 
 def test_nothing_that_other_warehouses_read_otherwise(project: Project) -> None:

@@ -2,7 +2,7 @@
 
 Input:  a model's query, where each table it names stands, and the run's time.
 Output: the same query for one dialect. sqlglot does most of it; here is what it cannot know (the layers, `$now`) and
-        what it gets wrong without a word (opening a JSON array, naming a JSON object's keys).
+        what it gets wrong without a word (opening a JSON array, naming a JSON object's keys, parts of a time).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pendulum
+import sqlglot
 from pendulum import DateTime
 from sqlglot import exp
 
@@ -45,7 +46,8 @@ def resolve(query: exp.Query, place: Callable[[str, str], exp.Expr], now: DateTi
 def to_sql(expression: exp.Expr, dialect: str) -> str:
     """`expression` in the words of `dialect` (sqlglot's name for it)."""
     if dialect != "duckdb":
-        expression = expression.transform(lambda node: _json_keys(_open_json_array(node, dialect), dialect))
+        for rewrite in (_open_json_array, _json_keys, _time_part, _period):
+            expression = expression.transform(rewrite, dialect)
     return expression.sql(dialect=dialect, comments=False)
 
 
@@ -136,3 +138,40 @@ def _json_keys(node: exp.Expr, dialect: str) -> exp.Expr:
             return exp.Anonymous(this="OBJECT_KEYS", expressions=[exp.func("PARSE_JSON", json)])
         case _:
             return node
+
+
+_TIME_PARTS: dict[str, dict[str, str]] = {
+    "EPOCH": {
+        "bigquery": "(UNIX_MICROS(CAST(x AS TIMESTAMP)) / 1000000.0)",
+        "databricks": "(UNIX_MICROS(CAST(x AS TIMESTAMP)) / 1000000.0)",
+        "snowflake": "(DATE_PART(EPOCH_MICROSECOND, x) / 1000000.0)",  # its EPOCH is of whole seconds
+        "clickhouse": "(toUnixTimestamp64Micro(toDateTime64(x, 6)) / 1000000.0)",
+    },
+    "ISODOW": {
+        "bigquery": "(MOD(EXTRACT(DAYOFWEEK FROM x) + 5, 7) + 1)",  # its own is 1 on Sundays
+        "databricks": "EXTRACT(DAYOFWEEK_ISO FROM x)",
+        "snowflake": "DATE_PART(DAYOFWEEKISO, x)",
+        "clickhouse": "toDayOfWeek(x)",
+    },
+}
+"""The seconds from 1970 to `x`, with their fraction; the weekday of `x`, from 1 for Monday to 7."""
+
+
+def _time_part(node: exp.Expr, dialect: str) -> exp.Expr:
+    """EXTRACT(EPOCH …) and EXTRACT(ISODOW …) are DuckDB's and PostgreSQL's words; sqlglot leaves them as they are."""
+    words = _TIME_PARTS.get(node.name.upper(), {}).get(dialect) if isinstance(node, exp.Extract) else None
+    if words is None:
+        return node
+    parsed = sqlglot.parse_one(words, read=dialect)
+    for x in list(parsed.find_all(exp.Column)):
+        x.replace(node.expression)
+    return parsed
+
+
+def _period(node: exp.Expr, dialect: str) -> exp.Expr:
+    """DATE_TRUNC('WEEK', x) goes back to Monday; of it sqlglot makes BigQuery's function for times, which takes no
+    date, and goes back to Sunday."""
+    if dialect != "bigquery" or not isinstance(node, exp.TimestampTrunc):
+        return node
+    unit = node.args["unit"].name.upper()
+    return exp.Anonymous(this="DATE_TRUNC", expressions=[node.this, exp.var("ISOWEEK" if unit == "WEEK" else unit)])
