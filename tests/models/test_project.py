@@ -109,6 +109,20 @@ def test_parts_of_a_time_in_the_dialects_own_words(dialect: str, weekday: str, w
     assert to_sql(query, dialect) == f"SELECT {weekday} AS a, {week} AS b, {seconds} AS c"
 
 
+@pytest.mark.parametrize(
+    ("dialect", "instant"),
+    [
+        ("postgres", "CAST(d + 2 AS TIMESTAMP) AT TIME ZONE z"),
+        ("snowflake", "CONVERT_TIMEZONE(z, 'UTC', CAST(d + 2 AS TIMESTAMPNTZ))"),
+        ("bigquery", "TIMESTAMP(CAST(d + 2 AS DATETIME), z)"),
+        ("databricks", "TO_UTC_TIMESTAMP(CAST(d + 2 AS TIMESTAMP_NTZ), z)"),
+    ],
+)
+def test_the_instant_of_a_local_time_is_not_taken_for_its_opposite(dialect: str, instant: str) -> None:
+    query = sqlglot.parse_one("SELECT CAST(d + 2 AS TIMESTAMP) AT TIME ZONE z AS a", read="duckdb")
+    assert to_sql(query, dialect) == f"SELECT {instant} AS a"
+
+
 def test_nothing_that_other_warehouses_read_otherwise(project: Project) -> None:
     for model in project.models.values():
         for query in (model.query, *model.audits.values()):

@@ -2,7 +2,8 @@
 
 Input:  a model's query, where each table it names stands, and the run's time.
 Output: the same query for one dialect. sqlglot does most of it; here is what it cannot know (the layers, `$now`) and
-        what it gets wrong without a word (opening a JSON array, naming a JSON object's keys, parts of a time).
+        what it gets wrong without a word (opening a JSON array, naming a JSON object's keys, parts of a time,
+        the instant of a local time).
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def resolve(query: exp.Query, place: Callable[[str, str], exp.Expr], now: DateTi
 def to_sql(expression: exp.Expr, dialect: str) -> str:
     """`expression` in the words of `dialect` (sqlglot's name for it)."""
     if dialect != "duckdb":
-        for rewrite in (_open_json_array, _json_keys, _time_part, _period):
+        for rewrite in (_open_json_array, _json_keys, _time_part, _period, _instant_of):
             expression = expression.transform(rewrite, dialect)
     return expression.sql(dialect=dialect, comments=False)
 
@@ -175,3 +176,24 @@ def _period(node: exp.Expr, dialect: str) -> exp.Expr:
         return node
     unit = node.args["unit"].name.upper()
     return exp.Anonymous(this="DATE_TRUNC", expressions=[node.this, exp.var("ISOWEEK" if unit == "WEEK" else unit)])
+
+
+def _instant_of(node: exp.Expr, dialect: str) -> exp.Expr:
+    """CAST(x AS TIMESTAMP) AT TIME ZONE z is the instant at which clocks in z show x. sqlglot takes every AT TIME ZONE
+    for its opposite, what clocks in z show at an instant."""
+    if not (isinstance(node, exp.AtTimeZone) and isinstance(node.this, exp.Cast) and _is_local(node.this)):
+        return node
+    local, zone = node.this, node.args["zone"]
+    match dialect:
+        case "bigquery":
+            return exp.Anonymous(this="TIMESTAMP", expressions=[local, zone])
+        case "databricks":
+            return exp.Anonymous(this="TO_UTC_TIMESTAMP", expressions=[local, zone])
+        case "snowflake":
+            return exp.Anonymous(this="CONVERT_TIMEZONE", expressions=[zone, exp.Literal.string("UTC"), local])
+        case _:
+            return node
+
+
+def _is_local(cast: exp.Cast) -> bool:
+    return bool(cast.to.is_type(exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ))
