@@ -46,6 +46,16 @@ def test_a_table_stops_at_its_limit_and_says_so(asked: Project) -> None:
     assert "rows" not in asked.bookings("query", "FROM days", "--limit", "130").stderr
 
 
+def test_rows_too_wide_to_read_stand_below_one_another(asked: Project) -> None:
+    times = ", ".join(f"TIMESTAMPTZ '2026-11-22 15:38:00.527+00' AS moment_{number}" for number in range(9))
+    answer = asked.bookings("query", f"SELECT {times}, 1234 AS count FROM range(2)")
+    lines = [line.split() for line in answer.stdout.splitlines()]
+    moments = [line[1:] for line in lines if line and line[0].startswith("moment_")]
+    assert moments == 18 * [["2026-11-22", "15:38:00+00:00"]]
+    assert [line for line in lines if line and line[0] == "row"] == [["row", "1"], ["row", "2"]]
+    assert lines.count(["count", "1,234"]) == 2
+
+
 def test_every_format_says_the_same(asked: Project) -> None:
     sql = "SELECT day, bookings, name FROM days WHERE bookings <= 2 ORDER BY day"
     of_csv = list(csv.DictReader(io.StringIO(asked.bookings("query", sql, "--format", "csv").stdout)))

@@ -11,9 +11,10 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import pyarrow as pa
 import typer
@@ -24,10 +25,13 @@ from pyarrow import csv, parquet
 from sqlglot import TokenType, tokenize
 from sqlglot.errors import TokenError
 
-from bookings_sync.commands.console import Output, plain, table
+from bookings_sync.commands.console import Output, cell, plain, styled, table
 from bookings_sync.commands.warehouse import open_published
 from bookings_sync.errors import BookingsError
 from bookings_sync.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Format = Literal["table", "csv", "json", "parquet"]
 
@@ -114,17 +118,33 @@ def _check_single(sql: str, dialect: str) -> None:
 def _show(output: Output, cursor: DBApiCursor, limit: int) -> None:
     columns = [column[0] for column in cursor.description or ()]
     rows = cursor.fetchmany(limit + 1)
-    shown = table(columns, [[_cell(value) for value in row] for row in rows[:limit]])
+    cells = [[_cell(value) for value in row] for row in rows[:limit]]
+    shown = table(columns, cells)
     for place, column in enumerate(shown.columns):
         if any(isinstance(row[place], float | Decimal) for row in rows):
             column.justify = "right"
-    output.say(shown)
+    if rows and not _fits(output, shown):
+        for number, row in enumerate(cells, start=1):
+            values = (styled(str(cell(value)), "") for value in row)  # numbers too to the left, beside their names
+            output.say(table((f"row {number:,}", ""), zip(columns, values, strict=True)))
+    else:
+        output.say(shown)
     if len(rows) > limit:
         output.stderr.print(f"The first {limit:,} rows: --limit shows more, --format csv gives all of them.")
 
 
+def _fits(output: Output, shown: Table) -> bool:
+    """Whether no word of the table would have to be broken."""
+    from rich.measure import Measurement
+
+    unbounded = output.stdout.options.update(width=1_000_000)
+    return Measurement.get(output.stdout, unbounded, shown).minimum <= output.stdout.width
+
+
 def _cell(value: Any) -> Any:
-    """A fraction with the places it has, up to four."""
+    """A fraction with the places it has, up to four; an instant to the second."""
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, float | Decimal):
         return f"{value:,.4f}".rstrip("0").rstrip(".")
     return value
