@@ -195,7 +195,10 @@ class AppointmentReads:
             ]
             equal_rows = contacts.take(equal)
             self._run.contacts.add(contacts.location_id, equal_rows.keys, equal_rows.digests)
+            staged = self._stage.rows
             yield from self._stage_contacts(contacts, of_location, listed_by)
+            if self._stage.rows > staged:
+                self._notes.void_others(listed_by)
 
     def _stage_contacts(self, contacts: Rows, held: dict[Key, Held], listed_by: Read) -> Iterator[Emitted]:
         """The contacts that are news, with their custom fields: a contact's digest covers both, unless its last load
