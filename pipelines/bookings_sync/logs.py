@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -33,3 +35,16 @@ class JsonFormatter(logging.Formatter):
         }
         line |= {name: value for name, value in vars(record).items() if name not in _PLAIN and "." not in name}
         return json.dumps(line, default=str, ensure_ascii=False)
+
+
+class JsonHandler(logging.Handler):
+    """Writes to stderr what `lines` makes of a record, whatever formatter it is given: dlt gives the handler of its own
+    logger another one, whose lines tell neither run nor location."""
+
+    def __init__(self, lines: JsonFormatter) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError, ValueError):  # stderr is closed: nobody listens
+            sys.stderr.write(self._lines.format(record) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from collections import Counter
 from typing import Any
@@ -39,6 +40,15 @@ def test_json_logs_have_run_and_location_on_each_line(project: Project) -> None:
     assert len(asked) == project.world.requests.total
     assert lines[-1]["message"] == "synced"
     assert (lines[-1]["outcome"], lines[-1]["level"]) == ("ok", "info")
+
+
+def test_dlts_own_lines_have_the_run_too(project: Project) -> None:
+    """In a process of its own: dlt sets its logger up once."""
+    command = [sys.executable, "-m", "bookings_sync.cli", "--log-format", "json", "-v", "-v", "sync", "--json"]
+    said = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in said.stderr.splitlines()]
+    assert len([line for line in lines if line["logger"] == "dlt"]) > 10
+    assert {line["run_id"] for line in lines} == {json.loads(said.stdout)["run_id"]}
 
 
 def test_json_logs_tell_of_failures_too(project: Project) -> None:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from bookings_sync.logs import JsonFormatter
+from bookings_sync.logs import JsonFormatter, JsonHandler
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -73,9 +73,7 @@ class Output:
         """Logs go to stderr. -v shows requests and retries; -v -v dlt's steps too. No level shows headers or bodies."""
         handler: logging.Handler
         if self.log_json:
-            handler = logging.StreamHandler(sys.stderr)
-            handler.setFormatter(self.json_lines)
-            os.environ["RUNTIME__LOG_FORMAT"] = "JSON"  # dlt's own lines
+            handler = JsonHandler(self.json_lines)
         elif self.stderr.is_terminal:
             from rich.logging import RichHandler
 
@@ -86,6 +84,8 @@ class Output:
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         handler.addFilter(_tell_retries)
         logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+        # dlt hands nothing on to the root; it makes a handler of its own where its logger has none.
+        logging.getLogger("dlt").handlers = [handler] if self.log_json else []
         usual = logging.INFO if self.log_json and not self.quiet else logging.WARNING
         logging.getLogger("bookings_sync").setLevel(logging.DEBUG if self.verbose else usual)
         # What is tried again is no news unless it stays wrong, and then it is an error of its own.
