@@ -19,6 +19,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from bookings_sync.cli import app
 from bookings_sync.commands.help import EXIT_CODES
 from bookings_sync.models.project import Project, find_models
 from bookings_sync.sandbox import SandboxServer, WorldSpec, generate
@@ -111,6 +112,11 @@ def test_the_dlt_example_runs(folder: Path) -> None:
     example = python("dlt.pipeline")
     ran = run(folder, [sys.executable, "-c", example])
     assert ran.returncode == 0, ran.stderr
+
+
+def test_every_command_is_told_of() -> None:
+    commands = [each.name or getattr(each.callback, "__name__", "") for each in app.registered_commands]
+    assert [name for name in commands if not re.search(rf"\bbookings {name}\b", TEXT)] == []
 
 
 def test_the_makefile_has_the_targets() -> None:

@@ -236,6 +236,7 @@ def transform(
         "bookings report --open",
         "bookings report --location berlin --out berlin.html",
         "bookings report --text                                in the terminal",
+        "bookings report --as-of 2026-10-01 --out october.html as it stood then",
     )
 )
 def report(
@@ -257,6 +258,15 @@ def report(
     text: Annotated[
         bool, typer.Option("--text", metavar="", help="Answer in tables in the terminal; write no page.")
     ] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="TIME",
+            help="As it stood then: a date (its midnight, UTC) or an ISO instant. Builds the tables of that moment "
+            "first, as transform --as-of does.",
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -269,7 +279,15 @@ def report(
 
     output = _output(ctx, as_json=as_json, quiet=quiet)
     raise typer.Exit(
-        run_report(output, out=out, text=text, opens=opens, locations=location or [], names_members=names_members)
+        run_report(
+            output,
+            out=out,
+            text=text,
+            opens=opens,
+            locations=location or [],
+            names_members=names_members,
+            as_of=as_of,
+        )
     )
 
 

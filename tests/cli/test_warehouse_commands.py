@@ -204,6 +204,23 @@ def test_report_writes_a_page_and_its_headlines(synced: Project) -> None:
     assert synced.names[0] in refused.stderr
 
 
+_NOW_AND_THEN = ("bookings_marts", "bookings_marts_as_of")
+
+
+def test_report_as_it_stood(synced: Project) -> None:
+    synced.bookings("transform")
+    answer = synced.bookings("report", "--as-of", pendulum.now("UTC").isoformat(), "--out", "past.html")
+    assert answer.exit_code == 0, answer.stderr
+    assert "As it stood at" in answer.stdout
+    assert (synced.folder / "past.html").is_file()
+    with duckdb.connect(str(synced.folder / "bookings_read.duckdb"), read_only=True) as copy:
+        now, then = (copy.sql(f"SELECT count(*) FROM {name}.fct_appointments").fetchone() for name in _NOW_AND_THEN)
+    assert now == then
+    early = synced.bookings("report", "--as-of", "2020-01-01")
+    assert (early.exit_code, "nothing had been synced by 2020-01-01" in early.stderr) == (1, True)
+    assert "is yet to come" in synced.bookings("report", "--as-of", "2999-01-01").stderr
+
+
 def test_report_reads_the_copy_whoever_holds_the_database(synced: Project) -> None:
     shutil.copy(synced.database, synced.database.with_name("bookings_read.duckdb"))
     synced.database.write_bytes(b"held, and unreadable")

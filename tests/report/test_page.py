@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,15 @@ def test_the_banner_says_how_old_the_data_is_and_what_is_missing(reported: Repor
     page.get_by_role("link", name="Details").click()
     drawn(page)
     assert page.locator("#location").input_value() == "Osaka"
+
+
+def test_a_page_of_the_past_says_so_and_nothing_of_freshness(reported: Reported, look: Open, tmp_path: Path) -> None:
+    file = tmp_path / "past.html"
+    file.write_text(render(replace(reported.figures, past=True, freshness=())), encoding="utf-8")
+    page = look(file)
+    assert page.locator("#banner").inner_text().startswith("As it stood on 10 Mar 2025, 12:00 UTC.")
+    assert not page.locator("#freshness").is_visible()
+    assert "as of 10 Mar 2025" in page.locator("footer").inner_text()
 
 
 def test_a_phone_shows_all_of_it_without_scrolling_aside(reported: Reported, look: Open) -> None:

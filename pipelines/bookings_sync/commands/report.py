@@ -1,6 +1,7 @@
 """`bookings report`: what the marts tell, as a page to look at, in the terminal, or as JSON.
 
-Input:  what the last transform published: the marts, and of the raw tables how fresh they are.
+Input:  what the last transform published: the marts, and of the raw tables how fresh they are; or, of a moment of the
+        past, the marts built anew as they stood then.
 Output: one HTML file and the headline figures; or, asked for text, one table for each question.
 """
 
@@ -17,28 +18,46 @@ from pendulum import DateTime
 
 from bookings_sync.commands.console import Output, styled, table
 from bookings_sync.commands.pages import write_page
+from bookings_sync.commands.progress import transform_progress
 from bookings_sync.commands.status import settings_of_all
 from bookings_sync.commands.times import ago, utc_now
-from bookings_sync.commands.warehouse import datasets, open_published
+from bookings_sync.commands.transform import past_moment
+from bookings_sync.commands.warehouse import datasets, open_client, open_published
+from bookings_sync.models.destination import Datasets
 from bookings_sync.report import Figures, Freshness, ReportTable, collect, render, report_tables
 from bookings_sync.settings import Settings
 from bookings_sync.status import read_status
+from bookings_sync.transform import transform
 
 _HEADLINE_DAYS = 28
 
 
 def run_report(
-    output: Output, *, out: Path, text: bool, opens: bool, locations: Sequence[str], names_members: bool
+    output: Output,
+    *,
+    out: Path,
+    text: bool,
+    opens: bool,
+    locations: Sequence[str],
+    names_members: bool,
+    as_of: str | None,
 ) -> int:
-    """Reports. Returns the exit code."""
+    """Reports. Returns the exit code; raises typer.BadParameter for a moment that is not of the past."""
     settings = settings_of_all()
     now = utc_now()
+    held = datasets(settings)
+    past = as_of is not None
+    if as_of is not None:
+        now = past_moment(as_of, now)
+        held = _build_past(output, settings, now)
     figures: Figures | None = None
     answers: list[ReportTable] = []
     with open_published(settings, or_live=True) as client:
         if text or output.as_json:
-            answers = report_tables(client, datasets(settings), now)
-        if not text:
+            answers = report_tables(client, held, now)
+        if not text and past:
+            figures = replace(collect(client, held, now, locations=locations, named=names_members), past=True)
+        elif not text:
             figures = figures_of(client, settings, now, locations=locations, named=names_members)
     if figures is not None:
         write_page(render(figures), out)
@@ -54,6 +73,15 @@ def run_report(
         exit_code=0,
     )
     return 0
+
+
+def _build_past(output: Output, settings: Settings, moment: DateTime) -> Datasets:
+    """The tables as they stood at a moment, and where."""
+    with (
+        open_client(settings, writes=True, publishes=True) as client,
+        transform_progress(output) as progress,
+    ):
+        return transform(client, datasets(settings), now=moment, as_of=moment, progress=progress).datasets
 
 
 def figures_of(
@@ -78,11 +106,15 @@ def _say_where(output: Output, figures: Figures, out: Path, now: DateTime) -> No
     counts = [_headline(figures, -_HEADLINE_DAYS, 0), _headline(figures, -2 * _HEADLINE_DAYS, -_HEADLINE_DAYS)]
     rows = [[name, *(each[name] for each in counts)] for name in counts[0]]
     output.say(table(("", f"last {_HEADLINE_DAYS} days", f"the {_HEADLINE_DAYS} before"), rows))
-    read = [each.fresh_at for each in figures.freshness]
-    oldest = None if None in read else min((each for each in read if each), default=None)
-    told = f"Calendar read {ago(oldest, now)}." if oldest else "Not every location has been read in full yet."
+    told = f"As it stood at {now:%Y-%m-%d %H:%M} UTC." if figures.past else _read_when(figures, now)
     size = f"{out.stat().st_size / 1e6:.1f} MB"
     output.say(told, styled(f"✓ {out}", "bold green"), f"  One file of {size}: open it in a browser, offline too.")
+
+
+def _read_when(figures: Figures, now: DateTime) -> str:
+    read = [each.fresh_at for each in figures.freshness]
+    oldest = None if None in read else min((each for each in read if each), default=None)
+    return f"Calendar read {ago(oldest, now)}." if oldest else "Not every location has been read in full yet."
 
 
 def _headline(figures: Figures, first: int, last: int) -> dict[str, object]:

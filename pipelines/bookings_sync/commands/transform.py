@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import typer
+from pendulum import DateTime
 
 from bookings_sync.commands.console import Output, seconds, styled, table
 from bookings_sync.commands.progress import transform_progress
@@ -20,15 +21,21 @@ from bookings_sync.settings import load_settings
 from bookings_sync.transform import Datasets, TransformResult, transform
 
 
+def past_moment(text: str, now: DateTime) -> DateTime:
+    """The moment of --as-of. Raises typer.BadParameter where it is none of the past."""
+    moment = instant(text, "--as-of")
+    if moment > now:
+        raise typer.BadParameter("is yet to come: name a moment of the past", param_hint="--as-of")
+    return moment
+
+
 def run_transform(
     output: Output, *, select: Sequence[str], dev: str | None, as_of: str | None, audit_only: bool
 ) -> int:
     """Transforms. Returns the exit code; raises where an audit fails, typer.BadParameter for an impossible option."""
     settings = load_settings(need_locations=False)
     now = utc_now()
-    moment = None if as_of is None else instant(as_of, "--as-of")
-    if moment is not None and moment > now:
-        raise typer.BadParameter("is yet to come: name a moment of the past", param_hint="--as-of")
+    moment = None if as_of is None else past_moment(as_of, now)
     live = datasets(settings)
     if dev is not None:
         _check_name(dev, live)

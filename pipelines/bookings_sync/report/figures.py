@@ -102,6 +102,8 @@ class Figures:
     last_outcome: str | None = None
     named: bool = False
     """Whether `members` have their names."""
+    past: bool = False
+    """Whether all is as it stood at `written_at`, which is long ago; then nothing is told of freshness."""
 
 
 def collect(

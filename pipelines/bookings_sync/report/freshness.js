@@ -24,6 +24,11 @@ function troubles() {
 }
 
 function freshness() {
+  el("freshness").hidden = DATA.past;
+  if (DATA.past) {
+    el("banner").textContent = `As it stood on ${moment(DATA.written_at)}. What came, changed or was marked since is not in it.`;
+    return;
+  }
   const known = DATA.freshness.filter((each) => each.fresh_at);
   const told = troubles();
   const oldest = known.map((each) => each.fresh_at).sort()[0];

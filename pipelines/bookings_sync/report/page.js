@@ -61,7 +61,7 @@ function start() {
   el("lede").textContent =
     names.length === 0 ? "No location yet" : names.length <= 4 ? names.join(" · ") : `${names.length} locations`;
   el("made").textContent =
-    `Made by bookings report on ${moment(DATA.written_at)}. This page loads nothing from anywhere and holds no contact’s ` +
+    `Made by bookings report ${DATA.past ? "as of" : "on"} ${moment(DATA.written_at)}. This page loads nothing from anywhere and holds no contact’s ` +
     `data${DATA.named ? "; it names members of staff" : ", and no names of staff"}.`;
   el("bounds").textContent =
     `The newest ${DATA.daily / 7} weeks are kept by the day, older ones by the week.` +
