@@ -12,6 +12,7 @@ import pendulum
 import pytest
 
 from bookings_sync.orchestration.dagster.definitions import definitions
+from bookings_sync.orchestration.dagster.raw import Period
 from bookings_sync.sandbox import SandboxServer, World, WorldSpec, generate
 from bookings_sync.settings import Location, Settings
 
@@ -25,11 +26,14 @@ class Site:
     database: Path
     instance: dg.DagsterInstance
 
-    def definitions(self, **knobs: object) -> dg.Definitions:
-        return definitions(replace(self.settings, **knobs), clock=lambda: pendulum.instance(self.world.now))
+    def definitions(self, *, period: Period = "month", **knobs: object) -> dg.Definitions:
+        now = lambda: pendulum.instance(self.world.now)  # noqa: E731
+        return definitions(replace(self.settings, **knobs), clock=now, period=period)
 
-    def run(self, job: str, *, raises: bool = True, **options: object) -> dg.ExecuteInProcessResult:
-        resolved = self.definitions().resolve_job_def(job)
+    def run(
+        self, job: str, *, raises: bool = True, period: Period = "month", **options: object
+    ) -> dg.ExecuteInProcessResult:
+        resolved = self.definitions(period=period).resolve_job_def(job)
         return resolved.execute_in_process(instance=self.instance, raise_on_error=raises, **options)
 
 

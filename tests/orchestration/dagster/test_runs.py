@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 import dagster as dg
 import duckdb
+import pendulum
 import pytest
 
 from bookings_sync.orchestration.dagster import raw
@@ -36,6 +37,22 @@ def test_a_month_of_one_location_is_read_and_no_more(site: Site) -> None:
     windows = [parse_qs(each.query) for each in site.world.requests.records if each.endpoint == "GET /appointments/"]
     october = [datetime(2026, month, 1, tzinfo=NOW.tzinfo).timestamp() * 1000 for month in (10, 11)]
     assert all(october[0] <= int(each["startDate"][0]) < int(each["endDate"][0]) <= october[1] for each in windows)
+
+
+def test_a_partition_may_be_a_day(site: Site) -> None:
+    """A past one is read and no more; the schedule asks for today's, which stands for a sync's own plan."""
+    first, _ = sorted(site.settings.locations)
+    site.world.requests.reset()
+    assert site.run("sync_job", period="day", partition_key=f"2026-10-07|{first}").success
+    windows = [parse_qs(each.query) for each in site.world.requests.records if each.endpoint == "GET /appointments/"]
+    day = [datetime(2026, 10, date, tzinfo=NOW.tzinfo).timestamp() * 1000 for date in (7, 8)]
+    assert {(int(each["startDate"][0]), int(each["endDate"][0])) for each in windows} == {tuple(day)}
+    schedule = site.definitions(period="day").resolve_schedule_def("sync_schedule")
+    context = dg.build_schedule_context(instance=site.instance, scheduled_execution_time=NOW)
+    (request,) = schedule.evaluate_tick(context).run_requests or ()
+    assert request.tags["dagster/asset_partition_range_start"] == f"2026-11-02|{first}"
+    ((asked, names),) = raw._asked([f"2026-11-02|{first}"], pendulum.instance(NOW), "day")
+    assert (asked, names) == (None, [first])
 
 
 def test_the_schedule_syncs_all_locations_in_one_run(site: Site) -> None:

@@ -15,7 +15,7 @@ from pendulum import DateTime
 
 from bookings_sync.orchestration.dagster.health import health_checks
 from bookings_sync.orchestration.dagster.models import model_assets
-from bookings_sync.orchestration.dagster.raw import Clock, raw_assets
+from bookings_sync.orchestration.dagster.raw import Clock, Period, partition_of, raw_assets
 from bookings_sync.settings import Settings, load_settings
 
 SYNC_AT, TRANSFORM_AT = "*/30 * * * *", "10,40 * * * *"
@@ -26,10 +26,10 @@ def utc_now() -> DateTime:
     return pendulum.now("UTC")
 
 
-def definitions(settings: Settings, *, clock: Clock = utc_now) -> dg.Definitions:
-    """Everything. `clock` gives the time in UTC."""
+def definitions(settings: Settings, *, clock: Clock = utc_now, period: Period = "month") -> dg.Definitions:
+    """Everything. `clock` gives the time in UTC; `period` is what a partition of the raw tables is of."""
     freshness = dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER, warn_window=STALE_AFTER / 2)
-    raw = raw_assets(settings, clock=clock, freshness=freshness)
+    raw = raw_assets(settings, clock=clock, freshness=freshness, period=period)
     models = model_assets(settings, clock=clock, freshness=freshness)
     checks = health_checks(settings, clock=clock, stale_after=STALE_AFTER)
     sync = dg.define_asset_job("sync_job", selection=dg.AssetSelection.assets(raw).without_checks())
@@ -40,26 +40,29 @@ def definitions(settings: Settings, *, clock: Clock = utc_now) -> dg.Definitions
         assets=[raw, models],
         asset_checks=checks,
         jobs=[sync, transform],
-        schedules=[_sync_schedule(sync, settings), dg.ScheduleDefinition(job=transform, cron_schedule=TRANSFORM_AT)],
+        schedules=[
+            _sync_schedule(sync, settings, period),
+            dg.ScheduleDefinition(job=transform, cron_schedule=TRANSFORM_AT),
+        ],
         # One process for a run: the warehouse takes one writer, and a process for each step would only take turns.
         executor=dg.in_process_executor,
     )
 
 
-def _sync_schedule(job: Any, settings: Settings) -> dg.ScheduleDefinition:
+def _sync_schedule(job: Any, settings: Settings, period: Period) -> dg.ScheduleDefinition:
     """One run for all locations: they are read at once, each as fast as its own rate limit allows."""
     names = sorted(settings.locations)
 
     @dg.schedule(job=job, cron_schedule=SYNC_AT, name="sync_schedule")
-    def this_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        month = pendulum.instance(context.scheduled_execution_time).in_timezone("UTC").format("YYYY-MM-01")
+    def now(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        date = partition_of(pendulum.instance(context.scheduled_execution_time), period)
         tags = {
-            "dagster/asset_partition_range_start": f"{month}|{names[0]}",
-            "dagster/asset_partition_range_end": f"{month}|{names[-1]}",
+            "dagster/asset_partition_range_start": f"{date}|{names[0]}",
+            "dagster/asset_partition_range_end": f"{date}|{names[-1]}",
         }
         return dg.RunRequest(tags=tags)
 
-    return this_month
+    return now
 
 
 @dg.definitions

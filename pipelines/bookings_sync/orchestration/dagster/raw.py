@@ -1,18 +1,19 @@
-"""The raw tables as Dagster assets: a partition is one month of one location, and to materialise it is to sync it.
+"""The raw tables as Dagster assets: a partition is one month (or day) of one location, and to materialise it is to
+sync it.
 
 Input:  settings, partition keys such as `2026-11-01|berlin`.
 Output: the raw dataset; for each table what the run found, in numbers. Next room: `models`.
 
-The month under way stands for what `bookings sync` reads: the hot range, what was never read, a share of the rest. Any
-other month is read as `--from … --to …` would, so that a backfill reads what it names and no more. Months, not days: a
-request may ask for as many days as it likes, and a run for each day would send thirty times the requests.
+The one under way stands for what `bookings sync` reads: the hot range, what was never read, a share of the rest. Any
+other is read as `--from … --to …` would, so that a backfill reads what it names and no more. Months unless days are
+asked for: a request may ask for as many days as it likes, and a run for each day sends thirty times the requests.
 """
 
 # Without `from __future__ import annotations`: Dagster looks at the annotation of `context` as it stands.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 import pendulum
@@ -31,6 +32,8 @@ RETRIES = dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL
 """For what passes: another run's lock, a calendar that is down. What was loaded before stands."""
 
 Clock = Callable[[], DateTime]
+Period = Literal["month", "day"]
+"""What a partition is of."""
 
 
 def key(layer: str, name: str) -> dg.AssetKey:
@@ -38,28 +41,36 @@ def key(layer: str, name: str) -> dg.AssetKey:
     return dg.AssetKey([layer, name])
 
 
-def partitions(settings: Settings) -> dg.MultiPartitionsDefinition:
-    """Month by location; the month under way is one. A location that is configured anew appears on reload."""
-    start = settings.history_start.replace(day=1).isoformat()
-    months = dg.MonthlyPartitionsDefinition(start_date=start, timezone="UTC", end_offset=1)
+def partitions(settings: Settings, period: Period) -> dg.MultiPartitionsDefinition:
+    """Period by location; the one under way is among them. A location that is configured anew appears on reload."""
+    defined = {"month": dg.MonthlyPartitionsDefinition, "day": dg.DailyPartitionsDefinition}[period]
+    start = pendulum.instance(settings.history_start).start_of(period)
+    dates = defined(start_date=start.format("YYYY-MM-DD"), timezone="UTC", end_offset=1)
     return dg.MultiPartitionsDefinition(
-        {"date": months, "location": dg.StaticPartitionsDefinition(sorted(settings.locations))}
+        {"date": dates, "location": dg.StaticPartitionsDefinition(sorted(settings.locations))}
     )
 
 
-def raw_assets(settings: Settings, *, clock: Clock, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinition:
+def partition_of(moment: DateTime, period: Period) -> str:
+    """The key of the partition that holds a moment, without its location."""
+    return moment.in_timezone("UTC").start_of(period).format("YYYY-MM-DD")
+
+
+def raw_assets(
+    settings: Settings, *, clock: Clock, freshness: dg.FreshnessPolicy, period: Period
+) -> dg.AssetsDefinition:
     """One asset for each raw table, all materialised by one sync."""
 
     @dg.multi_asset(
         name="sync",
         specs=[_spec(table, settings, freshness) for table in TABLES.values()],
-        partitions_def=partitions(settings),
+        partitions_def=partitions(settings, period),
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
         retry_policy=RETRIES,
         pool=POOL,
     )
     def _sync(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-        for asked, names in _asked(context.partition_keys, clock()):
+        for asked, names in _asked(context.partition_keys, clock(), period):
             context.log.info(f"{', '.join(names)}: {asked or 'what a sync plans'}")
             result = _synced(settings.only(names), clock, asked)
             for table in TABLES:
@@ -83,14 +94,15 @@ def _spec(table: Table, settings: Settings, freshness: dg.FreshnessPolicy) -> dg
     )
 
 
-def _asked(keys: Sequence[str], now: DateTime) -> Iterator[tuple[Window | None, list[str]]]:
-    """What to read, and of which locations: a range for each month; None, which is a sync's own plan, for this one."""
+def _asked(keys: Sequence[str], now: DateTime, period: Period) -> Iterator[tuple[Window | None, list[str]]]:
+    """What to read, and of which locations: each period's range; None, which is a sync's own plan, for this one."""
     pairs = sorted(tuple(each.split("|", 1)) for each in keys)
-    for month, group in groupby(pairs, key=lambda pair: pair[0]):
-        start = pendulum.parse(month, tz="UTC")
+    for date, group in groupby(pairs, key=lambda pair: pair[0]):
+        start = pendulum.parse(date, tz="UTC")
         if not isinstance(start, DateTime):
-            raise dg.Failure(f"{month} is no month", allow_retries=False)
-        asked = None if start <= now < start.add(months=1) else Window.between(start, start.add(months=1))
+            raise dg.Failure(f"{date} is no {period}", allow_retries=False)
+        end = start.add(months=1) if period == "month" else start.add(days=1)
+        asked = None if start <= now < end else Window.between(start, end)
         yield asked, [name for _, name in group]
 
 
