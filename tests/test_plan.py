@@ -253,3 +253,16 @@ def test_a_budget_below_the_hot_range_starves_no_window() -> None:
             calendar._read(each)
         hot -= {each.window for each in asked}
     assert not hot
+
+
+def test_rows_at_the_calendars_ends_are_read_within_it() -> None:
+    """The windows of the grid around them begin or end where no date is."""
+    days = [
+        Window(to_ms(pendulum.datetime(*day)), to_ms(pendulum.datetime(*day)) + DAY_MS)
+        for day in ((1, 1, 1), (9999, 12, 31))
+    ]
+    planned = plan_appointments(Ledger(), Settings(), "L", [SERVICE], Span("run", NOW), {SERVICE: days})
+    cold = [str(read.window) for read in planned if read.reason == "cold"]
+    assert len(cold) == 2
+    assert cold[0].startswith("[1-01-01T00:00Z")
+    assert cold[1].endswith("9999-12-31T23:59Z)")

@@ -206,7 +206,18 @@ def test_both_spellings_stand_beside_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(30, 30), ("30", 30), (30.0, 30), (30.5, None), (True, None), (2**63, None), ("half", None)]
+    ("value", "expected"),
+    [
+        (30, 30),
+        ("30", 30),
+        (30.0, 30),
+        (30.5, None),
+        (True, None),
+        (2**63, None),
+        ("half", None),
+        ("007", None),
+        ("-0", None),
+    ],
 )
 def test_whole_numbers(value: Any, expected: int | None) -> None:
     record = {"id": "s", "availability": {"eventTiming": {"slotDuration": value}}}

@@ -247,6 +247,8 @@ def _fit_integer(value: Any) -> int | None:
         number = int(value)
     except (ValueError, OverflowError):
         return None
+    if isinstance(value, str) and str(number) != value:  # "007" and "-0" say more than the number
+        return None
     return number if float(number) == float(value) and -(2**63) <= number < 2**63 else None
 
 

@@ -42,6 +42,9 @@ JOIN = 1.0
 """… and windows are joined only into one of at most this: between the two nothing changes from run to run, so that
 replies stay comparable. Halves hold more than half of it, so a run asks at most twice for what one reply could hold."""
 
+_CALENDAR = Window(to_ms(pendulum.datetime(1, 1, 1)), to_ms(pendulum.datetime(9999, 12, 31, 23, 59, 59)))
+"""All time that can be told: a row of the year 9999 lies in a window that ends after it."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedRead:
@@ -156,7 +159,8 @@ def _beyond(
     whole = whole_range(settings, span.now)
     if span.asked is not None:
         return
-    for leaf in dict.fromkeys(leaf for part in outside for leaf in leaves(stretches, settings, part)):
+    found = (leaf.clip(_CALENDAR) for part in outside for leaf in leaves(stretches, settings, part))
+    for leaf in filter(None, dict.fromkeys(found)):
         inside = within(stretches, leaf)
         uncovered = gaps(leaf, [stretch.window for stretch in inside])
         if leaf.overlaps(whole) or (not uncovered and all(s.read.run_id == span.run_id for s in inside)):
