@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import deltalake
@@ -41,6 +45,26 @@ def test_tables_are_replaced_whole(
         assert len(read(folder, table_format)) == rows
         with duckdb.connect(database) as connection:
             connection.execute("DELETE FROM bookings_marts.fct_slots WHERE n > 1")
+
+
+def test_the_pages_commands_run(database: str, tmp_path: Path) -> None:
+    """Of docs/lake.md, but for pip's and the one into a bucket: tables by the example, Parquet by DuckDB itself."""
+    page = (EXAMPLE.parents[2] / "docs/lake.md").read_text(encoding="utf-8")
+    here, bucket = re.findall(r"^python (examples/lake/publish.py .*)$", page, re.MULTILINE)
+    assert bucket == here.replace("file:///srv/lake delta", "s3://bucket/lake iceberg")
+    script, *arguments = here.replace("file:///srv/lake", (tmp_path / "lake").as_uri()).split()
+    environment = os.environ | {"DLT_DATA_DIR": str(tmp_path / "dlt"), "RUNTIME__DLTHUB_TELEMETRY": "false"}
+    command = [sys.executable, str(EXAMPLE.parents[2] / script), *arguments]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    assert len(read(tmp_path / "lake/bookings_marts/fct_slots", "delta")) == 5
+    (sql,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    for told, made in {"'bookings_read.duckdb'": f"'{database}'", "fct_appointments": "fct_slots"}.items():
+        assert told in sql
+        sql = sql.replace(told, made)
+    parquet = tmp_path / "fct_slots.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(sql.replace("'fct_slots.parquet'", f"'{parquet}'"))
+        assert connection.execute(f"SELECT count(*) FROM '{parquet}'").fetchall() == [(5,)]
 
 
 def read(folder: Path, table_format: str) -> list[object]:
