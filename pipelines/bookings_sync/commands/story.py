@@ -119,6 +119,7 @@ class Story:
             (f"{inside}{bookings} status", "how fresh it is, and what it cost"),
             (f"{inside}{bookings} report --text", "the report's figures here"),
             (f"{inside}{bookings} query 'FROM rpt_bookings'", "your own questions, in SQL"),
+            (f"{inside}{bookings} docs", "what each table and column means, as a page"),
             (f"duckdb {shortest}", "the tables: bookings_raw, bookings_staging, bookings_marts"),
             ("bookings sync --help", "your own calendar: keys in .dlt/secrets.toml, then the same command"),
         ]
