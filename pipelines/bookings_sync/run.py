@@ -70,7 +70,8 @@ class LocationRun:
 
     @property
     def outcome(self) -> str:
-        return "failed" if self.gave_up else "partial" if self.errors else "ok"
+        nothing_read = bool(self.errors) and not self.reads
+        return "failed" if self.gave_up or nothing_read else "partial" if self.errors else "ok"
 
 
 @dataclass(slots=True)
