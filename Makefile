@@ -19,8 +19,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	  { echo "bookings-sync needs Python 3.11 or newer; choose one with: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@echo "Setting up $(VENV) (once) …"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# pip installs uv, as the lock pins it; uv the rest, in a third of the time.
+	@awk '/^[^ ]/ {wanted = 0} /^uv==/ {wanted = 1} wanted' requirements.lock > $(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	@$(BIN)/uv pip install --quiet --python $(VENV) --require-hashes --requirement requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # The orchestrators' environments: uv makes each in seconds where pip takes minutes.

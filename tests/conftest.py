@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,17 @@ settings.register_profile("bookings", deadline=None, max_examples=60)
 settings.load_profile("bookings")
 
 _TALLY = "tally: "
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_they_were() -> Iterator[None]:
+    """A command sets its process's loggers: a test in whose process one ran must not decide what others hear."""
+    loggers = [logging.getLogger(name) for name in ("dlt", "bookings_sync", "stamina")]
+    before = [(each.level, each.propagate, each.handlers[:]) for each in loggers]
+    yield
+    for each, (level, propagate, handlers) in zip(loggers, before, strict=True):
+        each.setLevel(level)
+        each.propagate, each.handlers = propagate, handlers
 
 
 @pytest.fixture
