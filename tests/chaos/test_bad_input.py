@@ -314,7 +314,7 @@ class Held:
             return True
         if any(_canonical(value) == _canonical(each) for each in extras.values()):
             return True
-        if isinstance(value, dict | list) and any(_parses_to(text, value) for text in texts):
+        if isinstance(value, dict | list | bool) and any(_parses_to(text, value) for text in texts):
             return True  # in a column of JSON text
         if isinstance(value, dict):
             inner = extra if isinstance(extra, dict) else {}
