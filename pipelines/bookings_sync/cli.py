@@ -9,7 +9,9 @@ This module imports nothing heavy, so that `--help` comes at once: each command 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -469,8 +471,21 @@ def demo(
     raise typer.Exit(run_demo(output, world, folder))
 
 
+_GRACE_SECONDS = 8.0
+
+
+def end_in_any_case(*_: Any) -> None:
+    """Ctrl-C. A library or a finaliser may catch the interrupt, and it is lost: the process ends all the same then, for
+    what was loaded stands whenever it does."""
+    ending = threading.Timer(_GRACE_SECONDS, os._exit, (130,))
+    ending.daemon = True
+    ending.start()
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """The console script."""
+    signal.signal(signal.SIGINT, end_in_any_case)
     # dlt's telemetry is on by default, and there may be no config.toml to switch it off.
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     # What a command makes holds customers' data: the database, its write-ahead log, the copy, dlt's working files.

@@ -41,3 +41,15 @@ def test_ctrl_c_is_known_however_deep_it_is_wrapped(capsys: pytest.CaptureFixtur
     code, message = said(wrapped, capsys)
     assert code == 130
     assert message == "✗ interrupted: what was loaded stands, and the next sync goes on from there\n"
+
+
+def test_ctrl_c_is_known_where_something_stumbled_over_it(capsys: pytest.CaptureFixture[str]) -> None:
+    def stumble() -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise ValueError("a context that was not set yet")
+
+    with pytest.raises(ValueError, match="not set yet") as caught:
+        stumble()
+    assert said(caught.value, capsys)[0] == 130

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import tomllib
 from contextlib import suppress
@@ -75,6 +76,21 @@ def test_sandboxs_port_is_taken(start: Start) -> None:
         _, stderr = process.communicate(timeout=20)
     assert process.returncode == 1
     assert stderr.startswith(f"✗ port {port} of 127.0.0.1 cannot be had")
+
+
+def test_an_interrupt_that_is_lost_ends_the_process_all_the_same() -> None:
+    losing = """
+import os, signal, time
+from bookings_sync import cli
+cli._GRACE_SECONDS = 0.2
+signal.signal(signal.SIGINT, cli.end_in_any_case)
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    pass
+time.sleep(60)
+"""
+    assert subprocess.run([sys.executable, "-c", losing], timeout=30).returncode == 130
 
 
 def test_ctrl_c_ends_a_sync_with_one_line_and_the_next_goes_on(start: Start, tmp_path: Path) -> None:
