@@ -43,8 +43,8 @@ def answer_for(error: BaseException, output: Output) -> int:
 
 
 def _is_interrupt(error: BaseException | None) -> bool:
-    """dlt wraps Ctrl-C, as it does every error of a step, and the pipeline wraps dlt's; or it stumbles while Ctrl-C ends
-    it, over a context that it had not yet set."""
+    """dlt wraps Ctrl-C, as it does every error of a step, and the pipeline wraps dlt's; or it stumbles while Ctrl-C
+    ends it, over a context that it had not yet set."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True
