@@ -8,9 +8,11 @@ Output: `SyncResult`, after the loads. Each load is complete in itself, so a run
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -155,7 +157,16 @@ def _has_all_tables(pipeline: dlt.Pipeline, settings: Settings) -> bool:
     return wanted <= {(table, column) for table, column in found or ()}
 
 
+def _quotes_no_record(line: logging.LogRecord) -> bool:
+    """dlt logs what a database says of a record that it refuses, the record's values in it. Whatever a load fails at is
+    raised, and told without them."""
+    folders = Path(line.pathname).parts[:-1]
+    return line.levelno < logging.WARNING or not {"load", "destination", "destinations"} & {*folders}
+
+
 def _load(pipeline: dlt.Pipeline, run: Run) -> None:
+    of_dlt = logging.getLogger("dlt")
+    of_dlt.addFilter(_quotes_no_record)
     try:
         pipeline.run(bookings_source(run=run)).raise_on_failed_jobs()
     except PipelineStepFailed as error:
@@ -165,3 +176,5 @@ def _load(pipeline: dlt.Pipeline, run: Run) -> None:
         if cause is not None:
             raise cause from None
         raise LoadError(f"the load failed at {error.step}: {described(error.exception or error)}") from error
+    finally:
+        of_dlt.removeFilter(_quotes_no_record)

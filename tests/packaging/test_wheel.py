@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,12 +28,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bookings(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command of an environment that holds the wheel and what it declares, in the versions of the lock."""
     folder = tmp_path_factory.mktemp("alone")
-    venv.create(folder / "env", with_pip=True)
+    venv.create(folder / "env")
     pins = folder / "pins.txt"
     lock = (ROOT / "requirements.lock").read_text()
     pins.write_text("\n".join(re.findall(r"^[\w.-]+==\S+[^\\\n]*", lock, re.MULTILINE)))
-    pip = [folder / "env/bin/python", "-m", "pip", "install", "--quiet", "--constraint", pins, wheel]
-    subprocess.run(pip, check=True, capture_output=True)
+    install = [find_uv_bin(), "pip", "install", "--quiet", "--python", folder / "env", "--constraint", pins, wheel]
+    subprocess.run(install, check=True, capture_output=True)
     return folder / "env/bin/bookings"
 
 
@@ -48,6 +49,7 @@ def test_wheel_holds_the_models_and_no_tests(wheel: Path) -> None:
 
 def test_demo_runs_from_an_empty_folder(bookings: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SOURCES__"))}
-    ran = subprocess.run([bookings, "demo"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    demo = [bookings, "demo", "--locations", "2", "--services", "1", "--appointments", "500"]
+    ran = subprocess.run(demo, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert list(tmp_path.rglob("*.duckdb"))
