@@ -161,6 +161,10 @@ class AppointmentReads:
         if staged := self._stage.news(rows, held):
             self._run.staged.add(location_id, staged.rows.keys)
             self._notes.void_around(staged.arrow, listed_by=noted)
+            # A row that comes from elsewhere has left where it stood: what a list said of that time is true no more.
+            moved = [key[0] for key in set(others) & held.keys() & set(staged.rows.keys)]
+            if moved:
+                self._notes.void_around(self._warehouse.standing(location_id, moved), listed_by=noted)
             yield staged.emitted
 
     def _take_contacts(self, contacts: Rows, listed_by: Read) -> Iterator[Emitted]:
@@ -214,7 +218,7 @@ class AppointmentReads:
             known = [key[0] for key in staged.rows.keys if key in held]
             if known:  # every list that names one of them said otherwise
                 self._notes.void_others(listed_by)
-                self._notes.void_around(self._warehouse.booked_by(location_id, known), listed_by=listed_by)
+                self._notes.void_around(self._warehouse.standing(location_id, known, 'contact_id'), listed_by=listed_by)
             yield from self._take_custom_fields(
                 staged.rows, [*known, *(key[0] for key in staged.rows.keys if key[0] in torn)]
             )
@@ -280,6 +284,8 @@ class AppointmentReads:
         self._stage.reject(batch)
         if staged := self._stage.news(batch.rows["appointments"], {absent.key: absent.held}):
             self._notes.void_around(staged.arrow, listed_by=None)
+            left = self._warehouse.standing(absent.location_id, [absent.key[0]])
+            self._notes.void_around(left, listed_by=None)
             yield staged.emitted
         yield from self._take_contacts(batch.rows["contacts"], absent.listed_by)
 

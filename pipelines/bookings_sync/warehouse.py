@@ -208,14 +208,15 @@ class Warehouse:
         where, values = self._in_window(location_id, scope, window)
         return self._held(TABLES["appointments"], where, *values)
 
-    def booked_by(self, location_id: str, contact_ids: Iterable[str]) -> pa.Table:
-        """Where the appointments of these contacts stand: location_id, start_time and the columns of `COLUMN`."""
+    def standing(self, location_id: str, ids: Iterable[str], column: str = "id") -> pa.Table:
+        """Where the appointments with these ids, or of these contacts, stand: location_id, start_time and the columns
+        of `COLUMN`."""
         names = ["location_id", "start_time", *COLUMN.values()]
         found = [pa.table({name: pa.array([], TABLES["appointments"].schema.field(name).type) for name in names})]
-        for some in _chunks(contact_ids, _KEYS_PER_QUERY):
+        for some in _chunks(ids, _KEYS_PER_QUERY):
             rows = self._rows(
                 f"SELECT {', '.join(names)} FROM {self._name('appointments')}"  # noqa: S608 - our own names
-                f" WHERE _dlt_valid_to IS NULL AND {self._with_ids(location_id, 'contact_id', some)}"
+                f" WHERE _dlt_valid_to IS NULL AND {self._with_ids(location_id, column, some)}"
             )
             found += [] if rows is None else [rows.cast(found[0].schema)]
         return pa.concat_tables(found)

@@ -16,6 +16,7 @@ import pytest
 
 from bookings_sync import pipeline
 from bookings_sync.sandbox import Appointment
+from bookings_sync.windows import DAY_MS, Window
 
 from .conftest import NOW, Site, Torn, small
 
@@ -30,6 +31,14 @@ def site(open_site: Callable[..., Site]) -> Site:
 def turn(row: Appointment, title: str) -> None:
     """Changes a row, and leaves no trace of it but the change: turned back, its bytes are as they were."""
     row.title, row.head = title, None
+
+
+def place(site: Site, row: Appointment, start_ms: int) -> None:
+    """Moves a row, and leaves no trace of it but the move."""
+    data = site.world.data[site.location_id]
+    data.lift(row)
+    row.start_ms, row.end_ms, row.head = start_ms, start_ms + row.end_ms - row.start_ms, None
+    data.stand(row)
 
 
 def row_of(site: Site) -> Appointment:
@@ -49,6 +58,18 @@ def unequal(site: Site) -> list[str]:
 
 def rename_service(site: Site, name: str) -> None:
     site.world.rename_service(site.location_id, next(iter(site.world.data[site.location_id].services)), name)
+
+
+def test_moved_away_seen_only_where_it_went(site: Site) -> None:
+    """A range is asked for that a row has moved into; then it moves back, and its first window says what it said."""
+    row = row_of(site)
+    site.sync()
+    at_first, beyond = row.start_ms, row.start_ms + timedelta(days=100) // timedelta(milliseconds=1)
+    place(site, row, beyond)
+    assert site.sync(asked=Window(beyond - DAY_MS, beyond + DAY_MS)).changes.moved == 1
+    place(site, row, at_first)
+    assert site.sync().changes.moved == 1
+    assert unequal(site) == []
 
 
 def test_a_clock_that_was_ahead(site: Site) -> None:
