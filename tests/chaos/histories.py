@@ -37,7 +37,7 @@ from bookings_sync.windows import Window
 from end_to_end.truth import differences
 
 from .happenings import Happening, happen
-from .oracle import Seen, flaws, lies, out_of_reach, seen, shown, stale
+from .oracle import Seen, flaws, lies, moved_unlisted, out_of_reach, seen, shown, stale
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 SLOT_DAYS = 2
@@ -206,13 +206,14 @@ class _Life:
         old = now - timedelta(days=settings.cold_reread_days)
         long_ago = {key for key, at in self.changed_at.items() if at <= old}
         held, hidden = seen(self.database), out_of_reach(self.world, self.database)
+        elsewhere = hidden | moved_unlisted(self.world, self.truth, held)
         if sync.reads == "asked":
             window = _window(self.world, sync)
-            self.problems += stale(self.truth, held, window.start, window.end, "in the asked range", but=hidden)
+            self.problems += stale(self.truth, held, window.start, window.end, "in the asked range", but=elsewhere)
         elif sync.reads == "full":
             self.problems += stale(self.truth, held, *whole, "in all that is read", but=hidden)
         else:
-            self.problems += stale(self.truth, held, *hot, "in the hot range", but=hidden)
+            self.problems += stale(self.truth, held, *hot, "in the hot range", but=elsewhere)
             self.problems += stale(self.truth, held, *whole, "changed long ago", but=hidden, among=long_ago)
             ever, kept = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)), long_ago & held.keys()
             self.problems += stale(self.truth, held, *ever, "held, and changed long ago", but=hidden, among=kept)

@@ -72,6 +72,20 @@ def out_of_reach(world: World, database: str) -> set[tuple[str, str]]:
     }
 
 
+def moved_unlisted(world: World, truth: Seen, held: Seen) -> set[tuple[str, str]]:
+    """The appointments of services that have gone and are listed no more, which stand elsewhere than the warehouse has
+    them: each is asked for by its id, when the window is read in which it is held."""
+    if world.switches.vanished_service == "listed":
+        return set()
+    gone = {
+        (location_id, row.id)
+        for location_id, data in world.data.items()
+        for row in data.by_start.all()
+        if row.service_id not in data.services
+    }
+    return {key for key in gone & truth.keys() & held.keys() if truth[key][0] != held[key][0]}
+
+
 def seen(database: str) -> Seen:
     """What the warehouse holds as live."""
     columns = ", ".join(_FIELDS.values())
