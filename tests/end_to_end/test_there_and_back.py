@@ -64,7 +64,7 @@ def test_moved_away_seen_only_where_it_went(site: Site) -> None:
     """A range is asked for that a row has moved into; then it moves back, and its first window says what it said."""
     row = row_of(site)
     site.sync()
-    at_first, beyond = row.start_ms, row.start_ms + timedelta(days=100) // timedelta(milliseconds=1)
+    at_first, beyond = row.start_ms, row.start_ms + timedelta(days=500) // timedelta(milliseconds=1)
     place(site, row, beyond)
     assert site.sync(asked=Window(beyond - DAY_MS, beyond + DAY_MS)).changes.moved == 1
     place(site, row, at_first)
