@@ -217,7 +217,6 @@ class AppointmentReads:
             yield staged.emitted
             known = [key[0] for key in staged.rows.keys if key in held]
             if known:  # every list that names one of them said otherwise
-                self._notes.void_others(listed_by)
                 self._notes.void_around(self._warehouse.standing(location_id, known, "contact_id"), listed_by=listed_by)
             yield from self._take_custom_fields(
                 staged.rows, [*known, *(key[0] for key in staged.rows.keys if key[0] in torn)]
