@@ -41,7 +41,7 @@ lake: .venv-lake/.installed  ## Make .venv-lake, with DuckLake, Delta and Iceber
 demo: setup  ## Sync a living sandbox calendar into DuckDB, twice, and report on it
 	@$(BIN)/bookings demo
 
-test: check  ## Lint, types, and every test
+test: check  ## Lint, types, and every test but those of test-elsewhere
 	@$(BIN)/python -m pip check
 	@$(BIN)/pytest -n 2
 
