@@ -150,7 +150,7 @@ class AppointmentReads:
 
     def _take_appointments(self, rows: Rows, read: PlannedRead, noted: Read) -> Iterator[Emitted]:
         location_id, held = read.location_id, dict[Key, Held]()
-        if self._run.may_hold_any(location_id):
+        if self._run.may_hold_any(location_id, read.scope, _window(read)):
             held = self._warehouse.held_in_window(location_id, read.scope, _window(read))
             for key in missing(held, set(rows.keys)):
                 self._absent[location_id, key] = Absent(location_id, key, held[key], noted)
@@ -160,7 +160,8 @@ class AppointmentReads:
             self._notes.void(noted)
         if staged := self._stage.news(rows, held):
             self._run.staged.add(location_id, staged.rows.keys)
-            self._notes.void_around(staged.arrow, listed_by=noted)
+            for scope, starts in self._notes.void_around(staged.arrow, listed_by=noted).items():
+                self._run.strayed[location_id, scope] += starts
             # A row that comes from elsewhere has left where it stood: what a list said of that time is true no more.
             moved = [key[0] for key in set(others) & held.keys() & set(staged.rows.keys)]
             if moved:

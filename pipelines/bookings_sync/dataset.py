@@ -15,7 +15,7 @@ from typing import Any
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigurationException
-from dlt.common.destination import Destination
+from dlt.common.destination import Destination, DestinationCapabilitiesContext
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 from dlt.destinations import postgres
@@ -76,7 +76,25 @@ def destination(settings: Settings) -> Destination[Any, Any]:
             "docs/destinations.md.",
         )
     if isinstance(found, postgres):
-        return Postgres(destination_name=found.destination_name, **own)
+        return _with_capabilities_remembered(Postgres(destination_name=found.destination_name, **own))
+    return _with_capabilities_remembered(found)
+
+
+def _with_capabilities_remembered(found: Destination[Any, Any]) -> Destination[Any, Any]:
+    """The destination, which works its capabilities out once. dlt 1.31 asks for them some thirty times a load, and each
+    time looks every option up again in the environment and its files: half the CPU of a small sync."""
+    work_out = found.capabilities
+    known: dict[tuple[Any, ...], DestinationCapabilitiesContext] = {}
+
+    def capabilities(config: Any = None, naming: Any = None) -> DestinationCapabilitiesContext:
+        if config is not None:
+            return work_out(config, naming)
+        asked = (type(naming), *found.caps_params.items())
+        if asked not in known:
+            known[asked] = work_out(None, naming)
+        return known[asked].copy()  # dlt changes what it is given
+
+    found.capabilities = capabilities  # type: ignore[method-assign]
     return found
 
 

@@ -22,7 +22,7 @@ from bookings_sync.api import Reply
 from bookings_sync.ledger import Ledger, Read, ledger_rows, without_digest
 from bookings_sync.plan import PlannedRead
 from bookings_sync.run import Run
-from bookings_sync.scopes import COLUMN, Kind, Scope
+from bookings_sync.scopes import COLUMN, Scope
 from bookings_sync.windows import Window, to_ms
 
 
@@ -74,25 +74,26 @@ class ReadNotes:
     def _void_older(self, reads: Iterable[Read]) -> None:
         self._older.update({read.read_id: read for read in reads if read.reply_digest is not None})
 
-    def void_around(self, rows: pa.Table, *, listed_by: Read | None) -> None:
+    def void_around(self, rows: pa.Table, *, listed_by: Read | None) -> dict[Scope, list[int]]:
         """`rows` of one location's `appointments` come to stand otherwise in the warehouse, as `listed_by` said (None:
-        they were asked for by their ids): voids the other reads whose windows they stand in."""
+        they were asked for by their ids): voids the other reads whose windows they stand in. Returns when those
+        start, epoch milliseconds, by scope, that stand elsewhere than where `listed_by` was asked for."""
         kinds = [kind for kind in self._run.ledger.kinds | self._fresh.kinds if kind in COLUMN]
         starts = rows["start_time"].cast(pa.timestamp("ms", tz="UTC"), safe=False).cast(pa.int64()).to_pylist()
         window = listed_by.window if listed_by else None
-        standing: dict[tuple[Kind, str], list[int]] = defaultdict(list)
+        standing: dict[Scope, list[int]] = defaultdict(list)
         for kind in kinds:
             for start, scope_id in zip(starts, rows[COLUMN[kind]].to_pylist(), strict=True):
                 if start is None or scope_id is None:
                     continue
                 if listed_by is None or not _is_own(listed_by, window, kind, scope_id, start):
-                    standing[kind, scope_id].append(start)
-        for (of_kind, scope_id), instants in standing.items():
-            location_id, scope = rows["location_id"][0].as_py(), Scope(of_kind, scope_id)
-            self._run.strayed.add(location_id)
+                    standing[Scope(kind, scope_id)].append(start)
+        for scope, instants in standing.items():
+            location_id = rows["location_id"][0].as_py()
             instants.sort()
             self._void_older(self._run.ledger.holding(location_id, scope, instants))
             self._voided.update(read.read_id for read in self._fresh.holding(location_id, scope, instants))
+        return standing
 
     def rows(self) -> pa.Table:
         """The rows for `reads` of what has been noted since this was last asked: the load's own reads, and older ones

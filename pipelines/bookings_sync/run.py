@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -131,8 +131,9 @@ class Run:
         """The locations of which anything was held when the run began."""
         self.torn: dict[str, set[str]] = {}
         """Contacts, by location, whose custom fields are to be looked at whatever the contact's digest."""
-        self.strayed: set[str] = set()
-        """The locations of which a row was staged that its window's own list did not name."""
+        self.strayed: dict[tuple[str, Scope], list[int]] = defaultdict(list)
+        """When those appointments start, epoch milliseconds, by location and scope, that this run has staged and their
+        window's own list did not name: at a window's very end, say, for an API that counts it in."""
         self.staged = Presence()
         """The keys of the appointments that this run has staged."""
         self.contacts = Known()
@@ -209,10 +210,12 @@ class Run:
             fix="Write the location's id there.",
         )
 
-    def may_hold_any(self, location_id: str) -> bool:
-        """Whether a window that this run has not read before may hold anything: not at a location's first sync, where
-        each row came by its own window's list."""
-        return location_id in self.located | self.strayed or len(self.settings.scopes) > 1
+    def may_hold_any(self, location_id: str, scope: Scope, window: Window) -> bool:
+        """Whether a window that this run has not read before may hold anything: at a location's first sync, only what
+        came otherwise than by its own window's list."""
+        if location_id in self.located or len(self.settings.scopes) > 1:
+            return True
+        return any(window.start_ms <= start < window.end_ms for start in self.strayed.get((location_id, scope), ()))
 
     def may_hold(self, location_id: str, keys: Sequence[Key]) -> Sequence[Key]:
         """The appointments that the warehouse may hold: at a location's first sync, those that this run has staged."""
