@@ -36,6 +36,11 @@ def read(start: int, end: int, at: int = 0, **more: Any) -> Read:
     return Read(**plain | more)
 
 
+def digest_relied_on(ledger: Ledger, location_id: str, scope: Scope, window: Window, rules: str) -> str | None:
+    found = ledger.relied_on(location_id, scope, window, rules)
+    return found.reply_digest if found else None
+
+
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12), st.integers(0, 5)), max_size=8))
 def test_the_newest_read_of_each_day_counts(spans: list[tuple[int, int, int]]) -> None:
     """Against painting the days one read after the other, in the order they were sent."""
@@ -65,26 +70,25 @@ def test_a_digest_is_relied_on() -> None:
     """Only for the very window that was read, whole, and not in part again since."""
     ledger = Ledger([read(0, 8)])
     window = Window(0, 8 * DAY_MS)
-    assert ledger.known_digest("L", SERVICE, window, RULES) == "0-8@0"
-    assert ledger.known_digest("L", SERVICE, window.halves()[0], RULES) is None
-    assert ledger.known_digest("L", Scope("team", "s1"), window, RULES) is None
-    assert ledger.known_digest("M", SERVICE, window, RULES) is None
-    assert ledger.known_digest("L", SERVICE, window, "nothing is kept") is None
+    assert digest_relied_on(ledger, "L", SERVICE, window, RULES) == "0-8@0"
+    assert digest_relied_on(ledger, "L", SERVICE, window.halves()[0], RULES) is None
+    assert digest_relied_on(ledger, "L", Scope("team", "s1"), window, RULES) is None
+    assert digest_relied_on(ledger, "M", SERVICE, window, RULES) is None
+    assert digest_relied_on(ledger, "L", SERVICE, window, "nothing is kept") is None
 
     ledger.add(read(4, 12, at=1))
-    assert ledger.known_digest("L", SERVICE, window, RULES) is None, "a part was read again since"
-    assert ledger.known_digest("L", SERVICE, Window(4 * DAY_MS, 12 * DAY_MS), RULES) == "4-12@1"
+    assert digest_relied_on(ledger, "L", SERVICE, window, RULES) is None, "a part was read again since"
+    assert digest_relied_on(ledger, "L", SERVICE, Window(4 * DAY_MS, 12 * DAY_MS), RULES) == "4-12@1"
 
     ledger.add(read(0, 8, at=2))
-    assert ledger.known_digest("L", SERVICE, window, RULES) == "0-8@2"
+    assert digest_relied_on(ledger, "L", SERVICE, window, RULES) == "0-8@2"
     ledger.add(without_digest(read(0, 8, at=2)))
-    assert ledger.known_digest("L", SERVICE, window, RULES) is None
-    assert ledger.rows_of("L", SERVICE, window) == 8
+    assert digest_relied_on(ledger, "L", SERVICE, window, RULES) is None
 
 
 def test_of_reads_sent_at_one_instant_the_later_counts() -> None:
     ledger = Ledger([read(0, 8, reply_digest="first"), read(0, 8, reply_digest="second")])
-    assert ledger.known_digest("L", SERVICE, Window(0, 8 * DAY_MS), RULES) == "second"
+    assert digest_relied_on(ledger, "L", SERVICE, Window(0, 8 * DAY_MS), RULES) == "second"
     ledger = Ledger([read(4, 8), read(0, 8)])
     assert [stretch.read.window for stretch in ledger.stretches("L", SERVICE)] == [Window(0, 8 * DAY_MS)]
 

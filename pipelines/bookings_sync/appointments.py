@@ -10,17 +10,18 @@ large, does not come in time or never reads well is read again in halves, down t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from bookings_sync.api import Reply
+from bookings_sync.api.listing import Listing, all_of, compared_with, id_digest
 from bookings_sync.api.replies import Records
 from bookings_sync.columns import Key
 from bookings_sync.diff import missing
 from bookings_sync.errors import BadReply, ReplyTooLarge, RequestRefused, TimedOut
 from bookings_sync.ledger import Read
 from bookings_sync.notes import ReadNotes
-from bookings_sync.plan import PlannedRead
+from bookings_sync.plan import PlannedRead, hot_range
 from bookings_sync.reading import Answer, Gate, Reading
 from bookings_sync.records import Rows, appointment_rows, custom_field_rows
 from bookings_sync.run import Run
@@ -56,8 +57,10 @@ class AppointmentReads:
         self._warehouse = warehouse
         self._stage = stage
         self._notes = notes
-        self._reading: Reading[PlannedRead, Reply[Records] | None] = Reading((), self._list, 1)
+        self._reading: Reading[PlannedRead, Reply[Listing] | None] = Reading((), self._list, 1)
+        self._hot = hot_range(run.settings, run.span.now)
         self._absent: dict[tuple[str, Key], Absent] = {}
+        self._differing: list[tuple[Rows, PlannedRead, Read]] = []
         self._waiting: list[tuple[Rows, Read]] = []
 
     def carry_out(self, planned: list[PlannedRead]) -> Iterator[Emitted]:
@@ -76,17 +79,25 @@ class AppointmentReads:
                 self._reading.drop(lambda read, failed=location_id: read.location_id == failed)
             if self._stage.rows >= self._run.settings.rows_per_load:
                 self._run.figures.reads_planned -= self._reading.stop()  # the next load plans them again
+        yield from self._take_differing()
         yield from self._verify()
         yield from self._take_waiting()
 
     # -- lists ---------------------------------------------------------------------------------------------------------
 
-    def _list(self, read: PlannedRead, gate: Gate) -> Reply[Records] | None:
+    def _list(self, read: PlannedRead, gate: Gate) -> Reply[Listing] | None:
         window = _window(read)
         if read.scope.kind == "unlisted":
             return None
-        known = self._run.ledger.known_digest(read.location_id, read.scope, window, self._run.rules)
-        return self._run.client(read.location_id).list_appointments(read.scope, window, known, gate.let)
+        known = self._relied_on(read)
+        # Record digests are worth their making where every run reads the window; of personal data none are kept.
+        compares = window.overlaps(self._hot) and self._run.privacy.keeps_all
+        decode = compared_with(known.record_digests if known else None) if compares else all_of
+        digest = known.reply_digest if known else None
+        return self._run.client(read.location_id).list_appointments(read.scope, window, digest, gate.let(decode))
+
+    def _relied_on(self, read: PlannedRead) -> Read | None:
+        return self._run.ledger.relied_on(read.location_id, read.scope, _window(read), self._run.rules)
 
     def _take_error(self, answer: Answer[PlannedRead, Any]) -> Iterator[Emitted]:
         read, error = answer.item, answer.error
@@ -106,23 +117,29 @@ class AppointmentReads:
         else:
             self._run.failed(read, error)
 
-    def _take(self, read: PlannedRead, reply: Reply[Records] | None) -> Iterator[Emitted]:
+    def _take(self, read: PlannedRead, reply: Reply[Listing] | None) -> Iterator[Emitted]:
         """Diffs one reply. No reply stands for no list: each appointment held is then asked for by its id."""
         if reply is not None and reply.records is None:
             self._run.figures.reads_unchanged += 1
-            self._notes.complete(
-                read, [reply], rows=self._run.ledger.rows_of(read.location_id, read.scope, _window(read))
-            )
+            known = self._relied_on(read)
+            assert known is not None  # noqa: S101 - its digest was found equal
+            self._notes.complete(read, [reply], rows=known.reply_rows, record_digests=known.record_digests)
             self._run.answered(read.location_id)
             return
-        records = reply.records or [] if reply else []
-        if self._may_be_cut_off(read, len(records)):
+        listing = reply.records if reply and reply.records else Listing([], 0)
+        if self._may_be_cut_off(read, listing.size):
             self._split(read)
             return
-        noted, staged = self._notes.complete(read, [reply] if reply else [], rows=len(records)), self._stage.rows
-        batch = appointment_rows(read.location_id, records, self._run.privacy)
+        replies = [reply] if reply else []
+        noted = self._notes.complete(read, replies, rows=listing.size, record_digests=listing.digests)
+        staged = self._stage.rows
+        batch = appointment_rows(read.location_id, listing.records, self._run.privacy)
         self._stage.reject(batch)
-        yield from self._take_appointments(batch.rows["appointments"], read, noted)
+        if listing.gone is None:
+            yield from self._take_appointments(batch.rows["appointments"], read, noted)
+        else:
+            self._find_absent(read, noted, listing.gone)
+            yield from self._let_wait(batch.rows["appointments"], read, noted)
         yield from self._take_contacts(batch.rows["contacts"], noted)
         if self._stage.rows > staged:
             self._notes.void_others(noted)
@@ -148,6 +165,36 @@ class AppointmentReads:
         self._run.figures.reads_planned += 1  # one read became two
         self._reading.add(read.halves())
 
+    def _find_absent(self, read: PlannedRead, noted: Read, gone: Collection[bytes]) -> None:
+        """Those whose ids the last reply listed and this one does not."""
+        if gone:
+            held = self._warehouse.held_in_window(read.location_id, read.scope, _window(read))
+            for key in missing(held, ()):
+                if id_digest(key[0]) in gone:
+                    self._absent[read.location_id, key] = Absent(read.location_id, key, held[key], noted)
+
+    def _let_wait(self, rows: Rows, read: PlannedRead, noted: Read) -> Iterator[Emitted]:
+        """A few rows of a window differ: they wait until the warehouse is asked for those of many windows together."""
+        if len(rows):
+            self._differing.append((rows, read, noted))
+        if sum(len(each) for each, _, _ in self._differing) >= _MOST_WAITING:
+            yield from self._take_differing()
+
+    def _take_differing(self) -> Iterator[Emitted]:
+        differing, self._differing = self._differing, []
+        ids: dict[str, dict[str, None]] = {}
+        for rows, _, _ in differing:
+            ids.setdefault(rows.location_id, {}).update(dict.fromkeys(key[0] for key in rows.keys))
+        placed = {location_id: self._warehouse.placed(location_id, each) for location_id, each in ids.items()}
+        for rows, read, noted in differing:
+            of_location = placed[rows.location_id]
+            found = {key: of_location[key] for key in rows.keys if key in of_location}
+            elsewhere = [key for key, each in found.items() if not each.stands_in(read.scope, _window(read))]
+            staged = self._stage.rows
+            yield from self._stage_appointments(rows, {key: each.held for key, each in found.items()}, elsewhere, noted)
+            if self._stage.rows > staged:
+                self._notes.void_others(noted)
+
     def _take_appointments(self, rows: Rows, read: PlannedRead, noted: Read) -> Iterator[Emitted]:
         location_id, held = read.location_id, dict[Key, Held]()
         if self._run.may_hold_any(location_id, read.scope, _window(read)):
@@ -155,7 +202,14 @@ class AppointmentReads:
             for key in missing(held, set(rows.keys)):
                 self._absent[location_id, key] = Absent(location_id, key, held[key], noted)
         others = self._run.may_hold(location_id, [key for key in rows.keys if key not in held])
-        held |= self._warehouse.held_by_key(APPOINTMENTS, location_id, (key[0] for key in others))
+        elsewhere = self._warehouse.held_by_key(APPOINTMENTS, location_id, (key[0] for key in others))
+        yield from self._stage_appointments(rows, held | elsewhere, elsewhere, noted)
+
+    def _stage_appointments(
+        self, rows: Rows, held: dict[Key, Held], elsewhere: Collection[Key], noted: Read
+    ) -> Iterator[Emitted]:
+        """Stages those that are news. `elsewhere` are those of the held that the window did not hold."""
+        location_id = rows.location_id
         if self._stage.conflict(rows):
             self._notes.void(noted)
         if staged := self._stage.news(rows, held):
@@ -163,7 +217,7 @@ class AppointmentReads:
             for scope, starts in self._notes.void_around(staged.arrow, listed_by=noted).items():
                 self._run.strayed[location_id, scope] += starts
             # A row that comes from elsewhere has left where it stood: what a list said of that time is true no more.
-            moved = [key[0] for key in set(others) & held.keys() & set(staged.rows.keys)]
+            moved = [key[0] for key in set(elsewhere) & set(staged.rows.keys)]
             if moved:
                 self._notes.void_around(self._warehouse.standing(location_id, moved), listed_by=noted)
             yield staged.emitted

@@ -137,6 +137,10 @@ class _Checking:
         self._services = reply.records or []
         self._find("services", "ok", f"{len(self._services):,} listed")
 
+    def _listed(self, scope: Scope, window: Window) -> Records:
+        listing = self._client.list_appointments(scope, window).records
+        return listing.records if listing else []
+
     def _list_appointments(self) -> None:
         """Lists the same days by service, team and user: the configured scopes should miss nothing."""
         window = Window.between(self._now.subtract(days=_DAYS_BACK), self._now.add(days=_DAYS_AHEAD))
@@ -146,7 +150,7 @@ class _Checking:
             found[kind] = {}
             for scope_id in self._ids(kind):
                 try:
-                    records = self._client.list_appointments(Scope(kind, scope_id), window).records or []
+                    records = self._listed(Scope(kind, scope_id), window)
                 except ApiError as error:
                     failed[kind] = error
                     break

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Literal
 
@@ -38,6 +38,7 @@ class Read:
     reply_bytes: int
     reply_rows: int
     seconds: float
+    record_digests: bytes | None = field(default=None, repr=False)
 
     @property
     def read_id(self) -> str:
@@ -121,18 +122,14 @@ class Ledger:
             self._stretches[key] = _newest_stretches(self._reads.get(key, {}).values())
         return self._stretches[key]
 
-    def known_digest(self, location_id: str, scope: Scope, window: Window, rules: str) -> str | None:
-        """The digest that an unchanged reply would have; None where the last reply cannot be relied on: the window was
-        never read as such, or under other privacy rules, or a part of it has been read again since."""
+    def relied_on(self, location_id: str, scope: Scope, window: Window, rules: str) -> Read | None:
+        """The last read of this very window, where the warehouse holds just what its reply said; None where that cannot
+        be relied on: its digest is void, or it was read under other privacy rules, or a part of it has been read again
+        since."""
         for stretch in self.stretches(location_id, scope):
             if stretch.window == window and stretch.whole and stretch.read.rules == rules:
-                return stretch.read.reply_digest
+                return stretch.read if stretch.read.reply_digest is not None else None
         return None
-
-    def rows_of(self, location_id: str, scope: Scope, window: Window) -> int:
-        """The records in the last reply for this very window; 0 where there is none."""
-        read = self._reads.get((location_id, "appointments", scope), {}).get(window)
-        return read.reply_rows if read else 0
 
     def covering(self, location_id: str, scope: Scope, instant_ms: int) -> list[Read]:
         """The reads of a scope whose window holds an instant."""
@@ -176,7 +173,7 @@ def _newest_stretches(reads: Iterable[Read]) -> list[Stretch]:
 
 def without_digest(read: Read) -> Read:
     """The same read, its reply no longer relied on: the next reply will be looked at, whatever its digest."""
-    return replace(read, reply_digest=None)
+    return replace(read, reply_digest=None, record_digests=None)
 
 
 def ledger_rows(reads: Iterable[Read]) -> pa.Table:
@@ -196,6 +193,7 @@ def ledger_rows(reads: Iterable[Read]) -> pa.Table:
         "run_id": [read.run_id for read in listed],
         "rules": [read.rules for read in listed],
         "reply_digest": [read.reply_digest for read in listed],
+        "record_digests": pa.array([read.record_digests for read in listed], pa.binary()),
         "reply_bytes": [read.reply_bytes for read in listed],
         "reply_rows": [read.reply_rows for read in listed],
         "seconds": [read.seconds for read in listed],
@@ -220,6 +218,7 @@ def reads_from(rows: pa.Table) -> Iterator[Read]:
             "run_id",
             "rules",
             "reply_digest",
+            "record_digests",
             "reply_bytes",
             "reply_rows",
             "seconds",
@@ -236,6 +235,7 @@ def reads_from(rows: pa.Table) -> Iterator[Read]:
             run_id=row["run_id"],
             rules=row["rules"],
             reply_digest=row["reply_digest"],
+            record_digests=row["record_digests"],
             reply_bytes=row["reply_bytes"],
             reply_rows=row["reply_rows"],
             seconds=row["seconds"],

@@ -37,7 +37,13 @@ class ReadNotes:
         self._older: dict[str, Read] = {}
 
     def complete(
-        self, planned: PlannedRead, replies: Sequence[Reply[Any]], *, rows: int, comparable: bool = True
+        self,
+        planned: PlannedRead,
+        replies: Sequence[Reply[Any]],
+        *,
+        rows: int,
+        comparable: bool = True,
+        record_digests: bytes | None = None,
     ) -> Read:
         """Notes a read that was answered in full; no reply at all where nothing could be listed."""
         read = Read(
@@ -52,6 +58,7 @@ class ReadNotes:
             reply_bytes=sum(reply.bytes for reply in replies),
             reply_rows=rows,
             seconds=sum(reply.seconds for reply in replies),
+            record_digests=record_digests,
         )
         self._reads[read.read_id] = read
         self._fresh.add(read)

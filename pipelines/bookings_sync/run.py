@@ -199,7 +199,8 @@ class Run:
         # Nearest to now first, where most appointments are; short, for a long window may be refused (UNK).
         for window in sorted(grid(hot, _ID_WINDOW_DAYS), key=lambda each: abs(each.end_ms - to_ms(self.span.now))):
             for service_id in services:
-                for appointment in client.list_appointments(Scope("service", service_id), window).records or ():
+                listing = client.list_appointments(Scope("service", service_id), window).records
+                for appointment in listing.records if listing else ():
                     found = appointment.get("locationId") if isinstance(appointment, dict) else None
                     if isinstance(found, str) and found:
                         return found, "data"

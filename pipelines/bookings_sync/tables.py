@@ -20,7 +20,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-DataType = Literal["text", "bigint", "double", "bool", "timestamp", "json"]
+DataType = Literal["text", "bigint", "double", "bool", "timestamp", "json", "binary"]
 """`json` is JSON text in a text column: it means the same in every warehouse. `timestamp` is UTC, in microseconds."""
 
 _ARROW: dict[DataType, pa.DataType] = {
@@ -29,6 +29,7 @@ _ARROW: dict[DataType, pa.DataType] = {
     "bigint": pa.int64(),
     "double": pa.float64(),
     "bool": pa.bool_(),
+    "binary": pa.binary(),
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
 
@@ -339,6 +340,12 @@ READS = Table(
             "rules", "Fingerprint of the privacy rules in force: under other rules the reply must be looked at again."
         ),
         _text("reply_digest", "Digest of the reply's bytes: an equal reply need not be looked at again."),
+        Column(
+            "record_digests",
+            "binary",
+            "For each record of a reply for the hot range, 8 bytes that digest its id and 8 that digest its bytes: of "
+            "the next reply only the records that differ are looked at. Null where there is no reply_digest.",
+        ),
         Column("reply_bytes", "bigint", "Size of the reply, in bytes."),
         Column("reply_rows", "bigint", "Records in the reply."),
         Column(

@@ -35,6 +35,17 @@ class Held(NamedTuple):
     start_ms: int | None = None
 
 
+class Placed(NamedTuple):
+    """What the warehouse holds of one appointment, and which lists it stands in: by service, team and user."""
+
+    held: Held
+    scopes: dict[str, str | None]
+
+    def stands_in(self, scope: Scope, window: Window) -> bool:
+        start = self.held.start_ms
+        return start is not None and window.start_ms <= start < window.end_ms and self.scopes[scope.kind] == scope.id
+
+
 class Calendar(NamedTuple):
     """What the warehouse knows of one location: live services, teams and users, and whose appointments it holds."""
 
@@ -229,6 +240,21 @@ class Warehouse:
         for some in _chunks(ids, _KEYS_PER_QUERY):
             held.update(self._held(table, self._with_ids(location_id, column or table.key[1], some)))
         return held
+
+    def placed(self, location_id: str, ids: Iterable[str]) -> dict[Key, Placed]:
+        """The appointments with these ids, and where they stand."""
+        placed: dict[Key, Placed] = {}
+        names = ", ".join(("id", "row_digest", "start_time", *COLUMN.values()))
+        for some in _chunks(ids, _KEYS_PER_QUERY):
+            rows = self._rows(
+                f"SELECT {names}, deleted_at IS NOT NULL AS deleted FROM {self._name('appointments')}"  # noqa: S608
+                f" WHERE _dlt_valid_to IS NULL AND {self._with_ids(location_id, 'id', some)}"
+            )
+            starts = () if rows is None else _ms(rows["start_time"])
+            for row, start_ms in zip(_dicts(rows), starts, strict=True):
+                held = Held(row["row_digest"], row["deleted"], start_ms)
+                placed[row["id"],] = Placed(held, {kind: row[column] for kind, column in COLUMN.items()})
+        return placed
 
     def rows(self, table: Table, location_id: str, keys: Sequence[Key]) -> pa.Table:
         """The whole current rows with these keys: shape `len(keys)` × `table.schema`."""

@@ -19,6 +19,8 @@ Columns:
   reply_bytes: Size of the reply, in bytes.
   reply_rows: Records in the reply.
   read_seconds: Time from request to whole reply, in seconds.
+Not read:
+  record_digests: bytes that tell the connector which records of the next reply differ; no meaning of their own.
 */
 SELECT
   read_id,

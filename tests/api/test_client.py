@@ -12,6 +12,7 @@ import pendulum
 import pytest
 
 from bookings_sync.api import Client, Reply, Scope
+from bookings_sync.api.listing import Listing
 from bookings_sync.errors import BadReply, RequestRefused
 from bookings_sync.windows import Window
 
@@ -98,7 +99,7 @@ def test_a_reply_says_what_it_was(client_for: ClientFor, fake_time: Any) -> None
         return httpx.Response(200, content=body)
 
     reply = client_for(answer).list_appointments(Scope("service", "s1"), WINDOW)
-    assert reply.records == [{"id": "a"}]
+    assert reply.records == Listing([{"id": "a"}], 1)
     assert (reply.bytes, reply.seconds, reply.sent_at) == (len(body), 2.0, pendulum.datetime(2026, 3, 1, 12))
 
 
@@ -107,9 +108,9 @@ def test_an_unchanged_reply_is_not_decoded(client_for: ClientFor) -> None:
     scope = Scope("service", "s1")
     first = client.list_appointments(scope, WINDOW)
     again = client.list_appointments(scope, WINDOW, first.digest)
-    assert (first.records, again.records) == ([], None)
+    assert (first.records, again.records) == (Listing([], 0), None)
     assert (again.digest, again.bytes) == (first.digest, first.bytes)
-    assert client.list_appointments(scope, WINDOW, "another").records == []
+    assert client.list_appointments(scope, WINDOW, "another").records == Listing([], 0)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ _TYPES = {
     "double": "DOUBLE PRECISION",
     "bool": "BOOLEAN",
     "timestamp": "TIMESTAMPTZ",
+    "binary": "BLOB",
 }
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import httpx
 from pendulum import DateTime
 
+from bookings_sync.api.listing import Listing, all_of
 from bookings_sync.api.replies import FreeSlots, Records, Reply, decode_object, decode_one, decode_slots, list_under
 from bookings_sync.api.transport import Call, Transport, open_http
 from bookings_sync.scopes import Scope
@@ -22,15 +23,6 @@ from bookings_sync.windows import Window
 
 _teams = list_under("teams")
 _services = list_under("services")
-_appointments = list_under("appointments")
-
-Decoder = Callable[[bytes], Records]
-Let = Callable[[Decoder], Decoder]
-"""Makes a decoder wait until there is room for what it makes."""
-
-
-def _at_once(decode: Decoder) -> Decoder:
-    return decode
 
 
 class Client:
@@ -84,9 +76,14 @@ class Client:
         return self.transport.call(Call("GET", "/calendars/services", params), _services, known_digest)
 
     def list_appointments(
-        self, scope: Scope, window: Window, known_digest: str | None = None, let: Let = _at_once
-    ) -> Reply[Records]:
-        """The appointments of a scope in a window, cancelled ones too (DOC). `let` says when to decode.
+        self,
+        scope: Scope,
+        window: Window,
+        known_digest: str | None = None,
+        decode: Callable[[bytes], Listing] = all_of,
+    ) -> Reply[Listing]:
+        """The appointments of a scope in a window, cancelled ones too (DOC). `decode` may compare them with the last
+        reply's, and wait until there is room for them.
 
         Whether the window is on the start or on any overlap, its end inclusive or not, and the reply capped, is UNK.
         """
@@ -94,7 +91,7 @@ class Client:
         if self._settings.include_contacts:
             params["includeAll"] = "true"
         return self.transport.call(
-            Call("GET", "/appointments/", params, window=window, halvable=True), let(_appointments), known_digest
+            Call("GET", "/appointments/", params, window=window, halvable=True), decode, known_digest
         )
 
     def get_appointment(self, appointment_id: str) -> Reply[Records]:

@@ -17,6 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import repeat
 
 _CLOCK_DRIFT = 1.002
 """The API's clock may run a little slower than ours."""
@@ -40,7 +41,7 @@ class RateLimit:
         self._monotonic = monotonic
         self._sleep = sleep
         # When each permit at rest may be used again, the earliest first: they come back in order.
-        self._usable_at = deque([float("-inf")] * limit)
+        self._usable_at = deque(repeat(float("-inf"), limit))
         self._paused_until = float("-inf")
         self._changed = threading.Condition()
 

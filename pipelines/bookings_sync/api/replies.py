@@ -58,7 +58,7 @@ def decode(body: bytes) -> Any:
     cannot hold: one such text would make every load fail. An integer beyond 64 bits is read as the text of its digits:
     as a number it would lose some of them, here or in the warehouse's JSON.
     """
-    if b"\\u0000" not in body and not _may_hold_a_long_integer(body):
+    if is_plain(body):
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -71,6 +71,11 @@ def decode(body: bytes) -> Any:
     except orjson.JSONDecodeError:
         # The decoder's error holds the body: it must not be chained.
         raise Unreadable("the body is not JSON, or not all of it") from None
+
+
+def is_plain(body: bytes) -> bool:
+    """Whether strict JSON may be decoded as it stands: no NUL in it, and no integer beyond 64 bits."""
+    return b"\\u0000" not in body and not _may_hold_a_long_integer(body)
 
 
 _TOKEN = re.compile(

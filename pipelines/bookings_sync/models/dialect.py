@@ -25,6 +25,7 @@ _TYPES: dict[DataType, str] = {
     "double": "DOUBLE",
     "bool": "BOOLEAN",
     "timestamp": "TIMESTAMPTZ",
+    "binary": "BLOB",
 }
 HISTORY_COLUMNS: dict[str, DataType] = {"_dlt_valid_from": "timestamp", "_dlt_valid_to": "timestamp"}
 """What dlt adds to a history table and models read."""
