@@ -11,6 +11,7 @@ A load is complete in itself. What is listed whole (teams, services) comes first
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from pendulum import DateTime
 
@@ -40,6 +41,11 @@ class Load:
         self.warehouse = warehouse
         self.stage = Stage(load_id, started_at, run.run_id, warehouse, run.figures.tables)
         self.notes = ReadNotes(run)
+        self._slots_since = run.span.now.subtract(days=2)  # an API may list the whole of today
+        # The services of a location come one after the other: the warehouse is asked for all of them at once.
+        self._slots_of = lru_cache(run.settings.concurrency + 1)(
+            lambda location_id: warehouse.held_slots_since(location_id, self._slots_since)
+        )
 
     # -- locations, teams, services: listed whole ----------------------------------------------------------------------
 
@@ -185,11 +191,7 @@ class Load:
         batch = slot_rows(location_id, service_id, free)
         self.stage.reject(batch)
         rows = batch.rows["slots"]
-        held: dict[Key, Held] = {}
-        if location_id in self.run.located:
-            starts = [key[1] for key in rows.keys]  # some may lie outside the window: whole days, say
-            listed = Window(min([read.window.start_ms, *starts]), max([read.window.end_ms, *(at + 1 for at in starts)]))
-            held = self.warehouse.held_slots(location_id, service_id, listed)
+        held = self._slots_held(location_id, service_id, read.window, [key[1] for key in rows.keys])
         if staged := self.stage.news(rows, held):
             yield staged.emitted
         open_from = to_ms(replies[0].sent_at) + self.run.notices.get((location_id, service_id), 0)
@@ -197,6 +199,16 @@ class Load:
         if gone := self.stage.gone(SLOTS, location_id, closed):
             yield gone
         self.notes.complete(read, replies, rows=len(rows), comparable=False)
+
+    def _slots_held(self, location_id: str, service_id: str, asked: Window, starts: list[int]) -> dict[Key, Held]:
+        """Those of a service in the window asked for, and beyond it as far as slots were listed: whole days, say."""
+        if location_id not in self.run.located:
+            return {}
+        listed = Window(min([asked.start_ms, *starts]), max([asked.end_ms, *(start + 1 for start in starts)]))
+        if listed.start_ms < to_ms(self._slots_since):
+            return self.warehouse.held_slots(location_id, service_id, listed)
+        held = self._slots_of(location_id).get(service_id, {})
+        return {key: each for key, each in held.items() if listed.start_ms <= key[1] < listed.end_ms}
 
     # -- what every resource ends with ---------------------------------------------------------------------------------
 

@@ -204,6 +204,14 @@ class Warehouse:
         condition = "location_id = %s AND service_id = %s AND start_time >= %s AND start_time < %s"
         return self._held(TABLES["slots"], condition, location_id, service_id, window.start, window.end)
 
+    def held_slots_since(self, location_id: str, since: DateTime) -> dict[str, dict[Key, Held]]:
+        """All that is held of a location's slots from `since` on, by service."""
+        by_service: dict[str, dict[Key, Held]] = {}
+        held = self._held(TABLES["slots"], "location_id = %s AND start_time >= %s", location_id, since)
+        for key, each in held.items():
+            by_service.setdefault(key[0], {})[key] = each
+        return by_service
+
     def services_with_slots(self, location_id: str, since: DateTime) -> set[str]:
         """The services that have free slots from `since` on."""
         rows = self._rows(
