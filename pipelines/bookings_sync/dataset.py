@@ -18,7 +18,8 @@ from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.destination import Destination, DestinationCapabilitiesContext
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
-from dlt.destinations import postgres
+from dlt.destinations import duckdb, postgres
+from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
@@ -77,7 +78,7 @@ def destination(settings: Settings) -> Destination[Any, Any]:
         )
     if isinstance(found, postgres):
         return _with_capabilities_remembered(Postgres(destination_name=found.destination_name, **own))
-    return _with_capabilities_remembered(found)
+    return _with_capabilities_remembered(_with_configuration_remembered(found) if type(found) is duckdb else found)
 
 
 def _with_capabilities_remembered(found: Destination[Any, Any]) -> Destination[Any, Any]:
@@ -95,6 +96,26 @@ def _with_capabilities_remembered(found: Destination[Any, Any]) -> Destination[A
         return known[asked].copy()  # dlt changes what it is given
 
     found.capabilities = capabilities  # type: ignore[method-assign]
+    return found
+
+
+def _with_configuration_remembered(found: duckdb) -> duckdb:
+    """The destination, which resolves its configuration once for each dataset. dlt 1.31 does so again for every client
+    that it makes, some thirty a load, and looks each option up in the environment and its files."""
+    resolve = found.configuration
+    known: dict[str, DuckDbClientConfiguration] = {}
+
+    def configuration(initial_config: Any, accept_partial: bool = False) -> DuckDbClientConfiguration:
+        if initial_config is None or accept_partial:
+            return resolve(initial_config, accept_partial)
+        asked = repr(dict(initial_config))
+        if asked not in known:
+            known[asked] = resolve(initial_config)
+        config = known[asked].copy()
+        config.credentials.on_resolved()  # each client has a pool of connections of its own
+        return config
+
+    found.configuration = configuration  # type: ignore[method-assign]
     return found
 
 
