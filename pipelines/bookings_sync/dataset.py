@@ -18,6 +18,7 @@ from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.destination import Destination, DestinationCapabilitiesContext
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
+from dlt.common.normalizers.naming import NamingConvention
 from dlt.destinations import duckdb, postgres
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.destinations.sql_client import SqlClientBase
@@ -85,15 +86,17 @@ def _with_capabilities_remembered(found: Destination[Any, Any]) -> Destination[A
     """The destination, which works its capabilities out once. dlt 1.31 asks for them some thirty times a load, and each
     time looks every option up again in the environment and its files: half the CPU of a small sync."""
     work_out = found.capabilities
-    known: dict[tuple[Any, ...], DestinationCapabilitiesContext] = {}
+    known: dict[type[NamingConvention | None], DestinationCapabilitiesContext] = {}
 
     def capabilities(config: Any = None, naming: Any = None) -> DestinationCapabilitiesContext:
         if config is not None:
             return work_out(config, naming)
-        asked = (type(naming), *found.caps_params.items())
+        asked = type(naming)
         if asked not in known:
             known[asked] = work_out(None, naming)
-        return known[asked].copy()  # dlt changes what it is given
+        caps = known[asked].copy()  # dlt changes what it is given
+        caps.update(found.caps_params)  # they may have been set since
+        return caps
 
     found.capabilities = capabilities  # type: ignore[method-assign]
     return found
