@@ -1,7 +1,7 @@
-"""Heaps: how the process keeps the memory that a sync gives back.
+"""Heaps: that the process does not keep the memory that a sync has no more use for.
 
 Input:  nothing.
-Output: one heap for all threads, where the C library is glibc; elsewhere nothing happens.
+Output: one heap for all threads, and large blocks outside it, where the C library is glibc; elsewhere nothing happens.
 """
 
 from __future__ import annotations
@@ -9,13 +9,17 @@ from __future__ import annotations
 import ctypes
 import sys
 
-_M_ARENA_MAX = -8
-"""glibc's name for it, from malloc.h."""
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+"""glibc's names for them, from malloc.h."""
+
+_LARGE = 1_000_000
+"""Bytes: a reply's body is larger, what is decoded of it is smaller."""
 
 
-def share_one_heap() -> None:
+def keep_little() -> None:
     """To be called before there are threads. glibc gives each thread a heap of its own and keeps what each once held:
-    with twenty that read replies, a hundred megabytes that nobody uses. Python's threads take turns anyway.
+    with twenty that read replies, a hundred megabytes that nobody uses. Python's threads take turns anyway. And the
+    first large block that is freed tells it to put such blocks into the heap, where small ones settle in between.
 
     For a process of our own alone: a program that imports the library decides for itself.
     """
@@ -23,3 +27,4 @@ def share_one_heap() -> None:
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries for Linux have none
         if mallopt is not None:
             mallopt(_M_ARENA_MAX, 1)
+            mallopt(_M_MMAP_THRESHOLD, _LARGE)

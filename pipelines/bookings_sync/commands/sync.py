@@ -18,7 +18,7 @@ from typing import Any
 import typer
 
 from bookings_sync.commands.console import Output, seconds, styled, table
-from bookings_sync.commands.heaps import share_one_heap
+from bookings_sync.commands.heaps import keep_little
 from bookings_sync.commands.progress import sync_progress
 from bookings_sync.commands.times import asked_window, utc_now
 from bookings_sync.commands.warehouse import watch
@@ -39,7 +39,7 @@ def run_sync(
     output: Output, *, locations: Sequence[str], shard: str | None, start: str | None, end: str | None, full: bool
 ) -> int:
     """Syncs. Returns the exit code."""
-    share_one_heap()
+    keep_little()
     settings, asked = _what(locations, shard, start, end, full)
     run_id = output.json_lines.run_id = uuid.uuid4().hex
     with watch(settings).sync(run_id) as synced:
