@@ -214,6 +214,7 @@ class AppointmentReads:
             self._notes.void(noted)
         if staged := self._stage.news(rows, held):
             self._run.staged.add(location_id, staged.rows.keys)
+            self._run.learn_scopes(location_id, staged.arrow)
             for scope, starts in self._notes.void_around(staged.arrow, listed_by=noted).items():
                 self._run.strayed[location_id, scope] += starts
             # A row that comes from elsewhere has left where it stood: what a list said of that time is true no more.

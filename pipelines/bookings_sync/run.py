@@ -38,7 +38,7 @@ from bookings_sync.ledger import Ledger, Read, within
 from bookings_sync.plan import PlannedRead, Span, hot_range, plan_appointments, plan_slots, whole_range
 from bookings_sync.presence import Known, Presence
 from bookings_sync.records import usable_id
-from bookings_sync.scopes import Scope
+from bookings_sync.scopes import COLUMN, Scope
 from bookings_sync.settings import Location, Settings, location_id_from_key
 from bookings_sync.tables import RUNS
 from bookings_sync.warehouse import NOTHING_KNOWN, Calendar, Held, Warehouse
@@ -144,7 +144,9 @@ class Run:
         self._clients: dict[str, Client] = {}
         self._cold_planned: set[str] = set()
         self._beyond: dict[str, dict[Scope, list[Window]]] = {}
-        self._just_gone: dict[str, tuple[Scope, ...]] = {}
+        self._beside: dict[str, dict[Scope, None]] = defaultdict(dict)
+        """Whom else to ask, by location: services that have gone since the last run, and whom a row tells of that no
+        list names."""
         self._left_out: set[tuple[str, Scope, Window | None]] = set()
 
     def close(self) -> None:
@@ -251,7 +253,7 @@ class Run:
         now = {"service": calendar.services, "team": calendar.teams, "user": calendar.users}
         kinds = self.settings.scopes
         scopes = {Scope(kind, each): None for kind in kinds for each in now[kind]}
-        gone = (*calendar.appointment_scopes, *self._just_gone.get(location_id, ()))
+        gone = (*calendar.appointment_scopes, *self._beside.get(location_id, ()))
         scopes.update({scope: None for scope in gone if scope.kind in kinds})
         if calendar.unlisted:
             scopes[Scope("unlisted", "+".join(kinds))] = None
@@ -325,12 +327,24 @@ class Run:
             users |= set(filter(None, (usable_id(member.get(name)) for member in each if isinstance(member, dict))))
         if services is not None:
             gone = set(calendar.services) - set(_ids(services))
-            self._just_gone[location_id] = tuple(Scope("service", each) for each in sorted(gone))
+            self._beside[location_id].update(dict.fromkeys(Scope("service", each) for each in sorted(gone)))
         self.calendars[location_id] = calendar._replace(
             users=tuple(sorted(users)),
             teams=calendar.teams if teams is None else _ids(teams),
             services=calendar.services if services is None else _ids(services),
         )
+
+    def learn_scopes(self, location_id: str, rows: pa.Table) -> None:
+        """Takes from appointments whom else to ask: one that its user lists may belong to a service that has gone, or
+        that has come since the services were listed."""
+        found = {
+            Scope(kind, each)
+            for kind in self.settings.scopes
+            for each in rows[COLUMN[kind]].unique().to_pylist()
+            if each is not None
+        }
+        new = sorted(found.difference(self.scopes(location_id)))
+        self._beside[location_id].update(dict.fromkeys(new))
 
     # -- what has happened ---------------------------------------------------------------------------------------------
 

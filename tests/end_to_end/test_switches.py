@@ -62,6 +62,19 @@ def test_equal_under(open_site: Callable[..., Site], switches: Switches, knobs: 
     assert _differences(site) == []
 
 
+def test_a_row_tells_of_a_service_that_had_gone(open_site: Callable[..., Site]) -> None:
+    """Before the first sync a service went that nobody lists. A row of its that a user's list names tells of it, and so
+    of blocked-off time that stands in no other list."""
+    site = open_site(small(services_per_location=2), scopes=("user", "service"))
+    service_id = next(iter(site.world.data[site.location_id].services))
+    start = site.world.now + timedelta(days=3)
+    blocked = site.world.block(site.location_id, service_id, start, start + timedelta(hours=1))
+    site.world.delete_service(site.location_id, service_id)
+    site.sync()
+    assert site.live("appointments", "id = ?", blocked.id)
+    assert _differences(site) == []
+
+
 def _differences(site: Site) -> list[str]:
     """Where slots are not read, there are none to compare."""
     found = site.differences()
