@@ -121,6 +121,7 @@ def test_who_was_read_when() -> None:
             st.integers(51, 90),
             st.integers(0, 9),
             reply_digest=st.one_of(st.none(), st.text(max_size=5)),
+            record_digests=st.one_of(st.none(), st.binary(max_size=32)),
             seconds=st.floats(0, 10),
             window=st.one_of(st.none(), st.builds(lambda ms: Window(ms, ms + 1), st.integers(0, 2**40))),
         )
@@ -128,6 +129,12 @@ def test_who_was_read_when() -> None:
 )
 def test_there_and_back_through_the_warehouse(reads: list[Read]) -> None:
     assert list(reads_from(ledger_rows(reads))) == reads
+
+
+def test_a_table_of_before_tells_of_no_records() -> None:
+    """Who only looks at a warehouse adds no column to it."""
+    rows = ledger_rows([read(0, 8, record_digests=b"0123456789abcdef")]).drop_columns(["record_digests"])
+    assert list(reads_from(rows)) == [read(0, 8)]
 
 
 def test_a_reads_id() -> None:

@@ -209,21 +209,7 @@ def reads_from(rows: pa.Table) -> Iterator[Read]:
         return rows[column].cast(milliseconds, safe=False).cast(pa.int64()).to_pylist()  # type: ignore[no-any-return]
 
     starts, ends, read_at = ms("window_start"), ms("window_end"), ms("read_at")
-    rest = rows.select(
-        [
-            "location_id",
-            "endpoint",
-            "scope",
-            "scope_id",
-            "run_id",
-            "rules",
-            "reply_digest",
-            "record_digests",
-            "reply_bytes",
-            "reply_rows",
-            "seconds",
-        ]
-    )
+    rest = rows.drop_columns(["window_start", "window_end", "read_at"])
     for position, row in enumerate(rest.to_pylist()):
         start, end = starts[position], ends[position]
         yield Read(
@@ -235,7 +221,7 @@ def reads_from(rows: pa.Table) -> Iterator[Read]:
             run_id=row["run_id"],
             rules=row["rules"],
             reply_digest=row["reply_digest"],
-            record_digests=row["record_digests"],
+            record_digests=row.get("record_digests"),  # none in a table of before
             reply_bytes=row["reply_bytes"],
             reply_rows=row["reply_rows"],
             seconds=row["seconds"],

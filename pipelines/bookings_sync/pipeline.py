@@ -80,15 +80,16 @@ def sync(
         with (
             open_pipeline(settings) as pipeline,
             locked_dataset(pipeline, settings, since=clock()) as lock,
-            _held_open(pipeline, settings),
             _collecting_seldom(),
         ):
-            with lock.alone():
-                _make_tables(pipeline, settings, run)
-                run.has_tables = True
             while True:
-                lock.check()
-                _load(pipeline, run)
+                with _held_open(pipeline, settings, run):
+                    if not run.has_tables:
+                        with lock.alone():
+                            _make_tables(pipeline, settings, run)
+                        run.has_tables = True
+                    lock.check()
+                    _load(pipeline, run)
                 if not run.plan():
                     break
     finally:
@@ -130,9 +131,11 @@ def _collecting_seldom() -> Iterator[None]:
 
 
 @contextmanager
-def _held_open(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[None]:
-    """Holds a DuckDB file open for the whole run. dlt opens and closes it for every table of every load, and DuckDB
-    would take that for the time to write all of its log into the file. One thread does as much as two, for less CPU.
+def _held_open(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> Iterator[None]:
+    """Holds a DuckDB file open for a whole load. dlt opens and closes it for every table, and DuckDB would take that
+    for the time to write all of its log into the file. One thread does as much as two, for less CPU. Between loads it
+    is closed: what it keeps of the file goes. A run's later loads leave it to the next run to join what they appended,
+    which takes time and memory, and more of both the more there is.
     """
     if not isinstance(pipeline.destination, duckdb):
         yield
@@ -140,11 +143,14 @@ def _held_open(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[None]:
     with open_client(pipeline, settings) as client:
         client.execute_sql("SET GLOBAL threads = 1")
         client.execute_sql(f"SET GLOBAL wal_autocheckpoint = '{_LOG_BEFORE_CHECKPOINT}'")
+        client.execute_sql("SET GLOBAL max_vacuum_tasks = 0")
         try:
             yield
         finally:  # the caller may have connections of their own
             client.execute_sql("RESET GLOBAL threads")
             client.execute_sql("RESET GLOBAL wal_autocheckpoint")
+            if run.figures.loads <= 1:
+                client.execute_sql("RESET GLOBAL max_vacuum_tasks")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from pendulum import DateTime
 from bookings_sync.columns import Key
 from bookings_sync.ledger import Ledger, reads_from, without_digest
 from bookings_sync.scopes import COLUMN, Kind, Scope
-from bookings_sync.tables import READS, TABLES, Table
+from bookings_sync.tables import TABLES, Table
 from bookings_sync.windows import DAY_MS, Window, joined
 
 _MS = pa.timestamp("ms", tz="UTC")
@@ -82,9 +82,8 @@ class Warehouse:
         A load that was torn, some of its tables in the warehouse and others not, left rows that no complete read told
         of: the reads before it no longer tell what the warehouse holds, and lose their digests.
         """
-        names = ", ".join(f"r.{name}" for name in (*READS.names, "_dlt_load_id"))
-        rows = self._rows(
-            f"SELECT {names} FROM {self._name('reads')} AS r"  # noqa: S608 - our own names
+        rows = self._rows(  # r.*: who only looks may find a table of before, which lacks a column
+            f"SELECT r.* FROM {self._name('reads')} AS r"  # noqa: S608 - our own names
             f" JOIN {self._name('_dlt_loads')} AS l ON l.load_id = r._dlt_load_id AND l.status = 0"
             f" WHERE {self._asked} ORDER BY r.read_at, r._dlt_load_id",
             *self._ids,
