@@ -83,7 +83,7 @@ def sync(
             _collecting_seldom(),
         ):
             while True:
-                with _held_open(pipeline, settings, run):
+                with _held_open(pipeline, settings):
                     if not run.has_tables:
                         with lock.alone():
                             _make_tables(pipeline, settings, run)
@@ -131,11 +131,11 @@ def _collecting_seldom() -> Iterator[None]:
 
 
 @contextmanager
-def _held_open(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> Iterator[None]:
+def _held_open(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[None]:
     """Holds a DuckDB file open for a whole load. dlt opens and closes it for every table, and DuckDB would take that
     for the time to write all of its log into the file. One thread does as much as two, for less CPU. Between loads it
-    is closed: what it keeps of the file goes. A run's later loads leave it to the next run to join what they appended,
-    which takes time and memory, and more of both the more there is.
+    is closed: what it keeps of the file goes, and its log is written into the file; as it is, for to join what was
+    appended to what stands takes a multiple of the time and memory, and is left to a transform's own writing.
     """
     if not isinstance(pipeline.destination, duckdb):
         yield
@@ -149,8 +149,6 @@ def _held_open(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> Iterator
         finally:  # the caller may have connections of their own
             client.execute_sql("RESET GLOBAL threads")
             client.execute_sql("RESET GLOBAL wal_autocheckpoint")
-            if run.figures.loads <= 1:
-                client.execute_sql("RESET GLOBAL max_vacuum_tasks")
 
 
 @contextmanager
