@@ -201,14 +201,22 @@ def ledger_rows(reads: Iterable[Read]) -> pa.Table:
     return pa.table(columns).cast(READS.schema)
 
 
+_IN_A_MS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
+
+
+def epoch_ms(instants: pa.ChunkedArray) -> list[int | None]:
+    """Instants as epoch milliseconds, rounded down. By their bits: a cast needs pyarrow.compute, which takes long to
+    import, and who only looks at a warehouse needs it for nothing else."""
+    if not pa.types.is_timestamp(instants.type):  # PostgreSQL's, where all of them are null
+        instants = instants.cast(pa.timestamp("ms", tz="UTC"))
+    unit = _IN_A_MS[instants.type.unit]
+    numbers = [each for chunk in instants.chunks for each in chunk.view(pa.int64()).to_pylist()]
+    return [None if each is None else each // unit for each in numbers]
+
+
 def reads_from(rows: pa.Table) -> Iterator[Read]:
     """The reads that rows of the raw table `reads` tell of."""
-    milliseconds = pa.timestamp("ms", tz="UTC")
-
-    def ms(column: str) -> list[int | None]:
-        return rows[column].cast(milliseconds, safe=False).cast(pa.int64()).to_pylist()  # type: ignore[no-any-return]
-
-    starts, ends, read_at = ms("window_start"), ms("window_end"), ms("read_at")
+    starts, ends, read_at = (epoch_ms(rows[name]) for name in ("window_start", "window_end", "read_at"))
     rest = rows.drop_columns(["window_start", "window_end", "read_at"])
     for position, row in enumerate(rest.to_pylist()):
         start, end = starts[position], ends[position]

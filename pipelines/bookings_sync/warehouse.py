@@ -18,12 +18,11 @@ from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync.columns import Key
-from bookings_sync.ledger import Ledger, reads_from, without_digest
+from bookings_sync.ledger import Ledger, epoch_ms, reads_from, without_digest
 from bookings_sync.scopes import COLUMN, Kind, Scope
 from bookings_sync.tables import TABLES, Table
 from bookings_sync.windows import DAY_MS, Window, joined
 
-_MS = pa.timestamp("ms", tz="UTC")
 _KEYS_PER_QUERY = 2_000
 
 
@@ -184,7 +183,7 @@ class Warehouse:
             whole.end,
         )
         days: dict[tuple[str, Scope], set[int]] = {}
-        for row, start_ms in zip(_dicts(rows), () if rows is None else _ms(rows["start_time"]), strict=True):
+        for row, start_ms in zip(_dicts(rows), () if rows is None else epoch_ms(rows["start_time"]), strict=True):
             scopes = [Scope(kind, row[COLUMN[kind]]) for kind in kinds if row[COLUMN[kind]] is not None]
             for scope in scopes or [Scope("unlisted", "+".join(kinds))]:
                 days.setdefault((row["location_id"], scope), set()).add((start_ms or 0) // DAY_MS)
@@ -257,7 +256,7 @@ class Warehouse:
                 f"SELECT {names}, deleted_at IS NOT NULL AS deleted FROM {self._name('appointments')}"  # noqa: S608
                 f" WHERE _dlt_valid_to IS NULL AND {self._with_ids(location_id, 'id', some)}"
             )
-            starts = () if rows is None else _ms(rows["start_time"])
+            starts = () if rows is None else epoch_ms(rows["start_time"])
             for row, start_ms in zip(_dicts(rows), starts, strict=True):
                 held = Held(row["row_digest"], row["deleted"], start_ms)
                 placed[row["id"],] = Placed(held, {kind: row[column] for kind, column in COLUMN.items()})
@@ -299,7 +298,7 @@ class Warehouse:
         )
         if rows is None or not len(rows):
             return {}
-        starts = _ms(rows[start]) if start else [None] * len(rows)
+        starts = epoch_ms(rows[start]) if start else [None] * len(rows)
         digests, deleted = rows["row_digest"].to_pylist(), rows["deleted"].to_pylist()
         return dict(zip(keys_of(rows, table), map(Held, digests, deleted, starts), strict=True))
 
@@ -348,14 +347,10 @@ def _calendar(kinds: dict[str, list[dict[str, Any]]]) -> Calendar:
 def keys_of(rows: pa.Table, table: Table) -> list[Key]:
     """The key of each row, without its location."""
     columns = [
-        _ms(rows[name]) if pa.types.is_timestamp(rows.schema.field(name).type) else rows[name].to_pylist()
+        epoch_ms(rows[name]) if pa.types.is_timestamp(rows.schema.field(name).type) else rows[name].to_pylist()
         for name in table.key[1:]
     ]
     return list(zip(*columns, strict=True)) if columns else [()] * len(rows)
-
-
-def _ms(column: pa.ChunkedArray) -> list[int | None]:
-    return column.cast(_MS, safe=False).cast(pa.int64()).to_pylist()  # type: ignore[no-any-return]
 
 
 def _dicts(rows: pa.Table | None) -> list[dict[str, Any]]:
