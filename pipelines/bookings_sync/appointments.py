@@ -112,7 +112,7 @@ class AppointmentReads:
         too_long = refused and window.length_ms > _SURELY_ALLOWED_MS
         spoilt = isinstance(error, BadReply) and window.length_ms > SPOILT_MS
         halving = window.can_split and (too_much or too_long or spoilt)
-        if halving and not self._run.is_past_halving(read.location_id, error):
+        if halving and not self._run.by_id[read.location_id].is_past_halving(error):
             self._split(read)
         else:
             self._run.failed(read, error)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from importlib.metadata import version
 from itertools import zip_longest
 from typing import Any
@@ -23,18 +23,9 @@ from pendulum import DateTime
 from bookings_sync.api import Client, open_http
 from bookings_sync.api.replies import Records
 from bookings_sync.columns import Key
-from bookings_sync.diff import Changes
-from bookings_sync.errors import (
-    ApiError,
-    AuthenticationFailed,
-    BadReply,
-    BookingsError,
-    ConfigurationError,
-    ReplyTooLarge,
-    RequestRefused,
-    TimedOut,
-)
+from bookings_sync.errors import ApiError, BookingsError, ConfigurationError
 from bookings_sync.ledger import Ledger, Read, within
+from bookings_sync.outcome import Figures, LocationRun
 from bookings_sync.plan import PlannedRead, Span, hot_range, plan_appointments, plan_slots, whole_range
 from bookings_sync.presence import Known, Presence
 from bookings_sync.records import usable_id
@@ -47,50 +38,7 @@ from bookings_sync.windows import DAY_MS, Window, gaps, grid, to_ms
 _ID_WINDOW_DAYS = 16
 """Length of the windows in which a location's id is looked for."""
 
-_MOST_IN_A_ROW = {"silent": 3, "stumbled": 20, "too late": 40}
-"""So often may a location fail time after time before it is left for the next run. Without an answer, it is not there.
-Where it answers, but not as it should, that may be this window's matter alone: a record that the API itself stumbles
-over. And windows that come too late may just be too long, all that are under way at a time."""
-
 _UNIT_MS = {"minute": 60_000, "hour": 3_600_000, "day": DAY_MS, "week": 7 * DAY_MS, "month": 31 * DAY_MS}
-
-
-@dataclass(slots=True)
-class LocationRun:
-    """What the run has done for one location."""
-
-    name: str
-    location_id: str = ""
-    id_source: str = ""
-    reads: int = 0
-    errors: list[str] = field(default_factory=list)
-    gave_up: bool = False
-    in_a_row: Counter[str] = field(default_factory=Counter)
-    """What it has failed at since it last answered, by the names of _MOST_IN_A_ROW."""
-
-    @property
-    def outcome(self) -> str:
-        nothing_read = bool(self.errors) and not self.reads
-        return "failed" if self.gave_up or nothing_read else "partial" if self.errors else "ok"
-
-
-@dataclass(slots=True)
-class Figures:
-    """What a run has done, in numbers."""
-
-    loads: int = 0
-    reads_planned: int = 0
-    reads_done: int = 0
-    reads_unchanged: int = 0
-    verifications: int = 0
-    tables: dict[str, Changes] = field(default_factory=dict)
-
-    @property
-    def all_tables(self) -> Changes:
-        total = Changes()
-        for changes in self.tables.values():
-            total.add(changes)
-        return total
 
 
 class Run:
@@ -349,29 +297,14 @@ class Run:
     # -- what has happened ---------------------------------------------------------------------------------------------
 
     def answered(self, location_id: str) -> None:
-        self.by_id[location_id].in_a_row.clear()
-        self.by_id[location_id].reads += 1
+        self.by_id[location_id].answered()
         self.figures.reads_done += 1
         self.progress()
 
-    def is_past_halving(self, location_id: str, error: ApiError) -> bool:
-        """Whether a location does not answer well at all, however short the windows: then halving them must end."""
-        location = self.by_id[location_id]
-        how = "too late" if isinstance(error, TimedOut) else "stumbled"
-        location.in_a_row[how] += isinstance(error, TimedOut | BadReply)
-        return location.in_a_row[how] > _MOST_IN_A_ROW[how]
-
     def failed(self, read: PlannedRead | Read, error: ApiError) -> None:
-        """Notes the error: this run leaves out the read that it befell. A location whose key is refused, or that fails
-        time after time, is read no further."""
-        location = self.by_id[read.location_id]
-        if str(error) not in location.errors:
-            location.errors.append(str(error))
+        """Notes the error: this run leaves out the read that it befell."""
+        self.by_id[read.location_id].failed(error)
         self._left_out.add((read.location_id, read.scope, read.window))
-        how = "stumbled" if _stumbles(error) else "silent"
-        location.in_a_row[how] += 1
-        if isinstance(error, AuthenticationFailed) or location.in_a_row[how] >= _MOST_IN_A_ROW[how]:
-            location.gave_up = True
         self.progress()
 
     def warn(self, warning: str) -> None:
@@ -411,28 +344,16 @@ class Run:
             "verifications": self.figures.verifications,
             **{f"rows_{name}": count for name, count in asdict(changes).items()},
             "tables": json.dumps({name: asdict(each) for name, each in self.figures.tables.items() if each.total}),
-            "locations": json.dumps([self._location_row(location) for location in self.locations.values()]),
+            "locations": json.dumps([each.row(self._requests_of(each)) for each in self.locations.values()]),
             "errors": json.dumps(self.errors),
         }
 
+    def _requests_of(self, location: LocationRun) -> int:
+        client = self._clients.get(location.name)
+        return client.requests_sent if client else 0
+
     def run_rows(self, *, complete: bool) -> pa.Table:
         return pa.Table.from_pylist([self.row(complete=complete)], schema=RUNS.schema)
-
-    def _location_row(self, location: LocationRun) -> dict[str, Any]:
-        client = self._clients.get(location.name)
-        return {
-            "name": location.name,
-            "location_id": location.location_id,
-            "outcome": location.outcome,
-            "requests": client.requests_sent if client else 0,
-            "reads": location.reads,
-            "errors": location.errors,
-        }
-
-
-def _stumbles(error: ApiError) -> bool:
-    """Whether the API is there, but this one request finds no good answer."""
-    return isinstance(error, BadReply | ReplyTooLarge | RequestRefused) or error.status == 500
 
 
 def _ids(records: Records) -> tuple[str, ...]:
