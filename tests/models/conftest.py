@@ -26,7 +26,7 @@ _TYPES = {
     "double": "DOUBLE PRECISION",
     "bool": "BOOLEAN",
     "timestamp": "TIMESTAMPTZ",
-    "binary": "BLOB",
+    "binary": "VARCHAR",  # no model reads one, and PostgreSQL calls it otherwise
 }
 
 
