@@ -25,9 +25,10 @@ from bookings_sync.plan import PlannedRead, hot_range
 from bookings_sync.reading import Answer, Gate, Reading
 from bookings_sync.records import Rows, appointment_rows, custom_field_rows
 from bookings_sync.run import Run
-from bookings_sync.stage import Emitted, Stage
+from bookings_sync.scopes import COLUMN
+from bookings_sync.stage import Emitted, Stage, Staged
 from bookings_sync.tables import APPOINTMENTS, CONTACT_CUSTOM_FIELDS, CONTACTS
-from bookings_sync.warehouse import Held, Warehouse
+from bookings_sync.warehouse import Held, Placed, Warehouse
 from bookings_sync.windows import DAY_MS, SPOILT_MS, Window
 
 _CAPS = frozenset({20, 25, 50, 100, 200, 250, 300, 400, 500, 1_000, 2_000, 2_500, 5_000, 10_000})
@@ -60,6 +61,8 @@ class AppointmentReads:
         self._reading: Reading[PlannedRead, Reply[Listing] | None] = Reading((), self._list, 1)
         self._hot = hot_range(run.settings, run.span.now)
         self._absent: dict[tuple[str, Key], Absent] = {}
+        self._restaged: dict[tuple[str, Key], Placed] = {}
+        """Where those stand, as they were staged, that were held before."""
         self._differing: list[tuple[Rows, PlannedRead, Read]] = []
         self._waiting: list[tuple[Rows, Read]] = []
 
@@ -215,6 +218,7 @@ class AppointmentReads:
         if staged := self._stage.news(rows, held):
             self._run.staged.add(location_id, staged.rows.keys)
             self._run.learn_scopes(location_id, staged.arrow)
+            self._restaged.update(_placed(staged, held))
             for scope, starts in self._notes.void_around(staged.arrow, listed_by=noted).items():
                 self._run.strayed[location_id, scope] += starts
             # A row that comes from elsewhere has left where it stood: what a list said of that time is true no more.
@@ -329,7 +333,13 @@ class AppointmentReads:
         if self._run.by_id[absent.location_id].gave_up:
             self._notes.forget(absent.listed_by)
             return False
-        return not self._stage.holds(APPOINTMENTS, absent.location_id, absent.key)
+        if not self._stage.holds(APPOINTMENTS, absent.location_id, absent.key):
+            return True
+        # Another list has it. If it says that it stands here, this one's reply does not tell what the warehouse holds.
+        restaged, listed_by = self._restaged.get((absent.location_id, absent.key)), absent.listed_by
+        if restaged and listed_by.window and restaged.stands_in(listed_by.scope, listed_by.window):
+            self._notes.void(listed_by)
+        return False
 
     def _get(self, absent: Absent, _: Gate) -> Reply[Records]:
         return self._run.client(absent.location_id).get_appointment(absent.key[0])
@@ -343,6 +353,20 @@ class AppointmentReads:
             self._notes.void_around(left, listed_by=None)
             yield staged.emitted
         yield from self._take_contacts(batch.rows["contacts"], absent.listed_by)
+
+
+def _placed(staged: Staged, held: Collection[Key]) -> dict[tuple[str, Key], Placed]:
+    """Where the staged ones stand that are held."""
+    rows = staged.rows
+    positions = [position for position, key in enumerate(rows.keys) if key in held]
+    scopes = staged.arrow.select(list(COLUMN.values())).take(positions).to_pylist() if positions else []
+    return {
+        (rows.location_id, rows.keys[position]): Placed(
+            Held(rows.digests[position], deleted=False, start_ms=rows.start_ms(position)),
+            {kind: row[column] for kind, column in COLUMN.items()},
+        )
+        for position, row in zip(positions, scopes, strict=True)
+    }
 
 
 def _window(read: PlannedRead) -> Window:
