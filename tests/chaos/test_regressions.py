@@ -35,6 +35,75 @@ FAILED = {
             Round(((Happening("restore"),) * 20,)),
         ),
     ),
+    # A team's list told of a row that moved; its service, which has gone and lists nothing, was read after it.
+    "moved-under-a-service-that-lists-nothing": History(
+        seed=695,
+        locations=25,
+        switches=(
+            ("contact_in_get", False),
+            ("empty_days", "empty"),
+            ("recurring_ids", "epoch_duration"),
+            ("slots_trace_id", False),
+            ("unknown_id", "empty"),
+            ("unknown_scope", "422"),
+            ("vanished_service", "empty"),
+            ("window_on", "overlap"),
+        ),
+        rounds=(
+            Round(
+                ((),) * 10 + ((Happening("delete", 44, -6, 403),),),
+                sync=Sync("plain"),
+            ),
+            Round(
+                ((),) * 10
+                + (
+                    (
+                        Happening("delete_service", 36, 3, 60),
+                        Happening("mark", 31, 6, -464),
+                        Happening("restore", 11, -287, 25),
+                    ),
+                ),
+                sync=Sync("full", befalls="crash", when=17),
+            ),
+            Round(
+                ((),) * 10
+                + (
+                    (
+                        Happening("reschedule", 36, -101, 37),
+                        Happening("block", 39, 175, 52),
+                        Happening("nudge", 25, 5, 155),
+                        Happening("mark", 56, 85, 50),
+                    ),
+                ),
+                hours=0,
+                life=True,
+                sync=Sync(
+                    "full",
+                    knobs=(
+                        ("include_contacts", False),
+                        ("rows_per_load", 100),
+                        ("scopes", ("service", "team")),
+                        ("slots", False),
+                    ),
+                ),
+            ),
+            Round(
+                ((),) * 10
+                + (
+                    (
+                        Happening("rename_service", 12, 219, 60),
+                        Happening("mark", 60, 399, 71),
+                        Happening("book", 20, -368, 33),
+                        Happening("change_contact", 49, -104, 512),
+                        Happening("restore", 58, 10, -354),
+                    ),
+                ),
+                hours=173,
+                meanwhile=(Happening("nudge", 3, 0, -4),),
+                sync=Sync("full", befalls="change", when=7),
+            ),
+        ),
+    ),
     # Booked and left between two syncs.
     "a-service-that-was-never-seen-with-its-booking": History(
         rounds=(

@@ -15,7 +15,7 @@ import pendulum
 import pytest
 
 from bookings_sync import pipeline
-from bookings_sync.sandbox import Appointment, Switches
+from bookings_sync.sandbox import Appointment
 from bookings_sync.windows import DAY_MS, Window
 
 from .conftest import NOW, Site, Torn, small
@@ -70,21 +70,6 @@ def test_moved_away_seen_only_where_it_went(site: Site) -> None:
     place(site, row, at_first)
     assert site.sync().changes.moved == 1
     assert unequal(site) == []
-
-
-def test_left_out_by_a_list_and_named_by_another(open_site: Callable[..., Site]) -> None:
-    """A service has gone, and its list is empty. A team's list tells that a row of its has moved; it is not asked for,
-    then, but the empty list does not tell what the warehouse holds."""
-    knobs = {"slots": False, "max_window_days": 64, "window_days": 64}
-    site = open_site(WORLD, switches=Switches(vanished_service="empty"), **knobs)
-    row = row_of(site)
-    site.sync(full=True, max_window_days=32, window_days=32)  # its windows are not those of the next
-    place(site, row, row.start_ms + DAY_MS)
-    site.world.delete_service(site.location_id, row.service_id)
-    site.sync(full=True, scopes=("team", "service"))
-    turn(row, "B")
-    site.sync(full=True)
-    assert titles(site, row)[-1] == "B"
 
 
 def test_a_clock_that_was_ahead(site: Site) -> None:
