@@ -143,12 +143,11 @@ def _held_open(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[None]:
     with open_client(pipeline, settings) as client:
         client.execute_sql("SET GLOBAL threads = 1")
         client.execute_sql(f"SET GLOBAL wal_autocheckpoint = '{_LOG_BEFORE_CHECKPOINT}'")
-        client.execute_sql("SET GLOBAL max_vacuum_tasks = 0")
-        try:
-            yield
-        finally:  # the caller may have connections of their own
-            client.execute_sql("RESET GLOBAL threads")
-            client.execute_sql("RESET GLOBAL wal_autocheckpoint")
+        client.execute_sql("SET GLOBAL max_vacuum_tasks = 0")  # it must hold at the closing: not set back
+        yield
+        # The caller may have connections of their own. After a failure, which must be told as it is, the file closes.
+        client.execute_sql("RESET GLOBAL threads")
+        client.execute_sql("RESET GLOBAL wal_autocheckpoint")
 
 
 @contextmanager
