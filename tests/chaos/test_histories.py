@@ -19,8 +19,8 @@ from .strategies import histories
 LOCATIONS = 25
 """Histories in one example: so many locations, synced by the same runs."""
 EXAMPLES = amount(8, 200)
-PARTS = 8
-"""Tests that the work is divided into, so that every process has some."""
+PARTS = amount(8, 40)
+"""Tests that the work is divided into, so that every process has some to the end."""
 
 
 @pytest.mark.parametrize("part", range(PARTS))
