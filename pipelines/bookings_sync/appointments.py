@@ -10,17 +10,19 @@ large, does not come in time or never reads well is read again in halves, down t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from bookings_sync.api import Reply
-from bookings_sync.api.listing import Listing, all_of, compared_with, id_digest
+from bookings_sync.api.listing import Listing, all_of, compared_with, id_digest, taken_apart
 from bookings_sync.api.replies import Records
 from bookings_sync.columns import Key
 from bookings_sync.diff import missing
 from bookings_sync.errors import BadReply, ReplyTooLarge, RequestRefused, TimedOut
 from bookings_sync.ledger import Read
 from bookings_sync.notes import ReadNotes
+from bookings_sync.plain import reader
 from bookings_sync.plan import PlannedRead, hot_range
 from bookings_sync.reading import Answer, Gate, Reading
 from bookings_sync.records import Rows, appointment_rows, custom_field_rows
@@ -93,11 +95,18 @@ class AppointmentReads:
         if read.scope.kind == "unlisted":
             return None
         known = self._relied_on(read)
-        # Record digests are worth their making where every run reads the window; of personal data none are kept.
-        compares = window.overlaps(self._hot) and self._run.privacy.keeps_all
-        decode = compared_with(known.record_digests if known else None) if compares else all_of
-        digest = known.reply_digest if known else None
+        digest, decode = known.reply_digest if known else None, self._decoder(read, known)
         return self._run.client(read.location_id).list_appointments(read.scope, window, digest, gate.let(decode))
+
+    def _decoder(self, read: PlannedRead, known: Read | None) -> Callable[[bytes], Listing]:
+        if (
+            not self._run.privacy.keeps_all
+        ):  # of personal data that is not kept no digest is, and no row comes by itself
+            return all_of
+        read_record = reader(read.location_id, self._run.contacts.texts)
+        if _window(read).overlaps(self._hot):  # record digests are worth their making where every run reads the window
+            return compared_with(known.record_digests if known else None, read_record)
+        return taken_apart(read_record)
 
     def _relied_on(self, read: PlannedRead) -> Read | None:
         return self._run.ledger.relied_on(read.location_id, read.scope, _window(read), self._run.rules)
@@ -136,7 +145,9 @@ class AppointmentReads:
         replies = [reply] if reply else []
         noted = self._notes.complete(read, replies, rows=listing.size, record_digests=listing.digests)
         staged = self._stage.rows
-        batch = appointment_rows(read.location_id, listing.records, self._run.privacy)
+        is_held = partial(self._run.contacts.is_held, read.location_id)
+        batch = appointment_rows(read.location_id, listing.records, self._run.privacy, is_held)
+        self._run.contacts.learn(batch.rows["contacts"], batch.texts)
         self._stage.reject(batch)
         if listing.gone is None:
             yield from self._take_appointments(batch.rows["appointments"], read, noted)

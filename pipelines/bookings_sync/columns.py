@@ -31,6 +31,9 @@ Record = dict[str, Any]
 Key = tuple[Any, ...]
 """A record's key without its location: texts, integers, and instants as epoch milliseconds."""
 
+LONGEST_ID = 1_000
+"""Characters. The API's own are of 20 to some 60."""
+
 _MADE = frozenset({"location_id", "extra", "deleted_at", "row_digest"})
 _ZONES = zoneinfo.available_timezones()
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
@@ -88,7 +91,7 @@ def values_of(table: Table, records: Iterable[Record]) -> Values:
     """The values of records, but for the key columns: keys are made by `records`."""
     fields = sources(table.name)
     if any("." in field for field in fields):  # nested: teams and services, which are few
-        known = _known_fields(table.name)
+        known = known_fields(table.name)
         listed = list(records)
         rows = [tuple(_at(record, field) for field in fields) for record in listed]
         return Values(rows, [_beyond(record, known) or None for record in listed])
@@ -116,7 +119,7 @@ class _Shape(NamedTuple):
         places = {name: position for position, name in enumerate(names)}
         # A place twice, for itemgetter gives no tuple for one item alone.
         positions = [places.get(field, len(names)) for field in sources(table.name)] + [len(names)]
-        known = _known_fields(table.name)
+        known = known_fields(table.name)
         has_extra = "extra" in table.names
         return cls(itemgetter(*positions), tuple(n for n in names if n not in known) if has_extra else ())
 
@@ -316,7 +319,7 @@ def _at(record: Record, path: str) -> Any:
 
 
 @cache
-def _known_fields(table_name: str) -> dict[str, Any]:
+def known_fields(table_name: str) -> dict[str, Any]:
     """The fields the columns name, as a tree: {"id": None, "calendarConfig": {"slug": None, …}, …}."""
     tree: dict[str, Any] = {}
     paths = [column.source for column in TABLES[table_name].columns if column.source]

@@ -2,7 +2,8 @@
 
 Input:  the keys that a run stages; the digests that it stages or finds held.
 Output: `Presence` tells which other keys may be held: a Bloom filter, 16 MB however many there are. `Known` tells which
-        rows are held just as they are: some 140 bytes a row, for the contacts, who stand in many windows.
+        rows are held just as they are: some 140 bytes a row, for the contacts, who stand in many windows; and so
+        much again for the texts that the last of them came as.
 
 A location of which nothing was held when the run began holds only what this run has loaded since. Of a first sync's
 records nearly none is held, and to ask the warehouse for each took a third of its time. A key that may be held is
@@ -11,7 +12,7 @@ asked for: at a million keys one in five thousand for nothing, at ten million on
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bookings_sync.columns import Key
 from bookings_sync.records import Rows
@@ -50,15 +51,36 @@ class Presence:
         return found
 
 
+_MOST_TEXTS = 200_000
+
+
 class Known:
-    """Digests of rows of one table that this run has staged or found held: 64 bits of each, by 64 of their keys."""
+    """Digests of rows of one table that this run has staged or found held: 64 bits of each, by 64 of their keys.
+
+    `texts` has those that the records were read from lately, each with the digest of what it says: a text that comes
+    again need not be decoded.
+    """
 
     def __init__(self) -> None:
         self._digests: dict[int, int] = {}
+        self.texts: dict[int, int] = {}
 
     def add(self, location_id: str, keys: Iterable[Key], digests: Iterable[str]) -> None:
         for key, digest in zip(keys, digests, strict=True):
             self._digests[hash((location_id, key))] = hash(digest)
+
+    def learn(self, rows: Rows, texts: Mapping[Key, int]) -> None:
+        """What the texts say that these rows came as."""
+        if len(self.texts) > _MOST_TEXTS:
+            self.texts.clear()
+        for key, digest in zip(rows.keys, rows.digests, strict=True):
+            if key in texts:
+                self.texts[texts[key]] = hash(digest)
+
+    def is_held(self, location_id: str, key: Key, text: int) -> bool:
+        """Whether the row of this key is known to be held as this text says."""
+        digest = self.texts.get(text)
+        return digest is not None and self._digests.get(hash((location_id, key))) == digest
 
     def sorted_out(self, rows: Rows) -> tuple[list[int], list[int]]:
         """The positions of rows of which nothing is known, and of those known to be otherwise; not the equal ones."""

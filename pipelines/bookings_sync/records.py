@@ -8,14 +8,15 @@ Output: `Rows`, one per table: each record's key and digest, and, on demand, the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pendulum
 import pyarrow as pa
 
 from bookings_sync.columns import (
+    LONGEST_ID,
     Key,
     Record,
     Values,
@@ -30,6 +31,7 @@ from bookings_sync.columns import (
     typed,
     values_of,
 )
+from bookings_sync.plain import Plain
 from bookings_sync.privacy import KEEP_ALL, Privacy
 from bookings_sync.tables import (
     APPOINTMENTS,
@@ -46,9 +48,6 @@ from bookings_sync.tables import (
     Column,
     Table,
 )
-
-_LONGEST_ID = 1_000
-"""Characters. The API's own are of 20 to some 60."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +81,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def followed_by(self, others: Rows) -> Rows:
+        """These and others of the same table and location."""
+        values = Values(self.values.rows + others.values.rows, self.values.extras + others.values.extras)
+        return Rows(self.table, self.location_id, self.keys + others.keys, values, self.digests + others.digests)
 
     def take(self, positions: Sequence[int]) -> Rows:
         """The rows at these positions."""
@@ -129,10 +133,11 @@ class Rows:
 
 @dataclass(slots=True)
 class Batch:
-    """The rows of one reply, by table, and what was rejected of it."""
+    """The rows of one reply, by table, and what was rejected of it; the `texts` that contacts came as."""
 
     rows: dict[str, Rows]
     rejected: list[Rejected]
+    texts: dict[Key, int] = field(default_factory=dict)
 
 
 class _Sorting:
@@ -146,6 +151,9 @@ class _Sorting:
 
     def add(self, table: Table, key: Key, record: Record) -> None:
         self._found[table.name][key] = record
+
+    def drop(self, table: Table, key: Key) -> None:
+        self._found[table.name].pop(key, None)
 
     def get(self, table: Table, key: Key) -> Record | None:
         return self._found[table.name].get(key)
@@ -202,22 +210,71 @@ def service_rows(location_id: str, records: Iterable[Any]) -> Batch:
     return sorting.batch()
 
 
-def appointment_rows(location_id: str, records: Iterable[Any], privacy: Privacy = KEEP_ALL) -> Batch:
-    """`appointments` and `contacts`; an appointment without a contact is blocked-off time."""
+def appointment_rows(
+    location_id: str,
+    records: Iterable[Any],
+    privacy: Privacy = KEEP_ALL,
+    is_held: Callable[[Key, int], bool] = lambda *_: False,
+) -> Batch:
+    """`appointments` and `contacts`; an appointment without a contact is blocked-off time.
+
+    Each plain one among the records has an id of its own. A contact is left out whose text, as it came, is known to be
+    held: `is_held(key, text)`.
+    """
     sorting = _Sorting(location_id, APPOINTMENTS, CONTACTS)
-    if not privacy.keeps_all:
-        records = [privacy.appointment(record) for record in records]
-    for record_id, record in _distinct(sorting, APPOINTMENTS, records):
+    records = list(records) if privacy.keeps_all else [privacy.appointment(record) for record in records]
+    plain = [record for record in records if isinstance(record, Plain)]
+    others = _distinct(sorting, APPOINTMENTS, (record for record in records if not isinstance(record, Plain)))
+    for record_id, record in others:
         sorting.add(APPOINTMENTS, (record_id,), record)
-        contact = record.get("contact")
+    stands = {id(record) for _, record in others}
+    contacts = _Contacts(sorting, is_held)
+    for record in records:
+        if isinstance(record, Plain):
+            contacts.add_plain(record)
+        elif id(record) in stands:
+            contacts.add(record.get("contact"))
+    batch = sorting.batch()
+    batch.texts = contacts.texts
+    if plain:
+        batch.rows[APPOINTMENTS.name] = _plain_rows(location_id, plain).followed_by(batch.rows[APPOINTMENTS.name])
+    return batch
+
+
+def _plain_rows(location_id: str, plain: Sequence[Plain]) -> Rows:
+    keys: list[Key] = [(record.id,) for record in plain]
+    values = Values([record.row for record in plain], [record.extra for record in plain])
+    return Rows(APPOINTMENTS, location_id, keys, values, row_digests(location_id, keys, values))
+
+
+class _Contacts:
+    """The contacts of one reply's appointments: where one stands in several, the last is the newest."""
+
+    def __init__(self, sorting: _Sorting, is_held: Callable[[Key, int], bool]) -> None:
+        self._sorting = sorting
+        self._is_held = is_held
+        self.texts: dict[Key, int] = {}
+
+    def add_plain(self, record: Plain) -> None:
+        key = (record.contact_id,)
+        if record.text is not None and self._is_held(key, record.text):
+            self._sorting.drop(CONTACTS, key)
+        else:
+            self.add(record.opened(), record.text)
+
+    def add(self, contact: Any, text: int | None = None) -> None:
         if contact is None:
-            continue
+            return
         contact_id = usable_id(contact.get("id")) if isinstance(contact, dict) else None
         if contact_id is None:
-            sorting.reject(CONTACTS, "the contact is no JSON object with a usable id", contact)
+            self._sorting.reject(CONTACTS, "the contact is no JSON object with a usable id", contact)
+            return
+        key = (contact_id,)
+        self._sorting.add(CONTACTS, key, contact)
+        if text is None:
+            self.texts.pop(key, None)
         else:
-            sorting.add(CONTACTS, (contact_id,), contact)  # the last of several is the newest
-    return sorting.batch()
+            self.texts[key] = text
 
 
 def custom_field_rows(location_id: str, contacts: Rows) -> Batch:
@@ -286,7 +343,7 @@ def usable_id(value: Any) -> str | None:
     """Ids are opaque text (api.md, CODE); a whole number is taken as its digits. What cannot stand in an address, so
     that the record could never be asked for, is no id."""
     if isinstance(value, str):
-        asked_for = 0 < len(value) <= _LONGEST_ID and value not in {".", ".."}
+        asked_for = 0 < len(value) <= LONGEST_ID and value not in {".", ".."}
         return value if asked_for and fit_text(value) is not None else None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 

@@ -1,27 +1,31 @@
 """Listing: the records of a list of appointments, all of them or only those that differ from the last reply's.
 
-Input:  a body, and the record digests of the last reply for the same window.
+Input:  a body, and the record digests of the last reply for the same window; and what reads one record.
 Output: `Listing`, or `Unreadable`. Pure.
 
 Where a few appointments of thousands have changed, to find those takes a fifth of the time of decoding all. A record
 digest is 16 bytes: 8 that digest the record's id, and 8 that digest its very bytes. They are made only of replies in
-which each record has an id of its own, a text; any other is decoded whole each time.
+which each record has an id of its own, a text; any other is decoded whole each time, as is one that is no strict JSON.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from bookings_sync.api.replies import Records, Unreadable, decode, is_plain, list_under
+from bookings_sync.api.replies import decode, is_plain, list_under
 
 _HALF = 8
 _WHOLE = 2 * _HALF
 
 decode_all = list_under("appointments")
+
+
+ReadRecord = Callable[[msgspec.Raw], Any]
+"""Reads one record into a dict, or into whatever has its `id`. Raises msgspec's errors or ValueError."""
 
 
 class Listing(NamedTuple):
@@ -32,7 +36,7 @@ class Listing(NamedTuple):
     order, joined; None where there are none.
     """
 
-    records: Records
+    records: list[Any]
     size: int
     digests: bytes | None = None
     gone: frozenset[bytes] | None = None
@@ -42,12 +46,7 @@ class _Body(msgspec.Struct):
     appointments: list[msgspec.Raw]
 
 
-class _Record(msgspec.Struct):
-    id: str
-
-
 _split = msgspec.json.Decoder(_Body)
-_identify = msgspec.json.Decoder(_Record)
 
 
 def id_digest(record_id: str) -> bytes:
@@ -55,45 +54,54 @@ def id_digest(record_id: str) -> bytes:
 
 
 def all_of(body: bytes) -> Listing:
-    """Every record, and no digests."""
+    """Every record, decoded."""
     records = decode_all(body)
     return Listing(records, len(records))
 
 
-def compared_with(known: bytes | None) -> Callable[[bytes], Listing]:
-    """A decoder that compares a list with the record digests of the last reply, if any, and makes its own."""
+def _decoded(record: msgspec.Raw) -> Any:
+    return decode(bytes(record))
 
-    def decode_list(body: bytes) -> Listing:
-        records = _records(body)
-        if records is None:
-            return all_of(body)
+
+def taken_apart(read: ReadRecord = _decoded) -> Callable[[bytes], Listing]:
+    """A decoder that reads each record by itself."""
+    return lambda body: _by_itself(body, lambda records: _whole(records, read))
+
+
+def compared_with(known: bytes | None, read: ReadRecord = _decoded) -> Callable[[bytes], Listing]:
+    """A decoder that compares a list with the record digests of the last reply, if any, and makes its own; what is to
+    be read, it reads by itself."""
+
+    def look_at(records: Sequence[msgspec.Raw]) -> Listing | None:
+        return _differing(records, known, read) or _whole(records, read, digested=True)
+
+    return lambda body: _by_itself(body, look_at)
+
+
+def _by_itself(body: bytes, look_at: Callable[[Sequence[msgspec.Raw]], Listing | None]) -> Listing:
+    """What is found of the records, each as its bytes; all of them decoded, where they do not come apart so."""
+    if is_plain(body):
         try:
-            return _differing(records, known) or _whole(body, records)
-        except msgspec.MsgspecError:  # a record without a text for its id
-            return all_of(body)
+            found = look_at(_split.decode(body).appointments)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            found = None
+        if found is not None:
+            return found
+    return all_of(body)
 
-    return decode_list
 
-
-def _records(body: bytes) -> Sequence[msgspec.Raw] | None:
-    """The records, each as its bytes; None where they do not come apart without being read."""
-    if not is_plain(body):
+def _whole(records: Sequence[msgspec.Raw], read: ReadRecord, *, digested: bool = False) -> Listing | None:
+    """All of them; None where an id is no text, or stands twice."""
+    whole = [read(record) for record in records]
+    ids = [_id_of(record) for record in whole]
+    if not all(isinstance(each, str) for each in ids) or len(set(ids)) < len(ids):
         return None
-    try:
-        return _split.decode(body).appointments
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+    digests = _joined(map(id_digest, ids), map(_digest, records)) if digested else None
+    return Listing(whole, len(whole), digests)
 
 
-def _whole(body: bytes, records: Sequence[msgspec.Raw]) -> Listing:
-    decoded = decode_all(body)
-    ids = [id_digest(_identify.decode(record).id) for record in records]
-    each_its_own = len(set(ids)) == len(decoded)
-    return Listing(decoded, len(decoded), _joined(ids, map(_digest, records)) if each_its_own else None)
-
-
-def _differing(records: Sequence[msgspec.Raw], known: bytes | None) -> Listing | None:
-    """The records that are not among the known; None where those are most of them, or an id stands twice."""
+def _differing(records: Sequence[msgspec.Raw], known: bytes | None, read: ReadRecord) -> Listing | None:
+    """The records that are not among the known; None where those are most of them, an id is no text or stands twice."""
     if not known:
         return None
     known_ids = {known[at + _HALF : at + _WHOLE]: known[at : at + _HALF] for at in range(0, len(known), _WHOLE)}
@@ -101,16 +109,19 @@ def _differing(records: Sequence[msgspec.Raw], known: bytes | None) -> Listing |
     differing = [record for record, digest in zip(records, digests, strict=True) if digest not in known_ids]
     if 2 * len(differing) > len(records):
         return None
-    own = iter([id_digest(_identify.decode(record).id) for record in differing])
-    ids = [known_ids[digest] if digest in known_ids else next(own) for digest in digests]
-    found = set(ids)
-    if len(found) < len(ids):
+    found = _whole(differing, read)
+    if found is None:
         return None
-    decoded = decode(b"[" + b",".join(differing) + b"]")
-    if not isinstance(decoded, list):
-        raise Unreadable("the records are no list")
-    gone = frozenset(known_ids.values()) - found
-    return Listing(decoded, len(records), _joined(ids, digests), gone)
+    own = iter([id_digest(_id_of(record)) for record in found.records])
+    ids = [known_ids[digest] if digest in known_ids else next(own) for digest in digests]
+    listed = set(ids)
+    if len(listed) < len(ids):
+        return None
+    return Listing(found.records, len(records), _joined(ids, digests), frozenset(known_ids.values()) - listed)
+
+
+def _id_of(record: Any) -> Any:
+    return record.get("id") if isinstance(record, dict) else getattr(record, "id", None)
 
 
 def _digest(record: msgspec.Raw) -> bytes:
