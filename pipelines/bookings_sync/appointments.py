@@ -60,7 +60,8 @@ class AppointmentReads:
         self._warehouse = warehouse
         self._stage = stage
         self._notes = notes
-        self._reading: Reading[PlannedRead, Reply[Listing] | None] = Reading((), self._list, 1)
+        self._halves: list[PlannedRead] = []
+        """Of reads that are to be split: they are read next."""
         self._hot = hot_range(run.settings, run.span.now)
         self._absent: dict[tuple[str, Key], Absent] = {}
         self._restaged: dict[tuple[str, Key], Placed] = {}
@@ -70,8 +71,8 @@ class AppointmentReads:
 
     def carry_out(self, planned: list[PlannedRead]) -> Iterator[Emitted]:
         self._run.start(planned)
-        self._reading = Reading(planned, self._list, self._run.settings.concurrency)
-        for answer in self._reading:
+        reading = Reading(planned, self._list, self._run.settings.concurrency)
+        for answer in reading:
             location_id = answer.item.location_id
             location = self._run.by_id[location_id]
             if location.gave_up:
@@ -80,10 +81,12 @@ class AppointmentReads:
                 yield from self._take_error(answer)
             else:
                 yield from self._take(answer.item, answer.result)
+            reading.add(self._halves)
+            self._halves = []
             if location.gave_up:
-                self._reading.drop(lambda read, failed=location_id: read.location_id == failed)
+                reading.drop(lambda read, failed=location_id: read.location_id == failed)
             if self._stage.rows >= self._run.settings.rows_per_load:
-                self._run.figures.reads_planned -= self._reading.stop()  # the next load plans them again
+                self._run.figures.reads_planned -= reading.stop()  # the next load plans them again
         yield from self._take_differing()
         yield from self._verify()
         yield from self._take_waiting()
@@ -177,7 +180,7 @@ class AppointmentReads:
 
     def _split(self, read: PlannedRead) -> None:
         self._run.figures.reads_planned += 1  # one read became two
-        self._reading.add(read.halves())
+        self._halves += read.halves()
 
     def _find_absent(self, read: PlannedRead, noted: Read, gone: Collection[bytes]) -> None:
         """Those whose ids the last reply listed and this one does not."""

@@ -41,10 +41,11 @@ class Load:
         self.warehouse = warehouse
         self.stage = Stage(load_id, started_at, run.run_id, warehouse, run.figures.tables)
         self.notes = ReadNotes(run)
-        self._slots_since = run.span.now.subtract(days=2)  # an API may list the whole of today
+        since = run.span.now.subtract(days=2)  # an API may list the whole of today
+        self._slots_since = since
         # The services of a location come one after the other: the warehouse is asked for all of them at once.
         self._slots_of = lru_cache(run.settings.concurrency + 1)(
-            lambda location_id: warehouse.held_slots_since(location_id, self._slots_since)
+            lambda location_id: warehouse.held_slots_since(location_id, since)  # not self: that would keep itself alive
         )
 
     # -- locations, teams, services: listed whole ----------------------------------------------------------------------
