@@ -120,8 +120,8 @@ class Load:
     def appointments(self) -> Iterator[Emitted]:
         """The appointments that the run plans next, and their contacts; as many as one load takes."""
         self._learn_scopes()
-        planned = self.run.plan()[: self.run.settings.reads_per_load]
-        yield from AppointmentReads(self.run, self.warehouse, self.stage, self.notes).carry_out(planned)
+        reads = AppointmentReads(self.run, self.warehouse, self.stage, self.notes)
+        yield from reads.carry_out(self.run.plan_load())
         yield from self._ledger()
 
     def _learn_scopes(self) -> None:

@@ -171,8 +171,8 @@ def _beyond(
 def _read_longest_ago(inside: list[Stretch], span: Span) -> int:
     """When the part read longest ago was read, epoch milliseconds. A read from the future was made by a clock that was
     wrong: how old it is, nobody knows."""
-    ages = (stretch.read.read_at_ms for stretch in inside)
-    return min(read_at_ms if read_at_ms <= to_ms(span.now) else 0 for read_at_ms in ages)
+    now_ms, ages = to_ms(span.now), [stretch.read.read_at_ms for stretch in inside]
+    return min(read_at_ms if read_at_ms <= now_ms else 0 for read_at_ms in ages)
 
 
 def _hull(parts: list[Window]) -> Window:

@@ -90,7 +90,8 @@ class Run:
         self.warnings: dict[str, int] = {}
         self._http: httpx.Client = open_http(settings)
         self._clients: dict[str, Client] = {}
-        self._cold_planned: set[str] = set()
+        self._cold: dict[tuple[str, Scope], list[Window]] | None = None
+        """This run's share of cold windows, by location and scope, once it is fixed."""
         self._beyond: dict[str, dict[Scope, list[Window]]] = {}
         self._beside: dict[str, dict[Scope, None]] = defaultdict(dict)
         """Whom else to ask, by location: services that have gone since the last run, and whom a row tells of that no
@@ -227,6 +228,17 @@ class Run:
             each.append(reads[: max(budget, 0)])
         return [read for turn in zip_longest(*each) for read in turn if read is not None]
 
+    def plan_load(self) -> list[PlannedRead]:
+        """What the next load is to read. The first one fixes the run's share of cold windows, for a plan made anew
+        would take a share of what is left of them, load after load; what a load leaves of it, a later one reads."""
+        reads = self.plan()
+        if self._cold is None:
+            self._cold = defaultdict(list)
+            for read in reads:
+                if read.reason == "cold" and read.window:
+                    self._cold[read.location_id, read.scope].append(read.window)
+        return reads[: self.settings.reads_per_load]
+
     def plan_whole(self) -> list[PlannedRead]:
         """All that this run would read, as far as the warehouse tells: what is listed whole, appointments and slots."""
         reads: list[PlannedRead] = []
@@ -240,7 +252,16 @@ class Run:
     def _is_open(self, read: PlannedRead) -> bool:
         if self._is_done(read):
             return False
-        return read.reason != "cold" or read.location_id not in self._cold_planned
+        return read.reason != "cold" or self._cold is None or self._is_owed(read, self._cold)
+
+    def _is_owed(self, read: PlannedRead, share: dict[tuple[str, Scope], list[Window]]) -> bool:
+        """Whether a cold read meets a part of this run's share that the run has not read yet."""
+        stretches = self.ledger.stretches(read.location_id, read.scope)
+        for owed in share.get((read.location_id, read.scope), ()):
+            own = [each.window for each in within(stretches, owed) if each.read.run_id == self.run_id]
+            if any(read.window and part.overlaps(read.window) for part in gaps(owed, own)):
+                return True
+        return False
 
     def _is_done(self, read: PlannedRead) -> bool:
         """Whether this run has left the read's window out, or read all of it but what it has left out."""
@@ -252,9 +273,8 @@ class Run:
         return not gaps(read.window, [*own, *filter(None, left)])
 
     def start(self, reads: Collection[PlannedRead]) -> None:
-        """These are about to be read: a run's share of cold windows is planned once."""
+        """These are about to be read."""
         self.figures.reads_planned += len(reads)
-        self._cold_planned |= {read.location_id for read in reads if read.reason == "cold"}
 
     def exists(self, location_id: str, scope: Scope) -> bool:
         """Whether the API lists this service, team or user now."""

@@ -155,6 +155,34 @@ def test_staleness_is_bounded(open_site: Callable[..., Site]) -> None:
     assert stale == sorted(stale, reverse=True)
 
 
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        pytest.param({}, id="one load"),
+        pytest.param({"rows_per_load": 1, "concurrency": 1}, id="a load of each reply that changes anything"),
+        pytest.param({"reads_per_load": 5}, id="five reads a load"),
+    ],
+)
+def test_a_share_of_the_cold_in_one_load_or_in_many(open_site: Callable[..., Site], knobs: dict[str, int]) -> None:
+    """What a full load leaves of a run's share the run's next one reads; and no load takes a share of its own."""
+    spec = small(past_days=330, services_per_location=1, teams_per_location=1)
+    start = spec.now.date() - timedelta(days=340)
+    site = open_site(spec, lookback_days=45, history_start=start, rows_per_reply=20, max_window_days=32, slots=False)
+    site.sync()
+    site.sync()
+    changed = {starting(site, -each).id for each in range(320, 60, -20)}
+    found = []
+    for days, status in ((6, "showed"), (31, "noshow")):
+        for row_id in changed:
+            site.world.mark(site.location_id, row_id, status)
+        site.world.now_ms += days * 86_400_000
+        site.sync(**knobs)
+        shown = site.live("appointments", f"'{status}' IN (appoinment_status, appointment_status)")
+        found.append(len({row["id"] for row in shown} & changed) / len(changed))
+    assert 0 < found[0] < 0.6
+    assert found[1] == 1
+
+
 def test_what_is_held_beyond_the_range_is_read_in_turn(open_site: Callable[..., Site]) -> None:
     """Rows moved past the horizon, and rows of before a history start that has come nearer: their changes are seen
     within `cold_reread_days`, and the rest of that time is not asked for."""
