@@ -134,7 +134,7 @@ class Ledger:
     def covering(self, location_id: str, scope: Scope, instant_ms: int) -> list[Read]:
         """The reads of a scope whose window holds an instant."""
         reads = self._reads.get((location_id, "appointments", scope), {}).values()
-        return [r for r in reads if r.window and r.window.start_ms <= instant_ms < r.window.end_ms]
+        return [r for r in reads if r.window and r.window.holds(instant_ms)]
 
     def holding(self, location_id: str, scope: Scope, instants_ms: Sequence[int]) -> list[Read]:
         """The reads of a scope whose window holds any of these instants, which stand in order."""

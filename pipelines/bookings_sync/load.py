@@ -209,7 +209,7 @@ class Load:
         if listed.start_ms < to_ms(self._slots_since):
             return self.warehouse.held_slots(location_id, service_id, listed)
         held = self._slots_of(location_id).get(service_id, {})
-        return {key: each for key, each in held.items() if listed.start_ms <= key[1] < listed.end_ms}
+        return {key: each for key, each in held.items() if listed.holds(key[1])}
 
     # -- what every resource ends with ---------------------------------------------------------------------------------
 

@@ -116,6 +116,5 @@ class ReadNotes:
 
 def _is_own(read: Read, window: Window | None, kind: str, scope_id: str, start_ms: int) -> bool:
     """Whether a row stands in the very window and scope that its list was asked for: what all but a few do."""
-    if read.scope.kind != kind or read.scope.id != scope_id or window is None:
-        return False
-    return window.start_ms <= start_ms < window.end_ms
+    in_scope = read.scope.kind == kind and read.scope.id == scope_id
+    return in_scope and window is not None and window.holds(start_ms)

@@ -167,7 +167,7 @@ class Run:
         came otherwise than by its own window's list."""
         if location_id in self.located or len(self.settings.scopes) > 1:
             return True
-        return any(window.start_ms <= start < window.end_ms for start in self.strayed.get((location_id, scope), ()))
+        return any(window.holds(start) for start in self.strayed.get((location_id, scope), ()))
 
     def may_hold(self, location_id: str, keys: Sequence[Key]) -> Sequence[Key]:
         """The appointments that the warehouse may hold: at a location's first sync, those that this run has staged."""

@@ -42,9 +42,7 @@ class Placed(NamedTuple):
 
     def stands_in(self, scope: Scope, window: Window) -> bool:
         start = self.held.start_ms
-        return (
-            start is not None and window.start_ms <= start < window.end_ms and self.scopes.get(scope.kind) == scope.id
-        )
+        return start is not None and window.holds(start) and self.scopes.get(scope.kind) == scope.id
 
 
 class Calendar(NamedTuple):

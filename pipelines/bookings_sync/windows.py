@@ -57,6 +57,9 @@ class Window:
     def __str__(self) -> str:
         return f"[{self.start.format('YYYY-MM-DDTHH:mm')}Z, {self.end.format('YYYY-MM-DDTHH:mm')}Z)"
 
+    def holds(self, instant_ms: int) -> bool:
+        return self.start_ms <= instant_ms < self.end_ms
+
     def overlaps(self, other: Window) -> bool:
         return self.start_ms < other.end_ms and other.start_ms < self.end_ms
 
