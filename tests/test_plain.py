@@ -33,7 +33,7 @@ def body_of(records: list[Any]) -> bytes:
 
 
 def read_of(record: Any) -> Any:
-    return reader("L", {})(msgspec.Raw(nasty.as_json(record)))
+    return reader("L", Known().is_held)(msgspec.Raw(nasty.as_json(record)))
 
 
 def found_in(listing: Listing) -> tuple[Any, ...]:
@@ -56,9 +56,9 @@ def test_read_one_by_one_or_decoded_whole(seed: int, count: int) -> None:
         expected = found_in(all_of(body))
     except Unreadable:
         with pytest.raises(Unreadable):
-            taken_apart(reader("L", {}))(body)
+            taken_apart(reader("L", Known().is_held))(body)
         return
-    assert found_in(taken_apart(reader("L", {}))(body)) == expected
+    assert found_in(taken_apart(reader("L", Known().is_held))(body)) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_what_is_not(changed: dict[str, Any]) -> None:
 
 def test_names_spelt_with_escapes_and_twice() -> None:
     body = b'{"appointments": [{"\\u0069d": "abc", "title": "one", "titl\\u0065": "two", "more": 1, "mor\\u0065": 2}]}'
-    assert found_in(taken_apart(reader("L", {}))(body)) == found_in(all_of(body))
+    assert found_in(taken_apart(reader("L", Known().is_held))(body)) == found_in(all_of(body))
 
 
 @pytest.mark.parametrize("odd", [b'"\\ud800"', b'"a\\u0000b"', b'"\xff"', b'"\x01"', b"NaN", b"123456789012345678901"])
@@ -92,12 +92,12 @@ def test_what_is_no_strict_json(field: str, odd: bytes) -> None:
     """Inside a contact, too, that would not be looked into."""
     text = json.dumps({"appointments": [booked(1, contact=None), booked(2, **{field: {"id": "c-1", "n": "ODD"}})]})
     body = text.encode().replace(b'"ODD"', odd)
-    assert found_in(taken_apart(reader("L", {}))(body)) == found_in(all_of(body))
+    assert found_in(taken_apart(reader("L", Known().is_held))(body)) == found_in(all_of(body))
 
 
 def contacts_of(known: Known, records: list[Any]) -> Batch:
     """The contacts that are not known to be held, which then are staged."""
-    listing = taken_apart(reader("L", known.texts))(body_of(records))
+    listing = taken_apart(reader("L", known.is_held))(body_of(records))
     batch = appointment_rows("L", listing.records, is_held=partial(known.is_held, "L"))
     contacts = batch.rows["contacts"]
     known.learn(contacts, batch.texts)
@@ -118,7 +118,7 @@ def test_a_text_of_another_location_or_contact_is_another() -> None:
     known = Known()
     contacts_of(known, [booked(1)])
     record = orjson.dumps(booked(1))
-    [here, elsewhere] = (reader(location_id, known.texts)(msgspec.Raw(record)) for location_id in "LM")
+    [here, elsewhere] = (reader(location_id, known.is_held)(msgspec.Raw(record)) for location_id in "LM")
     assert here.contact is CLOSED
     assert here.opened() == elsewhere.contact == booked(1)["contact"]
     assert not known.is_held("M", ("contact-1",), here.text)

@@ -106,7 +106,7 @@ class AppointmentReads:
             not self._run.privacy.keeps_all
         ):  # of personal data that is not kept no digest is, and no row comes by itself
             return all_of
-        read_record = reader(read.location_id, self._run.contacts.texts)
+        read_record = reader(read.location_id, self._run.contacts.is_held)
         if _window(read).overlaps(self._hot):  # record digests are worth their making where every run reads the window
             return compared_with(known.record_digests if known else None, read_record)
         return taken_apart(read_record)

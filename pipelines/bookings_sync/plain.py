@@ -2,10 +2,10 @@
 
 Input:  one record of a list, as its bytes (`api.listing` takes a list apart).
 Output: `Plain`: its id, its row of `columns.Values`, what no column names, and its contact, not decoded where that very
-        text has been read before; or the decoded record itself, where a field is not of its column's type.
+        text is known to say what is held; or the decoded record itself, where a field is not of its column's type.
 
 Nearly all records are plain. To read one so takes half of what it takes to decode it into a dict and look for its
-columns there; and of a contact who stands in many appointments, each text is decoded once.
+columns there; and a contact who stands in many appointments is decoded for the first of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import msgspec
 import orjson
 
 from bookings_sync.api.replies import decode
-from bookings_sync.columns import LONGEST_ID, Record, known_fields, sources
+from bookings_sync.columns import LONGEST_ID, Key, Record, known_fields, sources
 from bookings_sync.tables import APPOINTMENTS, Column
 
 _TYPES = {"text": str | None, "timestamp": str | None, "bool": bool | None}
@@ -51,8 +51,8 @@ class Plain(NamedTuple):
         return orjson.loads(bytes(self.raw)) if self.contact is CLOSED else self.contact
 
 
-def reader(location_id: str, texts: Container[int]) -> Callable[[msgspec.Raw], Plain | Record]:
-    """Reads one location's appointments. A contact whose text is among `texts` is not decoded.
+def reader(location_id: str, is_held: Callable[[str, Key, int], bool]) -> Callable[[msgspec.Raw], Plain | Record]:
+    """Reads one location's appointments. A contact whose text is known to say what is held, is not decoded.
 
     Raises msgspec's errors and ValueError where the record is not strict JSON.
     """
@@ -75,7 +75,7 @@ def reader(location_id: str, texts: Container[int]) -> Callable[[msgspec.Raw], P
         if raw != _NOTHING:
             body = bytes(raw)
             text = hash((location_id, body))
-            contact = CLOSED if text in texts else orjson.loads(body)
+            contact = CLOSED if is_held(location_id, (fields.contactId,), text) else orjson.loads(body)
         return Plain(fields.id, fields.contactId, row, extra, text, raw, contact)
 
     return read

@@ -2,8 +2,8 @@
 
 Input:  the keys that a run stages; the digests that it stages or finds held.
 Output: `Presence` tells which other keys may be held: a Bloom filter, 16 MB however many there are. `Known` tells which
-        rows are held just as they are: some 140 bytes a row, for the contacts, who stand in many windows; and so
-        much again for the texts that the last of them came as.
+        rows are held just as they are: some 140 bytes a row, for the contacts, who stand in many windows; and half
+        as much again for each of the texts that they last came as.
 
 A location of which nothing was held when the run began holds only what this run has loaded since. Of a first sync's
 records nearly none is held, and to ask the warehouse for each took a third of its time. A key that may be held is
@@ -61,13 +61,14 @@ _MOST_TEXTS = 200_000
 class Known:
     """Digests of rows of one table that this run has staged or found held: 64 bits of each, by 64 of their keys.
 
-    `texts` has those that the records were read from lately, each with the digest of what it says: a text that comes
-    again need not be decoded.
+    And which texts said so, of those that came last: a record need not be decoded whose very text is known to say what
+    is held.
     """
 
     def __init__(self) -> None:
         self._digests: dict[int, int] = {}
-        self.texts: dict[int, int] = {}
+        self._said: set[int] = set()
+        """Of a text and the digest of what it says, both together, 64 bits."""
 
     def add(self, location_id: str, keys: Iterable[Key], digests: Iterable[str]) -> None:
         for key, digest in zip(keys, digests, strict=True):
@@ -75,16 +76,16 @@ class Known:
 
     def learn(self, rows: Rows, texts: Mapping[Key, int]) -> None:
         """What the texts say that these rows came as."""
-        if len(self.texts) > _MOST_TEXTS:
-            self.texts.clear()
+        if len(self._said) > _MOST_TEXTS:
+            self._said = set()
         for key, digest in zip(rows.keys, rows.digests, strict=True):
             if key in texts:
-                self.texts[texts[key]] = hash(digest)
+                self._said.add(hash((texts[key], hash(digest))))
 
     def is_held(self, location_id: str, key: Key, text: int) -> bool:
         """Whether the row of this key is known to be held as this text says."""
-        digest = self.texts.get(text)
-        return digest is not None and self._digests.get(hash((location_id, key))) == digest
+        digest = self._digests.get(hash((location_id, key)))
+        return digest is not None and hash((text, digest)) in self._said
 
     def sorted_out(self, rows: Rows) -> tuple[list[int], list[int]]:
         """The positions of rows of which nothing is known, and of those known to be otherwise; not the equal ones."""
