@@ -8,6 +8,7 @@ Everything runs on this machine, over one sandbox process per world; each path t
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from enum import StrEnum
@@ -46,6 +47,7 @@ def main(
 
     A part that is run alone replaces its own section in both, and leaves the others.
     """
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="bookings-bench-") as name:
         folder = Path(name)
         parts: dict[Part, Callable[[], Section | list[Section]]] = {
@@ -58,7 +60,7 @@ def main(
         for part in only or parts:
             done = parts[part]()
             # Written after each part: what is measured stands, whatever becomes of the next one.
-            page = write([done] if isinstance(done, Section) else done, into, rows=rows, runs=runs)
+            page = write([done] if isinstance(done, Section) else done, into, rows=rows, runs=runs, load=load)
             progress(f"{part} is in {page}")
 
 

@@ -25,6 +25,9 @@ from measure import Figures
 NOISE = 1.05
 """What two medians of the same work may differ by."""
 
+_QUIET = 0.5
+"""The load average from which on a machine is said to have had other work."""
+
 _PACKAGES = ("bookings-sync", "dlt", "duckdb", "pyarrow", "httpx", "orjson")
 
 
@@ -77,12 +80,22 @@ COST = ("CPU s", "wall s", "peak MB")
 """The columns that `Section.add` fills after the path's name."""
 
 
-def write(sections: Sequence[Section], folder: Path, *, rows: int, runs: int) -> Path:
-    """Puts the sections into results.json, and writes RESULTS.md from all that stand there. Returns RESULTS.md."""
+def write(sections: Sequence[Section], folder: Path, *, rows: int, runs: int, load: float) -> Path:
+    """Puts the sections into results.json, and writes RESULTS.md from all that stand there. Returns RESULTS.md.
+
+    `load` is the machine's load average before anything was measured: 0 on one that has nothing else to do.
+    """
     file, page = folder / "results.json", folder / "RESULTS.md"
     folder.mkdir(parents=True, exist_ok=True)
     kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    measured = {"rows": rows, "runs": runs, "at": f"{datetime.now(UTC):%Y-%m-%d}", "commit": _commit(), **_machine()}
+    measured = {
+        "rows": rows,
+        "runs": runs,
+        "load": round(load, 1),
+        "at": f"{datetime.now(UTC):%Y-%m-%d}",
+        "commit": _commit(),
+        **_machine(),
+    }
     for section in sections:
         kept[section.name] = asdict(section) | {"measured": measured}
     file.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -132,8 +145,9 @@ def rendered(kept: dict[str, Any]) -> str:
 def _how(measured: dict[str, Any]) -> str:
     return (
         f"Measured {measured['at']} at commit {measured['commit']}, {measured['rows']:,} appointments at most, medians "
-        f"of {measured['runs']} {'run' if measured['runs'] == 1 else 'runs'}, on {measured['machine']}; "
-        f"{measured['versions']}."
+        f"of {measured['runs']} {'run' if measured['runs'] == 1 else 'runs'}, on {measured['machine']}"
+        + (f" that had other work, a load of {measured['load']}," if measured.get("load", 0) >= _QUIET else "")
+        + f"; {measured['versions']}."
     )
 
 

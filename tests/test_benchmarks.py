@@ -42,13 +42,14 @@ def test_a_part_that_is_run_alone_replaces_its_own_section(results: ModuleType, 
         target = results.Target.at_most(f"ratio of {name}", ratio, 1.5)
         return results.Section(name, f"The {name}", ("path", "CPU s"), rows=[("ours", ratio)], targets=[target])
 
-    results.write([section("first", 1.4), section("second", 2.0)], tmp_path, rows=2000, runs=1)
-    page = results.write([section("second", 1.5)], tmp_path, rows=2000, runs=3).read_text()
+    results.write([section("first", 1.4), section("second", 2.0)], tmp_path, rows=2000, runs=1, load=0.1)
+    page = results.write([section("second", 1.5)], tmp_path, rows=2000, runs=3, load=2.34).read_text()
 
     assert "| ratio of first | ≤ 1.50 | 1.40 | yes |" in page
     assert "| ratio of second | ≤ 1.50 | 1.50 | yes |" in page
     assert "medians of 1 run," in page
     assert "medians of 3 runs," in page
+    assert page.count("that had other work") == page.count("a load of 2.3") == 1
     kept = json.loads((tmp_path / "results.json").read_text())
     assert [section["targets"][0]["value"] for section in kept.values()] == [1.4, 1.5]
 
@@ -57,7 +58,7 @@ def test_a_target_that_is_missed_is_said_to_be(results: ModuleType, tmp_path: Pa
     missed = [results.Target.at_least("peer ÷ ours", 14.9, 15), results.Target.flat("CPU per row", [2.0, 1.0, 1.1])]
     assert [target.reached for target in missed] == [False, False]
     page = results.write(
-        [results.Section("a", "A", ("path",), targets=missed)], tmp_path, rows=2000, runs=1
+        [results.Section("a", "A", ("path",), targets=missed)], tmp_path, rows=2000, runs=1, load=0
     ).read_text()
     assert page.count("| **no** |") == 2
 
