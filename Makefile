@@ -60,7 +60,7 @@ test-lake: lake
 ifndef SEED
 SEED := $(shell date +%s)
 endif
-chaos: setup  ## Hours of random histories, kills, faults and bad input; SEED=n repeats a run
+chaos: setup  ## An hour of random histories, kills, faults and bad input; SEED=n repeats a run
 	@echo "make chaos SEED=$(SEED)"
 	@CHAOS=$(SEED) $(BIN)/pytest -n 2 --dist worksteal tests/chaos tests/postgres tests/end_to_end/test_faults.py tests/end_to_end/test_worlds.py
 
