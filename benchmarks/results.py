@@ -143,11 +143,12 @@ def rendered(kept: dict[str, Any]) -> str:
 
 
 def _how(measured: dict[str, Any]) -> str:
+    load = measured.get("load", 0)
+    beside = f" with other work beside it (a load of {load} before)" if load >= _QUIET else ""
     return (
         f"Measured {measured['at']} at commit {measured['commit']}, {measured['rows']:,} appointments at most, medians "
         f"of {measured['runs']} {'run' if measured['runs'] == 1 else 'runs'}, on {measured['machine']}"
-        + (f" that had other work, a load of {measured['load']}," if measured.get("load", 0) >= _QUIET else "")
-        + f"; {measured['versions']}."
+        f"{beside}; {measured['versions']}."
     )
 
 
