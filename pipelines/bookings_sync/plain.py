@@ -28,14 +28,11 @@ _NOTHING = msgspec.Raw(b"null")
 _Id = Annotated[str, msgspec.Meta(min_length=3, max_length=LONGEST_ID)]
 
 
-CLOSED = object()
-
-
 class Plain(NamedTuple):
     """A record whose fields all are of their columns' types.
 
-    `contact` is what stands under that name; `text` tells one text of it from another, within a location: None where it
-    is null. A contact that is `CLOSED` is to be decoded from `raw` when it is needed.
+    `contact` is what stands under that name, decoded, or the bytes of it where that need not be; `text` tells one text
+    of it from another, within a location: None where it is null.
     """
 
     id: str
@@ -43,12 +40,11 @@ class Plain(NamedTuple):
     row: tuple[Any, ...]
     extra: Record | None
     text: int | None
-    raw: msgspec.Raw
     contact: Any
 
     def opened(self) -> Any:
         """The contact, decoded."""
-        return orjson.loads(bytes(self.raw)) if self.contact is CLOSED else self.contact
+        return orjson.loads(bytes(self.contact)) if isinstance(self.contact, msgspec.Raw) else self.contact
 
 
 def reader(location_id: str, is_held: Callable[[str, Key, int], bool]) -> Callable[[msgspec.Raw], Plain | Record]:
@@ -75,8 +71,8 @@ def reader(location_id: str, is_held: Callable[[str, Key, int], bool]) -> Callab
         if raw != _NOTHING:
             body = bytes(raw)
             text = hash((location_id, body))
-            contact = CLOSED if is_held(location_id, (fields.contactId,), text) else orjson.loads(body)
-        return Plain(fields.id, fields.contactId, row, extra, text, raw, contact)
+            contact = raw if is_held(location_id, (fields.contactId,), text) else orjson.loads(body)
+        return Plain(fields.id, fields.contactId, row, extra, text, contact)
 
     return read
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
@@ -236,7 +237,7 @@ class Run:
             self._cold = defaultdict(list)
             for read in reads:
                 if read.reason == "cold" and read.window:
-                    self._cold[read.location_id, read.scope].append(read.window)
+                    insort(self._cold[read.location_id, read.scope], read.window)
         return reads[: self.settings.reads_per_load]
 
     def plan_whole(self) -> list[PlannedRead]:
@@ -252,25 +253,27 @@ class Run:
     def _is_open(self, read: PlannedRead) -> bool:
         if self._is_done(read):
             return False
-        return read.reason != "cold" or self._cold is None or self._is_owed(read, self._cold)
-
-    def _is_owed(self, read: PlannedRead, share: dict[tuple[str, Scope], list[Window]]) -> bool:
-        """Whether a cold read meets a part of this run's share that the run has not read yet."""
-        stretches = self.ledger.stretches(read.location_id, read.scope)
-        for owed in share.get((read.location_id, read.scope), ()):
-            own = [each.window for each in within(stretches, owed) if each.read.run_id == self.run_id]
-            if any(read.window and part.overlaps(read.window) for part in gaps(owed, own)):
+        if read.reason != "cold" or self._cold is None or read.window is None:
+            return True
+        # Of the share, what the run has not read yet. Its windows do not overlap and stand in order.
+        share = self._cold.get((read.location_id, read.scope), [])
+        for unread in gaps(read.window, self._own(read, read.window)):
+            at = bisect_right(share, unread.start_ms, key=lambda owed: owed.end_ms)
+            if at < len(share) and share[at].overlaps(unread):
                 return True
         return False
+
+    def _own(self, read: PlannedRead, window: Window) -> list[Window]:
+        """What this run has read of a window."""
+        stretches = within(self.ledger.stretches(read.location_id, read.scope), window)
+        return [stretch.window for stretch in stretches if stretch.read.run_id == self.run_id]
 
     def _is_done(self, read: PlannedRead) -> bool:
         """Whether this run has left the read's window out, or read all of it but what it has left out."""
         left = [window for of, scope, window in self._left_out if (of, scope) == (read.location_id, read.scope)]
         if not left or read.window is None:
             return bool(left)
-        stretches = within(self.ledger.stretches(read.location_id, read.scope), read.window)
-        own = [stretch.window for stretch in stretches if stretch.read.run_id == self.run_id]
-        return not gaps(read.window, [*own, *filter(None, left)])
+        return not gaps(read.window, [*self._own(read, read.window), *filter(None, left)])
 
     def start(self, reads: Collection[PlannedRead]) -> None:
         """These are about to be read."""

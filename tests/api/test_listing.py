@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -10,10 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookings_sync.api import listing
-from bookings_sync.api.listing import Listing, all_of, compared_with, id_digest
+from bookings_sync.api.listing import Listing, all_of, id_digest
+from bookings_sync.api.replies import decode
 
 IDS = st.sampled_from("abcdefghij")
 LISTS = st.dictionaries(IDS, st.integers(0, 2), max_size=10)
+
+
+def compared_with(known: bytes | None) -> Callable[[bytes], Listing]:
+    """With each record that is read decoded by itself."""
+    return listing.compared_with(known, lambda record: decode(bytes(record)))
 
 
 def body_of(records: list[Any]) -> bytes:

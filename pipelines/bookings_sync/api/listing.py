@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bookings_sync.api.replies import decode, is_plain, list_under
+from bookings_sync.api.replies import is_plain, list_under
 
 _HALF = 8
 _WHOLE = 2 * _HALF
@@ -59,16 +59,12 @@ def all_of(body: bytes) -> Listing:
     return Listing(records, len(records))
 
 
-def _decoded(record: msgspec.Raw) -> Any:
-    return decode(bytes(record))
-
-
-def taken_apart(read: ReadRecord = _decoded) -> Callable[[bytes], Listing]:
+def taken_apart(read: ReadRecord) -> Callable[[bytes], Listing]:
     """A decoder that reads each record by itself."""
     return lambda body: _by_itself(body, lambda records: _whole(records, read))
 
 
-def compared_with(known: bytes | None, read: ReadRecord = _decoded) -> Callable[[bytes], Listing]:
+def compared_with(known: bytes | None, read: ReadRecord) -> Callable[[bytes], Listing]:
     """A decoder that compares a list with the record digests of the last reply, if any, and makes its own; what is to
     be read, it reads by itself."""
 
