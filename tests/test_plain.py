@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookings_sync import plain
 from bookings_sync.api.listing import Listing, all_of, taken_apart
 from bookings_sync.api.replies import Unreadable
 from bookings_sync.plain import Plain, reader
@@ -33,7 +32,8 @@ def body_of(records: list[Any]) -> bytes:
 
 
 def read_of(record: Any) -> Any:
-    return reader("L", Known().is_held)(msgspec.Raw(nasty.as_json(record)))
+    [found] = reader("L", Known().is_held)([msgspec.Raw(nasty.as_json(record))])
+    return found
 
 
 def found_in(listing: Listing) -> tuple[Any, ...]:
@@ -45,7 +45,7 @@ def found_in(listing: Listing) -> tuple[Any, ...]:
 
 
 @given(st.integers(0, 2**32), st.integers(1, 12))
-def test_read_one_by_one_or_decoded_whole(seed: int, count: int) -> None:
+def test_read_straight_into_columns_or_decoded(seed: int, count: int) -> None:
     rng = random.Random(seed)
     records = [
         nasty.mauled(booked(number), rng) if rng.random() < 0.5 else booked(number, contact=None)
@@ -73,7 +73,7 @@ def test_read_one_by_one_or_decoded_whole(seed: int, count: int) -> None:
 def test_what_is_plain(changed: dict[str, Any], extra: dict[str, Any] | None) -> None:
     record = read_of(booked(1, **changed))
     assert isinstance(record, Plain)
-    assert record.extra == extra
+    assert record.fields.extras == [extra]
 
 
 @pytest.mark.parametrize("changed", [{"title": 5}, {"isFree": "no"}, {"startTime": 1_793_610_000_000}, {"id": ".."}])
@@ -105,11 +105,13 @@ def contacts_of(known: Known, records: list[Any]) -> Batch:
     return batch
 
 
-def test_a_text_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_is_read_once() -> None:
     known = Known()
     assert len(contacts_of(known, [booked(1), booked(2)]).rows["contacts"]) == 2
-    monkeypatch.setattr(plain, "orjson", None)
-    batch = contacts_of(known, [booked(3, contactId="contact-1", contact=booked(1)["contact"]), booked(2)])
+    again = [booked(3, contactId="contact-1", contact=booked(1)["contact"]), booked(2)]
+    [found] = taken_apart(reader("L", known.is_held))(body_of(again)).records
+    assert found.contacts.opened == []
+    batch = contacts_of(known, again)
     assert len(batch.rows["appointments"]) == 2
     assert len(batch.rows["contacts"]) == 0
 
@@ -118,11 +120,12 @@ def test_a_text_of_another_location_or_contact_is_another() -> None:
     known = Known()
     contacts_of(known, [booked(1)])
     record = orjson.dumps(booked(1))
-    [here, elsewhere] = (reader(location_id, known.is_held)(msgspec.Raw(record)) for location_id in "LM")
-    assert isinstance(here.contact, msgspec.Raw)
-    assert here.opened() == elsewhere.contact == booked(1)["contact"]
-    assert not known.is_held("M", ("contact-1",), here.text)
-    assert not known.is_held("L", ("contact-2",), here.text)
+    [[here], [elsewhere]] = (reader(location_id, known.is_held)([msgspec.Raw(record)]) for location_id in "LM")
+    assert [orjson.loads(body) for body in here.contacts.left.values()] == [booked(1)["contact"]]
+    assert len(elsewhere.contacts.opened) == 1
+    [text] = here.contacts.texts
+    assert not known.is_held("M", ("contact-1",), text)
+    assert not known.is_held("L", ("contact-2",), text)
 
 
 def test_a_contact_that_changed_back() -> None:

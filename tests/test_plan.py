@@ -91,16 +91,18 @@ def windows(reads: list[PlannedRead], *reasons: str) -> list[Window]:
 
 @pytest.mark.parametrize("per_day", [0, 0.05, 1, 20, 150])
 def test_a_first_run_reads_all_once(per_day: float) -> None:
-    """The hot range first; then the past, newest first; no moment is asked for twice."""
+    """The window of this moment first, to learn how dense it is; the rest of the hot range; then the past, newest
+    first. No other moment is asked for twice."""
     calendar = Calendar(busy(per_day) if per_day else [], few())
     reads = calendar.run()
     assert not gaps(whole_range(calendar.settings, NOW), windows(reads))
-    hot, backfill = windows(reads, "hot"), windows(reads, "backfill")
-    assert reads[: len(hot)] == [read for read in reads if read.reason == "hot"]
-    assert not gaps(hot_range(calendar.settings, NOW), hot)
+    first, hot, backfill = (windows(reads, reason) for reason in ("first", "hot", "backfill"))
+    assert [each.holds(to_ms(NOW)) for each in first] == [True]
+    assert windows(reads)[: 1 + len(hot)] == first + hot
+    assert not gaps(hot_range(calendar.settings, NOW), first + hot)
     assert backfill == sorted(backfill, key=lambda window: -window.end_ms)
     assert len(set(windows(reads))) == len(reads)
-    assert all(not one.overlaps(other) for one, other in pairs(windows(reads)))
+    assert all(not one.overlaps(other) for one, other in pairs(hot + backfill))
 
 
 @given(st.lists(st.integers(-640, 400), max_size=40), st.integers(1, 40), st.integers(0, 3))
@@ -111,7 +113,7 @@ def test_each_run_reads_the_hot_range_whole(days: list[int], times: int, later: 
     calendar = Calendar(starts, few(rows_per_reply=30))
     for _ in range(3):
         reads = calendar.run()
-        assert not gaps(hot_range(calendar.settings, calendar.now), windows(reads, "hot"))
+        assert not gaps(hot_range(calendar.settings, calendar.now), windows(reads, "first", "hot"))
         assert not gaps(whole_range(calendar.settings, calendar.now), calendar_windows(calendar))
         assert len(set(windows(reads))) == len(reads)
         calendar.now = calendar.now.add(days=later, hours=5)
@@ -166,8 +168,8 @@ def test_windows_stay_as_they_are() -> None:
 
 def test_a_busy_day_is_split_and_a_quiet_year_joined() -> None:
     calendar = Calendar(sorted(busy(0.05) + [to_ms(NOW) - 10 * DAY_MS + n * 1000 for n in range(2_000)]), few())
-    calendar.run()
-    calendar.run()
+    for _ in range(3):
+        calendar.run()
     reads = calendar.run()
     lengths = [window.length_ms for window in windows(reads)]
     assert min(lengths) < DAY_MS / 2

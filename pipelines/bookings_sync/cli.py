@@ -172,6 +172,9 @@ def sync(
     turn the rest of history; loads only what differs. A run that is stopped
     anywhere is gone on with by the next.
     """
+    from bookings_sync.commands.heaps import keep_little
+
+    keep_little()
     from bookings_sync.commands.sync import run_plan, run_sync
 
     carry_out = run_plan if plan else run_sync

@@ -49,6 +49,8 @@ class Difference(NamedTuple):
 
 def difference(rows: Rows, held: Mapping[Key, Held]) -> Difference:
     """The rows that are not held as they are: an equal digest means an equal record."""
+    if not held:
+        return Difference(rows, Changes(new=len(rows)))
     changes = Changes()
     positions: list[int] = []
     for position, (key, found) in enumerate(zip(rows.keys, rows.digests, strict=True)):
@@ -64,7 +66,7 @@ def difference(rows: Rows, held: Mapping[Key, Held]) -> Difference:
         else:
             changes.changed += 1
         positions.append(position)
-    return Difference(rows if len(positions) == len(rows) else rows.take(positions), changes)
+    return Difference(rows.take(positions), changes)
 
 
 def missing(held: Mapping[Key, Held], found: Collection[Key]) -> list[Key]:

@@ -120,9 +120,15 @@ class Load:
     def appointments(self) -> Iterator[Emitted]:
         """The appointments that the run plans next, and their contacts; as many as one load takes."""
         self._learn_scopes()
-        reads = AppointmentReads(self.run, self.warehouse, self.stage, self.notes)
-        yield from reads.carry_out(self.run.plan_load())
-        yield from self._ledger()
+        settings = self.run.settings
+        most = settings.reads_per_load
+        while planned := self.run.plan_load(most):
+            yield from AppointmentReads(self.run, self.warehouse, self.stage, self.notes).carry_out(planned)
+            yield from self._ledger()
+            most -= len(planned)
+            tells_more = any(read.reason in {"first", "backfill"} for read in planned)
+            if not tells_more or self.stage.rows >= settings.rows_per_load:
+                return
 
     def _learn_scopes(self) -> None:
         """Where teams and services are not loaded (another choice of resources), they must be known all the same."""

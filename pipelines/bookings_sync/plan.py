@@ -8,6 +8,7 @@ A scope's time falls into *leaves* of the dyadic grid (`windows`), as long as it
 asked for in long windows, a busy one in short ones, so that a reply holds some `rows_per_reply` records. Each leaf is
 read for the first of these reasons that fits:
 
+- first:    nothing of the scope has ever been read: the window of this moment tells how dense it is;
 - asked:    the run was given a range (`--from`, `--to`, an orchestrator's interval) or `--full`;
 - hot:      it meets `[now − lookback, now + horizon)`, where calendars change: every run, the one read longest ago
             first, so that a budget too small for all of them starves none;
@@ -15,13 +16,14 @@ read for the first of these reasons that fits:
 - cold:     the rest, the one read longest ago first, as many as keep every leaf's age under `cold_reread_days`; and
             what is held beyond history's start or the horizon (moved there, or of a time when the range was another).
 
-A calendar never read before has no density: its hot range is read first, in windows of `window_days`, and its past is
-planned when that is known.
+A calendar never read before has no density. So its first window, of `window_days`, is all that is planned of it until
+that has been read; the rest is planned by what it held. Of a long past, a load reads the newest windows first and plans
+the next by what those held (`Run.plan_load`): before its first booking a calendar is empty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal
@@ -34,7 +36,7 @@ from bookings_sync.scopes import Scope
 from bookings_sync.settings import Settings
 from bookings_sync.windows import DAY_MS, Window, gaps, grid, to_ms
 
-Reason = Literal["list", "asked", "hot", "backfill", "cold"]
+Reason = Literal["list", "first", "asked", "hot", "backfill", "cold"]
 
 KEEP = 1.5
 """A window read before is kept as it is up to this many times `rows_per_reply`…"""
@@ -91,14 +93,19 @@ def plan_appointments(
     scopes: Iterable[Scope],
     span: Span,
     beyond: Mapping[Scope, Iterable[Window]] | None = None,
+    tried: Collection[Scope] = (),
 ) -> list[PlannedRead]:
     """The reads of one location's appointments, the most urgent first; those already read by this run are
-    not named again. `beyond` are stretches of time outside the whole range in which appointments are held."""
-    by_reason: dict[Reason, list[tuple[int, PlannedRead]]] = {"asked": [], "hot": [], "backfill": [], "cold": []}
+    not named again. `beyond` are stretches of time outside the whole range in which appointments are held; `tried` are
+    scopes of which this run could not read the first window: the others may do all the same."""
+    reasons: tuple[Reason, ...] = ("first", "asked", "hot", "backfill", "cold")
+    by_reason: dict[Reason, list[tuple[int, PlannedRead]]] = {reason: [] for reason in reasons}
     for scope in scopes:
         stretches = ledger.stretches(location_id, scope)
         outside = _beyond(stretches, settings, span, (beyond or {}).get(scope, ()))
-        for window, reason, age_rank in (*_windows(stretches, settings, span), *outside):
+        is_new = not stretches and span.asked is None and scope not in tried
+        inside = _first(settings, span) if is_new else _windows(stretches, settings, span)
+        for window, reason, age_rank in (*inside, *outside):
             by_reason[reason].append((age_rank, PlannedRead(location_id, "appointments", scope, window, reason)))
     cold = sorted(by_reason["cold"], key=lambda ranked: ranked[0])
     by_reason["cold"] = cold[: _cold_share(cold, ledger, settings, location_id, span)]
@@ -126,13 +133,18 @@ def slot_calls(settings: Settings, window: Window) -> list[Window]:
     return [Window(start, min(start + length, window.end_ms)) for start in starts]
 
 
+def _first(settings: Settings, span: Span) -> Iterator[tuple[Window, Reason, int]]:
+    """The window of this moment."""
+    now_ms = to_ms(span.now)
+    for leaf in leaves([], settings, Window(now_ms, now_ms + 1)):
+        yield leaf, "first", 0
+
+
 def _windows(stretches: list[Stretch], settings: Settings, span: Span) -> Iterator[tuple[Window, Reason, int]]:
     """Each window to consider, why, and its rank among those of the same reason (lower is sooner)."""
     hot = hot_range(settings, span.now)
     whole = whole_range(settings, span.now)
     asked = span.asked or (whole if span.full else None)
-    if asked is None and not stretches:
-        whole = hot
     for leaf in leaves(stretches, settings, asked or whole):
         inside = within(stretches, leaf)
         window = (leaf.clip(span.asked) if span.asked else None) or leaf
@@ -236,15 +248,15 @@ def _is_leaf(node: Window, inside: list[Stretch], target: int, unknown_ms: int, 
 
 
 def _density(stretches: list[Stretch], part_ms: int) -> float:
-    """Records per millisecond over all that has been read of a scope, or over the oldest `part_ms` of it where that is
-    denser: what has not been read lies before that mostly, and a calendar's future is emptier than its past."""
-    rows, known_ms, densest = 0.0, 0, 0.0
+    """Records per millisecond of what has not been read: it lies before the rest mostly, so those of the oldest
+    `part_ms` that have been; but no less than a quarter of all, for that may have been a quiet time."""
+    rows, known_ms, oldest = 0.0, 0, 0.0
     for stretch in stretches:
+        if known_ms < part_ms:
+            oldest = (rows + stretch.rows) / (known_ms + stretch.window.length_ms)
         rows += stretch.rows
         known_ms += stretch.window.length_ms
-        if known_ms >= part_ms and not densest:
-            densest = rows / known_ms
-    return max(densest, rows / known_ms) if known_ms else 0.0
+    return max(oldest, rows / known_ms / 4) if known_ms else 0.0
 
 
 def _length_for(density: float, settings: Settings, target: int) -> int:

@@ -1,37 +1,37 @@
-"""Records: what a reply holds, identified first and made Arrow only where it is new.
+"""Records: what a reply holds, as typed columns, each row with its key and digest.
 
-Input:  the decoded records of a reply (`api.Reply.records`), and the location they came from.
-Output: `Rows`, one per table: each record's key and digest, and, on demand, the Arrow table with every typed column
-        (`columns`); plus `Rejected` for what has no usable key. Next room: `diff` compares keys and digests with the
-        warehouse's, and only what is new or changed goes through `Rows.arrow()`.
+Input:  the records of a reply (`api.Reply.records`, `plain`), and the location they came from.
+Output: `Rows`, one per table: each record's key and digest, and the Arrow table with every typed column (`columns`);
+        plus `Rejected` for what has no usable key. Next room: `diff` compares keys and digests with the warehouse's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice
 from typing import Any
 
 import pendulum
 import pyarrow as pa
 
+from bookings_sync.api.replies import decode
 from bookings_sync.columns import (
     LONGEST_ID,
+    Fields,
     Key,
     Record,
-    Values,
-    column_values,
+    canonical,
     digest,
+    fields_of,
     fit_text,
     instant_ms,
-    json_text,
     pick,
     row_digests,
-    sources,
-    typed,
-    values_of,
+    typed_columns,
 )
-from bookings_sync.plain import Plain
+from bookings_sync.plain import Embedded, Plain, Text
 from bookings_sync.privacy import KEEP_ALL, Privacy
 from bookings_sync.tables import (
     APPOINTMENTS,
@@ -43,9 +43,9 @@ from bookings_sync.tables import (
     SERVICE_MEMBERS,
     SERVICES,
     SLOTS,
+    TABLES,
     TEAM_MEMBERS,
     TEAMS,
-    Column,
     Table,
 )
 
@@ -66,69 +66,102 @@ class Rejected:
 
 @dataclass(slots=True)
 class Rows:
-    """Records of one table and one location: identified by key and digest, not yet converted."""
+    """Records of one table and one location.
+
+    `columns` are those that a record itself fills (`columns.typed_columns`), instants in UTC, in microseconds. `lists`
+    are what the contacts among them list as their custom fields, which become rows of their own.
+    """
 
     table: Table
     location_id: str
     keys: list[Key]
-    values: Values
     digests: list[str]
+    columns: pa.Table
+    lists: list[Any]
 
     @classmethod
     def of(cls, table: Table, location_id: str, found: dict[Key, Record]) -> Rows:
-        values = values_of(table, found.values())
-        return cls(table, location_id, list(found), values, row_digests(location_id, found, values))
+        """Decoded records, by their keys."""
+        if not found:
+            return cls(table, location_id, [], [], _no_columns(table.name), [])
+        keys = list(found)
+        arrays = {
+            name: _key_array(table.schema.field(name).type, [key[position] for key in keys])
+            for position, name in enumerate(table.key[1:])
+        }
+        return cls._typed(table, location_id, keys, arrays, fields_of(table, found.values()))
+
+    @classmethod
+    def plain(cls, table: Table, location_id: str, records: Plain) -> Rows:
+        """Plain records, which have ids of their own."""
+        keys: list[Key] = list(zip(records.ids))
+        return cls._typed(table, location_id, keys, {"id": records.fields.values["id"]}, records.fields)
+
+    @classmethod
+    def _typed(
+        cls, table: Table, location_id: str, keys: list[Key], arrays: dict[str, pa.Array], fields: Fields
+    ) -> Rows:
+        columns = typed_columns(table, arrays, fields)
+        lists = list(fields.values["customField"]) if table is CONTACTS else []
+        return cls(table, location_id, keys, row_digests(location_id, columns), columns, lists)
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def followed_by(self, others: Rows) -> Rows:
         """These and others of the same table and location."""
-        values = Values(self.values.rows + others.values.rows, self.values.extras + others.values.extras)
-        return Rows(self.table, self.location_id, self.keys + others.keys, values, self.digests + others.digests)
+        if not len(self) or not len(others):
+            return self if len(self) else others
+        return Rows(
+            self.table,
+            self.location_id,
+            self.keys + others.keys,
+            self.digests + others.digests,
+            pa.concat_tables([self.columns, others.columns]),
+            self.lists + others.lists,
+        )
 
     def take(self, positions: Sequence[int]) -> Rows:
-        """The rows at these positions."""
+        """The rows at these positions, which stand in order."""
+        if len(positions) == len(self):
+            return self
         return Rows(
             self.table,
             self.location_id,
             pick(self.keys, positions),
-            self.values.take(positions),
             pick(self.digests, positions),
+            self.columns.take(pa.array(positions, pa.int64())),
+            pick(self.lists, positions) if self.lists else [],
         )
 
     def arrow(self) -> pa.Table:
-        """Every declared column, typed: shape `len(self)` × `table.schema`. Instants are UTC, in microseconds."""
-        if not self.keys:
-            return self.table.schema.empty_table()
-        extras = list(self.values.extras)
-        columns = list(zip(*self.values.rows, strict=True))
-        arrays = {each.name: self._array(each, columns, extras) for each in self.table.columns if each.name != "extra"}
-        arrays["extra"] = pa.array([json_text(extra) if extra else None for extra in extras], pa.string())
-        return pa.Table.from_arrays([arrays[name] for name in self.table.names], schema=self.table.schema)
-
-    def _array(self, column: Column, columns: list[tuple[Any, ...]], extras: list[Record | None]) -> pa.Array:
-        if column.name == "location_id":
-            return pa.repeat(pa.scalar(self.location_id), len(self))
-        if column.name == "row_digest":
-            return pa.array(self.digests, pa.string())
-        if column.name == "deleted_at":
-            return pa.nulls(len(self), column.arrow)
-        if column.name in self.table.key:
-            position = self.table.key.index(column.name) - 1
-            values = [key[position] for key in self.keys]
-            if column.type == "timestamp":
-                return pa.array(values, pa.timestamp("ms", tz="UTC")).cast(column.arrow)
-            return pa.array(values, column.arrow)
-        return typed(column, column_values(self.table, column, columns), extras)
+        """Every declared column: shape `len(self)` × `table.schema`."""
+        columns: dict[str, pa.Array] = dict(zip(self.columns.column_names, self.columns.columns, strict=True))
+        columns["location_id"] = pa.repeat(pa.scalar(self.location_id), len(self))
+        columns["row_digest"] = pa.array(self.digests, pa.string())
+        columns["deleted_at"] = pa.nulls(len(self), pa.timestamp("us", tz="UTC"))
+        return pa.Table.from_arrays([columns[name] for name in self.table.names], schema=self.table.schema)
 
     def start_ms(self, position: int) -> int | None:
-        """When an appointment starts, epoch milliseconds; None where that cannot be read."""
-        return instant_ms(self.raw("startTime", position))
+        """When an appointment starts, epoch milliseconds, rounded down; None where that cannot be read."""
+        if "start_time" not in self.columns.column_names:
+            return None
+        microseconds: int | None = self.columns["start_time"][position].value
+        return None if microseconds is None else microseconds // 1000
 
-    def raw(self, field: str, position: int) -> Any:
-        """A field as the API sent it."""
-        return self.values.rows[position][sources(self.table.name)[field]]
+
+@cache
+def _no_columns(table_name: str) -> pa.Table:
+    table = TABLES[table_name]
+    return table.schema.empty_table().drop_columns(
+        [name for name in table.names if name in {"location_id", "row_digest", "deleted_at"}]
+    )
+
+
+def _key_array(type_: pa.DataType, values: list[Any]) -> pa.Array:
+    if pa.types.is_timestamp(type_):
+        return pa.array(values, pa.timestamp("ms", tz="UTC")).cast(type_)
+    return pa.array(values, type_)
 
 
 @dataclass(slots=True)
@@ -137,7 +170,7 @@ class Batch:
 
     rows: dict[str, Rows]
     rejected: list[Rejected]
-    texts: dict[Key, int] = field(default_factory=dict)
+    texts: dict[Key, Text] = field(default_factory=dict)
 
 
 class _Sorting:
@@ -151,9 +184,6 @@ class _Sorting:
 
     def add(self, table: Table, key: Key, record: Record) -> None:
         self._found[table.name][key] = record
-
-    def drop(self, table: Table, key: Key) -> None:
-        self._found[table.name].pop(key, None)
 
     def get(self, table: Table, key: Key) -> Record | None:
         return self._found[table.name].get(key)
@@ -214,7 +244,7 @@ def appointment_rows(
     location_id: str,
     records: Iterable[Any],
     privacy: Privacy = KEEP_ALL,
-    is_held: Callable[[Key, int], bool] = lambda *_: False,
+    is_held: Callable[[Key, Text], bool] = lambda *_: False,
 ) -> Batch:
     """`appointments` and `contacts`; an appointment without a contact is blocked-off time.
 
@@ -223,58 +253,85 @@ def appointment_rows(
     """
     sorting = _Sorting(location_id, APPOINTMENTS, CONTACTS)
     records = list(records) if privacy.keeps_all else [privacy.appointment(record) for record in records]
-    plain = [record for record in records if isinstance(record, Plain)]
     others = _distinct(sorting, APPOINTMENTS, (record for record in records if not isinstance(record, Plain)))
     for record_id, record in others:
         sorting.add(APPOINTMENTS, (record_id,), record)
     stands = {id(record) for _, record in others}
-    contacts = _Contacts(sorting, is_held)
+    contacts = _Contacts(sorting, location_id, is_held)
     for record in records:
-        if isinstance(record, Plain):
-            contacts.add_plain(record)
+        if isinstance(record, Plain) and record.contacts:
+            contacts.add_embedded(record.contacts)
         elif id(record) in stands:
             contacts.add(record.get("contact"))
+    plain_contacts, texts = contacts.sort()
     batch = sorting.batch()
-    batch.texts = contacts.texts
-    if plain:
-        batch.rows[APPOINTMENTS.name] = _plain_rows(location_id, plain).followed_by(batch.rows[APPOINTMENTS.name])
+    batch.texts = texts
+    batch.rows[CONTACTS.name] = plain_contacts.followed_by(batch.rows[CONTACTS.name])
+    for record in reversed(records):
+        if isinstance(record, Plain):
+            plain = Rows.plain(APPOINTMENTS, location_id, record)
+            batch.rows[APPOINTMENTS.name] = plain.followed_by(batch.rows[APPOINTMENTS.name])
     return batch
-
-
-def _plain_rows(location_id: str, plain: Sequence[Plain]) -> Rows:
-    keys: list[Key] = [(record.id,) for record in plain]
-    values = Values([record.row for record in plain], [record.extra for record in plain])
-    return Rows(APPOINTMENTS, location_id, keys, values, row_digests(location_id, keys, values))
 
 
 class _Contacts:
     """The contacts of one reply's appointments: where one stands in several, the last is the newest."""
 
-    def __init__(self, sorting: _Sorting, is_held: Callable[[Key, int], bool]) -> None:
+    def __init__(self, sorting: _Sorting, location_id: str, is_held: Callable[[Key, Text], bool]) -> None:
         self._sorting = sorting
+        self._location_id = location_id
         self._is_held = is_held
-        self.texts: dict[Key, int] = {}
+        self._newest: dict[Key, Text | Record | None] = {}
+        """By key: what it came as, or the record; None for what is held just so."""
+        self._rows = Rows.of(CONTACTS, location_id, {})
+        self._texts: list[Text] = []
+        """What each of the rows came as."""
 
-    def add_plain(self, record: Plain) -> None:
-        key = (record.contact_id,)
-        if record.text is not None and self._is_held(key, record.text):
-            self._sorting.drop(CONTACTS, key)
-        else:
-            self.add(record.opened(), record.text)
+    def add_embedded(self, contacts: Embedded) -> None:
+        opened: dict[Text, Key | Record] = {}
+        texts = iter(contacts.opened_texts)
+        for each in contacts.opened:
+            if isinstance(each, Plain):
+                rows = Rows.plain(CONTACTS, self._location_id, each)
+                self._rows = self._rows.followed_by(rows)
+                of_rows = list(islice(texts, len(rows)))
+                self._texts += of_rows
+                opened.update(zip(of_rows, rows.keys, strict=True))
+            else:
+                opened[next(texts)] = each
+        for contact_id, text in zip(contacts.ids, contacts.texts, strict=True):
+            if text is None:
+                continue
+            found = opened.get(text)
+            if isinstance(found, tuple):
+                self._newest[found] = text
+            elif found is not None:
+                self.add(found)
+            elif self._is_held((contact_id,), text):
+                self._newest[contact_id,] = None
+            else:  # it was, when it was read
+                self.add(decode(contacts.left[text]))
 
-    def add(self, contact: Any, text: int | None = None) -> None:
+    def add(self, contact: Any) -> None:
         if contact is None:
             return
         contact_id = usable_id(contact.get("id")) if isinstance(contact, dict) else None
         if contact_id is None:
             self._sorting.reject(CONTACTS, "the contact is no JSON object with a usable id", contact)
-            return
-        key = (contact_id,)
-        self._sorting.add(CONTACTS, key, contact)
-        if text is None:
-            self.texts.pop(key, None)
         else:
-            self.texts[key] = text
+            self._newest[contact_id,] = contact
+
+    def sort(self) -> tuple[Rows, dict[Key, Text]]:
+        """The plain ones among the newest, and what those came as; the others are left to be sorted."""
+        for key, newest in self._newest.items():
+            if isinstance(newest, dict):
+                self._sorting.add(CONTACTS, key, newest)
+        found: dict[Key, int] = {}
+        for position, (key, text) in enumerate(zip(self._rows.keys, self._texts, strict=True)):
+            if self._newest[key] == text:
+                found[key] = position  # two texts of one contact may be one for both of its parts
+        rows = self._rows.take(list(found.values()))
+        return rows, {key: self._texts[position] for key, position in found.items()}
 
 
 def custom_field_rows(location_id: str, contacts: Rows) -> Batch:
@@ -284,7 +341,7 @@ def custom_field_rows(location_id: str, contacts: Rows) -> Batch:
     """
     sorting = _Sorting(location_id, CONTACT_CUSTOM_FIELDS)
     for position, key in enumerate(contacts.keys):
-        sorting.children(CONTACT_CUSTOM_FIELDS, key, contacts.raw("customField", position), "id")
+        sorting.children(CONTACT_CUSTOM_FIELDS, key, contacts.lists[position], "id")
     return sorting.batch()
 
 
@@ -356,7 +413,7 @@ def rejected_rows(rejected: dict[str, Rejected], at: pendulum.DateTime, run_id: 
             "location_id": each.location_id,
             "table_name": each.table,
             "reason": each.reason,
-            "record": json_text(each.record),
+            "record": canonical(each.record).decode(),
             "rejected_at": at,
             "run_id": run_id,
         }

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from itertools import zip_longest
+from math import ceil
 from typing import Any
 
 import httpx
@@ -38,6 +39,9 @@ from bookings_sync.windows import DAY_MS, Window, gaps, grid, to_ms
 
 _ID_WINDOW_DAYS = 16
 """Length of the windows in which a location's id is looked for."""
+
+_NEWEST = 2
+"""Windows of each scope that are read at a time of what was never read, at least."""
 
 _UNIT_MS = {"minute": 60_000, "hour": 3_600_000, "day": DAY_MS, "week": 7 * DAY_MS, "month": 31 * DAY_MS}
 
@@ -222,6 +226,7 @@ class Run:
                 self.scopes(location.location_id),
                 self.span,
                 self._beyond.get(location.location_id),
+                {scope for of, scope, _ in self._left_out if of == location.location_id},
             )
             reads = [read for read in reads if self._is_open(read)]
             if len(reads) > budget:
@@ -229,16 +234,26 @@ class Run:
             each.append(reads[: max(budget, 0)])
         return [read for turn in zip_longest(*each) for read in turn if read is not None]
 
-    def plan_load(self) -> list[PlannedRead]:
-        """What the next load is to read. The first one fixes the run's share of cold windows, for a plan made anew
-        would take a share of what is left of them, load after load; what a load leaves of it, a later one reads."""
+    def plan_load(self, most: int) -> list[PlannedRead]:
+        """What a load is to read next, at most so many reads. The first plan fixes the run's share of cold windows, for
+        one made anew would take a share of what is left of them, load after load; what a load leaves of it, a later one
+        reads. Of what was never read it names the newest windows of each scope, as many as can be read at once: how
+        long the next ones may be is known when those are."""
         reads = self.plan()
         if self._cold is None:
             self._cold = defaultdict(list)
             for read in reads:
                 if read.reason == "cold" and read.window:
                     insort(self._cold[read.location_id, read.scope], read.window)
-        return reads[: self.settings.reads_per_load]
+        unread = {(read.location_id, read.scope): 0 for read in reads if read.reason == "backfill"}
+        of_each = max(_NEWEST, ceil(self.settings.concurrency / max(len(unread), 1)))
+        named: list[PlannedRead] = []
+        for read in reads:
+            if read.reason == "backfill":
+                unread[read.location_id, read.scope] += 1
+            if read.reason != "backfill" or unread[read.location_id, read.scope] <= of_each:
+                named.append(read)
+        return named[:most]
 
     def plan_whole(self) -> list[PlannedRead]:
         """All that this run would read, as far as the warehouse tells: what is listed whole, appointments and slots."""

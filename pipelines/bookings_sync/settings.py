@@ -67,7 +67,7 @@ class Settings:
     lookback_days: int = 45
     horizon_days: int = 365
     cold_reread_days: int = 30
-    window_days: int = 32
+    window_days: int = 16
     max_window_days: int = 512
     rows_per_reply: int = 5_000
     reply_cap: int = 0

@@ -60,14 +60,14 @@ class Stage:
     def conflict(self, rows: Rows) -> bool:
         """Whether any of these records has been staged with other content."""
         staged = self._keys.get((rows.table.name, rows.location_id))
-        if not staged:
+        if not staged or staged.keys().isdisjoint(rows.keys):
             return False
         return any(staged.get(key, digest) != digest for key, digest in zip(rows.keys, rows.digests, strict=True))
 
     def news(self, rows: Rows, held: Mapping[Key, Held]) -> Staged | None:
         """Stages what of these rows is new or changed; None where nothing is."""
         staged = self._keys.setdefault((rows.table.name, rows.location_id), {})
-        if staged:
+        if not staged.keys().isdisjoint(rows.keys):
             rows = rows.take([position for position, key in enumerate(rows.keys) if key not in staged])
         found = difference(rows, held)
         self.count(rows.table.name, found.changes)

@@ -89,7 +89,7 @@ def read_status(client: SqlClientBase[Any], settings: Settings, *, now: DateTime
     last_runs = _runs(client, runs)
     if not names and not last_runs:
         raise NothingSyncedError(settings.raw_dataset)
-    ledger, calendars, counts = warehouse.ledger(), warehouse.calendars(), _counts(client)
+    ledger, calendars, counts = warehouse.coverage(), warehouse.calendars(), _counts(client)
     locations = [
         _location(
             name,

@@ -20,7 +20,7 @@ from pendulum import DateTime
 from bookings_sync.columns import Key
 from bookings_sync.ledger import Ledger, epoch_ms, reads_from, without_digest
 from bookings_sync.scopes import COLUMN, Kind, Scope
-from bookings_sync.tables import TABLES, Table
+from bookings_sync.tables import READS, TABLES, Table
 from bookings_sync.windows import DAY_MS, Window, joined
 
 _KEYS_PER_QUERY = 2_000
@@ -81,18 +81,27 @@ class Warehouse:
         A load that was torn, some of its tables in the warehouse and others not, left rows that no complete read told
         of: the reads before it no longer tell what the warehouse holds, and lose their digests.
         """
-        rows = self._rows(  # r.*: who only looks may find a table of before, which lacks a column
-            f"SELECT r.* FROM {self._name('reads')} AS r"  # noqa: S608 - our own names
-            f" JOIN {self._name('_dlt_loads')} AS l ON l.load_id = r._dlt_load_id AND l.status = 0"
-            f" WHERE {self._asked} ORDER BY r.read_at, r._dlt_load_id",
-            *self._ids,
-        )
+        rows = self._complete_reads("r.*")  # who only plans may find a table of before, which lacks a column
         if rows is None:
             return Ledger()
         torn = self._newest_torn_load()
         loads = rows["_dlt_load_id"].to_pylist()
         reads = zip(reads_from(rows), loads, strict=True)
         return Ledger(without_digest(read) if load_id < torn else read for read, load_id in reads)
+
+    def coverage(self) -> Ledger:
+        """The same for who only looks at what has been read and when: without what the replies' records were."""
+        names = ", ".join(f"r.{name}" for name in READS.names if name != "record_digests")
+        rows = self._complete_reads(names)
+        return Ledger() if rows is None else Ledger(reads_from(rows))
+
+    def _complete_reads(self, names: str) -> pa.Table | None:
+        return self._rows(
+            f"SELECT {names} FROM {self._name('reads')} AS r"  # noqa: S608 - our own names
+            f" JOIN {self._name('_dlt_loads')} AS l ON l.load_id = r._dlt_load_id AND l.status = 0"
+            f" WHERE {self._asked} ORDER BY r.read_at, r._dlt_load_id",
+            *self._ids,
+        )
 
     def _newest_torn_load(self) -> str:
         """The id of the last load that left rows and never was complete; "" where there is none. Ids are instants."""

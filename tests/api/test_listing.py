@@ -20,7 +20,7 @@ LISTS = st.dictionaries(IDS, st.integers(0, 2), max_size=10)
 
 def compared_with(known: bytes | None) -> Callable[[bytes], Listing]:
     """With each record that is read decoded by itself."""
-    return listing.compared_with(known, lambda record: decode(bytes(record)))
+    return listing.compared_with(known, lambda records: [decode(bytes(record)) for record in records])
 
 
 def body_of(records: list[Any]) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bookings_sync import appointments
+from bookings_sync.plain import Plain
 from bookings_sync.sandbox import Appointment
 
 from .conftest import Site, small
@@ -35,7 +36,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counting(location_id: str, records: Iterable[Any], *more: Any) -> Any:
         listed = list(records)
-        counts.append(len(listed))
+        counts.append(sum(len(each.ids) if isinstance(each, Plain) else 1 for each in listed))
         return look_at(location_id, listed, *more)
 
     monkeypatch.setattr(appointments, "appointment_rows", counting)

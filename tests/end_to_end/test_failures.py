@@ -172,7 +172,7 @@ def test_a_window_that_never_reads_well_stops_no_other(open_site: Callable[..., 
 
 def test_a_record_that_spoils_its_replies_costs_its_day(open_site: Callable[..., Site]) -> None:
     """A first sync learns how dense a calendar is, and joins its windows: also around the one that never reads well."""
-    site = open_site(small(services_per_location=1, appointments=60), attempts=1, reads_per_load=10)
+    site = open_site(small(services_per_location=1, appointments=60), attempts=1, reads_per_load=3, max_window_days=128)
     rows = site.world.data[site.location_id].by_start.all()
     rows[30].head = b"{no JSON"
     result = site.sync()
@@ -186,6 +186,21 @@ def test_a_record_that_spoils_its_replies_costs_its_day(open_site: Callable[...,
     lost = [row for row in rows if row.id not in held]
     assert {rows[30].id} <= {row.id for row in lost}
     assert max(abs(row.start_ms - rows[30].start_ms) for row in lost) < 86_400_000
+
+
+def test_where_the_first_look_fails_the_rest_is_read_all_the_same(open_site: Callable[..., Site]) -> None:
+    """How dense the calendar is, nobody knows then: it is planned as if it were of the usual kind."""
+    site = open_site(small(services_per_location=1), attempts=1)
+    site.server.faults = Faults([Fault(kind="503", endpoints=("GET /appointments/",), times=1)])
+    result = site.sync()
+    assert (result.outcome, len(json.loads(result.row["errors"]))) == ("partial", 1)
+    week_ms, now = 7 * 86_400_000, site.world.now_ms
+    held = {row["id"] for row in site.live("appointments")}
+    for row in site.world.data[site.location_id].by_start.all():
+        assert row.id in held or abs(row.start_ms - now) < 3 * week_ms
+    assert held
+    assert site.sync().outcome == "ok"
+    assert site.differences() == []
 
 
 def test_a_row_that_cannot_be_asked_for_leaves_its_window_alone_unread(open_site: Callable[..., Site]) -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -29,9 +29,9 @@ class Reply(Generic[T]):
     """One successful call.
 
     `records` is None where the body's digest is the one already known: nothing changed, so nothing was decoded.
-    `digest` is blake2b-128 of the body, in hex; `bytes` its size, unpacked. `sent_at` is UTC. `seconds` is the time
-    from request to whole body of the attempt that succeeded, waiting for the rate limit not counted; `requests` is how
-    many attempts were sent.
+    `digest` are the first 128 bits of the body's SHA-256, in hex; `bytes` its size, unpacked. `sent_at` is UTC.
+    `seconds` is the time from request to whole body of the attempt that succeeded, waiting for the rate limit not
+    counted; `requests` is how many attempts were sent.
     """
 
     records: T | None
@@ -47,7 +47,7 @@ class Unreadable(ValueError):  # noqa: N818 - it becomes an errors.BadReply, onc
 
 
 def digest_of(body: bytes) -> str:
-    return blake2b(body, digest_size=16).hexdigest()
+    return sha256(body).hexdigest()[:32]
 
 
 def decode(body: bytes) -> Any:
@@ -58,7 +58,7 @@ def decode(body: bytes) -> Any:
     cannot hold: one such text would make every load fail. An integer beyond 64 bits is read as the text of its digits:
     as a number it would lose some of them, here or in the warehouse's JSON.
     """
-    if is_plain(body):
+    if _is_plain(body):
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -73,21 +73,25 @@ def decode(body: bytes) -> Any:
         raise Unreadable("the body is not JSON, or not all of it") from None
 
 
-def is_plain(body: bytes) -> bool:
+NUL = b"\\u0000"
+"""As strict JSON writes it in a text."""
+
+
+def _is_plain(body: bytes) -> bool:
     """Whether strict JSON may be decoded as it stands: no NUL in it, and no integer beyond 64 bits."""
-    return b"\\u0000" not in body and not _may_hold_a_long_integer(body)
+    return NUL not in body and not _may_hold_a_long_integer(body)
 
 
 _TOKEN = re.compile(
     r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b|(?P<integer>(?<![\w.+-])-?\d{19,}(?![\w.]))', re.DOTALL
 )
 _LONGEST_INTEGER = len("18446744073709551615")
-_LONG_INTEGER = re.compile(rb"[:,\[\s-]\d{19}")
+_LONG_INTEGER = re.compile(rb"(?:\A|[:,\[\s-])\d{19}")
 _NINES = bytes.maketrans(b"012345678", b"9" * 9)
 
 
 def _may_hold_a_long_integer(body: bytes) -> bool:
-    """Whether 19 digits stand in a row behind what may stand before a number. Of any so many, every second byte has
+    """Whether 19 digits stand in a row where a number may begin. Of any so many, every second byte has
     nine: looked for so first, for it is done to every reply, in a fraction of the time that decoding takes."""
     digits = body[::2].translate(_NINES)
     at = digits.find(b"9" * 9)

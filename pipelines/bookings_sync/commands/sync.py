@@ -18,7 +18,6 @@ from typing import Any
 import typer
 
 from bookings_sync.commands.console import Output, seconds, styled, table
-from bookings_sync.commands.heaps import keep_little
 from bookings_sync.commands.progress import sync_progress
 from bookings_sync.commands.times import asked_window, utc_now
 from bookings_sync.commands.warehouse import watch
@@ -39,7 +38,6 @@ def run_sync(
     output: Output, *, locations: Sequence[str], shard: str | None, start: str | None, end: str | None, full: bool
 ) -> int:
     """Syncs. Returns the exit code."""
-    keep_little()
     settings, asked = _what(locations, shard, start, end, full)
     run_id = output.json_lines.run_id = uuid.uuid4().hex
     with watch(settings).sync(run_id) as synced:
@@ -195,7 +193,7 @@ def run_plan(
     if unknown:
         output.say(
             f"Never synced: {', '.join(unknown)}. What there is to read is known once its teams and services are, so a "
-            "first sync reads more than this: the hot range of each service, then all of history."
+            "first sync reads more than this: of each service the days around now, the hot range, and all of history."
         )
     output.result(
         outcome="planned",
@@ -214,6 +212,7 @@ def run_plan(
 
 _REASONS = {
     "list": "every run",
+    "first": "first look",
     "asked": "asked for",
     "hot": "hot range",
     "backfill": "never read",
