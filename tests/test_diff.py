@@ -20,10 +20,8 @@ def rows(*records: dict[str, Any]) -> Rows:
 
 
 def held(found: Rows, deleted: bool = False) -> dict[Any, Held]:
-    return {
-        key: Held(digest, deleted, found.start_ms(position))
-        for position, (key, digest) in enumerate(zip(found.keys, found.digests, strict=True))
-    }
+    each = zip(found.keys, found.digests, found.starts_ms(), strict=True)
+    return {key: Held(digest, deleted, start_ms) for key, digest, start_ms in each}
 
 
 def test_each_kind_of_news() -> None:

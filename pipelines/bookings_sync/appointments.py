@@ -373,10 +373,13 @@ def _placed(staged: Staged, held: Collection[Key]) -> dict[tuple[str, Key], Plac
     """Where the staged ones stand that are held."""
     rows = staged.rows
     positions = [position for position, key in enumerate(rows.keys) if key in held]
-    scopes = staged.arrow.select(list(COLUMN.values())).take(positions).to_pylist() if positions else []
+    if not positions:
+        return {}
+    scopes = staged.arrow.select(list(COLUMN.values())).take(positions).to_pylist()
+    starts = rows.starts_ms()
     return {
         (rows.location_id, rows.keys[position]): Placed(
-            Held(rows.digests[position], deleted=False, start_ms=rows.start_ms(position)),
+            Held(rows.digests[position], deleted=False, start_ms=starts[position]),
             {kind: row[column] for kind, column in COLUMN.items()},
         )
         for position, row in zip(positions, scopes, strict=True)

@@ -52,6 +52,7 @@ def difference(rows: Rows, held: Mapping[Key, Held]) -> Difference:
     if not held:
         return Difference(rows, Changes(new=len(rows)))
     changes = Changes()
+    starts = rows.starts_ms()
     positions: list[int] = []
     for position, (key, found) in enumerate(zip(rows.keys, rows.digests, strict=True)):
         before = held.get(key)
@@ -61,7 +62,7 @@ def difference(rows: Rows, held: Mapping[Key, Held]) -> Difference:
             continue
         elif before.deleted:
             changes.restored += 1
-        elif before.start_ms is not None and before.start_ms != rows.start_ms(position):
+        elif before.start_ms is not None and before.start_ms != starts[position]:
             changes.moved += 1
         else:
             changes.changed += 1

@@ -40,7 +40,7 @@ Reason = Literal["list", "first", "asked", "hot", "backfill", "cold"]
 
 KEEP = 1.5
 """A window read before is kept as it is up to this many times `rows_per_reply`…"""
-JOIN = 1.0
+JOIN = 1.25
 """… and windows are joined only into one of at most this: between the two nothing changes from run to run, so that
 replies stay comparable. Halves hold more than half of it, so a run asks at most twice for what one reply could hold."""
 

@@ -31,6 +31,7 @@ from bookings_sync.columns import (
     row_digests,
     typed_columns,
 )
+from bookings_sync.ledger import epoch_ms
 from bookings_sync.plain import Embedded, Plain, Text
 from bookings_sync.privacy import KEEP_ALL, Privacy
 from bookings_sync.tables import (
@@ -142,12 +143,11 @@ class Rows:
         columns["deleted_at"] = pa.nulls(len(self), pa.timestamp("us", tz="UTC"))
         return pa.Table.from_arrays([columns[name] for name in self.table.names], schema=self.table.schema)
 
-    def start_ms(self, position: int) -> int | None:
-        """When an appointment starts, epoch milliseconds, rounded down; None where that cannot be read."""
-        if "start_time" not in self.columns.column_names:
-            return None
-        microseconds: int | None = self.columns["start_time"][position].value
-        return None if microseconds is None else microseconds // 1000
+    def starts_ms(self) -> list[int | None]:
+        """When each appointment starts, epoch milliseconds, rounded down; None where that cannot be read."""
+        if self.table is not APPOINTMENTS:
+            return [None] * len(self)
+        return epoch_ms(self.columns["start_time"])
 
 
 @cache
