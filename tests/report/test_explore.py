@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser
@@ -81,6 +85,7 @@ def test_the_app_draws_what_is_picked(
             page = browser.new_page()
             page.on("pageerror", lambda error: wrong.append(str(error)))
             page.on("request", lambda asked: wrong.append(asked.url) if not _is_here(asked.url) else None)
+            _wait_until_it_listens(address)
             page.goto(address.replace("localhost", "127.0.0.1"))
             page.locator(".vega-embed svg, .vega-embed canvas").first.wait_for(timeout=60_000)
             page.locator("select").nth(0).select_option(label="show rate")
@@ -108,3 +113,13 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = CliRunner().invoke(app, ["explore"])
     assert answer.exit_code == 1
     assert answer.stderr.strip() == "✗ bookings explore needs marimo: pip install 'bookings-sync[explore]'"
+
+
+def _wait_until_it_listens(address: str) -> None:
+    """The app says where it will be before it is there."""
+    port = urlsplit(address).port
+    assert port is not None
+    for _ in range(300):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
