@@ -146,6 +146,24 @@ def row_digests(location_id: str, columns: pa.Table) -> list[str]:
     return [sha256(row).hexdigest()[:_DIGITS] for row in written.to_pylist()]
 
 
+def digests_of_few(location_id: str, columns: pa.Table) -> list[str]:
+    """The same as `row_digests`, row by row: where nothing else needs it, pyarrow.compute takes longer to import than
+    this takes for ten thousand rows."""
+    location = location_id.encode(errors="surrogatepass")
+    written = zip(*(_each_as_bytes(each) for each in columns.itercolumns()), strict=True)
+    return [sha256(_BETWEEN.join((location, *row))).hexdigest()[:_DIGITS] for row in written]
+
+
+def _each_as_bytes(values: pa.ChunkedArray) -> list[bytes]:
+    if pa.types.is_timestamp(values.type):
+        values = pa.chunked_array([chunk.view(pa.int64()) for chunk in values.chunks], pa.int64())
+    write = _WRITTEN.get(str(values.type), str)
+    return [_NULL if value is None else write(value).encode() for value in values.to_pylist()]
+
+
+_WRITTEN: dict[str, Callable[[Any], str]] = {"string": lambda text: text, "bool": lambda value: str(value).lower()}
+
+
 def _as_bytes(values: pa.Array) -> pa.Array:
     """Each value as it is written, null as null. Texts are not copied."""
     if pa.types.is_timestamp(values.type):

@@ -69,7 +69,7 @@ class Load:
         for location_id, reply in self._list_whole("teams", self._list_teams):
             records = reply.records or []
             self._note_whole("teams", location_id, reply)
-            yield from self._take_whole("teams", location_id, reply, team_rows(location_id, records))
+            yield from self._take_whole("teams", location_id, reply, team_rows)
             self.run.learn(location_id, teams=records)
         yield from self._ledger()
 
@@ -80,7 +80,7 @@ class Load:
         for location_id, reply in self._list_whole("services", self._list_services):
             records = reply.records or []
             self._note_whole("services", location_id, reply)
-            yield from self._take_whole("services", location_id, reply, service_rows(location_id, records))
+            yield from self._take_whole("services", location_id, reply, service_rows)
             self.run.learn(location_id, services=records)
         yield from self._ledger()
 
@@ -101,12 +101,13 @@ class Load:
         self.notes.complete(_whole(endpoint, location_id), [reply], rows=len(reply.records or ()))
 
     def _take_whole(
-        self, endpoint: Endpoint, location_id: str, reply: Reply[Records], batch: Batch
+        self, endpoint: Endpoint, location_id: str, reply: Reply[Records], rows_of: Callable[[str, Records], Batch]
     ) -> Iterator[Emitted]:
         before = self.run.ledger.newest(location_id, endpoint, Scope("location", location_id))
         if before and before.reply_digest == reply.digest:
             self.run.figures.reads_unchanged += 1
             return
+        batch = rows_of(location_id, reply.records or [])
         self.stage.reject(batch)
         for rows in batch.rows.values():
             held = self.warehouse.held_of_location(rows.table, location_id)

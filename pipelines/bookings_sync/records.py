@@ -24,6 +24,7 @@ from bookings_sync.columns import (
     Record,
     canonical,
     digest,
+    digests_of_few,
     fields_of,
     fit_text,
     instant_ms,
@@ -90,21 +91,27 @@ class Rows:
             name: _key_array(table.schema.field(name).type, [key[position] for key in keys])
             for position, name in enumerate(table.key[1:])
         }
-        return cls._typed(table, location_id, keys, arrays, fields_of(table, found.values()))
+        return cls._typed(table, location_id, keys, arrays, fields_of(table, found.values()), digests_of_few)
 
     @classmethod
     def plain(cls, table: Table, location_id: str, records: Plain) -> Rows:
         """Plain records, which have ids of their own."""
         keys: list[Key] = list(zip(records.ids))
-        return cls._typed(table, location_id, keys, {"id": records.fields.values["id"]}, records.fields)
+        return cls._typed(table, location_id, keys, {"id": records.fields.values["id"]}, records.fields, row_digests)
 
     @classmethod
     def _typed(
-        cls, table: Table, location_id: str, keys: list[Key], arrays: dict[str, pa.Array], fields: Fields
+        cls,
+        table: Table,
+        location_id: str,
+        keys: list[Key],
+        arrays: dict[str, pa.Array],
+        fields: Fields,
+        digests_of: Callable[[str, pa.Table], list[str]],
     ) -> Rows:
         columns = typed_columns(table, arrays, fields)
         lists = list(fields.values["customField"]) if table is CONTACTS else []
-        return cls(table, location_id, keys, row_digests(location_id, columns), columns, lists)
+        return cls(table, location_id, keys, digests_of(location_id, columns), columns, lists)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -160,7 +167,7 @@ def _no_columns(table_name: str) -> pa.Table:
 
 def _key_array(type_: pa.DataType, values: list[Any]) -> pa.Array:
     if pa.types.is_timestamp(type_):
-        return pa.array(values, pa.timestamp("ms", tz="UTC")).cast(type_)
+        return pa.array([1000 * ms for ms in values], type_)
     return pa.array(values, type_)
 
 
