@@ -105,7 +105,7 @@ class _Requests:
                 "Planned: what `bookings sync --plan` says just before; of a first load, which plans as it learns, the "
                 "reads that its summary says were planned. Sent: the server's own log, by endpoint. Least: for each "
                 "service the rows read, in replies of 5,000, and one reply at the least; for appointments alone.",
-                "A first load knows no density yet: it asks for the hot range in windows of 32 days.",
+                "A first load knows no density: it looks at 16 days of each service, and plans the rest by what they hold.",
             ],
         )
 
