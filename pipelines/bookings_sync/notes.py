@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from bookings_sync.api import Reply
-from bookings_sync.ledger import Ledger, Read, ledger_rows, without_digest
+from bookings_sync.ledger import Ledger, Read, epoch_ms, ledger_rows, without_digest
 from bookings_sync.plan import PlannedRead
 from bookings_sync.run import Run
 from bookings_sync.scopes import COLUMN, Kind, Scope
@@ -89,8 +89,8 @@ class ReadNotes:
         standing: dict[Scope, list[int]] = defaultdict(list)
         for kind in kinds:
             others = rows if listed_by is None else _other_than(rows, listed_by, kind)
-            starts = others["start_time"].cast(pa.timestamp("ms", tz="UTC"), safe=False).cast(pa.int64()).to_pylist()
-            for start, scope_id in zip(starts, others[COLUMN[kind]].to_pylist(), strict=True):
+            scope_ids = others[COLUMN[kind]].to_pylist()
+            for start, scope_id in zip(epoch_ms(others["start_time"]), scope_ids, strict=True):
                 if start is not None and scope_id is not None:
                     standing[Scope(kind, scope_id)].append(start)
         for scope, instants in standing.items():

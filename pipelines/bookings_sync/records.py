@@ -138,7 +138,7 @@ class Rows:
             self.location_id,
             pick(self.keys, positions),
             pick(self.digests, positions),
-            self.columns.take(pa.array(positions, pa.int64())),
+            self.columns.take(pa.array(positions, pa.int64())) if positions else self.columns.slice(0, 0),
             pick(self.lists, positions) if self.lists else [],
         )
 
