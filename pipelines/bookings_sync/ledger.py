@@ -180,25 +180,24 @@ def ledger_rows(reads: Iterable[Read]) -> pa.Table:
     """Rows for the raw table `reads`."""
     listed = list(reads)
     windows = [read.window for read in listed]
-    milliseconds = pa.timestamp("ms", tz="UTC")
     columns = {
         "read_id": [read.read_id for read in listed],
         "location_id": [read.location_id for read in listed],
         "endpoint": [read.endpoint for read in listed],
         "scope": [read.scope.kind for read in listed],
         "scope_id": [read.scope.id for read in listed],
-        "window_start": pa.array([window and window.start_ms for window in windows], milliseconds),
-        "window_end": pa.array([window and window.end_ms for window in windows], milliseconds),
-        "read_at": pa.array([read.read_at_ms for read in listed], milliseconds),
+        "window_start": [window and 1000 * window.start_ms for window in windows],
+        "window_end": [window and 1000 * window.end_ms for window in windows],
+        "read_at": [1000 * read.read_at_ms for read in listed],
         "run_id": [read.run_id for read in listed],
         "rules": [read.rules for read in listed],
         "reply_digest": [read.reply_digest for read in listed],
-        "record_digests": pa.array([read.record_digests for read in listed], pa.binary()),
+        "record_digests": [read.record_digests for read in listed],
         "reply_bytes": [read.reply_bytes for read in listed],
         "reply_rows": [read.reply_rows for read in listed],
         "seconds": [read.seconds for read in listed],
     }
-    return pa.table(columns).cast(READS.schema)
+    return pa.table(columns, schema=READS.schema)
 
 
 _IN_A_MS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
