@@ -105,7 +105,8 @@ class _Requests:
                 "Planned: what `bookings sync --plan` says just before; of a first load, which plans as it learns, the "
                 "reads that its summary says were planned. Sent: the server's own log, by endpoint. Least: for each "
                 "service the rows read, in replies of 5,000, and one reply at the least; for appointments alone.",
-                "A first load knows no density: it looks at 16 days of each service, and plans the rest by what they hold.",
+                "A first load knows no density: it looks at 16 days of each service, and plans the rest by what they "
+                "hold.",
             ],
         )
 
