@@ -2,8 +2,7 @@
 
 Input:  the keys that a run stages; the digests that it stages or finds held.
 Output: `Presence` tells which other keys may be held: a Bloom filter, 16 MB however many there are. `Known` tells which
-        rows are held just as they are: some 140 bytes a row, for the contacts, who stand in many windows; and half
-        as much again for each of the texts that they last came as.
+        rows are held just as they are: 40 to 80 bytes a row, for the contacts, who stand in many windows.
 
 A location of which nothing was held when the run began holds only what this run has loaded since. Of a first sync's
 records nearly none is held, and to ask the warehouse for each took a third of its time. A key that may be held is
@@ -12,7 +11,9 @@ asked for: at a million keys one in ninety thousand for nothing, at ten million 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from bookings_sync.columns import Key
 from bookings_sync.records import Rows
@@ -55,46 +56,91 @@ class Presence:
         return found
 
 
-_MOST_TEXTS = 200_000
-
-
 class Known:
-    """Digests of rows of one table that this run has staged or found held: 64 bits of each, by 64 of their keys.
+    """Digests of rows of one table that this run has staged or found held: 64 bits of each, by 64 of their keys. And
+    which text said so last: a record need not be decoded whose very text is known to say what is held.
 
-    And which texts said so, of those that came last: a record need not be decoded whose very text is known to say what
-    is held.
+    They stand in three arrays, for a dict of integers takes four times the memory, in blocks that keep what is freed
+    around them from being given back. A key's slot is the first from its hash on that is its own, or free.
+
+    One thread adds and learns, any may ask meanwhile: what it is told was so, and may be no more.
     """
 
     def __init__(self) -> None:
-        self._digests: dict[int, int] = {}
-        self._said: set[int] = set()
-        """Of a text and the digest of what it says, both together, 64 bits."""
+        self._slots = _Slots.of(1 << 12)
+        self._taken = 0
 
     def add(self, location_id: str, keys: Iterable[Key], digests: Iterable[str]) -> None:
         for key, digest in zip(keys, digests, strict=True):
-            self._digests[hash((location_id, key))] = hash(digest)
+            slot = self._slot_for(hash((location_id, key)) or 1)
+            self._slots.digests[slot] = hash(digest) or 1
 
     def learn(self, rows: Rows, texts: Mapping[Key, int]) -> None:
         """What the texts say that these rows came as."""
-        if len(self._said) > _MOST_TEXTS:
-            self._said = set()
         for key, digest in zip(rows.keys, rows.digests, strict=True):
             if key in texts:
-                self._said.add(hash((texts[key], hash(digest))))
+                slot = self._slot_for(hash((rows.location_id, key)) or 1)
+                self._slots.said[slot] = hash((texts[key], hash(digest) or 1))
 
     def is_held(self, location_id: str, key: Key, text: int) -> bool:
         """Whether the row of this key is known to be held as this text says."""
-        digest = self._digests.get(hash((location_id, key)))
-        return digest is not None and hash((text, digest)) in self._said
+        slots = self._slots
+        slot = slots.find(hash((location_id, key)) or 1)
+        digest = slots.digests[slot]
+        return digest != 0 and slots.said[slot] == hash((text, digest))
 
     def sorted_out(self, rows: Rows) -> tuple[list[int], list[int]]:
         """The positions of rows of which nothing is known, and of those known to be otherwise; not the equal ones."""
         unknown: list[int] = []
         otherwise: list[int] = []
+        slots = self._slots
         for position, (key, digest) in enumerate(zip(rows.keys, rows.digests, strict=True)):
-            known = self._digests.get(hash((rows.location_id, key)))
-            if known is None:
+            known = slots.digests[slots.find(hash((rows.location_id, key)) or 1)]
+            if not known:
                 unknown.append(position)
-            elif known != hash(digest):
+            elif known != (hash(digest) or 1):
                 otherwise.append(position)
         return unknown, otherwise
+
+    def _slot_for(self, key: int) -> int:
+        slot = self._slots.find(key)
+        if self._slots.keys[slot]:
+            return slot
+        self._taken += 1
+        if 5 * self._taken > 3 * len(self._slots.keys):
+            self._slots = self._slots.doubled()
+            slot = self._slots.find(key)
+        self._slots.keys[slot] = key
+        return slot
+
+
+class _Slots(NamedTuple):
+    """What is known, by slot; zero stands for nothing. Their number is a power of two."""
+
+    keys: array[int]
+    digests: array[int]
+    said: array[int]
+    """Of a text and the digest of what it says, both together."""
+
+    @classmethod
+    def of(cls, number: int) -> _Slots:
+        return cls(*(array("q", bytes(8 * number)) for _ in range(3)))
+
+    def find(self, key: int) -> int:
+        """The slot of this key, or the free one that it would take."""
+        keys = self.keys
+        mask = len(keys) - 1
+        slot = key & mask
+        found = keys[slot]
+        while found and found != key:
+            slot = slot + 1 & mask
+            found = keys[slot]
+        return slot
+
+    def doubled(self) -> _Slots:
+        others = _Slots.of(2 * len(self.keys))
+        for key, digest, said in zip(*self, strict=True):
+            if key:
+                slot = others.find(key)
+                others.keys[slot], others.digests[slot], others.said[slot] = key, digest, said
+        return others
