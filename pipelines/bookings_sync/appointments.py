@@ -37,7 +37,7 @@ _CAPS = frozenset({20, 25, 50, 100, 200, 250, 300, 400, 500, 1_000, 2_000, 2_500
 """Numbers of records at which APIs cut their lists off. A reply of just so many, and none larger seen, is checked."""
 
 _MOST_WAITING = 10_000
-"""Contacts that wait until the warehouse is asked for them."""
+"""Appointments, and contacts, that wait until the warehouse is asked for them."""
 
 _SURELY_ALLOWED_MS = 31 * DAY_MS
 """A window longer than this may be refused for its length (UNK; the successor API's limit for slots)."""
@@ -66,7 +66,7 @@ class AppointmentReads:
         self._absent: dict[tuple[str, Key], Absent] = {}
         self._restaged: dict[tuple[str, Key], Placed] = {}
         """Where those stand, as they were staged, that were held before."""
-        self._differing: list[tuple[Rows, PlannedRead, Read]] = []
+        self._unplaced: list[tuple[Rows, PlannedRead, Read]] = []
         self._waiting: list[tuple[Rows, Read]] = []
 
     def carry_out(self, planned: list[PlannedRead]) -> Iterator[Emitted]:
@@ -87,7 +87,7 @@ class AppointmentReads:
                 reading.drop(lambda read, failed=location_id: read.location_id == failed)
             if self._stage.rows >= self._run.settings.rows_per_load:
                 self._run.figures.reads_planned -= reading.stop()  # the next load plans them again
-        yield from self._take_differing()
+        yield from self._take_unplaced()
         yield from self._verify()
         yield from self._take_waiting()
 
@@ -191,19 +191,20 @@ class AppointmentReads:
                     self._absent[read.location_id, key] = Absent(read.location_id, key, held[key], noted)
 
     def _let_wait(self, rows: Rows, read: PlannedRead, noted: Read) -> Iterator[Emitted]:
-        """A few rows of a window differ: they wait until the warehouse is asked for those of many windows together."""
+        """What may stand anywhere in the warehouse waits until it is asked for what many windows brought together: it
+        looks through the whole table each time."""
         if len(rows):
-            self._differing.append((rows, read, noted))
-        if sum(len(each) for each, _, _ in self._differing) >= _MOST_WAITING:
-            yield from self._take_differing()
+            self._unplaced.append((rows, read, noted))
+        if sum(len(each) for each, _, _ in self._unplaced) >= _MOST_WAITING:
+            yield from self._take_unplaced()
 
-    def _take_differing(self) -> Iterator[Emitted]:
-        differing, self._differing = self._differing, []
+    def _take_unplaced(self) -> Iterator[Emitted]:
+        unplaced, self._unplaced = self._unplaced, []
         ids: dict[str, dict[str, None]] = {}
-        for rows, _, _ in differing:
+        for rows, _, _ in unplaced:
             ids.setdefault(rows.location_id, {}).update(dict.fromkeys(key[0] for key in rows.keys))
         placed = {location_id: self._warehouse.placed(location_id, each) for location_id, each in ids.items()}
-        for rows, read, noted in differing:
+        for rows, read, noted in unplaced:
             of_location = placed[rows.location_id]
             found = {key: of_location[key] for key in rows.keys if key in of_location}
             elsewhere = [key for key, each in found.items() if not each.stands_in(read.scope, _window(read))]
@@ -218,9 +219,14 @@ class AppointmentReads:
             held = self._warehouse.held_in_window(location_id, read.scope, _window(read))
             for key in missing(held, set(rows.keys)):
                 self._absent[location_id, key] = Absent(location_id, key, held[key], noted)
-        others = self._run.may_hold(location_id, [key for key in rows.keys if key not in held])
-        elsewhere = self._warehouse.held_by_key(APPOINTMENTS, location_id, (key[0] for key in others))
-        yield from self._stage_appointments(rows, held | elsewhere, elsewhere, noted)
+        elsewhere = set(self._run.may_hold(location_id, [key for key in rows.keys if key not in held]))
+        if elsewhere:
+            positions: dict[bool, list[int]] = {False: [], True: []}
+            for position, key in enumerate(rows.keys):
+                positions[key in elsewhere].append(position)
+            yield from self._let_wait(rows.take(positions[True]), read, noted)
+            rows = rows.take(positions[False])
+        yield from self._stage_appointments(rows, held, (), noted)
 
     def _stage_appointments(
         self, rows: Rows, held: dict[Key, Held], elsewhere: Collection[Key], noted: Read
