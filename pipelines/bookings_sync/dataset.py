@@ -34,6 +34,11 @@ from bookings_sync.settings import CONFIG_FILE, Settings
 _MERGES = {"scd2", "delete-insert"}
 """The ways of merging that the raw tables are loaded by."""
 
+_CHECKPOINT = "checkpoint_threshold = '16MB'"
+"""What a load may write into DuckDB's log: what is larger goes into the file at once. It is DuckDB's own default, of
+which dlt makes a gigabyte for each of its clients: all is then written twice, and stays in memory until the file
+closes."""
+
 
 @contextmanager
 def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
@@ -114,6 +119,8 @@ def _with_configuration_remembered(found: duckdb) -> duckdb:
         asked = repr(dict(initial_config))
         if asked not in known:
             known[asked] = resolve(initial_config)
+            credentials = known[asked].credentials
+            credentials.pragmas = [_CHECKPOINT, *(credentials.pragmas or [])]
         config = known[asked].copy()
         config.credentials.on_resolved()  # each client has a pool of connections of its own
         return config

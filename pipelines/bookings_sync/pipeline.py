@@ -10,13 +10,14 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dlt
 from dlt.destinations import duckdb
+from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.exceptions import PipelineStepFailed
 from pendulum import DateTime
 
@@ -32,8 +33,8 @@ from bookings_sync.tables import TABLES
 from bookings_sync.warehouse import Warehouse
 from bookings_sync.windows import Window
 
-_LOG_BEFORE_CHECKPOINT = "64MB"
-"""What DuckDB may have in its log before it writes it into the file: some 100,000 rows."""
+_MOST_KEPT = 8_000_000
+"""Bytes of a DuckDB file that may stay in memory while a load is written into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +84,20 @@ def sync(
             _collecting_seldom(),
         ):
             while True:
-                with _held_open(pipeline, settings):
+                with ExitStack() as opened:
+                    file = opened.enter_context(_held_open(pipeline, settings))
                     if not run.has_tables:
                         with lock.alone():
                             _make_tables(pipeline, settings, run)
                         run.has_tables = True
                     lock.check()
-                    _load(pipeline, run)
+                    with _failing_as_ours():
+                        pipeline.extract(bookings_source(run=run))
+                        if file and _keeps_much(file):
+                            opened.close()
+                            opened.enter_context(_held_open(pipeline, settings))
+                        pipeline.normalize()
+                        pipeline.load().raise_on_failed_jobs()
                 if not run.plan():
                     break
     finally:
@@ -131,23 +139,30 @@ def _collecting_seldom() -> Iterator[None]:
 
 
 @contextmanager
-def _held_open(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[None]:
+def _held_open(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[SqlClientBase[Any] | None]:
     """Holds a DuckDB file open for a whole load. dlt opens and closes it for every table, and DuckDB would take that
     for the time to write all of its log into the file. One thread does as much as two, for less CPU. Between loads it
     is closed: what it keeps of the file goes, and its log is written into the file; as it is, for to join what was
     appended to what stands takes a multiple of the time and memory, and is left to a transform's own writing.
     """
     if not isinstance(pipeline.destination, duckdb):
-        yield
+        yield None
         return
     with open_client(pipeline, settings) as client:
         client.execute_sql("SET GLOBAL threads = 1")
-        client.execute_sql(f"SET GLOBAL wal_autocheckpoint = '{_LOG_BEFORE_CHECKPOINT}'")
         client.execute_sql("SET GLOBAL max_vacuum_tasks = 0")  # it must hold at the closing: not set back
-        yield
-        # The caller may have connections of their own. After a failure, which must be told as it is, the file closes.
-        client.execute_sql("RESET GLOBAL threads")
-        client.execute_sql("RESET GLOBAL wal_autocheckpoint")
+        client.execute_sql("SET GLOBAL write_buffer_row_group_count = 1")
+        yield client
+        # Not where nobody else has the file open: it closes now, and of two threads that write the log into it one
+        # waits in a loop. After a failure, which must be told as it is, it closes, too.
+        if client.execute_sql("SELECT count FROM duckdb_connection_count()") != [(2,)]:
+            client.execute_sql("RESET GLOBAL threads")
+
+
+def _keeps_much(file: SqlClientBase[Any]) -> bool:
+    """Whether DuckDB keeps more of what was read of its file than opening it anew is worth."""
+    ((kept,),) = file.execute_sql("SELECT sum(memory_usage_bytes) FROM duckdb_memory()") or ()
+    return int(kept) > _MOST_KEPT
 
 
 @contextmanager
@@ -189,11 +204,13 @@ def _quotes_no_record(line: logging.LogRecord) -> bool:
     return line.levelno < logging.WARNING or not {"load", "destination", "destinations"} & {*folders}
 
 
-def _load(pipeline: dlt.Pipeline, run: Run) -> None:
+@contextmanager
+def _failing_as_ours() -> Iterator[None]:
+    """Raises what a resource raised; LoadError for what dlt fails at."""
     of_dlt = logging.getLogger("dlt")
     of_dlt.addFilter(_quotes_no_record)
     try:
-        pipeline.run(bookings_source(run=run)).raise_on_failed_jobs()
+        yield
     except PipelineStepFailed as error:
         cause: BaseException | None = error.exception
         while cause is not None and not isinstance(cause, BookingsError):
