@@ -490,9 +490,9 @@ def end_in_any_case(*_: Any) -> None:
 def main() -> None:
     """The console script."""
     signal.signal(signal.SIGINT, end_in_any_case)
-    # What a command imports stays to its end: to look through it for garbage again and again takes a tenth of a short
-    # one.
-    gc.set_threshold(50_000, 20, 100)
+    # What a command imports stays to its end: to look through it for garbage again and again, and twice as Python
+    # leaves, takes a quarter of a short one.
+    gc.set_threshold(500_000, 20, 100)
     # dlt's telemetry is on by default, and there may be no config.toml to switch it off.
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     # What a command makes holds customers' data: the database, its write-ahead log, the copy, dlt's working files.
@@ -509,6 +509,8 @@ def main() -> None:
             sys.stderr.flush()
             os._exit(130)
         raise
+    finally:
+        gc.freeze()
 
 
 if __name__ == "__main__":
