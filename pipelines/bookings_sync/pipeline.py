@@ -33,6 +33,9 @@ from bookings_sync.tables import TABLES
 from bookings_sync.warehouse import Warehouse
 from bookings_sync.windows import Window
 
+_CONNECTIONS_OF_A_CLIENT = [(2,)]
+"""dlt's: the one it opened, and the one it works with."""
+
 _MOST_KEPT = 8_000_000
 """Bytes of a DuckDB file that may stay in memory while a load is written into it."""
 
@@ -140,10 +143,11 @@ def _collecting_seldom() -> Iterator[None]:
 
 @contextmanager
 def _held_open(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[SqlClientBase[Any] | None]:
-    """Holds a DuckDB file open for a whole load. dlt opens and closes it for every table, and DuckDB would take that
-    for the time to write all of its log into the file. One thread does as much as two, for less CPU. Between loads it
-    is closed: what it keeps of the file goes, and its log is written into the file; as it is, for to join what was
-    appended to what stands takes a multiple of the time and memory, and is left to a transform's own writing.
+    """Holds a DuckDB file open, and yields a client: dlt opens and closes it for every table, and DuckDB would take
+    that for the time to write all of its log into the file. One thread does as much as two, for less CPU, and writes
+    each row group as it is full. Between loads the file is closed, and before much is written: what DuckDB keeps of it
+    in memory goes. What is appended is not joined to what stands, for that takes a multiple of the time and memory; it
+    is left to a transform's own writing.
     """
     if not isinstance(pipeline.destination, duckdb):
         yield None
@@ -153,14 +157,14 @@ def _held_open(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[SqlClient
         client.execute_sql("SET GLOBAL max_vacuum_tasks = 0")  # it must hold at the closing: not set back
         client.execute_sql("SET GLOBAL write_buffer_row_group_count = 1")
         yield client
-        # Not where nobody else has the file open: it closes now, and of two threads that write the log into it one
-        # waits in a loop. After a failure, which must be told as it is, it closes, too.
-        if client.execute_sql("SELECT count FROM duckdb_connection_count()") != [(2,)]:
+        # The caller may have the file open, too, and gets the threads back. Else it closes now, and of two threads that
+        # write the log into it one would wait in a loop. It closes after a failure, which must be told as it is.
+        if client.execute_sql("SELECT count FROM duckdb_connection_count()") != _CONNECTIONS_OF_A_CLIENT:
             client.execute_sql("RESET GLOBAL threads")
 
 
 def _keeps_much(file: SqlClientBase[Any]) -> bool:
-    """Whether DuckDB keeps more of what was read of its file than opening it anew is worth."""
+    """Whether DuckDB keeps so much of what was read of its file that it is worth to open it anew, 15 ms of CPU."""
     ((kept,),) = file.execute_sql("SELECT sum(memory_usage_bytes) FROM duckdb_memory()") or ()
     return int(kept) > _MOST_KEPT
 
