@@ -17,7 +17,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from itertools import repeat
 
 _CLOCK_DRIFT = 1.002
 """The API's clock may run a little slower than ours."""
@@ -40,17 +39,16 @@ class RateLimit:
         self._period = period_seconds * _CLOCK_DRIFT
         self._monotonic = monotonic
         self._sleep = sleep
-        # When each permit at rest may be used again, the earliest first: they come back in order.
-        self._usable_at = deque(repeat(float("-inf"), limit))
+        self._unused = limit
+        # When each other permit at rest may be used again, the earliest first: they come back in order.
+        self._usable_at: deque[float] = deque()
         self._paused_until = float("-inf")
         self._changed = threading.Condition()
 
     def acquire(self) -> None:
         """Waits for a permit to be usable, and for any pause to end; takes the permit."""
         with self._changed:
-            while not self._usable_at:
-                self._changed.wait()
-            usable_at = self._usable_at.popleft()
+            usable_at = self._take()
         try:
             while (seconds := max(usable_at, self._paused_until) - self._monotonic()) > 0:
                 self._sleep(seconds)
@@ -66,6 +64,15 @@ class RateLimit:
         """No request for so long: the API asked for it. A longer pause that is already on stays."""
         with self._changed:
             self._paused_until = max(self._paused_until, self._monotonic() + seconds)
+
+    def _take(self) -> float:
+        """A permit, and when it may be used."""
+        if self._unused:
+            self._unused -= 1
+            return float("-inf")
+        while not self._usable_at:
+            self._changed.wait()
+        return self._usable_at.popleft()
 
     def _return(self, usable_at: float, *, first: bool) -> None:
         with self._changed:
