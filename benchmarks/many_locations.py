@@ -25,7 +25,10 @@ def many_locations(most: int, runs: int, folder: Path) -> Section:
         "locations",
         f"Locations of {APPOINTMENTS} appointments and {SERVICES} services each",
         ("path", *COST, "requests", "CPU ms per location", "÷ fetching and parsing"),
-        notes=["Fetching and parsing sends the very requests of the sync above it with httpx, and parses with orjson."],
+        notes=[
+            "Fetching and parsing sends the very requests of the sync above it with httpx, and parses with orjson.",
+            "Where there is more than one, each location's id stands in the configuration.",
+        ],
     )
     per_location: dict[str, list[float]] = {"first load": [], "nothing new": []}
     for count in sorted({1, max(most // 100, 1), max(most // 10, 1), most}):

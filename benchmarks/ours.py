@@ -42,6 +42,8 @@ class Ours:
         secrets = ['[destination.duckdb]\ncredentials = "bookings.duckdb"\n']
         secrets += (
             f'[sources.bookings.locations.{each.name}]\napi_key = "{each.key}"\ntimezone = "{each.timezone}"\n'
+            # One location's id is found in its appointments; of many small ones, some have none near to find it in.
+            + (f'location_id = "{each.id}"\n' if len(world.locations) > 1 else "")
             for each in world.locations
         )
         (folder / ".dlt" / "secrets.toml").write_text("\n".join(secrets), encoding="utf-8")

@@ -22,6 +22,7 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Location:
+    id: str
     name: str
     key: str
     timezone: str
@@ -34,7 +35,9 @@ class World:
         self._process = process
         ready = self._answer()
         self.base_url: str = ready["base_url"]
-        self.locations = [Location(each["name"], each["key"], each["timezone"]) for each in ready["locations"]]
+        self.locations = [
+            Location(each["id"], each["name"], each["key"], each["timezone"]) for each in ready["locations"]
+        ]
         self.now = datetime.fromisoformat(ready["now"])
         self.now_ms = round(self.now.timestamp() * 1000)
         self.start_ms = self.now_ms - (PAST_DAYS + 7) * DAY_MS
