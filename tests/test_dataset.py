@@ -14,8 +14,11 @@ def test_each_client_of_dlts_leaves_the_log_small(tmp_path: Path, monkeypatch: p
     # dlt makes it a gigabyte as it opens each of its own: all of a load is then written twice.
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "bookings.duckdb"))
     settings = Settings(base_url="http://127.0.0.1:1", locations={"North": Location("North", "key")})
-    with open_pipeline(settings) as pipeline, open_client(pipeline, settings) as first:
-        for client in (first, pipeline.sql_client()):
-            with client:
-                [(threshold,)] = client.execute_sql("SELECT current_setting('checkpoint_threshold')") or ()
-                assert threshold == "15.2 MiB"  # 16 MB
+    with (
+        open_pipeline(settings) as pipeline,
+        open_client(pipeline, settings) as first,
+        open_client(pipeline, settings) as second,
+    ):
+        for client in (first, second):
+            [(threshold,)] = client.execute_sql("SELECT current_setting('checkpoint_threshold')") or ()
+            assert threshold == "15.2 MiB"  # 16 MB

@@ -221,11 +221,9 @@ class AppointmentReads:
                 self._absent[location_id, key] = Absent(location_id, key, held[key], noted)
         elsewhere = set(self._run.may_hold(location_id, [key for key in rows.keys if key not in held]))
         if elsewhere:
-            positions: dict[bool, list[int]] = {False: [], True: []}
-            for position, key in enumerate(rows.keys):
-                positions[key in elsewhere].append(position)
-            yield from self._let_wait(rows.take(positions[True]), read, noted)
-            rows = rows.take(positions[False])
+            waiting = rows.take([position for position, key in enumerate(rows.keys) if key in elsewhere])
+            yield from self._let_wait(waiting, read, noted)
+            rows = rows.take([position for position, key in enumerate(rows.keys) if key not in elsewhere])
         yield from self._stage_appointments(rows, held, (), noted)
 
     def _stage_appointments(
