@@ -65,8 +65,8 @@ class Story:
         self._output.say(changes_table(first))
         self._good(
             f"{first.changes.new:,} records in {first.row['requests']:,} requests and {seconds(took(first))}, "
-            f"in {_loads(first.row['loads'])}. Most of that time is the rate limit's: the hot range around now first, "
-            "then history, newest first."
+            f"in {_loads(first.row['loads'])}. The days around now were read first: how full they are tells how long a "
+            "time can be asked for at once. History came after, newest first."
         )
 
     def transformed(self, result: TransformResult) -> None:
