@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -32,7 +31,7 @@ def body_of(records: list[Any]) -> bytes:
 
 
 def read_of(record: Any) -> Any:
-    [found] = reader("L", Known().is_held)([msgspec.Raw(nasty.as_json(record))])
+    [found] = reader("L", Known().are_held)([msgspec.Raw(nasty.as_json(record))])
     return found
 
 
@@ -56,9 +55,9 @@ def test_read_straight_into_columns_or_decoded(seed: int, count: int) -> None:
         expected = found_in(all_of(body))
     except Unreadable:
         with pytest.raises(Unreadable):
-            taken_apart(reader("L", Known().is_held))(body)
+            taken_apart(reader("L", Known().are_held))(body)
         return
-    assert found_in(taken_apart(reader("L", Known().is_held))(body)) == expected
+    assert found_in(taken_apart(reader("L", Known().are_held))(body)) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,7 +82,7 @@ def test_what_is_not(changed: dict[str, Any]) -> None:
 
 def test_names_spelt_with_escapes_and_twice() -> None:
     body = b'{"appointments": [{"\\u0069d": "abc", "title": "one", "titl\\u0065": "two", "more": 1, "mor\\u0065": 2}]}'
-    assert found_in(taken_apart(reader("L", Known().is_held))(body)) == found_in(all_of(body))
+    assert found_in(taken_apart(reader("L", Known().are_held))(body)) == found_in(all_of(body))
 
 
 @pytest.mark.parametrize("odd", [b'"\\ud800"', b'"a\\u0000b"', b'"\xff"', b'"\x01"', b"NaN", b"123456789012345678901"])
@@ -92,16 +91,14 @@ def test_what_is_no_strict_json(field: str, odd: bytes) -> None:
     """Inside a contact, too, that would not be looked into."""
     text = json.dumps({"appointments": [booked(1, contact=None), booked(2, **{field: {"id": "c-1", "n": "ODD"}})]})
     body = text.encode().replace(b'"ODD"', odd)
-    assert found_in(taken_apart(reader("L", Known().is_held))(body)) == found_in(all_of(body))
+    assert found_in(taken_apart(reader("L", Known().are_held))(body)) == found_in(all_of(body))
 
 
 def contacts_of(known: Known, records: list[Any]) -> Batch:
     """The contacts that are not known to be held, which then are staged."""
-    listing = taken_apart(reader("L", known.is_held))(body_of(records))
-    batch = appointment_rows("L", listing.records, is_held=partial(known.is_held, "L"))
-    contacts = batch.rows["contacts"]
-    known.learn(contacts, batch.texts)
-    known.add("L", contacts.keys, contacts.digests)
+    listing = taken_apart(reader("L", known.are_held))(body_of(records))
+    batch = appointment_rows("L", listing.records, are_held=known.are_held)
+    known.add(batch.rows["contacts"])
     return batch
 
 
@@ -109,7 +106,7 @@ def test_a_text_is_read_once() -> None:
     known = Known()
     assert len(contacts_of(known, [booked(1), booked(2)]).rows["contacts"]) == 2
     again = [booked(3, contactId="contact-1", contact=booked(1)["contact"]), booked(2)]
-    [found] = taken_apart(reader("L", known.is_held))(body_of(again)).records
+    [found] = taken_apart(reader("L", known.are_held))(body_of(again)).records
     assert found.contacts.opened == []
     batch = contacts_of(known, again)
     assert len(batch.rows["appointments"]) == 2
@@ -120,12 +117,12 @@ def test_a_text_of_another_location_or_contact_is_another() -> None:
     known = Known()
     contacts_of(known, [booked(1)])
     record = orjson.dumps(booked(1))
-    [[here], [elsewhere]] = (reader(location_id, known.is_held)([msgspec.Raw(record)]) for location_id in "LM")
-    assert [orjson.loads(body) for body in here.contacts.left.values()] == [booked(1)["contact"]]
+    [[here], [elsewhere]] = (reader(location_id, known.are_held)([msgspec.Raw(record)]) for location_id in "LM")
+    assert [orjson.loads(body) for _, body in here.contacts.left.values()] == [booked(1)["contact"]]
     assert len(elsewhere.contacts.opened) == 1
     [text] = here.contacts.texts
-    assert not known.is_held("M", ("contact-1",), text)
-    assert not known.is_held("L", ("contact-2",), text)
+    assert known.are_held("L", [("contact-1",), ("contact-2",)], [text, text]) == [True, False]
+    assert known.are_held("M", [("contact-1",)], [text]) == [False]
 
 
 def test_a_contact_that_changed_back() -> None:

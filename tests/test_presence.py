@@ -12,50 +12,47 @@ from bookings_sync.tables import CONTACTS
 LOCATIONS = ("L", "M")
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["stage", "learn", "ask"]),
+        st.sampled_from(["stage", "ask", "sort"]),
         st.sampled_from(LOCATIONS),
         st.integers(0, 5),
-        st.integers(0, 2),
+        st.none() | st.integers(0, 2),
         st.integers(0, 2),
     )
 )
 
 
-def row(location_id: str, key: int, digest: str) -> Rows:
-    columns = Rows.of(CONTACTS, location_id, {(f"c-{key}",): {}}).columns
-    return Rows(CONTACTS, location_id, [(f"c-{key}",)], [digest], columns, [[]])
+def rows_of(location_id: str, keys: list[str], digests: list[str], text: int | None = None) -> Rows:
+    columns = Rows.of(CONTACTS, location_id, {}).columns
+    return Rows(CONTACTS, location_id, [(key,) for key in keys], digests, columns, [], [text] * len(keys))
 
 
 @given(steps, st.booleans())
 def test_what_is_known_is_what_was_staged_last_and_which_text_said_so(
-    steps: list[tuple[str, str, int, int, int]], among_many: bool
+    steps: list[tuple[str, str, int, int | None, int]], among_many: bool
 ) -> None:
     known = Known()
     digests: dict[tuple[str, int], str] = {}
     said: dict[tuple[str, int], tuple[int, str]] = {}
+    others = [f"other {each}" for each in range(6_000)]
     for number, (step, location_id, key, text, version) in enumerate(steps):
         digest, one = f"digest {version}", (location_id, key)
-        rows = row(location_id, key, digest)
+        rows = rows_of(location_id, [f"c-{key}"], [digest], text)
+        equal = digests.get(one) == digest
         if step == "stage":
-            known.add(location_id, rows.keys, rows.digests)
+            known.add(rows)
             digests[one] = digest
-        elif step == "learn":
-            known.learn(rows, {rows.keys[0]: text})
+        elif step == "sort":
+            expected_sorts = ([], []) if equal else ([], [0]) if one in digests else ([0], [])
+            assert known.sorted_out(rows) == expected_sorts
+        elif text is not None:
+            held = one in digests and said.get(one) == (text, digests[one])
+            assert known.are_held(location_id, rows.keys, [text]) == [held]
+        if text is not None and (step == "stage" or (step == "sort" and equal)):
             said[one] = text, digest
-        else:
-            expected = one in digests and said.get(one) == (text, digests[one])
-            assert known.is_held(location_id, rows.keys[0], text) == expected
-            if one not in digests:
-                assert known.sorted_out(rows) == ([0], [])
-            else:
-                assert known.sorted_out(rows) == ([], [] if digests[one] == digest else [0])
         if among_many and not number:
-            others = [(f"other {each}",) for each in range(6_000)]
-            known.add(location_id, others, map(str, others))
+            known.add(rows_of(location_id, others, others))
     if among_many and steps:
-        others = [(f"other {each}",) for each in range(6_000)]
-        many = Rows(CONTACTS, steps[0][1], others, list(map(str, others)), row("L", 0, "").columns, [])
-        assert known.sorted_out(many) == ([], [])
+        assert known.sorted_out(rows_of(steps[0][1], others, others)) == ([], [])
 
 
 def test_of_many_keys_those_that_were_added_are_found_and_few_others() -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookings_sync.columns import instant_ms
+from bookings_sync.columns import instant_ms, row_digests
 from bookings_sync.records import (
     Batch,
     appointment_rows,
@@ -93,6 +95,15 @@ def test_a_contact_changes_with_its_custom_fields() -> None:
     changed = [each.rows["contacts"].arrow()["custom_fields_digest"][0].as_py() for each in (one, other, contacts([]))]
     assert len(set(changed)) == 3
     assert changed[2] is None
+
+
+@given(st.lists(content, max_size=3))
+def test_digests_of_few_rows_are_those_of_many(records: list[dict[str, Any]]) -> None:
+    rows = appointment_rows("L", [{"id": str(number), **record} for number, record in enumerate(records)])
+    columns = rows.rows["appointments"].columns
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(sys.modules, "pyarrow.compute")  # as where nothing else needs it
+        assert row_digests("L", columns) == rows.rows["appointments"].digests
 
 
 def test_children_do_not_change_their_parent() -> None:

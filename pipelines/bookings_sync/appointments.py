@@ -11,7 +11,6 @@ large, does not come in time or never reads well is read again in halves, down t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from functools import partial
 from typing import Any, NamedTuple
 
 from bookings_sync.api import Reply
@@ -106,7 +105,7 @@ class AppointmentReads:
             not self._run.privacy.keeps_all
         ):  # of personal data that is not kept no digest is, and no row comes by itself
             return all_of
-        read_record = reader(read.location_id, self._run.contacts.is_held)
+        read_record = reader(read.location_id, self._run.contacts.are_held)
         if _window(read).overlaps(self._hot):  # record digests are worth their making where every run reads the window
             return compared_with(known.record_digests if known else None, read_record)
         return taken_apart(read_record)
@@ -148,9 +147,8 @@ class AppointmentReads:
         replies = [reply] if reply else []
         noted = self._notes.complete(read, replies, rows=listing.size, record_digests=listing.digests)
         staged = self._stage.rows
-        is_held = partial(self._run.contacts.is_held, read.location_id)
-        batch = appointment_rows(read.location_id, listing.records, self._run.privacy, is_held)
-        self._run.contacts.learn(batch.rows["contacts"], batch.texts)
+        are_held = self._run.contacts.are_held
+        batch = appointment_rows(read.location_id, listing.records, self._run.privacy, are_held)
         self._stage.reject(batch)
         if listing.gone is None:
             yield from self._take_appointments(batch.rows["appointments"], read, noted)
@@ -275,8 +273,7 @@ class AppointmentReads:
                 for position, (key, digest) in enumerate(zip(contacts.keys, contacts.digests, strict=True))
                 if key in of_location and of_location[key].digest == digest
             ]
-            equal_rows = contacts.take(equal)
-            self._run.contacts.add(contacts.location_id, equal_rows.keys, equal_rows.digests)
+            self._run.contacts.add(contacts.take(equal))
             staged = self._stage.rows
             yield from self._stage_contacts(contacts, of_location, listed_by)
             if self._stage.rows > staged:
@@ -291,7 +288,7 @@ class AppointmentReads:
         staged = self._stage.news(contacts, held)
         torn = self._run.torn.get(location_id, set())
         if staged is not None:
-            self._run.contacts.add(location_id, staged.rows.keys, staged.rows.digests)
+            self._run.contacts.add(staged.rows)
             yield staged.emitted
             known = [key[0] for key in staged.rows.keys if key in held]
             if known:  # every list that names one of them said otherwise

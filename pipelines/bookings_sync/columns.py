@@ -12,6 +12,7 @@ A value that does not fit its column's type leaves the column null and stays, wh
 from __future__ import annotations
 
 import json
+import sys
 import zoneinfo
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -134,24 +135,30 @@ def row_digests(location_id: str, columns: pa.Table) -> list[str]:
     """128 bits for each row, in hex, over location, key and every value: equal exactly where all of these are. So the
     order of a record's fields does not count, nor whether one is null or missing, nor how an instant was written that
     no column holds as text."""
+    location = location_id.encode(errors="surrogatepass")
+    if "pyarrow.compute" in sys.modules or len(columns) > _FEW:
+        written = _written(location, columns)
+    else:
+        of_columns = zip(*(_each_as_bytes(each) for each in columns.itercolumns()), strict=True)
+        written = [_BETWEEN.join((location, *row)) for row in of_columns]
+    return [sha256(row).hexdigest()[:_DIGITS] for row in written]
+
+
+_FEW = 10_000
+"""Rows that are written one by one in less time than it takes to import pyarrow.compute."""
+
+
+def _written(location: bytes, columns: pa.Table) -> list[bytes]:
     import pyarrow.compute  # it takes long to import, and who only looks at a warehouse needs it not
 
-    written = pyarrow.compute.binary_join_element_wise(
-        pa.scalar(location_id.encode(errors="surrogatepass")),
+    written: list[bytes] = pyarrow.compute.binary_join_element_wise(
+        pa.scalar(location),
         *(_as_bytes(each.chunk(0)) for each in columns.combine_chunks().itercolumns()),
         _BETWEEN,
         null_handling="replace",
         null_replacement=_NULL,
-    )
-    return [sha256(row).hexdigest()[:_DIGITS] for row in written.to_pylist()]
-
-
-def digests_of_few(location_id: str, columns: pa.Table) -> list[str]:
-    """The same as `row_digests`, row by row: where nothing else needs it, pyarrow.compute takes longer to import than
-    this takes for ten thousand rows."""
-    location = location_id.encode(errors="surrogatepass")
-    written = zip(*(_each_as_bytes(each) for each in columns.itercolumns()), strict=True)
-    return [sha256(_BETWEEN.join((location, *row))).hexdigest()[:_DIGITS] for row in written]
+    ).to_pylist()
+    return written
 
 
 def _each_as_bytes(values: pa.ChunkedArray) -> list[bytes]:

@@ -1,55 +1,60 @@
-"""Plain records: those that are as the API documents them, read a whole list at a time straight into Arrow.
+"""Plain records: those that are as the API documents them, read by hundreds into columns.
 
 Input:  the records of a list, each as its bytes (`api.listing` takes a list apart).
 Output: `Plain` for as many as are plain, with their contacts; the decoded record for any other.
 
-Nearly all records are plain. Arrow reads a list of them in a fraction of what it takes to decode each into a dict, and
-a contact who stands in many appointments is read for the first of them. Arrow does not see fields that it was not told
-of, nor what makes a record no strict JSON inside a contact: so each record is looked over for those by msgspec first,
-which keeps unknown fields for `extra`.
+Nearly all records are plain. msgspec reads them straight into the fields of their columns, in a fraction of what it
+takes to make a dict of each and to look at its values one by one; and a contact who stands in many appointments is read
+for the first of them. What no column names stays bytes, for `extra`: the reader learns those names as it meets them,
+for msgspec tells an unknown field from a known one only by refusing it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
+from msgspec.structs import astuple
 
 from bookings_sync.api.replies import decode
-from bookings_sync.columns import LONGEST_ID, Fields, Key, Record, known_fields
+from bookings_sync.columns import LONGEST_ID, Fields, Key, Record, canonical, known_fields
 from bookings_sync.tables import APPOINTMENTS, CONTACTS, TABLES, DataType, Table
 
-_TYPES: dict[DataType, pa.DataType] = {"text": pa.string(), "timestamp": pa.string(), "bool": pa.bool_()}
-"""Of the fields that Arrow reads: the others stay bytes."""
+_NOTHING = msgspec.Raw(b"null")
+"""What stands for a field that is not there: this very object."""
 
-_PART = 256
-"""Records that are tried together where the list as a whole is not plain."""
+_PART = 500
+"""Records that are read at a time."""
+
+_MOST_UNNAMED = 200
+"""Names of fields that no column names. Where there are more, they are no names but data."""
 
 _SHORTEST_ID = 3
 """What could be "." or ".." is left to `records`, which knows what can be asked for."""
-
-_NOTHING = msgspec.Raw(b"null")
 
 Text = int
 """Tells one text from another, within a location: 64 bits of it."""
 
 
+AreHeld = Callable[[str, Iterable[Key], Iterable[Text]], list[bool]]
+"""Of each key of a location's contacts, whether its row is known to be held as the text beside it says."""
+
+
 class Embedded(NamedTuple):
     """The contacts that stand in records.
 
-    `ids` and `texts` are each record's, None where it names or has none; `opened` are those, each text once, that were
-    not known to be held, and `opened_texts` what they came as; `left` are the bytes of the others.
+    `texts` is each record's, None where it has no contact; `opened` are those, each text once, that were not known to
+    be held, and `opened_texts` what they came as; `left` are the others, by their texts: their keys, and their bytes.
     """
 
-    ids: list[str | None]
     texts: list[Text | None]
     opened: list[Plain | Any]
     opened_texts: list[Text]
-    left: dict[Text, bytes]
+    left: dict[Text, tuple[Key, bytes]]
 
 
 class Plain(NamedTuple):
@@ -61,137 +66,175 @@ class Plain(NamedTuple):
     contacts: Embedded | None = None
 
 
-def reader(
-    location_id: str, is_held: Callable[[str, Key, Text], bool]
-) -> Callable[[Sequence[msgspec.Raw]], list[Plain | Any]]:
+def reader(location_id: str, are_held: AreHeld) -> Callable[[Sequence[msgspec.Raw]], list[Plain | Any]]:
     """Reads one location's appointments, in their order. A contact whose text is known to say what is held, is not.
 
     Raises msgspec's errors and ValueError where a record is not strict JSON.
     """
 
     def read(records: Sequence[msgspec.Raw]) -> list[Plain | Any]:
-        return _parts(records, lambda part: _appointments(part, location_id, is_held))
+        found = _parts(APPOINTMENTS, records)
+        return [
+            each._replace(contacts=_embedded(each, location_id, are_held)) if isinstance(each, Plain) else each
+            for each in found
+        ]
 
     return read
 
 
-def _parts(records: Sequence[Any], read: Callable[[Sequence[Any]], Plain | None]) -> list[Plain | Any]:
-    """All as one, where all are plain; else part by part, and those of a part that is not, decoded."""
-    if not records:
-        return []
-    whole = read(records)
-    if whole is not None:
-        return [whole]
-    if len(records) <= _PART:
-        return [decode(bytes(record)) for record in records]
-    parts = (records[at : at + _PART] for at in range(0, len(records), _PART))
-    return [each for part in parts for each in _parts(part, read)]
-
-
-def _appointments(
-    records: Sequence[msgspec.Raw], location_id: str, is_held: Callable[[str, Key, Text], bool]
-) -> Plain | None:
-    found = _plain(APPOINTMENTS, records)
-    if found is None:
-        return None
-    contacts = found.fields.values["contact"]
-    ids: list[str | None] = found.fields.values["contactId"].to_pylist()  # type: ignore[union-attr]
-    texts: list[Text | None] = []
-    unread: dict[Text, bytes] = {}
-    left: dict[Text, bytes] = {}
-    for contact_id, raw in zip(ids, contacts, strict=True):
-        if raw is None:
-            texts.append(None)
+def _parts(table: Table, records: Sequence[Any]) -> list[Plain | Any]:
+    """As one where all are plain; those of a part that is not, decoded. What becomes of a part fits into a processor's
+    cache: as a whole it would take half as long again.
+    """
+    found: list[Plain | Any] = []
+    plain: list[Plain] = []
+    for at in range(0, len(records), _PART):
+        part = records[at : at + _PART]
+        read = _plain(table, part)
+        if read is not None:
+            plain.append(read)
             continue
-        body = bytes(raw)
-        text = hash((location_id, body))
-        texts.append(text)
-        if text not in unread and text not in left:
-            (left if is_held(location_id, (contact_id,), text) else unread)[text] = body
-    opened = _parts(list(unread.values()), lambda part: _plain(CONTACTS, part))
-    return found._replace(contacts=Embedded(ids, texts, opened, list(unread), left))
+        found += [*_joined(plain), *(decode(bytes(record)) for record in part)]
+        plain = []
+    return found + _joined(plain)
+
+
+def _joined(parts: list[Plain]) -> list[Plain]:
+    """Parts that stand one behind the other, as one, if any."""
+    if len(parts) < 2:
+        return parts
+    of_parts = zip(*(part.fields.values.values() for part in parts), strict=True)
+    joined = [pa.concat_arrays(each) if isinstance(each[0], pa.Array) else [*chain(*each)] for each in of_parts]
+    values = dict(zip(parts[0].fields.values, joined, strict=True))
+    extras = [*chain(*(part.fields.extras for part in parts))]
+    return [Plain([*chain(*(part.ids for part in parts))], Fields(values, extras))]
+
+
+def _embedded(found: Plain, location_id: str, are_held: AreHeld) -> Embedded:
+    """The contacts of these appointments."""
+    bodies = found.fields.values["contact"]
+    keys = zip(found.fields.values["contactId"].to_pylist())  # type: ignore[union-attr]
+    texts: list[Text | None] = [None if body is None else hash(body) for body in bodies]
+    of_texts = zip(texts, zip(keys, bodies, strict=True), strict=True)
+    left: dict[Text, tuple[Key, bytes]] = {text: each for text, each in of_texts if text is not None}
+    held = are_held(location_id, (key for key, _ in left.values()), left)
+    unread = {text: left.pop(text)[1] for text, is_held in zip(list(left), held, strict=True) if not is_held}
+    return Embedded(texts, _parts(CONTACTS, list(unread.values())), list(unread), left)
 
 
 def _plain(table: Table, records: Sequence[Any]) -> Plain | None:
     """The records, where all are plain."""
-    import pyarrow.json  # it takes long to import, and a sync that finds nothing new needs it not
-
-    form = _form(table.name)
-    kept: list[Any] = []
-    extras: list[Record | None] = []
-    for record in records:
+    form, body = _forms[table.name], b"[%b]" % b",".join(records)
+    read: list[Any] | None = None
+    while read is None:
         try:
-            kept.append(form.kept_of(form.strict(record)))
-            extras.append(None)
+            read = form.decode(body)
         except msgspec.ValidationError:
-            try:
-                kept.append(form.kept_of(form.lenient(record)))
-            except msgspec.ValidationError:  # no object
+            learnt = form.learnt_from(records)
+            if learnt is None:  # a field of another type, or no object
                 return None
-            extras.append(_beyond(record, form.known))
-    body = b"\n".join(records)
-    try:
-        read = pyarrow.json.read_json(
-            pa.BufferReader(body),
-            pyarrow.json.ReadOptions(use_threads=False, block_size=len(body) + 1),
-            pyarrow.json.ParseOptions(form.schema, newlines_in_values=True, unexpected_field_behavior="ignore"),
-        )
-        read.validate(full=True)  # that texts are UTF-8, for one
-    except pa.ArrowInvalid:
+            form = _forms[table.name] = learnt
+    columns = list(zip(*map(astuple, read), strict=True))
+    values = {name: read(column) for name, read, column in zip(form.names, form.reads, columns, strict=False)}
+    ids = columns[form.names.index("id")]
+    if not all(each and _SHORTEST_ID <= len(each) <= LONGEST_ID for each in ids):
         return None
-    ids: list[str | None] = read["id"].to_pylist()
-    if len(ids) != len(records) or not all(each and _SHORTEST_ID <= len(each) <= LONGEST_ID for each in ids):
-        return None
-    values: dict[str, Any] = {name: read[name].combine_chunks() for name in read.column_names}
-    for name, of_records in zip(form.kept, zip(*kept, strict=True), strict=False):
-        raws = [None if raw == _NOTHING else raw for raw in of_records]
-        values[name] = raws if name == "contact" else list(map(_decoded, raws))
-    return Plain(ids, Fields(values, extras))  # type: ignore[arg-type]
+    extras: list[Record | None] = [None] * len(ids)
+    for name, column in zip(form.unnamed, columns[len(form.reads) :], strict=True):
+        for position, raw in enumerate(column):
+            if raw is not _NOTHING and (value := _decoded(raw)) is not None:
+                extras[position] = {**(extras[position] or {}), name: value}
+    return Plain(list(ids), Fields(values, extras))
 
 
-def _decoded(raw: msgspec.Raw | None) -> Any:
-    if raw is None:
+def _body_of(raw: msgspec.Raw) -> bytes | None:
+    body = None if raw is _NOTHING else bytes(raw)
+    return None if body == b"null" else body
+
+
+def _decoded(raw: msgspec.Raw) -> Any:
+    if raw is _NOTHING:
         return None
     body = bytes(raw)
     return [] if body == b"[]" else decode(body)
 
 
-_by_name = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+def _written(raw: msgspec.Raw) -> str | None:
+    """A JSON value as its column holds it: the same few come again and again, of tags for one."""
+    body = bytes(raw)
+    return _written_often(body) if len(body) < _SHORT else _written_once(body)
 
 
-def _beyond(record: Any, known: frozenset[str]) -> Record | None:
-    """The fields that no column names."""
-    unknown = {name: decode(bytes(raw)) for name, raw in _by_name(record).items() if name not in known}
-    return {name: value for name, value in unknown.items() if value is not None} or None
+def _written_once(body: bytes) -> str | None:
+    value = decode(body)
+    return None if value is None else canonical(value).decode()
+
+
+_SHORT = 200
+_written_often = lru_cache(10_000)(_written_once)
+
+
+_TEXTS, _BOOLS = (str | None, None), (bool | None, None)
+_AS_BYTES = (msgspec.Raw, _NOTHING)
+"""How msgspec reads a field, and what it gives where there is none."""
+
+_FIELDS: dict[DataType, tuple[tuple[Any, Any], Callable[[Sequence[Any]], Any]]] = {
+    "text": (_TEXTS, partial(pa.array, type=pa.string())),
+    "timestamp": (_TEXTS, partial(pa.array, type=pa.string())),
+    "bool": (_BOOLS, partial(pa.array, type=pa.bool_())),
+    "json": (_AS_BYTES, lambda raws: pa.array(list(map(_written, raws)), pa.string())),
+}
+"""How the field of a column is read, by the column's type, and what becomes of its values."""
 
 
 class _Form(NamedTuple):
-    """How a table's records are read: by Arrow the fields of `schema`; by msgspec, which refuses (`strict`) or passes
-    over (`lenient`) what is not `known`, those that are `kept` as bytes."""
+    """How the lists of a table are read. `names` are the fields, those that columns name before the `unnamed`; `reads`
+    make of the former's values what `Fields` holds. `decode` gives records whose fields are in that order.
+    """
 
-    schema: pa.Schema
-    strict: Callable[[Any], Any]
-    lenient: Callable[[Any], Any]
-    kept: tuple[str, ...]
-    kept_of: Callable[[Any], tuple[Any, ...]]
-    known: frozenset[str]
+    table: str
+    names: tuple[str, ...]
+    reads: tuple[Callable[[Sequence[Any]], Any], ...]
+    decode: Callable[[bytes], list[Any]]
+
+    @classmethod
+    def of(cls, table: str, unnamed: Sequence[str] = ()) -> _Form:
+        whole = (_AS_BYTES, lambda raws: list(map(_decoded, raws)))
+        fields = dict.fromkeys(known_fields(table), whole)
+        fields |= {each.source: _FIELDS[each.type] for each in TABLES[table].columns if each.source}
+        if "contact" in fields:
+            fields["contact"] = _AS_BYTES, lambda raws: list(map(_body_of, raws))
+        names = (*fields, *unnamed)
+        as_read = [*(how for how, _ in fields.values()), *(_AS_BYTES for _ in unnamed)]
+        record = msgspec.defstruct(
+            "Record",
+            [(f"f{number}", *how) for number, how in enumerate(as_read)],
+            rename={f"f{number}": name for number, name in enumerate(names)},
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        decode_list = msgspec.json.Decoder(list[record]).decode  # type: ignore[valid-type]
+        return cls(table, names, tuple(read for _, read in fields.values()), decode_list)
+
+    @property
+    def unnamed(self) -> tuple[str, ...]:
+        return self.names[len(self.reads) :]
+
+    def learnt_from(self, records: Sequence[Any]) -> _Form | None:
+        """One that knows of the names in these records, too; None where none is new, or there are too many."""
+        names = {name for record in records for name in _by_name(record)}
+        new = sorted(names.difference(self.names))
+        unnamed = [*self.unnamed, *new]
+        if not new or len(unnamed) > _MOST_UNNAMED or any(set(name) & _NO_NAME for name in new):
+            return None
+        return _Form.of(self.table, unnamed)
 
 
-@cache
-def _form(table_name: str) -> _Form:
-    types = {column.source: _TYPES.get(column.type) for column in TABLES[table_name].columns if column.source}
-    names = tuple(known_fields(table_name))
-    kept = tuple(name for name in names if types.get(name) is None)
-    raws: list[Any] = [(name, msgspec.Raw, _NOTHING) for name in names]
-    end = {"end": None}  # for attrgetter gives no tuple for one name alone
-    strict = msgspec.defstruct("Record", raws, namespace=end, forbid_unknown_fields=True, gc=False)
-    some = [each for each in raws if each[0] in kept]
-    lenient = msgspec.defstruct("RecordAndMore", some, namespace=end, gc=False)
-    return _Form(
-        pa.schema([(name, types[name]) for name in names if name not in kept]),
-        msgspec.json.Decoder(strict).decode,
-        msgspec.json.Decoder(lenient).decode,
-        kept,
-        attrgetter(*kept, *end),
-        frozenset(names),
-    )
+_by_name = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+_NO_NAME = frozenset({'"', "\\", *map(chr, range(32))})
+"""What msgspec takes in no field's name."""
+
+_forms = {table.name: _Form.of(table.name) for table in (APPOINTMENTS, CONTACTS)}
+"""As far as the names of their records are known. More than one thread may learn at a time: what one forgets of the
+other's, is learnt again."""

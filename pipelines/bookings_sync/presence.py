@@ -13,7 +13,7 @@ twenty-seven.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import NamedTuple
 
@@ -61,55 +61,53 @@ class Known:
     They stand in three arrays, for a dict of integers takes four times the memory, in blocks that keep what is freed
     around them from being given back. A key's slot is the first from its hash on that is its own, or free.
 
-    One thread adds and learns, any may ask meanwhile: what it is told was so, and may be no more.
+    One thread adds and sorts out, any may ask meanwhile: what it is told was so, and may be no more.
     """
 
     def __init__(self) -> None:
         self._slots = _Slots.of(1 << 12)
         self._taken = 0
 
-    def add(self, location_id: str, keys: Iterable[Key], digests: Iterable[str]) -> None:
-        for key, digest in zip(keys, digests, strict=True):
-            slot = self._slot_for(hash((location_id, key)) or 1)
-            self._slots.digests[slot] = hash(digest) or 1
+    def add(self, rows: Rows) -> None:
+        """These rows are held as they are, and what each came as says so."""
+        while 5 * (self._taken + len(rows)) > 3 * len(self._slots.keys):
+            self._slots = self._slots.doubled()
+        keys, digests, said = self._slots
+        hashes = _hashes(rows.location_id, rows.keys)
+        slots = self._slots.find(hashes)
+        for slot, key, digest, text in zip(slots, hashes, rows.digests, rows.texts, strict=True):
+            if not keys[slot]:
+                self._taken += 1
+                keys[slot] = key
+            known = digests[slot] = hash(digest) or 1
+            if text is not None:
+                said[slot] = hash((text, known))
 
-    def learn(self, rows: Rows, texts: Mapping[Key, int]) -> None:
-        """What the texts say that these rows came as."""
-        for key, digest in zip(rows.keys, rows.digests, strict=True):
-            if key in texts:
-                slot = self._slot_for(hash((rows.location_id, key)) or 1)
-                self._slots.said[slot] = hash((texts[key], hash(digest) or 1))
-
-    def is_held(self, location_id: str, key: Key, text: int) -> bool:
-        """Whether the row of this key is known to be held as this text says."""
+    def are_held(self, location_id: str, keys: Iterable[Key], texts: Iterable[int]) -> list[bool]:
+        """Of each key, whether its row is known to be held as this text says."""
         slots = self._slots
-        slot = slots.find(hash((location_id, key)) or 1)
-        digest = slots.digests[slot]
-        return digest != 0 and slots.said[slot] == hash((text, digest))
+        digests, said = slots.digests, slots.said
+        return [
+            (known := digests[slot]) != 0 and said[slot] == hash((text, known))
+            for slot, text in zip(slots.find(_hashes(location_id, keys)), texts, strict=True)
+        ]
 
     def sorted_out(self, rows: Rows) -> tuple[list[int], list[int]]:
-        """The positions of rows of which nothing is known, and of those known to be otherwise; not the equal ones."""
+        """The positions of rows of which nothing is known, and of those known to be otherwise; not the equal ones, of
+        which is known from now on what they came as."""
         unknown: list[int] = []
         otherwise: list[int] = []
-        slots = self._slots
-        for position, (key, digest) in enumerate(zip(rows.keys, rows.digests, strict=True)):
-            known = slots.digests[slots.find(hash((rows.location_id, key)) or 1)]
+        _, digests, said = self._slots
+        slots = self._slots.find(_hashes(rows.location_id, rows.keys))
+        for position, (slot, digest, text) in enumerate(zip(slots, rows.digests, rows.texts, strict=True)):
+            known = digests[slot]
             if not known:
                 unknown.append(position)
             elif known != (hash(digest) or 1):
                 otherwise.append(position)
+            elif text is not None:
+                said[slot] = hash((text, known))
         return unknown, otherwise
-
-    def _slot_for(self, key: int) -> int:
-        slot = self._slots.find(key)
-        if self._slots.keys[slot]:
-            return slot
-        self._taken += 1
-        if 5 * self._taken > 3 * len(self._slots.keys):
-            self._slots = self._slots.doubled()
-            slot = self._slots.find(key)
-        self._slots.keys[slot] = key
-        return slot
 
 
 class _Slots(NamedTuple):
@@ -124,21 +122,23 @@ class _Slots(NamedTuple):
     def of(cls, number: int) -> _Slots:
         return cls(*(array("q", bytes(8 * number)) for _ in range(3)))
 
-    def find(self, key: int) -> int:
-        """The slot of this key, or the free one that it would take."""
+    def find(self, hashes: Iterable[int]) -> Iterator[int]:
+        """The slot of each key, given its hash, or the free one that it would take. One taken meanwhile counts."""
         keys = self.keys
         mask = len(keys) - 1
-        slot = key & mask
-        found = keys[slot]
-        while found and found != key:
-            slot = slot + 1 & mask
-            found = keys[slot]
-        return slot
+        for key in hashes:
+            slot = key & mask
+            while (found := keys[slot]) and found != key:
+                slot = slot + 1 & mask
+            yield slot
 
     def doubled(self) -> _Slots:
         others = _Slots.of(2 * len(self.keys))
-        for key, digest, said in zip(*self, strict=True):
-            if key:
-                slot = others.find(key)
-                others.keys[slot], others.digests[slot], others.said[slot] = key, digest, said
+        taken = [each for each in zip(*self, strict=True) if each[0]]
+        for (key, digest, said), slot in zip(taken, others.find(key for key, _, _ in taken), strict=True):
+            others.keys[slot], others.digests[slot], others.said[slot] = key, digest, said
         return others
+
+
+def _hashes(location_id: str, keys: Iterable[Key]) -> list[int]:
+    return [hash((location_id, key)) or 1 for key in keys]

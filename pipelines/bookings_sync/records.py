@@ -7,8 +7,8 @@ Output: `Rows`, one per table: each record's key and digest, and the Arrow table
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -24,7 +24,6 @@ from bookings_sync.columns import (
     Record,
     canonical,
     digest,
-    digests_of_few,
     fields_of,
     fit_text,
     instant_ms,
@@ -33,7 +32,7 @@ from bookings_sync.columns import (
     typed_columns,
 )
 from bookings_sync.ledger import epoch_ms
-from bookings_sync.plain import Embedded, Plain, Text
+from bookings_sync.plain import AreHeld, Embedded, Plain, Text
 from bookings_sync.privacy import KEEP_ALL, Privacy
 from bookings_sync.tables import (
     APPOINTMENTS,
@@ -70,8 +69,9 @@ class Rejected:
 class Rows:
     """Records of one table and one location.
 
-    `columns` are those that a record itself fills (`columns.typed_columns`), instants in UTC, in microseconds. `lists`
-    are what the contacts among them list as their custom fields, which become rows of their own.
+    `columns` are those that a record itself fills (`columns.typed_columns`), instants in UTC, in microseconds. Of
+    contacts, `lists` are what they list as their custom fields, which become rows of their own, and `texts` what they
+    came as, where that is known; of others, nothing.
     """
 
     table: Table
@@ -80,24 +80,26 @@ class Rows:
     digests: list[str]
     columns: pa.Table
     lists: list[Any]
+    texts: list[Text | None]
 
     @classmethod
     def of(cls, table: Table, location_id: str, found: dict[Key, Record]) -> Rows:
         """Decoded records, by their keys."""
         if not found:
-            return cls(table, location_id, [], [], _no_columns(table.name), [])
+            return cls(table, location_id, [], [], _no_columns(table.name), [], [])
         keys = list(found)
         arrays = {
             name: _key_array(table.schema.field(name).type, [key[position] for key in keys])
             for position, name in enumerate(table.key[1:])
         }
-        return cls._typed(table, location_id, keys, arrays, fields_of(table, found.values()), digests_of_few)
+        return cls._typed(table, location_id, keys, arrays, fields_of(table, found.values()))
 
     @classmethod
-    def plain(cls, table: Table, location_id: str, records: Plain) -> Rows:
-        """Plain records, which have ids of their own."""
+    def plain(cls, table: Table, location_id: str, records: Plain, texts: Sequence[Text] = ()) -> Rows:
+        """Plain records, which have ids of their own; contacts with what they came as."""
         keys: list[Key] = list(zip(records.ids))
-        return cls._typed(table, location_id, keys, {"id": records.fields.values["id"]}, records.fields, row_digests)
+        arrays = {"id": records.fields.values["id"]}
+        return cls._typed(table, location_id, keys, arrays, records.fields, texts)
 
     @classmethod
     def _typed(
@@ -107,11 +109,14 @@ class Rows:
         keys: list[Key],
         arrays: dict[str, pa.Array],
         fields: Fields,
-        digests_of: Callable[[str, pa.Table], list[str]],
+        texts: Sequence[Text] = (),
     ) -> Rows:
         columns = typed_columns(table, arrays, fields)
-        lists = list(fields.values["customField"]) if table is CONTACTS else []
-        return cls(table, location_id, keys, digests_of(location_id, columns), columns, lists)
+        lists, of_contacts = list[Any](), list[Text | None](texts)
+        if table is CONTACTS:
+            lists = list(fields.values["customField"])
+            of_contacts = of_contacts or [None] * len(keys)
+        return cls(table, location_id, keys, row_digests(location_id, columns), columns, lists, of_contacts)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -127,6 +132,7 @@ class Rows:
             self.digests + others.digests,
             pa.concat_tables([self.columns, others.columns]),
             self.lists + others.lists,
+            self.texts + others.texts,
         )
 
     def take(self, positions: Sequence[int]) -> Rows:
@@ -140,6 +146,7 @@ class Rows:
             pick(self.digests, positions),
             self.columns.take(pa.array(positions, pa.int64())) if positions else self.columns.slice(0, 0),
             pick(self.lists, positions) if self.lists else [],
+            pick(self.texts, positions) if self.texts else [],
         )
 
     def arrow(self) -> pa.Table:
@@ -173,11 +180,10 @@ def _key_array(type_: pa.DataType, values: list[Any]) -> pa.Array:
 
 @dataclass(slots=True)
 class Batch:
-    """The rows of one reply, by table, and what was rejected of it; the `texts` that contacts came as."""
+    """The rows of one reply, by table, and what was rejected of it."""
 
     rows: dict[str, Rows]
     rejected: list[Rejected]
-    texts: dict[Key, Text] = field(default_factory=dict)
 
 
 class _Sorting:
@@ -205,15 +211,16 @@ class _Sorting:
         if not isinstance(items, list):
             self.reject(table, "not a JSON array", items)
             return
+        found = self._found[table.name]
         for item in items:
             item_id = usable_id(item.get(id_field)) if isinstance(item, dict) else None
             if item_id is None:
                 self.reject(table, f"no usable {id_field}", item)
                 continue
-            before = self.get(table, (*owner, item_id))
-            if before is None:
-                self.add(table, (*owner, item_id), item)
-            elif digest(before) != digest(item):  # a comparison would recurse, however deep they are
+            before = found.setdefault((*owner, item_id), item)
+            if before is item:
+                continue
+            if digest(before) != digest(item):  # a comparison would recurse, however deep they are
                 self.reject(table, f"the same {id_field} stands twice, and differs", item)
 
     def batch(self) -> Batch:
@@ -251,12 +258,12 @@ def appointment_rows(
     location_id: str,
     records: Iterable[Any],
     privacy: Privacy = KEEP_ALL,
-    is_held: Callable[[Key, Text], bool] = lambda *_: False,
+    are_held: AreHeld = lambda _, keys, __: [False for _ in keys],
 ) -> Batch:
     """`appointments` and `contacts`; an appointment without a contact is blocked-off time.
 
-    Each plain one among the records has an id of its own. A contact is left out whose text, as it came, is known to be
-    held: `is_held(key, text)`.
+    Each plain one among the records has an id of its own. A contact is left out whose text, as it came, is known to say
+    what is held.
     """
     sorting = _Sorting(location_id, APPOINTMENTS, CONTACTS)
     records = list(records) if privacy.keeps_all else [privacy.appointment(record) for record in records]
@@ -264,15 +271,14 @@ def appointment_rows(
     for record_id, record in others:
         sorting.add(APPOINTMENTS, (record_id,), record)
     stands = {id(record) for _, record in others}
-    contacts = _Contacts(sorting, location_id, is_held)
+    contacts = _Contacts(sorting, location_id, are_held)
     for record in records:
         if isinstance(record, Plain) and record.contacts:
             contacts.add_embedded(record.contacts)
         elif id(record) in stands:
             contacts.add(record.get("contact"))
-    plain_contacts, texts = contacts.sort()
+    plain_contacts = contacts.sort()
     batch = sorting.batch()
-    batch.texts = texts
     batch.rows[CONTACTS.name] = plain_contacts.followed_by(batch.rows[CONTACTS.name])
     for record in reversed(records):
         if isinstance(record, Plain):
@@ -284,61 +290,57 @@ def appointment_rows(
 class _Contacts:
     """The contacts of one reply's appointments: where one stands in several, the last is the newest."""
 
-    def __init__(self, sorting: _Sorting, location_id: str, is_held: Callable[[Key, Text], bool]) -> None:
+    def __init__(self, sorting: _Sorting, location_id: str, are_held: AreHeld) -> None:
         self._sorting = sorting
         self._location_id = location_id
-        self._is_held = is_held
+        self._are_held = are_held
         self._newest: dict[Key, Text | Record | None] = {}
         """By key: what it came as, or the record; None for what is held just so."""
         self._rows = Rows.of(CONTACTS, location_id, {})
-        self._texts: list[Text] = []
-        """What each of the rows came as."""
 
     def add_embedded(self, contacts: Embedded) -> None:
-        opened: dict[Text, Key | Record] = {}
+        says: dict[Text, tuple[Key, Text | Record | None]] = {}
+        """Of each text, whose it is, and what stands for it in `_newest`."""
         texts = iter(contacts.opened_texts)
         for each in contacts.opened:
             if isinstance(each, Plain):
-                rows = Rows.plain(CONTACTS, self._location_id, each)
+                of_rows = list(islice(texts, len(each.ids)))
+                rows = Rows.plain(CONTACTS, self._location_id, each, of_rows)
                 self._rows = self._rows.followed_by(rows)
-                of_rows = list(islice(texts, len(rows)))
-                self._texts += of_rows
-                opened.update(zip(of_rows, rows.keys, strict=True))
+                says.update(zip(of_rows, zip(rows.keys, of_rows, strict=True), strict=True))
+            elif found := self._identified(each):
+                says[next(texts)] = found
             else:
-                opened[next(texts)] = each
-        for contact_id, text in zip(contacts.ids, contacts.texts, strict=True):
-            if text is None:
-                continue
-            found = opened.get(text)
-            if isinstance(found, tuple):
-                self._newest[found] = text
-            elif found is not None:
-                self.add(found)
-            elif self._is_held((contact_id,), text):
-                self._newest[contact_id,] = None
-            else:  # it was, when it was read
-                self.add(decode(contacts.left[text]))
+                next(texts)
+        left = contacts.left
+        held = self._are_held(self._location_id, (key for key, _ in left.values()), left)
+        for (text, (key, body)), is_held in zip(left.items(), held, strict=True):
+            if is_held:
+                says[text] = key, None
+            elif found := self._identified(decode(body)):  # it was held, when it was read
+                says[text] = found
+        self._newest.update(says[text] for text in contacts.texts if text in says)
 
     def add(self, contact: Any) -> None:
-        if contact is None:
-            return
-        contact_id = usable_id(contact.get("id")) if isinstance(contact, dict) else None
-        if contact_id is None:
-            self._sorting.reject(CONTACTS, "the contact is no JSON object with a usable id", contact)
-        else:
-            self._newest[contact_id,] = contact
+        if contact is not None and (found := self._identified(contact)):
+            self._newest.update([found])
 
-    def sort(self) -> tuple[Rows, dict[Key, Text]]:
-        """The plain ones among the newest, and what those came as; the others are left to be sorted."""
+    def _identified(self, contact: Any) -> tuple[Key, Record] | None:
+        contact_id = usable_id(contact.get("id")) if isinstance(contact, dict) else None
+        if contact_id is not None:
+            return (contact_id,), contact
+        self._sorting.reject(CONTACTS, "the contact is no JSON object with a usable id", contact)
+        return None
+
+    def sort(self) -> Rows:
+        """The plain ones among the newest; the others are left to be sorted."""
         for key, newest in self._newest.items():
             if isinstance(newest, dict):
                 self._sorting.add(CONTACTS, key, newest)
-        found: dict[Key, int] = {}
-        for position, (key, text) in enumerate(zip(self._rows.keys, self._texts, strict=True)):
-            if self._newest[key] == text:
-                found[key] = position  # two texts of one contact may be one for both of its parts
-        rows = self._rows.take(list(found.values()))
-        return rows, {key: self._texts[position] for key, position in found.items()}
+        # Two texts of one contact may be one for both of its parts.
+        rows = enumerate(zip(self._rows.keys, self._rows.texts, strict=True))
+        found = {key: position for position, (key, text) in rows if self._newest[key] == text}
+        return self._rows.take(list(found.values()))
 
 
 def custom_field_rows(location_id: str, contacts: Rows) -> Batch:
@@ -347,8 +349,9 @@ def custom_field_rows(location_id: str, contacts: Rows) -> Batch:
     A contact's digest covers its custom fields too, so only new and changed contacts are asked for theirs.
     """
     sorting = _Sorting(location_id, CONTACT_CUSTOM_FIELDS)
-    for position, key in enumerate(contacts.keys):
-        sorting.children(CONTACT_CUSTOM_FIELDS, key, contacts.lists[position], "id")
+    for key, fields in zip(contacts.keys, contacts.lists, strict=True):
+        if fields != []:
+            sorting.children(CONTACT_CUSTOM_FIELDS, key, fields, "id")
     return sorting.batch()
 
 
@@ -408,7 +411,7 @@ def usable_id(value: Any) -> str | None:
     that the record could never be asked for, is no id."""
     if isinstance(value, str):
         asked_for = 0 < len(value) <= LONGEST_ID and value not in {".", ".."}
-        return value if asked_for and fit_text(value) is not None else None
+        return value if asked_for and (value.isascii() or fit_text(value) is not None) else None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
