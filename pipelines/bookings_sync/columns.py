@@ -15,6 +15,7 @@ import json
 import sys
 import zoneinfo
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from operator import itemgetter
@@ -25,7 +26,7 @@ import pyarrow as pa
 from pendulum import DateTime
 
 from bookings_sync.tables import TABLES, Column, Table
-from bookings_sync.windows import from_ms, to_ms
+from bookings_sync.windows import from_ms
 
 Record = dict[str, Any]
 Key = tuple[Any, ...]
@@ -304,20 +305,36 @@ def _fit_integer(value: Any) -> int | None:
 def instant_ms(value: Any) -> int | None:
     """Epoch milliseconds, rounded down, of an ISO 8601 text with an offset, or of a number; None for anything else, and
     beyond the calendar's ends."""
-    instant = _instant(value)
-    milliseconds = None if instant is None else to_ms(instant)
+    try:
+        if isinstance(value, str):
+            instant = datetime.fromisoformat(value)
+            # A wall clock without its zone is no instant.
+            milliseconds = None if instant.utcoffset() is None else (instant - _EPOCH) // _MILLISECOND
+        else:
+            milliseconds = _number_ms(value)
+    except (ValueError, OverflowError):
+        return None
     return milliseconds if milliseconds is not None and _FIRST_US < milliseconds * 1000 < _LAST_US - 999 else None
+
+
+def _number_ms(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value if abs(value) >= _EPOCH_MS_FROM else value * 1000)
+
+
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
 def _instant(value: Any) -> DateTime | None:
     try:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return from_ms(int(value if abs(value) >= _EPOCH_MS_FROM else value * 1000))
-        instant = DateTime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else None
+        if isinstance(value, str):
+            instant = DateTime.fromisoformat(value)
+            return None if instant.utcoffset() is None else instant
+        milliseconds = _number_ms(value)
+        return None if milliseconds is None else from_ms(milliseconds)
     except (ValueError, OverflowError):
         return None
-    # A wall clock without its zone is no instant.
-    return None if instant is None or instant.utcoffset() is None else instant
 
 
 def _fit_instant(value: Any) -> DateTime | None:

@@ -11,26 +11,23 @@ A load is complete in itself. What is listed whole (teams, services) comes first
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 
 from pendulum import DateTime
 
 from bookings_sync.api import Reply
-from bookings_sync.api.replies import FreeSlots, Records
+from bookings_sync.api.replies import Records
 from bookings_sync.appointments import AppointmentReads
-from bookings_sync.columns import Key
 from bookings_sync.diff import missing
 from bookings_sync.ledger import Endpoint
 from bookings_sync.notes import ReadNotes
-from bookings_sync.plan import PlannedRead, plan_slots, slot_calls
+from bookings_sync.plan import PlannedRead
 from bookings_sync.reading import Gate, Reading
-from bookings_sync.records import Batch, location_rows, service_rows, slot_rows, team_rows
+from bookings_sync.records import Batch, location_rows, service_rows, team_rows
 from bookings_sync.run import Run
 from bookings_sync.scopes import Scope
+from bookings_sync.slots import SlotReads
 from bookings_sync.stage import Emitted, Stage
-from bookings_sync.tables import SLOTS
-from bookings_sync.warehouse import Held, Warehouse
-from bookings_sync.windows import Window, to_ms
+from bookings_sync.warehouse import Warehouse
 
 
 class Load:
@@ -41,12 +38,6 @@ class Load:
         self.warehouse = warehouse
         self.stage = Stage(load_id, started_at, run.run_id, warehouse, run.figures.tables)
         self.notes = ReadNotes(run)
-        since = run.span.now.subtract(days=2)  # an API may list the whole of today
-        self._slots_since = since
-        # The services of a location come one after the other: the warehouse is asked for all of them at once.
-        self._slots_of = lru_cache(run.settings.concurrency + 1)(
-            lambda location_id: warehouse.held_slots_since(location_id, since)  # not self: that would keep itself alive
-        )
 
     # -- locations, teams, services: listed whole ----------------------------------------------------------------------
 
@@ -151,72 +142,12 @@ class Load:
 
     def slots(self) -> Iterator[Emitted]:
         """The free slots of each service from now on."""
-        settings, now = self.run.settings, self.run.span.now
-        if "slots" in self.run.listed or not settings.slots:
+        if "slots" in self.run.listed or not self.run.settings.slots:
             return
         self.run.listed.add("slots")
         self._learn_scopes()
-        planned: list[PlannedRead] = []
-        for location in self.run.active:
-            services = self.run.calendar(location.location_id).services
-            planned += plan_slots(settings, location.location_id, services, now)
-            if location.location_id in self.run.located:
-                yield from self._close_slots_of_gone(location.location_id, set(services), now)
-        self.run.start(planned)
-        for answer in Reading(planned, self._ask_slots, settings.concurrency):
-            location_id = answer.item.location_id
-            if self.run.by_id[location_id].gave_up:
-                continue
-            if answer.error is not None:
-                self.run.failed(answer.item, answer.error)
-            elif answer.result is not None:
-                yield from self._take_slots(answer.item, answer.result)
-                self.run.answered(location_id)
+        yield from SlotReads(self.run, self.warehouse, self.stage, self.notes).carry_out()
         yield from self._ledger()
-
-    def _close_slots_of_gone(self, location_id: str, services: set[str], now: DateTime) -> Iterator[Emitted]:
-        """A service that has gone offers nothing: it need not be asked."""
-        for gone_service in self.warehouse.services_with_slots(location_id, now) - services:
-            held = self.warehouse.held_slots(location_id, gone_service, Window.between(now, now.add(years=10)))
-            if gone := self.stage.gone(SLOTS, location_id, missing(held, ())):
-                yield gone
-
-    def _ask_slots(self, read: PlannedRead, _: Gate) -> list[Reply[FreeSlots]]:
-        assert read.window is not None  # noqa: S101 - slots are asked for by window
-        client = self.run.client(read.location_id)
-        calls = slot_calls(self.run.settings, read.window)
-        return [client.list_slots(read.scope.id, window, client.location.timezone) for window in calls]
-
-    def _take_slots(self, read: PlannedRead, replies: list[Reply[FreeSlots]]) -> Iterator[Emitted]:
-        """A slot that is free no more is a tombstone; one whose time has come, or that the service's notice closes,
-        stays live: it was free to the end."""
-        assert read.window is not None  # noqa: S101 - slots are asked for by window
-        location_id, service_id = read.location_id, read.scope.id
-        free: FreeSlots = {}
-        for reply in replies:
-            for day, starts in (reply.records or {}).items():
-                free.setdefault(day, []).extend(starts)
-        batch = slot_rows(location_id, service_id, free)
-        self.stage.reject(batch)
-        rows = batch.rows["slots"]
-        held = self._slots_held(location_id, service_id, read.window, [key[1] for key in rows.keys])
-        if staged := self.stage.news(rows, held):
-            yield staged.emitted
-        open_from = to_ms(replies[0].sent_at) + self.run.notices.get((location_id, service_id), 0)
-        closed = [key for key in missing(held, set(rows.keys)) if open_from <= key[1] < read.window.end_ms]
-        if gone := self.stage.gone(SLOTS, location_id, closed):
-            yield gone
-        self.notes.complete(read, replies, rows=len(rows), comparable=False)
-
-    def _slots_held(self, location_id: str, service_id: str, asked: Window, starts: list[int]) -> dict[Key, Held]:
-        """Those of a service in the window asked for, and beyond it as far as slots were listed: whole days, say."""
-        if location_id not in self.run.located:
-            return {}
-        listed = Window(min([asked.start_ms, *starts]), max([asked.end_ms, *(start + 1 for start in starts)]))
-        if listed.start_ms < to_ms(self._slots_since):
-            return self.warehouse.held_slots(location_id, service_id, listed)
-        held = self._slots_of(location_id).get(service_id, {})
-        return {key: each for key, each in held.items() if listed.holds(key[1])}
 
     # -- what every resource ends with ---------------------------------------------------------------------------------
 

@@ -43,9 +43,11 @@ class ReadNotes:
         *,
         rows: int,
         comparable: bool = True,
+        rules: str | None = None,
         record_digests: bytes | None = None,
     ) -> Read:
-        """Notes a read that was answered in full; no reply at all where nothing could be listed."""
+        """Notes a read that was answered in full; no reply at all where nothing could be listed. `rules` are those that
+        the reply was looked at by, if not the run's alone."""
         read = Read(
             location_id=planned.location_id,
             endpoint=planned.endpoint,
@@ -53,7 +55,7 @@ class ReadNotes:
             window=planned.window,
             read_at_ms=to_ms(replies[0].sent_at if replies else self._run.clock()),
             run_id=self._run.run_id,
-            rules=self._run.rules,
+            rules=rules or self._run.rules,
             reply_digest=replies[0].digest if replies and comparable else None,
             reply_bytes=sum(reply.bytes for reply in replies),
             reply_rows=rows,
@@ -68,7 +70,7 @@ class ReadNotes:
         """The read turned out not to be complete: its window counts as unread, or read as long ago as before. What it
         brought is loaded all the same."""
         if self._reads.pop(read.read_id, None):
-            self._void_older(self._run.ledger.overlapping(read))
+            self.void_older(self._run.ledger.overlapping(read))
 
     def void(self, read: Read) -> None:
         """`read`, of this load: the next reply for this window must be looked at, whatever its digest."""
@@ -76,9 +78,10 @@ class ReadNotes:
 
     def void_others(self, read: Read) -> None:
         """`read` brought news: voids what other windows of its scope said of the same time."""
-        self._void_older(other for other in self._run.ledger.overlapping(read) if other.window != read.window)
+        self.void_older(other for other in self._run.ledger.overlapping(read) if other.window != read.window)
 
-    def _void_older(self, reads: Iterable[Read]) -> None:
+    def void_older(self, reads: Iterable[Read]) -> None:
+        """These, of earlier loads: the next replies for their windows must be looked at, whatever their digests."""
         self._older.update({read.read_id: read for read in reads if read.reply_digest is not None})
 
     def void_around(self, rows: pa.Table, *, listed_by: Read | None) -> dict[Scope, list[int]]:
@@ -96,7 +99,7 @@ class ReadNotes:
         for scope, instants in standing.items():
             location_id = rows["location_id"][0].as_py()
             instants.sort()
-            self._void_older(self._run.ledger.holding(location_id, scope, instants))
+            self.void_older(self._run.ledger.holding(location_id, scope, instants))
             self._voided.update(read.read_id for read in self._fresh.holding(location_id, scope, instants))
         return standing
 

@@ -337,7 +337,9 @@ READS = Table(
         Column("read_at", "timestamp", "When the request was sent, UTC."),
         _text("run_id", "The run that read it."),
         _text(
-            "rules", "Fingerprint of the privacy rules in force: under other rules the reply must be looked at again."
+            "rules",
+            "Fingerprint of the privacy rules in force, and of slots the service's notice in milliseconds: under other "
+            "rules the reply must be looked at again.",
         ),
         _text("reply_digest", "Digest of the reply's bytes: an equal reply need not be looked at again."),
         Column(

@@ -34,6 +34,13 @@ class Held(NamedTuple):
     start_ms: int | None = None
 
 
+Listed = tuple[str, str]
+"""How a slot stands in a list: under which local date, and its start as text."""
+
+HeldSlots = dict[Listed, Held]
+"""What is held of one service's slots, by how each was listed."""
+
+
 class Placed(NamedTuple):
     """What the warehouse holds of one appointment, and which lists it stands in: by service, team and user."""
 
@@ -211,23 +218,35 @@ class Warehouse:
         condition = "location_id = %s AND service_id = %s AND start_time >= %s AND start_time < %s"
         return self._held(TABLES["slots"], condition, location_id, service_id, window.start, window.end)
 
-    def held_slots_since(self, location_id: str, since: DateTime) -> dict[str, dict[Key, Held]]:
-        """All that is held of a location's slots from `since` on, by service."""
-        by_service: dict[str, dict[Key, Held]] = {}
-        held = self._held(TABLES["slots"], "location_id = %s AND start_time >= %s", location_id, since)
-        for key, each in held.items():
-            by_service.setdefault(key[0], {})[key] = each
-        return by_service
-
-    def services_with_slots(self, location_id: str, since: DateTime) -> set[str]:
-        """The services that have free slots from `since` on."""
+    def held_slots_since(self, location_ids: Sequence[str], since: DateTime) -> dict[tuple[str, str], HeldSlots]:
+        """All that is held of these locations' slots from `since` on, by location and service."""
+        names = ("location_id", "service_id", "slot_date", "start_time_raw", "row_digest")
         rows = self._rows(
-            f"SELECT DISTINCT service_id FROM {self._name('slots')}"  # noqa: S608
-            " WHERE location_id = %s AND start_time >= %s AND _dlt_valid_to IS NULL AND deleted_at IS NULL",
-            location_id,
+            f"SELECT {', '.join(names)}, start_time, deleted_at IS NOT NULL AS deleted"  # noqa: S608 - our own names
+            f" FROM {self._name('slots')} WHERE _dlt_valid_to IS NULL"
+            f" AND location_id IN ({self._literals(location_ids)}) AND start_time >= {self._literals([str(since)])}"
+        )
+        found: dict[tuple[str, str], HeldSlots] = {}
+        if rows is not None:
+            columns = [rows[name].to_pylist() for name in (*names, "deleted")]
+            for location_id, service_id, day, start, digest, deleted, start_ms in zip(
+                *columns, epoch_ms(rows["start_time"]), strict=True
+            ):
+                of_service = found.setdefault((location_id, service_id), {})
+                of_service[day, start] = Held(digest, deleted, start_ms)
+        return found
+
+    def services_with_slots(self, since: DateTime) -> set[tuple[str, str]]:
+        """The services, with their locations, that have free slots from `since` on."""
+        rows = self._rows(
+            f"SELECT DISTINCT location_id, service_id FROM {self._name('slots')} WHERE {self._asked}"  # noqa: S608
+            " AND start_time >= %s AND _dlt_valid_to IS NULL AND deleted_at IS NULL",
+            *self._ids,
             since,
         )
-        return set() if rows is None else set(rows["service_id"].to_pylist())
+        if rows is None:
+            return set()
+        return set(zip(rows["location_id"].to_pylist(), rows["service_id"].to_pylist(), strict=True))
 
     def held_in_window(self, location_id: str, scope: Scope, window: Window) -> dict[Key, Held]:
         """Appointments of a scope that start in the window: those a complete reply for it must hold."""

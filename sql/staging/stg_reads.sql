@@ -14,7 +14,7 @@ Columns:
   window_end: End of the window, UTC, exclusive; null for teams and services.
   read_at: When the request was sent, UTC.
   run_id: The run that read it.
-  rules: Fingerprint of the privacy rules in force.
+  rules: Fingerprint of the privacy rules in force, and of slots the service's notice.
   reply_digest: Digest of the reply's bytes.
   reply_bytes: Size of the reply, in bytes.
   reply_rows: Records in the reply.
