@@ -86,8 +86,9 @@ class SlotReads:
             if location is None or location.gave_up or service_id in self._services(location_id):
                 continue
             held = self._held_of((location_id,)).get((location_id, service_id), {})
-            keys = [(service_id, each.start_ms) for each in held.values() if not each.deleted]
-            if gone := self._stage.gone(SLOTS, location_id, [key for key in keys if key[1] >= to_ms(now)]):
+            starts = [each.start_ms for each in held.values() if each.start_ms is not None and not each.deleted]
+            keys: list[Key] = [(service_id, start) for start in starts if start >= to_ms(now)]
+            if gone := self._stage.gone(SLOTS, location_id, keys):
                 self._notes.void_older(filter(None, [self._last_read(location_id, service_id)]))
                 yield gone
 
