@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +46,23 @@ def test_before_the_first_sync(project: Project, command: list[str]) -> None:
     assert answer.json["outcome"] == "failed"
     assert answer.stderr == "✗ the dataset bookings_raw holds no synced tables yet: run `bookings sync` first\n"
     assert not project.database.exists()
+
+
+_TRANSFORM = """
+import contextlib, io, json, sys
+from bookings_sync.cli import main
+sys.argv = ["bookings", "transform", "--quiet"]
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main()
+"""
+
+
+def test_a_transform_imports_nothing_that_reads_the_api(synced: Project) -> None:
+    script = _TRANSFORM + "print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    assert "bookings_sync.transform" in loaded
+    assert not {"httpx", "bookings_sync.api", "bookings_sync.pipeline"} & loaded
 
 
 def test_status_of_a_synced_location(synced: Project) -> None:

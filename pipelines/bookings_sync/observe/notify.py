@@ -10,8 +10,6 @@ import json
 import subprocess
 from dataclasses import asdict, dataclass
 
-import httpx
-
 from bookings_sync.observe.settings import Observing
 
 _TIMEOUT_SECONDS = 20
@@ -33,6 +31,8 @@ def send(notice: Notice, observing: Observing) -> list[str]:
         return []
     problems: list[str] = []
     if observing.notify_webhook:
+        import httpx  # a transform needs it for nothing else
+
         text = "\n".join((f"bookings-sync: {notice.text}", *(f"• {line}" for line in notice.details)))
         try:
             reply = httpx.post(observing.notify_webhook, json={"text": text}, timeout=_TIMEOUT_SECONDS)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
@@ -23,10 +23,12 @@ from bookings_sync.observe.lineage import Lineage
 from bookings_sync.observe.metrics import write_metrics
 from bookings_sync.observe.notify import Notice, send
 from bookings_sync.observe.settings import Observing
-from bookings_sync.pipeline import SyncResult
 from bookings_sync.settings import Settings
 from bookings_sync.status import read_status
 from bookings_sync.transform import TransformResult
+
+if TYPE_CHECKING:
+    from bookings_sync.pipeline import SyncResult  # a transform needs nothing of what reads the API
 
 log = logging.getLogger(__name__)
 
