@@ -14,10 +14,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-import httpx
 from pendulum import DateTime
 
-from bookings_sync.api import Client, Records, Scope, open_http
+from bookings_sync.api import Client, Connections, Records, Scope, open_http
 from bookings_sync.errors import ApiError, AuthenticationFailed, ConnectionFailed, RequestRefused, TimedOut
 from bookings_sync.locations import SECRETS_FILE, SECTION
 from bookings_sync.settings import CONFIG_FILE, Location, ScopeKind, Settings, location_id_from_key
@@ -68,7 +67,7 @@ def check(settings: Settings, *, clock: Callable[[], DateTime]) -> Iterator[Loca
 
 
 def _check_location(
-    settings: Settings, careful: Settings, http: httpx.Client, clock: Callable[[], DateTime], location: Location
+    settings: Settings, careful: Settings, http: Connections, clock: Callable[[], DateTime], location: Location
 ) -> LocationCheck:
     client = Client(location, careful, http, clock=clock)
     checking = _Checking(settings, location, client, clock())

@@ -18,7 +18,6 @@ from itertools import zip_longest
 from math import ceil
 from typing import Any
 
-import httpx
 import pyarrow as pa
 from pendulum import DateTime
 
@@ -93,7 +92,7 @@ class Run:
         self.held_locations: dict[str, tuple[str, Held]] = {}
         self.newest_version: DateTime | None = None
         self.warnings: dict[str, int] = {}
-        self._http: httpx.Client = open_http(settings)
+        self._http = open_http(settings)
         self._clients: dict[str, Client] = {}
         self._cold: dict[tuple[str, Scope], list[Window]] | None = None
         """This run's share of cold windows, by location and scope, once it is fixed."""

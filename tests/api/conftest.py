@@ -12,7 +12,7 @@ import pytest
 import stamina
 from pendulum import DateTime
 
-from bookings_sync.api import Client
+from bookings_sync.api import Client, Connections
 from bookings_sync.settings import Location, Settings
 
 KEY = "berlins-secret-key"
@@ -53,11 +53,11 @@ def fake_time() -> FakeTime:
 @pytest.fixture
 def client_for(fake_time: FakeTime) -> Iterator[Callable[..., Client]]:
     """A client whose requests are answered by a function of the request, through httpx's own transport."""
-    opened: list[httpx.Client] = []
+    opened: list[Connections] = []
 
     def make(answer: Callable[[httpx.Request], httpx.Response], **knobs: Any) -> Client:
         settings = Settings(base_url="https://calendar.example/v1", **knobs)
-        http = httpx.Client(transport=httpx.MockTransport(answer))
+        http = Connections(lambda: httpx.MockTransport(answer))
         opened.append(http)
         return Client(
             Location("berlin", KEY),

@@ -20,6 +20,7 @@ import pytest
 
 from bookings_sync import errors
 from bookings_sync.api import Client, open_http
+from bookings_sync.api.connections import environment_proxy
 from bookings_sync.settings import Location, Settings
 
 Behaviour = Callable[[socket.socket], None]
@@ -186,7 +187,7 @@ def test_a_redirect_takes_the_key_nowhere(connect: Connect) -> None:
     assert elsewhere.requests == []
 
 
-def test_locations_share_a_client_but_neither_key_nor_cookie() -> None:
+def test_locations_share_connections_but_neither_key_nor_cookie() -> None:
     server = Server(reply(TEAMS, b"Set-Cookie: session=berlins; Path=/"))
     settings = Settings(base_url=server.base_url)
     with open_http(settings) as http:
@@ -200,6 +201,71 @@ def test_locations_share_a_client_but_neither_key_nor_cookie() -> None:
     assert "cookie" not in second.lower()
     assert "user-agent: bookings-sync/" in second.lower()
     assert "accept: application/json" in second.lower()
+
+
+def test_a_connection_is_used_again() -> None:
+    accepted = 0
+
+    def answer(connection: socket.socket) -> None:
+        nonlocal accepted
+        accepted += 1
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(TEAMS)
+        for _ in range(2):
+            connection.sendall(head + TEAMS)
+            connection.recv(65_536)
+
+    server = Server(answer)
+    settings = Settings(base_url=server.base_url)
+    with open_http(settings) as http:
+        for name in ("berlin", "oslo"):
+            Client(Location(name, f"{name}s-key"), settings, http, clock=lambda: pendulum.now("UTC")).list_teams()
+    server.close()
+    assert accepted == 1
+
+
+def test_a_proxy_of_the_environment_is_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = Server(reply(b"", status=b"403 Forbidden"))
+    monkeypatch.setenv("HTTPS_PROXY", proxy.base_url.removesuffix("/v1"))
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    settings = Settings(base_url="https://calendar.example/v1", attempts=1)
+    with (
+        Client(Location("berlin", "berlins-key"), settings, clock=lambda: pendulum.now("UTC")) as client,
+        pytest.raises(errors.ConnectionFailed, match="ProxyError"),
+    ):
+        client.list_teams()
+    proxy.close()
+    assert [request.split(b"\r\n")[0] for request in proxy.requests] == [b"CONNECT calendar.example:443 HTTP/1.1"]
+    assert b"berlins-key" not in proxy.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("environment", "proxy"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, "http://proxy:3128"),
+        ({"ALL_PROXY": "proxy:3128"}, "http://proxy:3128"),
+        ({"HTTP_PROXY": "http://proxy:3128"}, None),
+        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "elsewhere.example, .example"}, None),
+        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "elsewhere.example"}, "http://proxy:3128"),
+        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "*"}, None),
+    ],
+)
+def test_which_proxy(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], proxy: str | None) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert environment_proxy("https://calendar.example/v1") == proxy
+
+
+def test_this_machine_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch, connect: Connect) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    client, _ = connect(reply(), attempts=1)
+    assert client.list_teams().records == [{"id": "t1"}]
 
 
 def test_twenty_threads_share_a_client(connect: Connect) -> None:
@@ -216,8 +282,8 @@ def test_a_servers_certificate_is_always_looked_at(monkeypatch: pytest.MonkeyPat
     elsewhere = {"PYTHONHTTPSVERIFY": "0", "CURL_CA_BUNDLE": "", "REQUESTS_CA_BUNDLE": "", "SSL_VERIFY": "0"}
     for name, value in elsewhere.items():
         monkeypatch.setenv(name, value)
-    with open_http(Settings(base_url=base_url, locations={"l": Location("l", "key")})) as http:
-        transport = http._transport_for_url(httpx.URL(base_url))
+    settings = Settings(base_url=base_url, locations={"l": Location("l", "key")})
+    with open_http(settings) as connections, connections.one() as transport:
         assert isinstance(transport, httpx.HTTPTransport)
         context = transport._pool._ssl_context
     assert isinstance(context, ssl.SSLContext)

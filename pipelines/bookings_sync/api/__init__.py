@@ -5,8 +5,8 @@ Output: `Reply`, or an error of the tree in `errors`. Between `plan` and `record
 """
 
 from bookings_sync.api.client import Client
+from bookings_sync.api.connections import Connections, open_http
 from bookings_sync.api.replies import FreeSlots, Record, Records, Reply
-from bookings_sync.api.transport import open_http
 from bookings_sync.api.writes import (
     BlockOffRequest,
     Booked,
@@ -26,6 +26,7 @@ __all__ = [
     "Booked",
     "BookingRequest",
     "Client",
+    "Connections",
     "FreeSlots",
     "Opening",
     "Record",

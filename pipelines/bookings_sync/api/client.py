@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 from pendulum import DateTime
 
+from bookings_sync.api.connections import Connections, open_http
 from bookings_sync.api.listing import Listing, all_of
 from bookings_sync.api.replies import FreeSlots, Records, Reply, decode_object, decode_one, decode_slots, list_under
-from bookings_sync.api.transport import Call, Transport, open_http
+from bookings_sync.api.transport import Call, Transport
 from bookings_sync.scopes import Scope
 from bookings_sync.settings import Location, Settings
 from bookings_sync.windows import Window
@@ -36,7 +36,7 @@ class Client:
         self,
         location: Location,
         settings: Settings,
-        http: httpx.Client | None = None,
+        http: Connections | None = None,
         *,
         clock: Callable[[], DateTime],
         monotonic: Callable[[], float] = time.monotonic,

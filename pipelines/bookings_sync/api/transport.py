@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import logging
 import re
-import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
-from importlib.metadata import version
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 import orjson
@@ -27,6 +25,7 @@ import pendulum
 import stamina
 from pendulum import DateTime
 
+from bookings_sync.api.connections import Connections
 from bookings_sync.api.limits import RateLimit
 from bookings_sync.api.replies import Reply, Unreadable, decode, digest_of, is_object
 from bookings_sync.errors import (
@@ -41,7 +40,7 @@ from bookings_sync.errors import (
     TimedOut,
 )
 from bookings_sync.logs import LOCATION
-from bookings_sync.settings import Location, Settings, is_loopback
+from bookings_sync.settings import Location, Settings
 from bookings_sync.windows import SPOILT_MS, Window
 
 log = logging.getLogger(__name__)
@@ -77,33 +76,6 @@ class Call:
         return self.method != "POST"
 
 
-def open_http(settings: Settings) -> httpx.Client:
-    """The HTTP client that all locations share, with a connection for each request in flight. Close it when done.
-
-    It holds no key (each request brings its own), keeps no cookie (one location's must not reach another's requests),
-    follows no redirect (it would carry a key elsewhere) and always verifies TLS.
-    """
-    to_this_machine = is_loopback(settings.base_url)
-    # Where there is no TLS, the certificates of the world's authorities need not be read, 50 ms of work: the context
-    # trusts none, so that it could only refuse.
-    in_clear = to_this_machine and settings.base_url.startswith("http://")
-    http = httpx.Client(
-        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if in_clear else True,
-        headers={"Accept": "application/json", "User-Agent": f"bookings-sync/{version('bookings-sync')}"},
-        timeout=httpx.Timeout(
-            connect=settings.connect_timeout_seconds,
-            read=settings.read_timeout_seconds,
-            write=settings.read_timeout_seconds,
-            pool=settings.read_timeout_seconds,
-        ),
-        limits=httpx.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency),
-        follow_redirects=False,
-        trust_env=not to_this_machine,  # a proxy is on the way to other machines, not to this one
-    )
-    http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return http
-
-
 _TIMEOUTS_OF_A_WINDOW = 2
 """A window that did not come in time twice is too long rather than unlucky: its reader asks for its halves."""
 _BAD_REPLIES_OF_A_WINDOW = 3
@@ -120,7 +92,7 @@ class Transport:
         self,
         location: Location,
         settings: Settings,
-        http: httpx.Client,
+        http: Connections,
         *,
         clock: Callable[[], DateTime],
         monotonic: Callable[[], float] = time.monotonic,
@@ -129,6 +101,9 @@ class Transport:
         self.location = location
         self._settings = settings
         self._http = http
+        self._headers = httpx.Headers({**http.headers, "Authorization": f"Bearer {location.api_key}"})
+        read, connect = settings.read_timeout_seconds, settings.connect_timeout_seconds
+        self._told = {"timeout": httpx.Timeout(read, connect=connect).as_dict()}
         self._clock = clock
         self._monotonic = monotonic
         self._limits = RateLimit(settings.rate_limit, settings.rate_period_seconds, monotonic=monotonic, sleep=sleep)
@@ -197,27 +172,36 @@ class Transport:
         return Reply(records, digest, len(body), sent_at, seconds, number)
 
     def _request(self, call: Call) -> httpx.Request:
+        address = self._settings.base_url + call.path
+        if call.params:
+            address += "?" + urlencode(call.params)
         try:
-            return self._http.build_request(
+            request = httpx.Request(
                 call.method,
-                self._settings.base_url + call.path,
-                params=call.params or None,
+                address,
+                headers=self._headers,
                 content=None if call.body is None else orjson.dumps(call.body),
-                headers={"Authorization": f"Bearer {self.location.api_key}"}
-                | ({} if call.body is None else {"Content-Type": "application/json"}),
+                extensions=self._told,
             )
         except httpx.InvalidURL:  # an id of the API's own may be longer than any address
             raise self._error(RequestRefused, "what is asked for fits in no address", call, None) from None
+        if call.body is not None:
+            request.headers["Content-Type"] = "application/json"
+        return request
 
     def _exchange(self, call: Call, request: httpx.Request, started: float) -> tuple[int, httpx.Headers, bytes]:
         """Sends one request and reads its reply, whole. Raises the errors that leave no whole reply."""
         response: httpx.Response | None = None
         try:
-            try:
-                response = self._http.send(request, stream=True)
-            finally:
-                self._limits.release()
-            return response.status_code, response.headers, self._body(call, response, started)
+            with self._http.one() as connection:
+                try:
+                    response = connection.handle_request(request)
+                finally:
+                    self._limits.release()
+                try:
+                    return response.status_code, response.headers, self._body(call, response, started)
+                finally:
+                    response.close()
         except httpx.TimeoutException as error:
             raise self._error(TimedOut, f"{type(error).__name__}", call, _status(response)) from error
         except httpx.DecodingError as error:
@@ -232,9 +216,6 @@ class Transport:
         except httpx.TransportError as error:
             # Of these some quote what was to be sent: neither the message nor the cause is kept.
             raise self._error(ConnectionFailed, type(error).__name__, call, _status(response)) from None
-        finally:
-            if response is not None:
-                response.close()
 
     def _body(self, call: Call, response: httpx.Response, started: float) -> bytes:
         chunks: list[bytes] = []
