@@ -15,7 +15,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from queue import SimpleQueue
+from threading import Thread
 from typing import Generic, NamedTuple, TypeVar
 
 from bookings_sync.errors import ApiError
@@ -124,39 +125,53 @@ class Reading(Generic[W, R]):
         return left
 
     def __iter__(self) -> Iterator[Answer[W, R]]:
-        under_way: dict[Future[R], tuple[W, Gate]] = {}
-        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="read")
+        # No futures of a pool: to wait for the first of 20 takes a lock of each, and that again for every answer.
+        asked: SimpleQueue[tuple[W, Gate] | None] = SimpleQueue()
+        answered: SimpleQueue[tuple[Gate, Answer[W, R] | BaseException]] = SimpleQueue()
+        threads = under_way = 0
         try:
             while self._queued or under_way:
-                while self._queued and len(under_way) < self._most_under_way():
-                    item, gate = self._queued.popleft(), Gate(self._room)
-                    under_way[pool.submit(self._answer, item, gate)] = item, gate
-                done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-                for future in done:
-                    item, gate = under_way.pop(future)
-                    self._answered = True
-                    yield _answer(item, future)
-                    gate.leave()
-                    del future
+                while self._queued and under_way < self._most_under_way():
+                    asked.put((self._queued.popleft(), Gate(self._room)))
+                    under_way += 1
+                    if threads < under_way:
+                        threads += 1
+                        # A daemon: who is interrupted need not wait for a reply that nobody wants any more.
+                        Thread(target=self._work, args=(asked, answered), name=f"read_{threads}", daemon=True).start()
+                gate, answer = answered.get()
+                under_way -= 1
+                self._answered = True
+                if isinstance(answer, BaseException):
+                    raise answer
+                yield answer
+                gate.leave()
+                del answer
         finally:
             self._room.open()  # whoever waits may end
-            pool.shutdown(wait=not under_way, cancel_futures=True)
+            for _ in range(threads):
+                asked.put(None)
 
     def _most_under_way(self) -> int:
         """A few, until the first has shown how large they are."""
         largest = self._room.largest or (1 if self._answered else _MOST_UNDER_WAY // 4)
         return max(2, min(self._concurrency, _MOST_UNDER_WAY // largest))
 
-    def _answer(self, item: W, gate: Gate) -> R:
+    def _work(
+        self,
+        asked: SimpleQueue[tuple[W, Gate] | None],
+        answered: SimpleQueue[tuple[Gate, Answer[W, R] | BaseException]],
+    ) -> None:
+        while (each := asked.get()) is not None:
+            item, gate = each
+            answered.put((gate, self._answer(item, gate)))
+
+    def _answer(self, item: W, gate: Gate) -> Answer[W, R] | BaseException:
+        """What came of it. What is no error of the API's is raised where the answers are read."""
         try:
-            return self._call(item, gate)
-        except BaseException:
+            return Answer(item, self._call(item, gate), None)
+        except ApiError as error:
             gate.leave()
-            raise
-
-
-def _answer(item: W, future: Future[R]) -> Answer[W, R]:
-    try:
-        return Answer(item, future.result(), None)
-    except ApiError as error:
-        return Answer(item, None, error)
+            return Answer(item, None, error)
+        except BaseException as error:  # noqa: BLE001 - whatever it is
+            gate.leave()
+            return error

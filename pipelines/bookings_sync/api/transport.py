@@ -130,6 +130,11 @@ class Transport:
                 return False
             return _worth_retrying(error)
 
+        try:
+            return self._attempt(call, read, known_digest, 1)
+        except ApiError as error:
+            failed = error
+        # Told of the first failure, stamina does the rest. Most calls succeed at once, and do without its machinery.
         for attempt in stamina.retry_context(
             on=worth_retrying,
             attempts=self._settings.attempts,
@@ -140,6 +145,8 @@ class Transport:
             wait_max=30,
         ):
             with attempt:
+                if attempt.num == 1:
+                    raise failed
                 return self._attempt(call, read, known_digest, attempt.num)
         raise AssertionError("stamina ends with a result or an error")
 
