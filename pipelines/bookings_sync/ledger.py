@@ -75,22 +75,26 @@ class Ledger:
     def __init__(self, reads: Iterable[Read] = ()) -> None:
         self._reads: dict[tuple[str, Endpoint, Scope], dict[Window | None, Read]] = defaultdict(dict)
         self._stretches: dict[tuple[str, Endpoint, Scope], list[Stretch]] = {}
-        self._last_read: dict[tuple[str, str], int] = {}
+        self._last_read: dict[str, dict[str, int]] = defaultdict(dict)
+        """When the last read of each run was sent, by location."""
         self.locations: set[str] = set()
         self.kinds: set[Kind] = set()
         """By what appointments have been listed."""
         self.largest_reply: dict[str, int] = defaultdict(int)
+        self.noted = 0
+        """How many reads have been added."""
         for read in reads:
             self.add(read)
 
     def add(self, read: Read) -> None:
+        self.noted += 1
         key = (read.location_id, read.endpoint, read.scope)
         self._reads[key].pop(read.window, None)  # so that it stands last: of two sent at one instant, the later counts
         self._reads[key][read.window] = read
         self._stretches.pop(key, None)
         self.locations.add(read.location_id)
-        run = (read.location_id, read.run_id)
-        self._last_read[run] = max(self._last_read.get(run, 0), read.read_at_ms)
+        of_runs = self._last_read[read.location_id]
+        of_runs[read.run_id] = max(of_runs.get(read.run_id, 0), read.read_at_ms)
         if read.endpoint == "appointments":
             self.kinds.add(read.scope.kind)
             self.largest_reply[read.location_id] = max(self.largest_reply[read.location_id], read.reply_rows)
@@ -109,10 +113,8 @@ class Ledger:
 
     def last_run(self, location_id: str, *, other_than: str) -> int:
         """When the last read of another run was sent, epoch milliseconds; 0 if there is none."""
-        return max(
-            (at for (of, run_id), at in self._last_read.items() if of == location_id and run_id != other_than),
-            default=0,
-        )
+        of_runs = self._last_read.get(location_id, {})
+        return max((at for run_id, at in of_runs.items() if run_id != other_than), default=0)
 
     def stretches(self, location_id: str, scope: Scope) -> list[Stretch]:
         """What is known of a scope's appointments: stretches that do not overlap, oldest first, each with the newest

@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import pendulum
 
@@ -56,6 +57,7 @@ class Location:
         return ConfigurationError(problem, key=key, where=SECRETS_FILE, fix=fix)
 
 
+@lru_cache  # pendulum reads a zone's file each time, and many locations lie in a few zones
 def is_timezone(name: str) -> bool:
     """Whether `name` is an IANA zone or one of its aliases, such as US/Central."""
     try:

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from math import ceil
 from typing import Literal
 
@@ -76,14 +77,15 @@ class Span:
 
 
 def hot_range(settings: Settings, now: DateTime) -> Window:
-    return Window.between(now.subtract(days=settings.lookback_days), now.add(days=settings.horizon_days))
+    now_ms = to_ms(now)
+    return Window(now_ms - settings.lookback_days * DAY_MS, now_ms + settings.horizon_days * DAY_MS)
 
 
 def whole_range(settings: Settings, now: DateTime) -> Window:
     """From the start of history to the horizon."""
-    start = pendulum.datetime(settings.history_start.year, settings.history_start.month, settings.history_start.day)
+    start_ms = (settings.history_start - date(1970, 1, 1)).days * DAY_MS
     hot = hot_range(settings, now)
-    return Window(min(to_ms(start), hot.start_ms), hot.end_ms)
+    return Window(min(start_ms, hot.start_ms), hot.end_ms)
 
 
 def plan_appointments(
@@ -118,7 +120,8 @@ def plan_slots(settings: Settings, location_id: str, service_ids: Iterable[str],
     """One read for each service: its free slots from now on, as far as `slots_horizon_days`."""
     if not settings.slots:
         return []
-    window = Window.between(now, now.add(days=settings.slots_horizon_days))
+    now_ms = to_ms(now)
+    window = Window(now_ms, now_ms + settings.slots_horizon_days * DAY_MS)
     calls = len(slot_calls(settings, window))
     return [
         PlannedRead(location_id, "slots", Scope("service", service_id), window, "list", calls)

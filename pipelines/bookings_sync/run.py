@@ -101,6 +101,9 @@ class Run:
         """Whom else to ask, by location: services that have gone since the last run, and whom a row tells of that no
         list names."""
         self._left_out: set[tuple[str, Scope, Window | None]] = set()
+        self._planned: list[PlannedRead] = []
+        self._planned_by: tuple[int, int, bool] | None = None
+        """How many reads had been noted and requests sent when that was planned, and whether the share was fixed."""
 
     def close(self) -> None:
         self._http.close()
@@ -215,6 +218,13 @@ class Run:
     def plan(self) -> list[PlannedRead]:
         """The appointments still to be read, the most urgent first, the locations in turn; at most what the request
         budgets leave."""
+        # Asked at a load's end, after it and at the next one's beginning: it is made once for the three.
+        known = self.ledger.noted, self.requests, self._cold is None
+        if known != self._planned_by:
+            self._planned, self._planned_by = self._plan(), known
+        return self._planned
+
+    def _plan(self) -> list[PlannedRead]:
         each: list[list[PlannedRead]] = []
         for location in self.active:
             budget = self.settings.request_budget - self.client(location.location_id).requests_sent

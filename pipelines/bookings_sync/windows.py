@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pendulum
 from pendulum import DateTime
 
 DAY_MS = 86_400_000
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 SPOILT_MS = DAY_MS
 """A window longer than this whose reply is not one is read in halves: a record that spoils each reply costs its day."""
 SHORTEST_MS = 60_000
@@ -83,7 +85,8 @@ class Window:
 
 def to_ms(instant: DateTime) -> int:
     """Epoch milliseconds, rounded down."""
-    return instant.int_timestamp * 1000 + instant.microsecond // 1000
+    # As datetime subtracts: pendulum makes an interval with a calendar of it, at ten times the cost.
+    return datetime.__sub__(instant, _EPOCH) // _MILLISECOND
 
 
 def from_ms(ms: int) -> DateTime:
