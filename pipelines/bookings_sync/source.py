@@ -48,6 +48,7 @@ _TABLES_OF: dict[str, tuple[str, ...]] = {
 """What each resource fills. `reads` and `rejected_records` are filled by each that reads."""
 
 _ROWS_PER_BATCH = 20_000
+_TABLES_PER_COPY = 100
 
 
 @dlt.source(name="bookings", max_table_nesting=0)
@@ -211,14 +212,34 @@ def _append_what_is_new(schema: Schema, load: Load, table_names: Iterable[str]) 
 
 def _in_batches(emitted: Iterable[Emitted]) -> Iterator[Emitted]:
     """The same rows in fewer tables: dlt takes some milliseconds for each that it is given."""
-    waiting: dict[str, list[pa.Table]] = {}
+    waiting: dict[str, _Batch] = {}
     for table_name, arrow in emitted:
-        batch = waiting.setdefault(table_name, [])
-        batch.append(arrow)
-        if sum(len(each) for each in batch) >= _ROWS_PER_BATCH:
-            yield table_name, pa.concat_tables(waiting.pop(table_name))
+        batch = waiting.setdefault(table_name, _Batch())
+        batch.add(arrow)
+        if batch.rows >= _ROWS_PER_BATCH:
+            yield table_name, waiting.pop(table_name).whole()
     for table_name, batch in waiting.items():
-        yield table_name, pa.concat_tables(batch)
+        yield table_name, batch.whole()
+
+
+class _Batch:
+    """Tables that wait to become one. A table of a few rows takes the memory of hundreds, for each of its columns has
+    buffers of its own: of many locations thousands would wait. So every so many are copied into one."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._copied: list[pa.Table] = []
+        self._latest: list[pa.Table] = []
+
+    def add(self, arrow: pa.Table) -> None:
+        self.rows += len(arrow)
+        self._latest.append(arrow)
+        if len(self._latest) >= _TABLES_PER_COPY:
+            self._copied.append(pa.concat_tables(self._latest).combine_chunks())
+            self._latest = []
+
+    def whole(self) -> pa.Table:
+        return pa.concat_tables([*self._copied, *self._latest])
 
 
 def _marked(table_name: str, arrow: pa.Table) -> Any:
