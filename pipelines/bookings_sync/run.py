@@ -100,7 +100,7 @@ class Run:
         self._beside: dict[str, dict[Scope, None]] = defaultdict(dict)
         """Whom else to ask, by location: services that have gone since the last run, and whom a row tells of that no
         list names."""
-        self._left_out: set[tuple[str, Scope, Window | None]] = set()
+        self._left_out: dict[str, set[tuple[Scope, Window | None]]] = defaultdict(set)
         self._planned: list[PlannedRead] = []
         self._planned_by: tuple[int, int, bool] | None = None
         """How many reads had been noted and requests sent when that was planned, and whether the share was fixed."""
@@ -235,7 +235,7 @@ class Run:
                 self.scopes(location.location_id),
                 self.span,
                 self._beyond.get(location.location_id),
-                {scope for of, scope, _ in self._left_out if of == location.location_id},
+                {scope for scope, _ in self._left_out.get(location.location_id, ())},
             )
             reads = [read for read in reads if self._is_open(read)]
             if len(reads) > budget:
@@ -294,7 +294,7 @@ class Run:
 
     def _is_done(self, read: PlannedRead) -> bool:
         """Whether this run has left the read's window out, or read all of it but what it has left out."""
-        left = [window for of, scope, window in self._left_out if (of, scope) == (read.location_id, read.scope)]
+        left = [window for scope, window in self._left_out.get(read.location_id, ()) if scope == read.scope]
         if not left or read.window is None:
             return bool(left)
         return not gaps(read.window, [*self._own(read, read.window), *filter(None, left)])
@@ -351,7 +351,7 @@ class Run:
     def failed(self, read: PlannedRead | Read, error: ApiError) -> None:
         """Notes the error: this run leaves out the read that it befell."""
         self.by_id[read.location_id].failed(error)
-        self._left_out.add((read.location_id, read.scope, read.window))
+        self._left_out[read.location_id].add((read.scope, read.window))
         self.progress()
 
     def warn(self, warning: str) -> None:

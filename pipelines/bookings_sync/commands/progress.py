@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LINE_EVERY_S = 5.0
+_TOLD_EVERY_S = 0.1
+"""As often as a bar is drawn: what it shows is counted over all locations."""
 
 
 @contextmanager
@@ -34,9 +36,14 @@ def sync_progress(output: Output) -> Iterator[Callable[[Run], None] | None]:
     elif output.stderr.is_terminal:
         with _bar(output, "reads") as bar:
             task = bar.add_task("connecting", total=None, detail="")
+            told = float("-inf")
 
             def advance(run: Run) -> None:
-                done, planned = run.figures.reads_done, run.figures.reads_planned
+                nonlocal told
+                done, planned, now = run.figures.reads_done, run.figures.reads_planned, time.monotonic()
+                if done < planned and now - told < _TOLD_EVERY_S:
+                    return
+                told = now
                 if done < planned:
                     bar.update(task, description="reading", completed=done, total=planned, detail=_detail(run))
                 else:  # how long a load takes is not known: the bar pulses, and its clock goes on
