@@ -103,7 +103,8 @@ class Run:
         self._left_out: dict[str, set[tuple[Scope, Window | None]]] = defaultdict(set)
         self._planned: list[PlannedRead] = []
         self._planned_by: tuple[int, int, bool] | None = None
-        """How many reads had been noted and requests sent when that was planned, and whether the share was fixed."""
+        """How many reads had been noted and requests sent when that was planned, and whether the share was fixed; None
+        where what was learnt since, or failed, may make it another plan."""
 
     def close(self) -> None:
         self._http.close()
@@ -310,6 +311,7 @@ class Run:
 
     def learn(self, location_id: str, *, teams: Records | None = None, services: Records | None = None) -> None:
         """Takes from a list of teams or services whom to ask next."""
+        self._planned_by = None
         calendar = self.calendar(location_id)
         teams = None if teams is None else [team for team in teams if isinstance(team, dict)]
         services = None if services is None else [service for service in services if isinstance(service, dict)]
@@ -339,6 +341,7 @@ class Run:
             if each is not None
         }
         new = sorted(found.difference(self.scopes(location_id)))
+        self._planned_by = None if new else self._planned_by
         self._beside[location_id].update(dict.fromkeys(new))
 
     # -- what has happened ---------------------------------------------------------------------------------------------
@@ -350,6 +353,7 @@ class Run:
 
     def failed(self, read: PlannedRead | Read, error: ApiError) -> None:
         """Notes the error: this run leaves out the read that it befell."""
+        self._planned_by = None
         self.by_id[read.location_id].failed(error)
         self._left_out[read.location_id].add((read.scope, read.window))
         self.progress()
