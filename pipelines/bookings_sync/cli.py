@@ -504,7 +504,7 @@ def main() -> None:
         app()
     except SystemExit as leaving:
         if leaving.code == 130:
-            # Python would first wait for the threads whose requests are under way: up to a read time-out.
+            # Python would first wait for the threads in which dlt loads a table.
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(130)
