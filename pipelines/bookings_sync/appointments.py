@@ -105,7 +105,7 @@ class AppointmentReads:
             not self._run.privacy.keeps_all
         ):  # of personal data that is not kept no digest is, and no row comes by itself
             return all_of
-        read_record = reader(read.location_id, self._run.contacts.are_held)
+        read_record = reader(read.location_id, self._run.contacts)
         if _window(read).overlaps(self._hot):  # record digests are worth their making where every run reads the window
             return compared_with(known.record_digests if known else None, read_record)
         return taken_apart(read_record)
@@ -147,8 +147,7 @@ class AppointmentReads:
         replies = [reply] if reply else []
         noted = self._notes.complete(read, replies, rows=listing.size, record_digests=listing.digests)
         staged = self._stage.rows
-        are_held = self._run.contacts.are_held
-        batch = appointment_rows(read.location_id, listing.records, self._run.privacy, are_held)
+        batch = appointment_rows(read.location_id, listing.records, self._run.privacy, self._run.contacts)
         self._stage.reject(batch)
         if listing.gone is None:
             yield from self._take_appointments(batch.rows["appointments"], read, noted)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import pyarrow as pa
@@ -40,8 +40,15 @@ Text = int
 """Tells one text from another, within a location: 64 bits of it."""
 
 
-AreHeld = Callable[[str, Iterable[Key], Iterable[Text]], list[bool]]
-"""Of each key of a location's contacts, whether its row is known to be held as the text beside it says."""
+class KnownContacts(Protocol):
+    """What is known of the contacts that are held: `presence.Known`."""
+
+    @property
+    def changes(self) -> int:
+        """While this is the same, what was held as a text says still is."""
+
+    def are_held(self, location_id: str, keys: Iterable[Key], texts: Iterable[Text]) -> list[bool]:
+        """Of each key, whether its row is known to be held as the text beside it says."""
 
 
 class Embedded(NamedTuple):
@@ -49,12 +56,14 @@ class Embedded(NamedTuple):
 
     `texts` is each record's, None where it has no contact; `opened` are those, each text once, that were not known to
     be held, and `opened_texts` what they came as; `left` are the others, by their texts: their keys, and their bytes.
+    `as_of` are the `changes` when that was known.
     """
 
     texts: list[Text | None]
     opened: list[Plain | Any]
     opened_texts: list[Text]
     left: dict[Text, tuple[Key, bytes]]
+    as_of: int
 
 
 class Plain(NamedTuple):
@@ -66,7 +75,7 @@ class Plain(NamedTuple):
     contacts: Embedded | None = None
 
 
-def reader(location_id: str, are_held: AreHeld) -> Callable[[Sequence[msgspec.Raw]], list[Plain | Any]]:
+def reader(location_id: str, known: KnownContacts) -> Callable[[Sequence[msgspec.Raw]], list[Plain | Any]]:
     """Reads one location's appointments, in their order. A contact whose text is known to say what is held, is not.
 
     Raises msgspec's errors and ValueError where a record is not strict JSON.
@@ -75,7 +84,7 @@ def reader(location_id: str, are_held: AreHeld) -> Callable[[Sequence[msgspec.Ra
     def read(records: Sequence[msgspec.Raw]) -> list[Plain | Any]:
         found = _parts(APPOINTMENTS, records)
         return [
-            each._replace(contacts=_embedded(each, location_id, are_held)) if isinstance(each, Plain) else each
+            each._replace(contacts=_embedded(each, location_id, known)) if isinstance(each, Plain) else each
             for each in found
         ]
 
@@ -110,16 +119,17 @@ def _joined(parts: list[Plain]) -> list[Plain]:
     return [Plain([*chain(*(part.ids for part in parts))], Fields(values, extras))]
 
 
-def _embedded(found: Plain, location_id: str, are_held: AreHeld) -> Embedded:
+def _embedded(found: Plain, location_id: str, known: KnownContacts) -> Embedded:
     """The contacts of these appointments."""
     bodies = found.fields.values["contact"]
     keys = zip(found.fields.values["contactId"].to_pylist())  # type: ignore[union-attr]
     texts: list[Text | None] = [None if body is None else hash(body) for body in bodies]
     of_texts = zip(texts, zip(keys, bodies, strict=True), strict=True)
     left: dict[Text, tuple[Key, bytes]] = {text: each for text, each in of_texts if text is not None}
-    held = are_held(location_id, (key for key, _ in left.values()), left)
+    as_of = known.changes
+    held = known.are_held(location_id, (key for key, _ in left.values()), left)
     unread = {text: left.pop(text)[1] for text, is_held in zip(list(left), held, strict=True) if not is_held}
-    return Embedded(texts, _parts(CONTACTS, list(unread.values())), list(unread), left)
+    return Embedded(texts, _parts(CONTACTS, list(unread.values())), list(unread), left, as_of)
 
 
 def _plain(table: Table, records: Sequence[Any]) -> Plain | None:

@@ -65,6 +65,8 @@ class Known:
     """
 
     def __init__(self) -> None:
+        self.changes = 0
+        """How many rows have become others than they were known to be: until there is one more, what was held so is."""
         self._slots = _Slots.of(1 << 12)
         self._taken = 0
 
@@ -79,7 +81,9 @@ class Known:
             if not keys[slot]:
                 self._taken += 1
                 keys[slot] = key
-            known = digests[slot] = hash(digest) or 1
+            known = hash(digest) or 1
+            self.changes += digests[slot] not in {0, known}
+            digests[slot] = known
             if text is not None:
                 said[slot] = hash((text, known))
 

@@ -32,7 +32,7 @@ from bookings_sync.columns import (
     typed_columns,
 )
 from bookings_sync.ledger import epoch_ms
-from bookings_sync.plain import AreHeld, Embedded, Plain, Text
+from bookings_sync.plain import Embedded, KnownContacts, Plain, Text
 from bookings_sync.privacy import KEEP_ALL, Privacy
 from bookings_sync.tables import (
     APPOINTMENTS,
@@ -258,7 +258,7 @@ def appointment_rows(
     location_id: str,
     records: Iterable[Any],
     privacy: Privacy = KEEP_ALL,
-    are_held: AreHeld = lambda _, keys, __: [False for _ in keys],
+    known: KnownContacts | None = None,
 ) -> Batch:
     """`appointments` and `contacts`; an appointment without a contact is blocked-off time.
 
@@ -271,7 +271,7 @@ def appointment_rows(
     for record_id, record in others:
         sorting.add(APPOINTMENTS, (record_id,), record)
     stands = {id(record) for _, record in others}
-    contacts = _Contacts(sorting, location_id, are_held)
+    contacts = _Contacts(sorting, location_id, known)
     for record in records:
         if isinstance(record, Plain) and record.contacts:
             contacts.add_embedded(record.contacts)
@@ -290,10 +290,10 @@ def appointment_rows(
 class _Contacts:
     """The contacts of one reply's appointments: where one stands in several, the last is the newest."""
 
-    def __init__(self, sorting: _Sorting, location_id: str, are_held: AreHeld) -> None:
+    def __init__(self, sorting: _Sorting, location_id: str, known: KnownContacts | None) -> None:
         self._sorting = sorting
         self._location_id = location_id
-        self._are_held = are_held
+        self._known = known
         self._newest: dict[Key, Text | Record | None] = {}
         """By key: what it came as, or the record; None for what is held just so."""
         self._rows = Rows.of(CONTACTS, location_id, {})
@@ -312,14 +312,19 @@ class _Contacts:
                 says[next(texts)] = found
             else:
                 next(texts)
-        left = contacts.left
-        held = self._are_held(self._location_id, (key for key, _ in left.values()), left)
-        for (text, (key, body)), is_held in zip(left.items(), held, strict=True):
+        for (text, (key, body)), is_held in zip(contacts.left.items(), self._still_held(contacts), strict=True):
             if is_held:
                 says[text] = key, None
-            elif found := self._identified(decode(body)):  # it was held, when it was read
+            elif found := self._identified(decode(body)):
                 says[text] = found
         self._newest.update(says[text] for text in contacts.texts if text in says)
+
+    def _still_held(self, contacts: Embedded) -> list[bool]:
+        """Of those that were left, whether they are held as they were when they were read."""
+        left = contacts.left
+        if self._known is None or self._known.changes == contacts.as_of:
+            return [self._known is not None] * len(left)
+        return self._known.are_held(self._location_id, (key for key, _ in left.values()), left)
 
     def add(self, contact: Any) -> None:
         if contact is not None and (found := self._identified(contact)):

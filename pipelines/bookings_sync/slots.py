@@ -140,6 +140,7 @@ class SlotReads:
         closed: list[Key] = [(read.scope.id, start) for start in starts if opens_at <= start < window.end_ms]
         if gone := self._stage.gone(SLOTS, read.location_id, closed):
             yield gone
+        self._stage.forget(SLOTS, read.location_id)
         # What is held from beyond what was asked for may have gone without this reply's saying so.
         comparable = len(replies) == 1 and all(start < window.end_ms for start in starts)
         self._notes.complete(read, replies, rows=len(listed), comparable=comparable, rules=self._rules(read))

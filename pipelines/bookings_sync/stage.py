@@ -92,6 +92,10 @@ class Stage:
         self.count(table.name, Changes(deleted=len(rows)))
         return table.name, self.version(rows)
 
+    def forget(self, table: Table, location_id: str) -> None:
+        """None of these will be met again in this load: their keys need not be kept, 300 bytes each."""
+        self._keys.pop((table.name, location_id), None)
+
     def reject(self, batch: Batch) -> None:
         for each in batch.rejected:
             if self.rejected.setdefault(each.rejection_id, each) is each:
