@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from measure import Cost, Figures, progress, repeated
+from measure import Cost, Figures, in_turn, progress
 from ours import Ours, once_each, summary, write_requests
 from results import COST, Section, Target
 from world import served
@@ -57,20 +57,20 @@ def _one_size(section: Section, size: int, runs: int, folder: Path) -> tuple[Fig
     progress(f"first load: {size:,} appointments")
     with served(size) as world:
         ours = Ours(world, folder)
-        ours_figures, cost = repeated("ours", ours.first_sync, runs)
-        loaded = sum(table["new"] for table in summary(cost)["tables"].values())
-        (appointments,) = ours.ask("SELECT count(*) FROM bookings_raw.appointments")[0]
-        log = world.requests()
-        last_run = log[len(log) - summary(cost)["requests"] :]
-        requests = write_requests(world, once_each(last_run), folder / "requests.json")
+        warm_up = ours.first_sync()
+        requests = write_requests(world, once_each(world.requests()), folder / "requests.json")
         database = folder / "limit.duckdb"
 
         def limit_once() -> Cost:
             database.unlink(missing_ok=True)
             return ours.script("limit", requests, database)
 
-        limit_figures, cost = repeated("limit", limit_once, runs)
-        limit = json.loads(cost.output)
+        progress(f"  ours and limit, warm-up: {warm_up.cpu_s:.2f} and {limit_once().cpu_s:.2f} CPU s")
+        paths = {"ours": ours.first_sync, "limit": limit_once}
+        (ours_figures, cost), (limit_figures, of_limit) = in_turn(paths, runs, warm_up=False)
+        loaded = sum(table["new"] for table in summary(cost)["tables"].values())
+        (appointments,) = ours.ask("SELECT count(*) FROM bookings_raw.appointments")[0]
+        limit = json.loads(of_limit.output)
         if not limit["rows"] == appointments == size:
             raise RuntimeError(f"of {size} appointments we hold {appointments}, the limit {limit['rows']}")
         megabytes = limit["bytes"] / 1e6

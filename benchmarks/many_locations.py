@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from measure import progress, repeated
+from measure import in_turn, progress, repeated
 from ours import Ours, summary, write_requests
 from results import COST, Section, Target
 from standing import START_UP_S
@@ -50,10 +50,14 @@ def _one_count(section: Section, count: int, runs: int, folder: Path) -> tuple[f
         first, cost = repeated("first load", ours.first_sync, runs, warm_up=count == 1)
         section.add(f"first load, {count:,}", first, summary(cost)["requests"], first.cpu_s / count * 1000, None)
         ours.settle()
-        quiet, cost = repeated("nothing new", ours.sync_unchanged, runs)
+        cost = ours.sync_unchanged()
         sent = world.requests()[-summary(cost)["requests"] :]
         requests = write_requests(world, sent, folder / "requests.json")
-        reference, cost = repeated("fetch and parse", lambda: ours.script("fetch_and_parse", requests), runs)
+        paths = {
+            "nothing new": ours.sync_unchanged,
+            "fetch and parse": lambda: ours.script("fetch_and_parse", requests),
+        }
+        (quiet, _), (reference, cost) = in_turn(paths, runs)
         reference_s = float(json.loads(cost.output)["cpu_s"])
         section.add(
             f"nothing new, {count:,}", quiet, len(sent), quiet.cpu_s / count * 1000, quiet.cpu_s / reference.cpu_s

@@ -80,16 +80,28 @@ def measure(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] 
     return Cost(usage.ru_utime + usage.ru_stime, wall_s, usage.ru_maxrss * _MAXRSS_BYTES / 1e6, output)
 
 
-def repeated(name: str, once: Callable[[], Cost], runs: int, *, warm_up: bool = True) -> tuple[Figures, Cost]:
-    """Medians of `runs` runs after one that is not counted; and the last run's cost, with what it printed."""
-    costs: list[Cost] = []
+Measured = tuple[Figures, Cost]
+"""Medians of a path's runs, and the last run's cost, with what it printed."""
+
+
+def in_turn(paths: Mapping[str, Callable[[], Cost]], runs: int, *, warm_up: bool = True) -> list[Measured]:
+    """`runs` runs of each path after one that is not counted. The paths take turns: what they are compared with ran in
+    the same minutes, for the machine's speed is another one some minutes later."""
+    costs: dict[str, list[Cost]] = {name: [] for name in paths}
     for number in range(0 if warm_up else 1, runs + 1):
-        cost = once()
         what = f"run {number} of {runs}" if number else "warm-up"
-        progress(f"  {name}, {what}: {cost.cpu_s:.2f} CPU s, {cost.wall_s:.2f} s, {cost.peak_mb:,.0f} MB")
-        if number:
-            costs.append(cost)
-    return Figures.of(costs), costs[-1]
+        for name, once in paths.items():
+            cost = once()
+            progress(f"  {name}, {what}: {cost.cpu_s:.2f} CPU s, {cost.wall_s:.2f} s, {cost.peak_mb:,.0f} MB")
+            if number:
+                costs[name].append(cost)
+    return [(Figures.of(of_path), of_path[-1]) for of_path in costs.values()]
+
+
+def repeated(name: str, once: Callable[[], Cost], runs: int, *, warm_up: bool = True) -> Measured:
+    """The same of one path alone."""
+    (measured,) = in_turn({name: once}, runs, warm_up=warm_up)
+    return measured
 
 
 def progress(text: str) -> None:

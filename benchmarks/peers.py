@@ -6,15 +6,17 @@ Output: a section of the results, for `bench`. Each peer's own script is in `pat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from environments import commands_of
-from measure import Cost, Figures, measure, progress, repeated
+from measure import Cost, Figures, in_turn, measure, progress
 from ours import PATHS, Ours
 from results import COST, Section, Target
 from world import World, served
@@ -33,6 +35,9 @@ class Peer:
     schema: str
     least: float
     less: str
+
+    def database(self, folder: Path) -> Path:
+        return folder / re.sub(r"\W+", "-", self.name) / "peer.duckdb"
 
 
 def peers(rows: int, runs: int, folder: Path) -> Section:
@@ -55,10 +60,12 @@ def peers(rows: int, runs: int, folder: Path) -> Section:
     with served(size) as world:
         progress(f"peers: {size:,} appointments")
         ours = Ours(world, folder / "ours")
-        figures, _ = repeated("ours", ours.first_sync, runs, warm_up=False)
+        paths: dict[str, Callable[[], Cost]] = {"ours": ours.first_sync}
+        paths.update({peer.name: partial(_once, peer, world, folder) for peer in able})
+        (figures, _), *measured = in_turn(paths, runs, warm_up=False)
         _report(section, "ours", figures, ours.database, "bookings_raw", size, figures)
-        for peer in able:
-            _measure(section, peer, world, folder, size, runs, figures)
+        for peer, (of_peer, _) in zip(able, measured, strict=True):
+            _compare(section, peer, of_peer, folder, size, figures)
     return section
 
 
@@ -74,9 +81,8 @@ def _warm_up(section: Section, peer: Peer, world: World, folder: Path) -> bool:
     return True
 
 
-def _measure(section: Section, peer: Peer, world: World, folder: Path, size: int, runs: int, ours: Figures) -> None:
-    figures, _ = repeated(peer.name, lambda: _once(peer, world, folder), runs, warm_up=False)
-    held = _report(section, peer.name, figures, folder / "peer.duckdb", peer.schema, size, ours)
+def _compare(section: Section, peer: Peer, figures: Figures, folder: Path, size: int, ours: Figures) -> None:
+    held = _report(section, peer.name, figures, peer.database(folder), peer.schema, size, ours)
     lost = f" It lost {size - held:,} of {size:,} rows." if held != size else ""
     section.notes.append(f"{peer.name}: {peer.less}{lost}")
     section.targets.append(
@@ -85,7 +91,8 @@ def _measure(section: Section, peer: Peer, world: World, folder: Path, size: int
 
 
 def _once(peer: Peer, world: World, folder: Path) -> Cost:
-    database = folder / "peer.duckdb"
+    database = peer.database(folder)
+    database.parent.mkdir(exist_ok=True)
     database.unlink(missing_ok=True)
     environment = {"AIRBYTE_OFFLINE_MODE": "1", "AIRBYTE_LOGGING_ROOT": str(folder), "DO_NOT_TRACK": "1"}
     return measure(peer.command(world, database), cwd=folder, env=environment)

@@ -12,7 +12,7 @@ from collections import Counter
 from itertools import count
 from pathlib import Path
 
-from measure import Cost, Figures, progress, repeated
+from measure import Cost, Figures, in_turn, progress, repeated
 from ours import Ours, summary, write_requests
 from results import COST, Section, Target
 from world import DAY_MS, World, served
@@ -46,9 +46,10 @@ def _unchanged(world: World, ours: Ours, rows: int, runs: int) -> Section:
         f"Syncs of a warehouse of {rows:,} appointments",
         ("path", *COST, "requests", "JSON MB", "rows written", "÷ fetching and parsing"),
     )
-    quiet, cost = repeated("nothing new", ours.sync_unchanged, runs)
+    cost = ours.sync_unchanged()
     requests = write_requests(world, world.requests()[-summary(cost)["requests"] :], ours.folder / "requests.json")
-    reference, cost = repeated("fetch and parse", lambda: ours.script("fetch_and_parse", requests), runs)
+    paths = {"nothing new": ours.sync_unchanged, "fetch and parse": lambda: ours.script("fetch_and_parse", requests)}
+    (quiet, _), (reference, cost) = in_turn(paths, runs)
     world.requests()
     replies = json.loads(cost.output)
     share, seeds = rows // 100, count(1)
@@ -158,12 +159,15 @@ def _models(ours: Ours, rows: int, runs: int) -> Section:
     bare = ours.folder / "bare" / ours.database.name  # the same name: qualified references hold it
     bare.parent.mkdir(exist_ok=True)
     statements = ours.folder / "statements.json"
-    built, cost = repeated("models", ours.transform, runs)
-    models = summary(cost)["models"]
+    models = summary(ours.transform())["models"]
     ours.script("record_models", statements)
     shutil.copyfile(ours.database, bare)
-    all_of_it, cost = repeated("bare DuckDB", lambda: ours.script("bare_duckdb", bare, statements), runs)
-    builds, _ = repeated("its builds", lambda: ours.script("bare_duckdb", bare, statements, "--builds"), runs)
+    paths = {
+        "models": ours.transform,
+        "bare DuckDB": lambda: ours.script("bare_duckdb", bare, statements),
+        "its builds": lambda: ours.script("bare_duckdb", bare, statements, "--builds"),
+    }
+    (built, _), (all_of_it, cost), (builds, _) = in_turn(paths, runs)
     for name, figures in (
         ("bookings transform", built),
         ("the same SQL by DuckDB alone: builds, audits, comments, swap", all_of_it),
