@@ -117,14 +117,16 @@ class Run:
         self.held_locations = warehouse.locations()
         self._learn_ids(offline=offline)
         self.newest_version = warehouse.newest_version()
-        if not self.held_locations.keys() <= self.by_id.keys():
-            # One part of many would else fetch the ledger of all, and each part again.
-            warehouse = warehouse.of(self.by_id)
+        warehouse = self.own(warehouse)
         self.ledger = warehouse.ledger()
         self.calendars = warehouse.calendars()
         self.located = warehouse.located()
         self.torn = warehouse.torn_contacts()
         self._beyond = warehouse.beyond(whole_range(self.settings, self.span.now), self.settings.scopes)
+
+    def own(self, warehouse: Warehouse) -> Warehouse:
+        """The warehouse, asked of this run's locations alone: one part of many would else be told of those of all."""
+        return warehouse if self.held_locations.keys() <= self.by_id.keys() else warehouse.of(self.by_id)
 
     def _learn_ids(self, *, offline: bool) -> None:
         for name, location in self.settings.locations.items():

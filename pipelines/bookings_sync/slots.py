@@ -79,11 +79,9 @@ class SlotReads:
     def _close_those_of_gone_services(self) -> Iterator[Emitted]:
         """A service that has gone offers nothing: it need not be asked. Should it come back, it is looked at."""
         now = self._run.span.now
-        # One part of many would else be told of all others' services.
-        warehouse = self._warehouse.of(self._run.by_id) if self._run.settings.part else self._warehouse
-        for location_id, service_id in sorted(warehouse.services_with_slots(now)):
-            location = self._run.by_id.get(location_id)
-            if location is None or location.gave_up or service_id in self._services(location_id):
+        active = {location.location_id for location in self._run.active}
+        for location_id, service_id in sorted(self._run.own(self._warehouse).services_with_slots(now)):
+            if location_id not in active or service_id in self._services(location_id):
                 continue
             held = self._held_of((location_id,)).get((location_id, service_id), {})
             starts = [each.start_ms for each in held.values() if each.start_ms is not None and not each.deleted]
