@@ -119,7 +119,7 @@ class SlotReads:
 
     def _take(self, read: PlannedRead, replies: list[Reply[FreeSlots]]) -> Iterator[Emitted]:
         if replies[0].records is None:
-            known = self._known(read)
+            known = self._last_read(read.location_id, read.scope.id)
             assert known is not None  # noqa: S101 - its digest was found equal
             self._run.figures.reads_unchanged += 1
             self._notes.complete(read, replies, rows=known.reply_rows, rules=self._rules(read))
