@@ -85,6 +85,31 @@ def test_names_spelt_with_escapes_and_twice() -> None:
     assert found_in(taken_apart(reader("L", Known()))(body)) == found_in(all_of(body))
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["with a blank", "é", "", "class", "f0"], id="any names"),
+        pytest.param(['a "quoted" one', "a\\slash", "a\nline"], id="names that msgspec takes in no field"),
+        pytest.param([f"name {number}" for number in range(300)], id="more than are learnt"),
+    ],
+)
+def test_fields_of_any_name_are_kept(names: list[str]) -> None:
+    records = [booked(number, **{names[number % len(names)]: [number, None]}) for number in range(1_200)]
+    records += [booked(2_000 + number, **dict.fromkeys(names, {"a": 1})) for number in range(3)]
+    body = body_of(records)
+    assert found_in(taken_apart(reader("L", Known()))(body)) == found_in(all_of(body))
+
+
+def test_a_part_that_is_not_plain_stands_between_others() -> None:
+    """In their order, for of a contact who stands in several the last is the newest."""
+    records = [booked(number, contactId="c", contact={"id": "c", "email": str(number)}) for number in range(1_600)]
+    records[700]["title"] = 5
+    body = body_of(records)
+    listing = taken_apart(reader("L", Known()))(body)
+    assert [isinstance(each, Plain) for each in listing.records] == [True, *[False] * 500, True]
+    assert found_in(listing) == found_in(all_of(body))
+
+
 @pytest.mark.parametrize("odd", [b'"\\ud800"', b'"a\\u0000b"', b'"\xff"', b'"\x01"', b"NaN", b"123456789012345678901"])
 @pytest.mark.parametrize("field", ["title", "contact", "unknown"])
 def test_what_is_no_strict_json(field: str, odd: bytes) -> None:

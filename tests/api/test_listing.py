@@ -73,6 +73,19 @@ def test_what_does_not_come_apart_is_decoded_whole(records: list[Any]) -> None:
     assert (found.records, found.gone) == (all_of(body).records, None)
 
 
+def test_what_differs_holds_a_nul() -> None:
+    old = [{"id": each} for each in "bcdefg"]
+    body = body_of([*old, {"id": "a", "title": "a\x00b"}])
+    assert compared_with(first_of(old))(body) == all_of(body)
+
+
+def test_digests_that_were_cut_off_are_none() -> None:
+    body = body_of([{"id": each} for each in "abcdef"])
+    known = compared_with(None)(body).digests
+    assert known is not None
+    assert compared_with(known[:-1])(body) == compared_with(None)(body)
+
+
 def test_an_empty_list_lacks_all_that_was_listed() -> None:
     found = compared_with(first_of([{"id": "a"}, {"id": "b"}]))(body_of([]))
     assert (found.records, found.size, found.gone) == ([], 0, {id_digest("a"), id_digest("b")})

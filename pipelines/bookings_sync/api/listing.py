@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
+from struct import iter_unpack
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +20,6 @@ import msgspec
 from bookings_sync.api.replies import NUL, list_under
 
 _HALF = 8
-_WHOLE = 2 * _HALF
 
 decode_all = list_under("appointments")
 
@@ -62,51 +62,54 @@ def all_of(body: bytes) -> Listing:
 
 def taken_apart(read: ReadRecords) -> Callable[[bytes], Listing]:
     """A decoder that reads records from their bytes."""
-    return lambda body: _by_itself(body, lambda records: _whole(records, read))
+    return lambda body: _by_itself(body, lambda records: _whole(body, records, read))
 
 
 def compared_with(known: bytes | None, read: ReadRecords) -> Callable[[bytes], Listing]:
     """A decoder that compares a list with the record digests of the last reply, if any, and makes its own; what is to
     be read, it reads from its bytes."""
 
-    def look_at(records: Sequence[msgspec.Raw]) -> Listing | None:
-        return _differing(records, known, read) or _whole(records, read, digested=True)
+    def look_at(body: bytes, records: Sequence[msgspec.Raw]) -> Listing | None:
+        digests = [sha256(record).digest()[:_HALF] for record in records]
+        return _differing(records, digests, known, read) or _whole(body, records, read, digests)
 
-    return lambda body: _by_itself(body, look_at)
+    return lambda body: _by_itself(body, lambda records: look_at(body, records))
 
 
 def _by_itself(body: bytes, look_at: Callable[[Sequence[msgspec.Raw]], Listing | None]) -> Listing:
     """What is found of the records, each as its bytes; all of them decoded, where they do not come apart so."""
-    if NUL not in body:
-        try:
-            found = look_at(_split.decode(body).appointments)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            found = None
-        if found is not None:
-            return found
-    return all_of(body)
+    try:
+        found = look_at(_split.decode(body).appointments)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        found = None
+    return all_of(body) if found is None else found
 
 
-def _whole(records: Sequence[msgspec.Raw], read: ReadRecords, *, digested: bool = False) -> Listing | None:
-    """All of them; None where an id is no text, or stands twice."""
+def _whole(
+    body: bytes, records: Sequence[msgspec.Raw], read: ReadRecords, digests: Sequence[bytes] | None = None
+) -> Listing | None:
+    """All of the records, which stand in `body`; None where they hold a NUL, an id is no text, or stands twice."""
+    if NUL in body:
+        return None
     whole = read(records)
     ids = _ids_of(whole)
     if not all(isinstance(each, str) for each in ids) or len(set(ids)) < len(ids):
         return None
-    digests = _joined(map(id_digest, ids), map(_digest, records)) if digested else None
-    return Listing(whole, len(records), digests)
+    return Listing(whole, len(records), None if digests is None else _joined(map(id_digest, ids), digests))
 
 
-def _differing(records: Sequence[msgspec.Raw], known: bytes | None, read: ReadRecords) -> Listing | None:
-    """The records that are not among the known; None where those are most of them, an id is no text or stands twice."""
-    if not known:
+def _differing(
+    records: Sequence[msgspec.Raw], digests: Sequence[bytes], known: bytes | None, read: ReadRecords
+) -> Listing | None:
+    """The records that are not among the known; None where those are most of them, hold a NUL (the known hold none), or
+    an id is no text or stands twice."""
+    if not known or len(known) % (2 * _HALF):
         return None
-    known_ids = {known[at + _HALF : at + _WHOLE]: known[at : at + _HALF] for at in range(0, len(known), _WHOLE)}
-    digests = [_digest(record) for record in records]
+    known_ids = {digest: id_ for id_, digest in iter_unpack(f"{_HALF}s{_HALF}s", known)}
     differing = [record for record, digest in zip(records, digests, strict=True) if digest not in known_ids]
     if 2 * len(differing) > len(records):
         return None
-    found = _whole(differing, read)
+    found = _whole(b"".join(differing), differing, read)
     if found is None:
         return None
     own = map(id_digest, _ids_of(found.records))
@@ -123,10 +126,6 @@ def _ids_of(records: Iterable[Any]) -> list[Any]:
 
 def _id_of(record: Any) -> Any:
     return record.get("id") if isinstance(record, dict) else None
-
-
-def _digest(record: msgspec.Raw) -> bytes:
-    return sha256(record).digest()[:_HALF]
 
 
 def _joined(ids: Iterable[bytes], digests: Iterable[bytes]) -> bytes:
