@@ -80,6 +80,17 @@ def test_what_is_not(changed: dict[str, Any]) -> None:
     assert read_of(booked(1, **changed)) == booked(1, **changed)
 
 
+@pytest.mark.parametrize("odd", ["a text", 5, []])
+def test_a_contact_that_is_no_object_spoils_its_part_alone(odd: Any) -> None:
+    records = [booked(number) for number in range(600)]
+    records[550]["contact"] = odd
+    body = body_of(records)
+    listing = taken_apart(reader("L", Known()))(body)
+    [appointments] = listing.records
+    assert [isinstance(each, Plain) for each in appointments.contacts.opened] == [True, *[False] * 100]
+    assert found_in(listing) == found_in(all_of(body))
+
+
 def test_names_spelt_with_escapes_and_twice() -> None:
     body = b'{"appointments": [{"\\u0069d": "abc", "title": "one", "titl\\u0065": "two", "more": 1, "mor\\u0065": 2}]}'
     assert found_in(taken_apart(reader("L", Known()))(body)) == found_in(all_of(body))

@@ -141,7 +141,7 @@ def _plain(table: Table, records: Sequence[Any]) -> Plain | None:
             read = form.decode(body)
         except msgspec.ValidationError:
             learnt = form.learnt_from(records)
-            if learnt is None:  # a field of another type, or no object
+            if learnt is None:  # a field of another type, say
                 return None
             form = _forms[table.name] = learnt
     columns = list(zip(*map(astuple, read), strict=True))
@@ -232,7 +232,10 @@ class _Form(NamedTuple):
 
     def learnt_from(self, records: Sequence[Any]) -> _Form | None:
         """One that knows of the names in these records, too; None where none is new, or there are too many."""
-        names = {name for record in records for name in _by_name(record)}
+        try:
+            names = {name for record in records for name in _by_name(record)}
+        except msgspec.ValidationError:  # no object
+            return None
         new = sorted(names.difference(self.names))
         unnamed = [*self.unnamed, *new]
         if not new or len(unnamed) > _MOST_UNNAMED or any(set(name) & _NO_NAME for name in new):
