@@ -7,8 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, ClassVar, cast
 
 import duckdb
+
+from bookings_sync import demo
+from bookings_sync.settings import Location, Settings
 
 SMALL = ["demo", "--locations", "3", "--services", "2", "--appointments", "1500"]
 
@@ -46,3 +50,22 @@ def test_demo_from_an_empty_folder(tmp_path: Path) -> None:
     with duckdb.connect(told["database"], read_only=True) as database:
         for answer in told["answers"]:  # what is shown can be pasted
             assert len(database.execute(answer["sql"]).fetchall()) == len(answer["rows"])
+
+
+def test_what_no_list_ever_named_is_not_compared() -> None:
+    """A service that came and went between the two syncs; one that is listed, or ever was, hides nothing."""
+
+    class Client:
+        def execute_sql(self, sql: str) -> list[tuple[str, ...]]:
+            return [("was listed",)] if "services" in sql else []
+
+    class Calendar:
+        locations: ClassVar = [{"location_id": "L"}]
+
+        def truth(self, _: str) -> dict[str, Any]:
+            services = ("came and went", "was listed", "is listed")
+            appointments = [{"id": service, "calendarServiceId": service} for service in services]
+            return {"services": [{"id": "is listed"}], "appointments": appointments}
+
+    settings = Settings(base_url="http://localhost/v1", locations={"one": Location("one", "key")})
+    assert demo._compare(cast("Any", Client()), settings, cast("Any", Calendar())) == (2, 2)
