@@ -15,7 +15,7 @@ import json
 import sys
 import zoneinfo
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from operator import itemgetter
@@ -26,7 +26,7 @@ import pyarrow as pa
 from pendulum import DateTime
 
 from bookings_sync.tables import TABLES, Column, Table
-from bookings_sync.windows import from_ms
+from bookings_sync.windows import from_ms, to_ms
 
 Record = dict[str, Any]
 Key = tuple[Any, ...]
@@ -309,7 +309,7 @@ def instant_ms(value: Any) -> int | None:
         if isinstance(value, str):
             instant = datetime.fromisoformat(value)
             # A wall clock without its zone is no instant.
-            milliseconds = None if instant.utcoffset() is None else (instant - _EPOCH) // _MILLISECOND
+            milliseconds = None if instant.utcoffset() is None else to_ms(instant)
         else:
             milliseconds = _number_ms(value)
     except (ValueError, OverflowError):
@@ -321,9 +321,6 @@ def _number_ms(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value if abs(value) >= _EPOCH_MS_FROM else value * 1000)
-
-
-_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
 def _instant(value: Any) -> DateTime | None:

@@ -83,7 +83,7 @@ class Window:
         return Window(self.start_ms, middle), Window(middle, self.end_ms)
 
 
-def to_ms(instant: DateTime) -> int:
+def to_ms(instant: datetime) -> int:
     """Epoch milliseconds, rounded down."""
     # As datetime subtracts: pendulum makes an interval with a calendar of it, at ten times the cost.
     return datetime.__sub__(instant, _EPOCH) // _MILLISECOND
