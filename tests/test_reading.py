@@ -71,3 +71,15 @@ def test_who_leaves_early_leaves_no_thread_waiting() -> None:
         if thread.name.startswith("read_"):
             thread.join(30)
             assert not thread.is_alive()
+
+
+def test_one_reply_at_a_time_is_decoded_and_taken() -> None:
+    decoded: list[int] = []
+
+    def call(item: int, gate: Gate) -> int:
+        gate.let(lambda _: decoded.append(item))(b"body")
+        return item
+
+    for taken, answer in enumerate(Reading(range(200), call, 7)):
+        assert decoded == decoded[: taken + 1]
+        assert decoded[-1] == answer.item
