@@ -34,10 +34,10 @@ from bookings_sync.settings import CONFIG_FILE, Settings
 _MERGES = {"scd2", "delete-insert"}
 """The ways of merging that the raw tables are loaded by."""
 
-_CHECKPOINT = "checkpoint_threshold = '16MB'"
-"""What a load may write into DuckDB's log: what is larger goes into the file at once. It is DuckDB's own default, of
-which dlt makes a gigabyte for each of its clients: all is then written twice, and stays in memory until the file
-closes."""
+_CHECKPOINT = "checkpoint_threshold = '1MB'"
+"""What a load may write into DuckDB's log: what is larger goes into the file at once. dlt makes a gigabyte of it for
+each of its clients: all is then written twice, and stays in memory until the file closes. With DuckDB's own 16 MB the
+smaller tables of a load stay there while the largest is written."""
 
 
 @contextmanager
