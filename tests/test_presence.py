@@ -63,3 +63,12 @@ def test_of_many_keys_those_that_were_added_are_found_and_few_others() -> None:
     assert presence.may_hold("L", added) == added
     assert len(presence.may_hold("L", [(f"another {each}",) for each in range(100_000)])) < 200
     assert len(presence.may_hold("M", added)) < 200
+
+
+def test_it_grows_and_finds_them_all() -> None:
+    presence = Presence()
+    added = [(each,) for each in range(1_100_000)]
+    for at in range(0, len(added), 100_000):
+        presence.add("L", added[at : at + 100_000])
+    assert len(presence.may_hold("L", added)) == len(added)
+    assert len(presence.may_hold("L", [(-each,) for each in range(2, 100_000)])) < 3_000
