@@ -27,7 +27,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from math import ceil
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pendulum
 from pendulum import DateTime
@@ -88,6 +88,19 @@ def whole_range(settings: Settings, now: DateTime) -> Window:
     return Window(min(start_ms, hot.start_ms), hot.end_ms)
 
 
+class _Times(NamedTuple):
+    """Of one plan: this moment, epoch milliseconds, and the ranges about it. Made once, for a plan asks for them at
+    each window."""
+
+    now_ms: int
+    hot: Window
+    whole: Window
+
+    @classmethod
+    def of(cls, settings: Settings, span: Span) -> _Times:
+        return cls(to_ms(span.now), hot_range(settings, span.now), whole_range(settings, span.now))
+
+
 def plan_appointments(
     ledger: Ledger,
     settings: Settings,
@@ -102,15 +115,17 @@ def plan_appointments(
     scopes of which this run could not read the first window: the others may do all the same."""
     reasons: tuple[Reason, ...] = ("first", "asked", "hot", "backfill", "cold")
     by_reason: dict[Reason, list[tuple[int, PlannedRead]]] = {reason: [] for reason in reasons}
+    times = _Times.of(settings, span)
     for scope in scopes:
         stretches = ledger.stretches(location_id, scope)
-        outside = _beyond(stretches, settings, span, (beyond or {}).get(scope, ()))
+        outside = _beyond(stretches, settings, span, times, (beyond or {}).get(scope, ()))
         is_new = not stretches and span.asked is None and scope not in tried
-        inside = _first(settings, span) if is_new else _windows(stretches, settings, span)
+        inside = _first(settings, times.now_ms) if is_new else _windows(stretches, settings, span, times)
         for window, reason, age_rank in (*inside, *outside):
             by_reason[reason].append((age_rank, PlannedRead(location_id, "appointments", scope, window, reason)))
     cold = sorted(by_reason["cold"], key=lambda ranked: ranked[0])
-    by_reason["cold"] = cold[: _cold_share(cold, ledger, settings, location_id, span)]
+    elapsed_ms = times.now_ms - ledger.last_run(location_id, other_than=span.run_id)
+    by_reason["cold"] = cold[: _cold_share(cold, settings.cold_reread_days * DAY_MS, times.now_ms, elapsed_ms)]
     for reason in ("hot", "backfill"):
         by_reason[reason].sort(key=lambda ranked: ranked[0])
     return [read for ranked in by_reason.values() for _, read in ranked]
@@ -136,17 +151,17 @@ def slot_calls(settings: Settings, window: Window) -> list[Window]:
     return [Window(start, min(start + length, window.end_ms)) for start in starts]
 
 
-def _first(settings: Settings, span: Span) -> Iterator[tuple[Window, Reason, int]]:
+def _first(settings: Settings, now_ms: int) -> Iterator[tuple[Window, Reason, int]]:
     """The window of this moment."""
-    now_ms = to_ms(span.now)
     for leaf in leaves([], settings, Window(now_ms, now_ms + 1)):
         yield leaf, "first", 0
 
 
-def _windows(stretches: list[Stretch], settings: Settings, span: Span) -> Iterator[tuple[Window, Reason, int]]:
+def _windows(
+    stretches: list[Stretch], settings: Settings, span: Span, times: _Times
+) -> Iterator[tuple[Window, Reason, int]]:
     """Each window to consider, why, and its rank among those of the same reason (lower is sooner)."""
-    hot = hot_range(settings, span.now)
-    whole = whole_range(settings, span.now)
+    now_ms, hot, whole = times
     asked = span.asked or (whole if span.full else None)
     for leaf in leaves(stretches, settings, asked or whole):
         inside = within(stretches, leaf)
@@ -164,29 +179,28 @@ def _windows(stretches: list[Stretch], settings: Settings, span: Span) -> Iterat
         elif uncovered:
             yield _hull(uncovered), "backfill", -leaf.end_ms
         else:
-            yield leaf, "cold", _read_longest_ago(inside, span)
+            yield leaf, "cold", _read_longest_ago(inside, now_ms)
 
 
 def _beyond(
-    stretches: list[Stretch], settings: Settings, span: Span, outside: Iterable[Window]
+    stretches: list[Stretch], settings: Settings, span: Span, times: _Times, outside: Iterable[Window]
 ) -> Iterator[tuple[Window, Reason, int]]:
     """The same for windows that lie outside the whole range, wholly: one that lies across its edge is read with it."""
-    whole = whole_range(settings, span.now)
     if span.asked is not None:
         return
     found = (leaf.clip(_CALENDAR) for part in outside for leaf in leaves(stretches, settings, part))
     for leaf in filter(None, dict.fromkeys(found)):
         inside = within(stretches, leaf)
         uncovered = gaps(leaf, [stretch.window for stretch in inside])
-        if leaf.overlaps(whole) or (not uncovered and all(s.read.run_id == span.run_id for s in inside)):
+        if leaf.overlaps(times.whole) or (not uncovered and all(s.read.run_id == span.run_id for s in inside)):
             continue
-        yield leaf, "asked" if span.full else "cold", 0 if uncovered else _read_longest_ago(inside, span)
+        yield leaf, "asked" if span.full else "cold", 0 if uncovered else _read_longest_ago(inside, times.now_ms)
 
 
-def _read_longest_ago(inside: list[Stretch], span: Span) -> int:
+def _read_longest_ago(inside: list[Stretch], now_ms: int) -> int:
     """When the part read longest ago was read, epoch milliseconds. A read from the future was made by a clock that was
     wrong: how old it is, nobody knows."""
-    now_ms, ages = to_ms(span.now), [stretch.read.read_at_ms for stretch in inside]
+    ages = [stretch.read.read_at_ms for stretch in inside]
     return min(read_at_ms if read_at_ms <= now_ms else 0 for read_at_ms in ages)
 
 
@@ -202,17 +216,11 @@ def _is_due(leaf: Window, hot: Window, inside: list[Stretch], run_id: str) -> bo
     return part is not None and bool(gaps(part, fresh))
 
 
-def _cold_share(
-    cold: list[tuple[int, PlannedRead]], ledger: Ledger, settings: Settings, location_id: str, span: Span
-) -> int:
+def _cold_share(cold: list[tuple[int, PlannedRead]], cadence_ms: int, now_ms: int, elapsed_ms: int) -> int:
     """How many cold windows this run re-reads: all that are due, and the share of the rest that the time since the last
     run asks for, so that the load spreads evenly."""
-    if not cold:
-        return 0
-    cadence_ms, now_ms = settings.cold_reread_days * DAY_MS, to_ms(span.now)
     due = sum(1 for read_at_ms, _ in cold if now_ms - read_at_ms >= cadence_ms)
-    elapsed = now_ms - ledger.last_run(location_id, other_than=span.run_id)
-    return max(due, ceil(len(cold) * min(max(elapsed, 0) / cadence_ms, 1)))
+    return max(due, ceil(len(cold) * min(max(elapsed_ms, 0) / cadence_ms, 1)))
 
 
 def leaves(stretches: list[Stretch], settings: Settings, span: Window) -> list[Window]:
