@@ -22,3 +22,15 @@ def test_each_client_of_dlts_leaves_the_log_small(tmp_path: Path, monkeypatch: p
         for client in (first, second):
             [(threshold,)] = client.execute_sql("SELECT current_setting('checkpoint_threshold')") or ()
             assert threshold == "976.5 KiB"  # 1 MB
+
+
+def test_what_a_load_sets_of_the_database_is_as_before_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "bookings.duckdb"))
+    settings = Settings(base_url="http://127.0.0.1:1", locations={"North": Location("North", "key")})
+    with open_pipeline(settings) as pipeline, open_client(pipeline, settings) as client:
+        client.execute_sql("SET GLOBAL threads = 3")
+        pipeline.run([{"a": 1}], table_name="one").raise_on_failed_jobs()
+        [(threads,)] = client.execute_sql("SELECT current_setting('threads')") or ()
+        assert threads == 3

@@ -20,11 +20,11 @@ from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 from dlt.common.normalizers.naming import NamingConvention
 from dlt.destinations import duckdb, postgres
-from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync import configuration
+from bookings_sync.duckdb_file import DuckDb
 from bookings_sync.errors import BookingsError, ConfigurationError, described
 from bookings_sync.locations import SECRETS_FILE
 from bookings_sync.lock import Lock, locked, locked_on_server
@@ -33,11 +33,6 @@ from bookings_sync.settings import CONFIG_FILE, Settings
 
 _MERGES = {"scd2", "delete-insert"}
 """The ways of merging that the raw tables are loaded by."""
-
-_CHECKPOINT = "checkpoint_threshold = '1MB'"
-"""What a load may write into DuckDB's log: what is larger goes into the file at once. dlt makes a gigabyte of it for
-each of its clients: all is then written twice, and stays in memory until the file closes. With DuckDB's own 16 MB the
-smaller tables of a load stay there while the largest is written."""
 
 
 @contextmanager
@@ -62,8 +57,10 @@ def destination(settings: Settings) -> Destination[Any, Any]:
     # Parts of a sharded run would stand in one another's way in one staging dataset: each has its own.
     part = settings.part
     own: dict[str, Any] = {"staging_dataset_name_layout": f"%s_staging_{part.index}_of_{part.of}"} if part else {}
+    file = _duckdb_file(settings.destination)
+    found: Destination[Any, Any] | None
     try:
-        found = Destination.from_reference(settings.destination, _duckdb_file(settings.destination), **own)
+        found = Destination.from_reference(settings.destination, file, **own)
     except UnknownDestinationModule:
         found = None
     if found is None:
@@ -83,8 +80,10 @@ def destination(settings: Settings) -> Destination[Any, Any]:
             "docs/destinations.md.",
         )
     if isinstance(found, postgres):
-        return _with_capabilities_remembered(Postgres(destination_name=found.destination_name, **own))
-    return _with_capabilities_remembered(_with_configuration_remembered(found) if type(found) is duckdb else found)
+        found = Postgres(destination_name=found.destination_name, **own)
+    elif type(found) is duckdb:  # not what dlt derives of it
+        found = DuckDb(file, destination_name=found.destination_name, **own)
+    return _with_capabilities_remembered(found)
 
 
 def _with_capabilities_remembered(found: Destination[Any, Any]) -> Destination[Any, Any]:
@@ -104,28 +103,6 @@ def _with_capabilities_remembered(found: Destination[Any, Any]) -> Destination[A
         return caps
 
     found.capabilities = capabilities  # type: ignore[method-assign]
-    return found
-
-
-def _with_configuration_remembered(found: duckdb) -> duckdb:
-    """The destination, which resolves its configuration once for each dataset. dlt 1.31 does so again for every client
-    that it makes, some thirty a load, and looks each option up in the environment and its files."""
-    resolve = found.configuration
-    known: dict[str, DuckDbClientConfiguration] = {}
-
-    def configuration(initial_config: Any, accept_partial: bool = False) -> DuckDbClientConfiguration:
-        if initial_config is None or accept_partial:
-            return resolve(initial_config, accept_partial)
-        asked = repr(dict(initial_config))
-        if asked not in known:
-            known[asked] = resolve(initial_config)
-            credentials = known[asked].credentials
-            credentials.pragmas = [_CHECKPOINT, *(credentials.pragmas or [])]
-        config = known[asked].copy()
-        config.credentials.on_resolved()  # each client has a pool of connections of its own
-        return config
-
-    found.configuration = configuration  # type: ignore[method-assign]
     return found
 
 

@@ -1,0 +1,58 @@
+"""DuckDB as the warehouse: what it needs beside what dlt does for it.
+
+Input:  dlt's configuration ([destination.duckdb], or a destination of another name and that type).
+Output: `DuckDb`, dlt's destination that looks its configuration up once, writes each row once, and loads one table
+        after another in the memory of one. For `dataset`; who runs the source in a pipeline of their own has dlt's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlt.common.destination.client import RunnableLoadJob
+from dlt.destinations import duckdb
+from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
+from dlt.destinations.impl.duckdb.duck import DuckDbClient
+
+_CHECKPOINT = "checkpoint_threshold = '1MB'"
+"""What a load may write into DuckDB's log: what is larger goes into the file at once. dlt makes a gigabyte of it for
+each of its clients: all is then written twice, and stays in memory until the file closes. With DuckDB's own 16 MB the
+smaller tables of a load stay there while the largest is written."""
+
+
+class _Client(DuckDbClient):
+    """dlt's client, which before each table is loaded lets DuckDB's allocator give back what the one before took: it
+    keeps what is freed for some seconds, 30 to 60 MB, and the next table takes as much again elsewhere. DuckDB does so
+    as its number of threads changes, and nothing less disturbs it; a sync has one (`pipeline`)."""
+
+    def prepare_load_job_execution(self, job: RunnableLoadJob) -> None:
+        super().prepare_load_job_execution(job)
+        ((threads,),) = self.sql_client.execute_sql("SELECT current_setting('threads')") or ()
+        for number in (int(threads) + 1, threads):
+            self.sql_client.execute_sql(f"SET GLOBAL threads = {number}")
+
+
+class DuckDb(duckdb):
+    """dlt's DuckDB destination, which resolves its configuration once for each dataset: dlt 1.31 does so again for
+    every client that it makes, some thirty a load, and looks each option up in the environment and its files."""
+
+    def __init__(self, credentials: Any, **own: Any) -> None:
+        super().__init__(credentials, **own)
+        self._known: dict[str, DuckDbClientConfiguration] = {}
+
+    @property
+    def client_class(self) -> type[DuckDbClient]:
+        return _Client
+
+    def configuration(
+        self, initial_config: DuckDbClientConfiguration, accept_partial: bool = False
+    ) -> DuckDbClientConfiguration:
+        if initial_config is None or accept_partial:
+            return super().configuration(initial_config, accept_partial)
+        asked = repr(dict(initial_config))
+        if asked not in self._known:
+            self._known[asked] = resolved = super().configuration(initial_config)
+            resolved.credentials.pragmas = [_CHECKPOINT, *(resolved.credentials.pragmas or [])]
+        config = self._known[asked].copy()
+        config.credentials.on_resolved()  # each client has a pool of connections of its own
+        return config
