@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
+from itertools import chain
 from struct import iter_unpack
 from typing import Any, NamedTuple
 
 import msgspec
 
-from bookings_sync.api.replies import NUL, list_under
+from bookings_sync.api.replies import holds_nul, list_under
 
 _HALF = 8
 
@@ -89,7 +90,7 @@ def _whole(
     body: bytes, records: Sequence[msgspec.Raw], read: ReadRecords, digests: Sequence[bytes] | None = None
 ) -> Listing | None:
     """All of the records, which stand in `body`; None where they hold a NUL, an id is no text, or stands twice."""
-    if NUL in body:
+    if holds_nul(body):
         return None
     whole = read(records)
     ids = _ids_of(whole)
@@ -129,4 +130,4 @@ def _id_of(record: Any) -> Any:
 
 
 def _joined(ids: Iterable[bytes], digests: Iterable[bytes]) -> bytes:
-    return b"".join(half for both in zip(ids, digests, strict=True) for half in both)
+    return b"".join(chain.from_iterable(zip(ids, digests, strict=True)))
