@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bookings_sync.dataset import open_client, open_pipeline
+from bookings_sync.dataset import database_file, open_client, open_pipeline
 from bookings_sync.settings import Location, Settings
 
 
@@ -34,3 +34,12 @@ def test_what_a_load_sets_of_the_database_is_as_before_after_it(
         pipeline.run([{"a": 1}], table_name="one").raise_on_failed_jobs()
         [(threads,)] = client.execute_sql("SELECT current_setting('threads')") or ()
         assert threads == 3
+
+
+def test_a_database_that_is_not_named_is_dlts_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DESTINATION__DUCKDB__CREDENTIALS", raising=False)
+    settings = Settings(base_url="http://127.0.0.1:1", locations={"North": Location("North", "key")})
+    with open_pipeline(settings) as pipeline, open_client(pipeline, settings):
+        assert [each.name for each in tmp_path.glob("*.duckdb")] == ["bookings.duckdb"]
+        assert database_file(pipeline) == tmp_path / "bookings.duckdb"

@@ -82,7 +82,7 @@ def destination(settings: Settings) -> Destination[Any, Any]:
     if isinstance(found, postgres):
         found = Postgres(destination_name=found.destination_name, **own)
     elif type(found) is duckdb:  # not what dlt derives of it
-        found = DuckDb(file, destination_name=found.destination_name, **own)
+        found = DuckDb(file, destination_name=found.configured_name, **own)
     return _with_capabilities_remembered(found)
 
 

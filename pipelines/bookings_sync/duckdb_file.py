@@ -7,7 +7,7 @@ Output: `DuckDb`, dlt's destination that looks its configuration up once, writes
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cached_property
 
 from dlt.common.destination.client import RunnableLoadJob
 from dlt.destinations import duckdb
@@ -36,9 +36,13 @@ class DuckDb(duckdb):
     """dlt's DuckDB destination, which resolves its configuration once for each dataset: dlt 1.31 does so again for
     every client that it makes, some thirty a load, and looks each option up in the environment and its files."""
 
-    def __init__(self, credentials: Any, **own: Any) -> None:
-        super().__init__(credentials, **own)
-        self._known: dict[str, DuckDbClientConfiguration] = {}
+    @cached_property  # no __init__: dlt would read from its parameters what is a default
+    def _known(self) -> dict[str, DuckDbClientConfiguration]:
+        return {}
+
+    @property
+    def destination_type(self) -> str:
+        return "dlt.destinations.duckdb"  # by which dlt names the file of who has named none
 
     @property
     def client_class(self) -> type[DuckDbClient]:
