@@ -231,8 +231,7 @@ class AppointmentReads:
         if self._stage.conflict(rows):
             self._notes.void(noted)
         if staged := self._stage.news(rows, held):
-            if location_id not in self._run.located:  # of those it is not asked
-                self._run.staged.add(location_id, staged.rows.keys)
+            self._run.has_staged(location_id, staged.rows.keys)
             self._run.learn_scopes(location_id, staged.arrow)
             self._restaged.update(_placed(staged, held))
             for scope, starts in self._notes.void_around(staged.arrow, listed_by=noted).items():

@@ -140,8 +140,9 @@ class _Slots(NamedTuple):
 
     def doubled(self) -> _Slots:
         others = _Slots.of(2 * len(self.keys))
-        taken = [each for each in zip(*self, strict=True) if each[0]]
-        for (key, digest, said), slot in zip(taken, others.find(key for key, _, _ in taken), strict=True):
+        # Twice over the arrays, side by side: a list of what is taken would be several times as large as they are.
+        taken = (each for each in zip(*self, strict=True) if each[0])
+        for (key, digest, said), slot in zip(taken, others.find(filter(None, self.keys)), strict=True):
             others.keys[slot], others.digests[slot], others.said[slot] = key, digest, said
         return others
 

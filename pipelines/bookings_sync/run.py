@@ -87,7 +87,7 @@ class Run:
         """When those appointments start, epoch milliseconds, by location and scope, that this run has staged and their
         window's own list did not name: at a window's very end, say, for an API that counts it in."""
         self.staged = Presence()
-        """The keys of the appointments that this run has staged."""
+        """The keys of the appointments that this run has staged, of locations of which nothing was held before."""
         self.contacts = Known()
         self.held_locations: dict[str, tuple[str, Held]] = {}
         self.newest_version: DateTime | None = None
@@ -182,6 +182,11 @@ class Run:
     def may_hold(self, location_id: str, keys: Sequence[Key]) -> Sequence[Key]:
         """The appointments that the warehouse may hold: at a location's first sync, those that this run has staged."""
         return keys if location_id in self.located else self.staged.may_hold(location_id, keys)
+
+    def has_staged(self, location_id: str, keys: Collection[Key]) -> None:
+        """The warehouse holds these appointments soon. Of a location that held any before, all may be held anyway."""
+        if location_id not in self.located:
+            self.staged.add(location_id, keys)
 
     def next_version(self) -> DateTime:
         """The instant at which the next load's versions begin: now, but always later than any version before, for a

@@ -53,8 +53,9 @@ class Stage:
     rejected: dict[str, Rejected] = field(default_factory=dict)
     _handed_over: set[str] = field(default_factory=set)
     _keys: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
-    """By table and location, each staged key and its row's digest: 64 bits of both, a third of the memory. Should two
-    keys be taken for one, their digests differ: the second's list is a conflict then, which is read again."""
+    """By table and location, each staged key and its row's digest: 64 bits of both, a third of the memory. That any two
+    of 200,000 keys are taken for one is a chance of one in a billion: the second is then not staged, and an appointment
+    or a contact is a conflict, whose list is read again."""
 
     def holds(self, table: Table, location_id: str, key: Key) -> bool:
         return hash(key) in self._keys.get((table.name, location_id), ())
