@@ -36,7 +36,8 @@ def test_demo_from_an_empty_folder(tmp_path: Path) -> None:
     assert second["rows"]["new"] > 0
     assert second["rows"]["changed"] > 0
     assert second["tables"]["appointments"]["moved"] > 0
-    assert second["requests"] < told["first"]["requests"]
+    # How many requests it takes depends on how many services have come: all of each is read.
+    assert second["reads"]["unchanged"] > 0
     assert told["happened"]["booked"] > 0
     assert (told["compared"] > 1500, told["differing"]) == (True, 0)
     assert len(told["answers"]) == 3
