@@ -11,7 +11,6 @@ which each record has an id of its own, a text; any other is decoded whole each 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from hashlib import sha256
 from itertools import chain
 from struct import iter_unpack
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bookings_sync.api.replies import holds_nul, list_under
+from bookings_sync.digests import short_digest_of
 
 _HALF = 8
 
@@ -52,7 +52,7 @@ _split = msgspec.json.Decoder(_Body)
 
 
 def id_digest(record_id: str) -> bytes:
-    return sha256(record_id.encode(errors="surrogatepass")).digest()[:_HALF]
+    return short_digest_of(record_id.encode(errors="surrogatepass"))
 
 
 def all_of(body: bytes) -> Listing:
@@ -71,7 +71,7 @@ def compared_with(known: bytes | None, read: ReadRecords) -> Callable[[bytes], L
     be read, it reads from its bytes."""
 
     def look_at(body: bytes, records: Sequence[msgspec.Raw]) -> Listing | None:
-        digests = [sha256(record).digest()[:_HALF] for record in records]
+        digests = list(map(short_digest_of, records))
         return _differing(records, digests, known, read) or _whole(body, records, read, digests)
 
     return lambda body: _by_itself(body, lambda records: look_at(body, records))

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -29,7 +28,7 @@ class Reply(Generic[T]):
     """One successful call.
 
     `records` is None where the body's digest is the one already known: nothing changed, so nothing was decoded.
-    `digest` are the first 128 bits of the body's SHA-256, in hex; `bytes` its size, unpacked. `sent_at` is UTC.
+    `digest` is the body's (`digests`), in hex; `bytes` its size, unpacked. `sent_at` is UTC.
     `seconds` is the time from request to whole body of the attempt that succeeded, waiting for the rate limit not
     counted; `requests` is how many attempts were sent.
     """
@@ -44,10 +43,6 @@ class Reply(Generic[T]):
 
 class Unreadable(ValueError):  # noqa: N818 - it becomes an errors.BadReply, once it is known whose
     """The body is not what was asked for. The message never quotes it."""
-
-
-def digest_of(body: bytes) -> str:
-    return sha256(body).hexdigest()[:32]
 
 
 def decode(body: bytes) -> Any:

@@ -27,7 +27,8 @@ from pendulum import DateTime
 
 from bookings_sync.api.connections import Connections
 from bookings_sync.api.limits import RateLimit
-from bookings_sync.api.replies import Reply, Unreadable, decode, digest_of, is_object
+from bookings_sync.api.replies import Reply, Unreadable, decode, is_object
+from bookings_sync.digests import digest_of
 from bookings_sync.errors import (
     ApiError,
     AuthenticationFailed,
