@@ -101,7 +101,7 @@ class Load:
         batch = rows_of(location_id, reply.records or [])
         self.stage.reject(batch)
         for rows in batch.rows.values():
-            held = self.warehouse.held_of_location(rows.table, location_id)
+            held = self.warehouse.held_of_location(rows.table, location_id) if location_id in self.run.located else {}
             if staged := self.stage.news(rows, held):
                 yield staged.emitted
             if gone := self.stage.gone(rows.table, location_id, missing(held, set(rows.keys))):

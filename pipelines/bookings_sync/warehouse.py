@@ -20,7 +20,7 @@ from pendulum import DateTime
 from bookings_sync.columns import Key
 from bookings_sync.ledger import Ledger, epoch_ms, reads_from, without_digest
 from bookings_sync.scopes import COLUMN, Kind, Scope
-from bookings_sync.tables import READS, TABLES, Table
+from bookings_sync.tables import LOCATIONS, READS, TABLES, Table
 from bookings_sync.windows import DAY_MS, Window, joined
 
 _KEYS_PER_QUERY = 10_000
@@ -135,10 +135,15 @@ class Warehouse:
         return found
 
     def located(self) -> set[str]:
-        """The locations that hold any appointment or slot at all, or what of one a killed load brought."""
+        """The locations that hold any row at all, but for their own, if only what a killed load brought."""
         holders: set[str] = set()
-        for table in ("appointments", "contacts", "contact_custom_fields", "slots"):
-            rows = self._rows(f"SELECT DISTINCT location_id FROM {self._name(table)} WHERE {self._asked}", *self._ids)  # noqa: S608
+        for table in TABLES.values():
+            if not table.history or table is LOCATIONS:
+                continue
+            rows = self._rows(
+                f"SELECT DISTINCT location_id FROM {self._name(table.name)} WHERE {self._asked}",  # noqa: S608
+                *self._ids,
+            )
             holders |= set() if rows is None else set(rows["location_id"].to_pylist())
         return holders
 
