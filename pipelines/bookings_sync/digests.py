@@ -1,9 +1,9 @@
 """Digests: a few bytes that stand for the bytes of a reply, a record or a row, to find what did not change.
 
-XXH3: 128 bits that differ by chance alone are as good as SHA-256's, at a sixth of its time for a row and a tenth for a
-reply, on any processor. It is no seal: who can write into a calendar could, with much work, make two texts of one
-digest, and so hide from a warehouse their own later change. What must be a seal (a hashed value of `privacy`) is none
-of these.
+They are XXH3's. That two different texts have one digest by chance is as unlikely as with as many bits of SHA-256, and
+they take a sixth of its time for a row, a tenth for a reply. But they are no seal: who can write into a calendar could,
+with much work, make two texts of one digest, and so hide their own later change from a warehouse. `privacy` hashes
+values by HMAC-SHA-256, and not by these.
 """
 
 from __future__ import annotations
@@ -14,4 +14,4 @@ digest_of = xxh3_128_hexdigest
 """128 bits, in 32 hex digits."""
 
 short_digest_of = xxh3_64_digest
-"""64 bits, in 8 bytes: where what is compared are the records of two lists, not those of a warehouse."""
+"""64 bits, in 8 bytes: for the ids and the records of one list, which are compared with those of one other."""

@@ -23,6 +23,7 @@ from bookings_sync.scopes import COLUMN, Kind, Scope
 from bookings_sync.tables import LOCATIONS, READS, TABLES, Table
 from bookings_sync.windows import DAY_MS, Window, joined
 
+_HISTORIES = [table.name for table in TABLES.values() if table.history]
 _KEYS_PER_QUERY = 10_000
 """Each question looks through the whole table. Snowflake takes 16,384 in a list, BigQuery a million characters."""
 
@@ -113,8 +114,8 @@ class Warehouse:
 
     def _newest_torn_load(self) -> str:
         """The id of the last load that left rows and never was complete; "" where there is none. Ids are instants."""
-        tables = [table.name for table in TABLES.values() if table.history]
-        found = [self._rows(f"SELECT DISTINCT _dlt_load_id FROM {self._torn(name)}", *self._ids) for name in tables]  # noqa: S608
+        sqls = [f"SELECT DISTINCT _dlt_load_id FROM {self._torn(name)}" for name in _HISTORIES]  # noqa: S608
+        found = [self._rows(sql, *self._ids) for sql in sqls]
         return max((id_ for rows in found if rows is not None for id_ in rows["_dlt_load_id"].to_pylist()), default="")
 
     def _torn(self, table: str) -> str:
@@ -137,13 +138,10 @@ class Warehouse:
     def located(self) -> set[str]:
         """The locations that hold any row at all, but for their own, if only what a killed load brought."""
         holders: set[str] = set()
-        for table in TABLES.values():
-            if not table.history or table is LOCATIONS:
+        for table in _HISTORIES:
+            if table == LOCATIONS.name:
                 continue
-            rows = self._rows(
-                f"SELECT DISTINCT location_id FROM {self._name(table.name)} WHERE {self._asked}",  # noqa: S608
-                *self._ids,
-            )
+            rows = self._rows(f"SELECT DISTINCT location_id FROM {self._name(table)} WHERE {self._asked}", *self._ids)  # noqa: S608
             holders |= set() if rows is None else set(rows["location_id"].to_pylist())
         return holders
 
@@ -151,11 +149,9 @@ class Warehouse:
         """The last instant at which any version began or ended: the next load's must be later, whatever the clock.
         Of every location, for that takes one row, and leaves nothing to prove."""
         newest: list[DateTime] = []
-        for table in TABLES.values():
-            if not table.history:
-                continue
+        for table in _HISTORIES:
             rows = self._rows(
-                f"SELECT max(_dlt_valid_from) AS began, max(_dlt_valid_to) AS ended FROM {self._name(table.name)}"  # noqa: S608
+                f"SELECT max(_dlt_valid_from) AS began, max(_dlt_valid_to) AS ended FROM {self._name(table)}"  # noqa: S608
             )
             if rows is not None:
                 newest += [value for value in (rows["began"][0].as_py(), rows["ended"][0].as_py()) if value]
