@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from bookings_sync.dataset import database_file, open_client, open_pipeline
@@ -43,3 +44,16 @@ def test_a_database_that_is_not_named_is_dlts_default(tmp_path: Path, monkeypatc
     with open_pipeline(settings) as pipeline, open_client(pipeline, settings):
         assert [each.name for each in tmp_path.glob("*.duckdb")] == ["bookings.duckdb"]
         assert database_file(pipeline) == tmp_path / "bookings.duckdb"
+
+
+def test_a_new_file_keeps_texts_small_and_one_that_stands_its_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(base_url="http://127.0.0.1:1", locations={"North": Location("North", "key")})
+    duckdb.connect(tmp_path / "older.duckdb").close()
+    for name, version in (("new.duckdb", "v1.3.0+"), ("older.duckdb", "v1.0.0+")):
+        monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / name))
+        for _ in ("made", "opened again"):
+            with open_pipeline(settings) as pipeline, open_client(pipeline, settings) as client:
+                [(tags,)] = client.execute_sql("SELECT tags FROM duckdb_databases() WHERE NOT internal") or ()
+                assert tags["storage_version"] == version

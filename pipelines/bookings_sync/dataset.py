@@ -24,7 +24,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync import configuration
-from bookings_sync.duckdb_file import DuckDb
+from bookings_sync.duckdb_file import DuckDb, make_file
 from bookings_sync.errors import BookingsError, ConfigurationError, described
 from bookings_sync.locations import SECRETS_FILE
 from bookings_sync.lock import Lock, locked, locked_on_server
@@ -121,6 +121,8 @@ def open_client(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[SqlClien
     cannot be opened."""
     with opening(settings):
         client: SqlClientBase[Any] = pipeline.sql_client()
+        if isinstance(pipeline.destination, DuckDb) and (file := _file_of(client.credentials)):
+            make_file(file)
         client.open_connection()
     try:
         yield client
@@ -189,7 +191,10 @@ def lock_file(pipeline: dlt.Pipeline, settings: Settings) -> Path:
 
 def database_file(pipeline: dlt.Pipeline) -> Path | None:
     """The file of a database that is one (DuckDB); None for a server."""
-    credentials = getattr(pipeline.destination_client().config, "credentials", None)
+    return _file_of(getattr(pipeline.destination_client().config, "credentials", None))
+
+
+def _file_of(credentials: Any) -> Path | None:
     database = getattr(credentials, "_conn_str", None)
     if not callable(database):
         return None

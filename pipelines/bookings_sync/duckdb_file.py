@@ -1,14 +1,17 @@
 """DuckDB as the warehouse: what it needs beside what dlt does for it.
 
 Input:  dlt's configuration ([destination.duckdb], or a destination of another name and that type).
-Output: `DuckDb`, dlt's destination that looks its configuration up once, writes each row once, and loads one table
-        after another in the memory of one. For `dataset`; who runs the source in a pipeline of their own has dlt's.
+Output: the file, in a format that keeps texts small; `DuckDb`, dlt's destination that looks its configuration up once,
+        writes each row once, and loads one table after another in the memory of one. For `dataset`; who runs the source
+        in a pipeline of their own has dlt's.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 
+import duckdb as engine
 from dlt.common.destination.client import RunnableLoadJob
 from dlt.destinations import duckdb
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
@@ -21,6 +24,16 @@ gigabyte of it for each of its clients: all is then written twice, and stays in 
 _CHECKPOINT_OF_A_LOAD = "checkpoint_threshold = '1MB'"
 """With 16 the smaller tables of a load stay in memory while the largest is written. The models, of which hundreds of
 statements make small tables, would take 6 % longer so."""
+
+_FORMAT = "v1.3.0"
+"""DuckDB's storage version of the files made here: any DuckDB from 1.3 (May 2025) on reads them. In its own default,
+which those from 1.0 on read, texts take a tenth more room, and a load and the models 5 to 8 % more time."""
+
+
+def make_file(file: Path) -> None:
+    """Makes the database file where there is none. One that stands keeps its format."""
+    if not file.exists():
+        engine.connect(file, config={"storage_compatibility_version": _FORMAT}).close()
 
 
 class _Client(DuckDbClient):

@@ -73,7 +73,7 @@ class Settings:
     reply_cap: int = 0
     max_reply_mb: int = 64
     request_budget: int = 20_000
-    rows_per_load: int = 200_000
+    rows_per_load: int = 400_000
     reads_per_load: int = 2_000
 
     rate_limit: int = 100

@@ -9,7 +9,7 @@ way, its first sight is staged, and `conflict` tells the reader that saw it diff
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,6 +25,13 @@ from bookings_sync.warehouse import Held, Warehouse
 Emitted = tuple[str, pa.Table]
 
 _INSTANT = pa.timestamp("us", tz="UTC")
+
+_SHORT = ((1 << 60) - 1).__and__
+"""The 60 bits that Python keeps in 32 bytes: 64 take 48."""
+
+
+def _hashes(values: Iterable[Hashable]) -> Iterator[int]:
+    return map(_SHORT, map(hash, values))
 
 
 class Staged(NamedTuple):
@@ -53,44 +60,44 @@ class Stage:
     rejected: dict[str, Rejected] = field(default_factory=dict)
     _handed_over: set[str] = field(default_factory=set)
     _keys: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
-    """By table and location, each staged key and its row's digest: 64 bits of both, a third of the memory. That any two
-    of 200,000 keys are taken for one is a chance of one in a billion: the second is then not staged, and an appointment
-    or a contact is a conflict, whose list is read again."""
+    """By table and location, each staged key and its row's digest: 60 bits of both, a third of the memory. That any two
+    of 400,000 keys are taken for one is a chance of one in ten million: the second is then not staged, and an
+    appointment or a contact is a conflict, whose list is read again."""
 
     def holds(self, table: Table, location_id: str, key: Key) -> bool:
-        return hash(key) in self._keys.get((table.name, location_id), ())
+        return _SHORT(hash(key)) in self._keys.get((table.name, location_id), ())
 
     def conflict(self, rows: Rows) -> bool:
         """Whether any of these records has been staged with other content."""
         staged = self._keys.get((rows.table.name, rows.location_id))
-        if not staged or staged.keys().isdisjoint(map(hash, rows.keys)):
+        if not staged or staged.keys().isdisjoint(_hashes(rows.keys)):
             return False
-        both = zip(map(hash, rows.keys), map(hash, rows.digests), strict=True)
+        both = zip(_hashes(rows.keys), _hashes(rows.digests), strict=True)
         return any(staged.get(key, digest) != digest for key, digest in both)
 
     def news(self, rows: Rows, held: Mapping[Key, Held]) -> Staged | None:
         """Stages what of these rows is new or changed; None where nothing is."""
         staged = self._keys.setdefault((rows.table.name, rows.location_id), {})
-        if not staged.keys().isdisjoint(map(hash, rows.keys)):
-            rows = rows.take([position for position, key in enumerate(rows.keys) if hash(key) not in staged])
+        if not staged.keys().isdisjoint(_hashes(rows.keys)):
+            rows = rows.take([position for position, key in enumerate(_hashes(rows.keys)) if key not in staged])
         found = difference(rows, held)
         self.count(rows.table.name, found.changes)
         if not len(found.rows):
             return None
         if found.changes.new < len(found.rows):
             self.merged.add(rows.table.name)
-        staged.update(zip(map(hash, found.rows.keys), map(hash, found.rows.digests), strict=True))
+        staged.update(zip(_hashes(found.rows.keys), _hashes(found.rows.digests), strict=True))
         self.rows += len(found.rows)
         return Staged(found.rows, self.version(found.rows.arrow()))
 
     def gone(self, table: Table, location_id: str, keys: list[Key]) -> Emitted | None:
         """Stages the tombstones of these records; None where there are none."""
         staged = self._keys.setdefault((table.name, location_id), {})
-        keys = [key for key in keys if hash(key) not in staged]
+        keys = [key for key in keys if _SHORT(hash(key)) not in staged]
         if not keys:
             return None
         rows = tombstones(table, location_id, self.warehouse.rows(table, location_id, keys), self.started_at)
-        staged.update(dict.fromkeys(map(hash, keys), hash("deleted")))
+        staged.update(dict.fromkeys(_hashes(keys), _SHORT(hash("deleted"))))
         self.merged.add(table.name)
         self.rows += len(rows)
         self.count(table.name, Changes(deleted=len(rows)))
