@@ -216,12 +216,19 @@ class AppointmentReads:
             held = self._warehouse.held_in_window(location_id, read.scope, _window(read))
             for key in missing(held, set(rows.keys)):
                 self._absent[location_id, key] = Absent(location_id, key, held[key], noted)
-        elsewhere = set(self._run.may_hold(location_id, [key for key in rows.keys if key not in held]))
-        if elsewhere:
-            waiting = rows.take([position for position, key in enumerate(rows.keys) if key in elsewhere])
-            yield from self._let_wait(waiting, read, noted)
-            rows = rows.take([position for position, key in enumerate(rows.keys) if key not in elsewhere])
-        yield from self._stage_appointments(rows, held, (), noted)
+        here: list[int] = []
+        elsewhere: list[int] = []
+        nowhere: list[int] = []
+        for position, (key, may_be) in enumerate(
+            zip(rows.keys, self._run.may_hold(location_id, rows.keys), strict=True)
+        ):
+            (here if key in held else elsewhere if may_be else nowhere).append(position)
+        yield from self._let_wait(rows.take(elsewhere), read, noted)
+        if here:
+            yield from self._stage_appointments(rows.take(here), held, (), noted)
+        if staged := self._stage.all_new(rows.take(nowhere)):
+            self._note_staged(staged, noted)
+            yield staged.emitted
 
     def _stage_appointments(
         self, rows: Rows, held: dict[Key, Held], elsewhere: Collection[Key], noted: Read
@@ -231,16 +238,20 @@ class AppointmentReads:
         if self._stage.conflict(rows):
             self._notes.void(noted)
         if staged := self._stage.news(rows, held):
-            self._run.has_staged(location_id, staged.rows.keys)
-            self._run.learn_scopes(location_id, staged.arrow)
             self._restaged.update(_placed(staged, held))
-            for scope, starts in self._notes.void_around(staged.arrow, listed_by=noted).items():
-                self._run.strayed[location_id, scope] += starts
+            self._note_staged(staged, noted)
             # A row that comes from elsewhere has left where it stood: what a list said of that time is true no more.
             moved = [key[0] for key in set(elsewhere) & set(staged.rows.keys)]
             if moved:
                 self._notes.void_around(self._warehouse.standing(location_id, moved), listed_by=noted)
             yield staged.emitted
+
+    def _note_staged(self, staged: Staged, noted: Read) -> None:
+        """Makes what a list brought known to the run, and void what other lists said of where it stands."""
+        location_id = staged.rows.location_id
+        self._run.learn_scopes(location_id, staged.arrow)
+        for scope, starts in self._notes.void_around(staged.arrow, listed_by=noted).items():
+            self._run.strayed[location_id, scope] += starts
 
     def _take_contacts(self, contacts: Rows, listed_by: Read) -> Iterator[Emitted]:
         """Stages the contacts that cannot be held. Those that are known to be held as they are need nothing; the rest
@@ -249,11 +260,22 @@ class AppointmentReads:
         if contacts.location_id in self._run.located:
             unknown, otherwise = [], sorted(unknown + otherwise)
         if unknown:
-            yield from self._stage_contacts(contacts.take(unknown), {}, listed_by)
+            yield from self._stage_unknown_contacts(contacts.take(unknown))
         if otherwise:
             self._waiting.append((contacts.take(otherwise), listed_by))
             if sum(len(waiting) for waiting, _ in self._waiting) >= _MOST_WAITING:
                 yield from self._take_waiting()
+
+    def _stage_unknown_contacts(self, contacts: Rows) -> Iterator[Emitted]:
+        """Contacts that neither the warehouse holds nor this load, with their custom fields."""
+        if staged := self._stage.all_new(contacts):
+            self._run.contacts.add(staged.rows)
+            yield staged.emitted
+            fields = custom_field_rows(contacts.location_id, contacts)
+            self._stage.reject(fields)
+            # They come with their contact alone, of whom another sight is not staged.
+            if staged_fields := self._stage.all_new(fields.rows["contact_custom_fields"], may_come_again=False):
+                yield staged_fields.emitted
 
     def _take_waiting(self) -> Iterator[Emitted]:
         """Asks the warehouse for the contacts that wait, and stages those that are news."""

@@ -1,8 +1,8 @@
 """Presence: what a run knows of what the warehouse holds, so that it is not asked again and again.
 
-Input:  the keys that a run stages; the digests that it stages or finds held.
-Output: `Presence` tells which other keys may be held: a Bloom filter, of 4 MB for the first million. `Known` tells
-        which rows are held just as they are: 40 to 80 bytes a row, for the contacts, who stand in many windows.
+Input:  the keys that a run meets; the digests that it stages or finds held.
+Output: `Presence` tells which keys may have been met before: a Bloom filter, of 4 MB for the first million. `Known`
+        tells which rows are held just as they are: 40 to 80 bytes a row, for the contacts, who stand in many windows.
 
 A location of which nothing was held when the run began holds only what this run has loaded since. Of a first sync's
 records nearly none is held, and to ask the warehouse for each took a third of its time. A key that may be held is
@@ -33,27 +33,24 @@ class Presence:
         self._bytes = bytearray()
         self._added = 0
 
-    def add(self, location_id: str, keys: Collection[Key]) -> None:
+    def met_before(self, location_id: str, keys: Collection[Key]) -> list[bool]:
+        """Of each key, whether it may have been asked for before: so of all that have been, and of few others."""
         found = self._bytes or bytearray(_LEAST_BYTES)
         self._added += len(keys)
         while len(found) < _BYTES_PER_KEY * self._added:
             found *= 4  # by two bits more of its hash, a key is looked for in one of the quarters: all are alike
         self._bytes, mask, seed = found, len(found) - 1, hash(location_id)
-        for mixed in map(hash, keys):
-            mixed ^= seed
-            found[mixed & mask] |= _PAIRS[mixed >> 40 & 31]
-
-    def may_hold(self, location_id: str, keys: Iterable[Key]) -> list[Key]:
-        """Those of the keys that may have been added: all that have been, and few others."""
-        found = self._bytes
-        if not found:
-            return []
-        mask, seed = len(found) - 1, hash(location_id)
-        return [
-            key
-            for key in keys
-            if (byte := found[(mixed := hash(key) ^ seed) & mask]) and byte & (pair := _PAIRS[mixed >> 40 & 31]) == pair
-        ]
+        met: list[bool] = []
+        say = met.append
+        for mixed in map(seed.__xor__, map(hash, keys)):
+            slot, pair = mixed & mask, _PAIRS[mixed >> 40 & 31]
+            byte = found[slot]
+            if byte & pair == pair:
+                say(True)
+            else:
+                found[slot] = byte | pair
+                say(False)
+        return met
 
 
 class Known:

@@ -312,11 +312,15 @@ class _Contacts:
                 says[next(texts)] = found
             else:
                 next(texts)
-        for (text, (key, body)), is_held in zip(contacts.left.items(), self._still_held(contacts), strict=True):
-            if is_held:
-                says[text] = key, None
-            elif found := self._identified(decode(body)):
+        still_held = self._still_held(contacts)
+        for (text, (_, body)), is_held in zip(contacts.left.items(), still_held, strict=True):
+            if not is_held and (found := self._identified(decode(body))):
                 says[text] = found
+        # One that is held as it stands here matters where another text of this reply says otherwise.
+        others = {key for key, _ in says.values()} | self._newest.keys()
+        for (text, (key, _)), is_held in zip(contacts.left.items(), still_held, strict=True):
+            if is_held and key in others:
+                says[text] = key, None
         self._newest.update(says[text] for text in contacts.texts if text in says)
 
     def _still_held(self, contacts: Embedded) -> list[bool]:

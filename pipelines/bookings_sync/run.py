@@ -11,7 +11,7 @@ import json
 import uuid
 from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from importlib.metadata import version
 from itertools import zip_longest
@@ -86,8 +86,8 @@ class Run:
         self.strayed: dict[tuple[str, Scope], list[int]] = defaultdict(list)
         """When those appointments start, epoch milliseconds, by location and scope, that this run has staged and their
         window's own list did not name: at a window's very end, say, for an API that counts it in."""
-        self.staged = Presence()
-        """The keys of the appointments that this run has staged, of locations of which nothing was held before."""
+        self.met = Presence()
+        """The keys of the appointments that this run's lists had, of locations of which nothing was held before."""
         self.contacts = Known()
         self.held_locations: dict[str, tuple[str, Held]] = {}
         self.newest_version: DateTime | None = None
@@ -179,14 +179,12 @@ class Run:
             return True
         return any(window.holds(start) for start in self.strayed.get((location_id, scope), ()))
 
-    def may_hold(self, location_id: str, keys: Sequence[Key]) -> Sequence[Key]:
-        """The appointments that the warehouse may hold: at a location's first sync, those that this run has staged."""
-        return keys if location_id in self.located else self.staged.may_hold(location_id, keys)
-
-    def has_staged(self, location_id: str, keys: Collection[Key]) -> None:
-        """The warehouse holds these appointments soon. Of a location that held any before, all may be held anyway."""
-        if location_id not in self.located:
-            self.staged.add(location_id, keys)
+    def may_hold(self, location_id: str, keys: Collection[Key]) -> list[bool]:
+        """Of each of these appointments, all that a list holds, whether the warehouse may hold it, or this load: at a
+        location's first sync, only where another list of this run has had it."""
+        if location_id in self.located:
+            return [True] * len(keys)
+        return self.met.met_before(location_id, keys)
 
     def next_version(self) -> DateTime:
         """The instant at which the next load's versions begin: now, but always later than any version before, for a

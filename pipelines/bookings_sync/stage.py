@@ -17,7 +17,7 @@ import pyarrow as pa
 from pendulum import DateTime
 
 from bookings_sync.columns import Key
-from bookings_sync.diff import Changes, difference, tombstones
+from bookings_sync.diff import Changes, Difference, difference, tombstones
 from bookings_sync.records import Batch, Rejected, Rows, rejected_rows
 from bookings_sync.tables import Table
 from bookings_sync.warehouse import Held, Warehouse
@@ -77,18 +77,29 @@ class Stage:
 
     def news(self, rows: Rows, held: Mapping[Key, Held]) -> Staged | None:
         """Stages what of these rows is new or changed; None where nothing is."""
-        staged = self._keys.setdefault((rows.table.name, rows.location_id), {})
+        staged = self._keys.get((rows.table.name, rows.location_id), {})
         if not staged.keys().isdisjoint(_hashes(rows.keys)):
             rows = rows.take([position for position, key in enumerate(_hashes(rows.keys)) if key not in staged])
         found = difference(rows, held)
-        self.count(rows.table.name, found.changes)
-        if not len(found.rows):
-            return None
         if found.changes.new < len(found.rows):
             self.merged.add(rows.table.name)
-        staged.update(zip(_hashes(found.rows.keys), _hashes(found.rows.digests), strict=True))
-        self.rows += len(found.rows)
-        return Staged(found.rows, self.version(found.rows.arrow()))
+        return self._staged(found)
+
+    def all_new(self, rows: Rows, *, may_come_again: bool = True) -> Staged | None:
+        """Stages rows of which the caller knows that none is held, nor has been staged: nothing is looked up. Their
+        keys are kept where another record may have one of them. None where there are no rows."""
+        return self._staged(difference(rows, {}), may_come_again=may_come_again)
+
+    def _staged(self, found: Difference, *, may_come_again: bool = True) -> Staged | None:
+        rows = found.rows
+        if not len(rows):
+            return None
+        if may_come_again:
+            staged = self._keys.setdefault((rows.table.name, rows.location_id), {})
+            staged.update(zip(_hashes(rows.keys), _hashes(rows.digests), strict=True))
+        self.count(rows.table.name, found.changes)
+        self.rows += len(rows)
+        return Staged(rows, self.version(rows.arrow()))
 
     def gone(self, table: Table, location_id: str, keys: list[Key]) -> Emitted | None:
         """Stages the tombstones of these records; None where there are none."""
