@@ -14,13 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import Any
 
-import httpx
 import pendulum
 import pytest
 
 from bookings_sync import errors
 from bookings_sync.api import Client, open_http
 from bookings_sync.api.connections import environment_proxy
+from bookings_sync.api.wire import Wire
 from bookings_sync.settings import Location, Settings
 
 Behaviour = Callable[[socket.socket], None]
@@ -284,8 +284,8 @@ def test_a_servers_certificate_is_always_looked_at(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(name, value)
     settings = Settings(base_url=base_url, locations={"l": Location("l", "key")})
     with open_http(settings) as connections, connections.one() as transport:
-        assert isinstance(transport, httpx.HTTPTransport)
-        context = transport._pool._ssl_context
+        assert isinstance(transport, Wire)
+        context = transport._context
     assert isinstance(context, ssl.SSLContext)
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert not [each.name for each in fields(Settings) if re.search("verify|tls|ssl|cert|insecure", each.name)]
