@@ -154,7 +154,7 @@ def test_a_text_of_another_location_or_contact_is_another() -> None:
     contacts_of(known, [booked(1)])
     record = orjson.dumps(booked(1))
     [[here], [elsewhere]] = (reader(location_id, known)([msgspec.Raw(record)]) for location_id in "LM")
-    assert [orjson.loads(body) for _, body in here.contacts.left.values()] == [booked(1)["contact"]]
+    assert [orjson.loads(bytes(body)) for _, body in here.contacts.left.values()] == [booked(1)["contact"]]
     assert len(elsewhere.contacts.opened) == 1
     [text] = here.contacts.texts
     assert known.are_held("L", [("contact-1",), ("contact-2",)], [text, text]) == [True, False]

@@ -8,10 +8,13 @@ values by HMAC-SHA-256, and not by these.
 
 from __future__ import annotations
 
-from xxhash import xxh3_64_digest, xxh3_128_hexdigest
+from xxhash import xxh3_64_digest, xxh3_64_intdigest, xxh3_128_hexdigest
 
 digest_of = xxh3_128_hexdigest
 """128 bits, in 32 hex digits."""
 
 short_digest_of = xxh3_64_digest
 """64 bits, in 8 bytes: for the ids and the records of one list, which are compared with those of one other."""
+
+number_of = xxh3_64_intdigest
+"""64 bits, as a number: for texts that are compared within one run."""

@@ -22,10 +22,13 @@ from msgspec.structs import astuple
 
 from bookings_sync.api.replies import decode
 from bookings_sync.columns import LONGEST_ID, Fields, Key, Record, canonical, known_fields
+from bookings_sync.digests import number_of
 from bookings_sync.tables import APPOINTMENTS, CONTACTS, TABLES, DataType, Table
 
 _NOTHING = msgspec.Raw(b"null")
 """What stands for a field that is not there: this very object."""
+
+_NO_CONTACT = number_of(b"null")
 
 _PART = 500
 """Records that are read at a time."""
@@ -62,7 +65,7 @@ class Embedded(NamedTuple):
     texts: list[Text | None]
     opened: list[Plain | Any]
     opened_texts: list[Text]
-    left: dict[Text, tuple[Key, bytes]]
+    left: dict[Text, tuple[Key, msgspec.Raw]]
     as_of: int
 
 
@@ -123,9 +126,9 @@ def _embedded(found: Plain, location_id: str, known: KnownContacts) -> Embedded:
     """The contacts of these appointments."""
     bodies = found.fields.values["contact"]
     keys = zip(found.fields.values["contactId"].to_pylist())  # type: ignore[union-attr]
-    texts: list[Text | None] = [None if body is None else hash(body) for body in bodies]
+    texts: list[Text | None] = [None if (text := number_of(body)) == _NO_CONTACT else text for body in bodies]
     of_texts = zip(texts, zip(keys, bodies, strict=True), strict=True)
-    left: dict[Text, tuple[Key, bytes]] = {text: each for text, each in of_texts if text is not None}
+    left: dict[Text, tuple[Key, msgspec.Raw]] = {text: each for text, each in of_texts if text is not None}
     as_of = known.changes
     held = known.are_held(location_id, (key for key, _ in left.values()), left)
     unread = {text: left.pop(text)[1] for text, is_held in zip(list(left), held, strict=True) if not is_held}
@@ -155,11 +158,6 @@ def _plain(table: Table, records: Sequence[Any]) -> Plain | None:
             if raw is not _NOTHING and (value := _decoded(raw)) is not None:
                 extras[position] = {**(extras[position] or {}), name: value}
     return Plain(list(ids), Fields(values, extras))
-
-
-def _body_of(raw: msgspec.Raw) -> bytes | None:
-    body = None if raw is _NOTHING else bytes(raw)
-    return None if body == b"null" else body
 
 
 def _decoded(raw: msgspec.Raw) -> Any:
@@ -213,7 +211,7 @@ class _Form(NamedTuple):
         fields = dict.fromkeys(known_fields(table), whole)
         fields |= {each.source: _FIELDS[each.type] for each in TABLES[table].columns if each.source}
         if "contact" in fields:
-            fields["contact"] = _AS_BYTES, lambda raws: list(map(_body_of, raws))
+            fields["contact"] = _AS_BYTES, list
         names = (*fields, *unnamed)
         as_read = [*(how for how, _ in fields.values()), *(_AS_BYTES for _ in unnamed)]
         record = msgspec.defstruct(

@@ -314,7 +314,7 @@ class _Contacts:
                 next(texts)
         still_held = self._still_held(contacts)
         for (text, (_, body)), is_held in zip(contacts.left.items(), still_held, strict=True):
-            if not is_held and (found := self._identified(decode(body))):
+            if not is_held and (found := self._identified(decode(bytes(body)))):
                 says[text] = found
         # One that is held as it stands here matters where another text of this reply says otherwise.
         others = {key for key, _ in says.values()} | self._newest.keys()
