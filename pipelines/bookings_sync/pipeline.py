@@ -134,7 +134,7 @@ def _collecting_seldom() -> Iterator[None]:
     """Lets Python's garbage collector look for cycles seldom: decoding a reply makes tens of thousands of objects that
     have none, and looking through them again and again took a third of a first load's time."""
     before = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(300_000, 20, 100)
     try:
         yield
     finally:

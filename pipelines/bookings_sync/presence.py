@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
@@ -80,19 +81,20 @@ class Known:
             if not keys[slot]:
                 self._taken += 1
                 keys[slot] = key
-            known = hash(digest) or 1
-            self.changes += digests[slot] not in {0, known}
-            digests[slot] = known
+            before, digests[slot] = digests[slot], hash(digest) or 1
+            if before not in {0, digests[slot]}:
+                self.changes += 1
+                said[slot] = 0
             if text is not None:
-                said[slot] = hash((text, known))
+                said[slot] = hash(text ^ key)
 
     def are_held(self, location_id: str, keys: Iterable[Key], texts: Iterable[int]) -> list[bool]:
         """Of each key, whether its row is known to be held as this text says."""
-        slots = self._slots
-        digests, said = slots.digests, slots.said
-        return [
-            (known := digests[slot]) != 0 and said[slot] == hash((text, known))
-            for slot, text in zip(slots.find(_hashes(location_id, keys)), texts, strict=True)
+        known_keys, _, said = self._slots
+        mask = len(said) - 1
+        return [  # three of four stand where their hash says: that is one look, and not two, into what no cache holds
+            said[key & mask] == (one := hash(text ^ key)) or said[_slot_of(known_keys, key)] == one
+            for key, text in zip(_hashes(location_id, keys), texts, strict=True)
         ]
 
     def sorted_out(self, rows: Rows) -> tuple[list[int], list[int]]:
@@ -101,15 +103,16 @@ class Known:
         unknown: list[int] = []
         otherwise: list[int] = []
         _, digests, said = self._slots
-        slots = self._slots.find(_hashes(rows.location_id, rows.keys))
-        for position, (slot, digest, text) in enumerate(zip(slots, rows.digests, rows.texts, strict=True)):
+        hashes = _hashes(rows.location_id, rows.keys)
+        of_rows = zip(hashes, self._slots.find(hashes), rows.digests, rows.texts, strict=True)
+        for position, (key, slot, digest, text) in enumerate(of_rows):
             known = digests[slot]
             if not known:
                 unknown.append(position)
             elif known != (hash(digest) or 1):
                 otherwise.append(position)
             elif text is not None:
-                said[slot] = hash((text, known))
+                said[slot] = hash(text ^ key)
         return unknown, otherwise
 
 
@@ -119,7 +122,7 @@ class _Slots(NamedTuple):
     keys: array[int]
     digests: array[int]
     said: array[int]
-    """Of a text and the digest of what it says, both together."""
+    """Of the text that says what is held, and the key, both together."""
 
     @classmethod
     def of(cls, number: int) -> _Slots:
@@ -127,13 +130,7 @@ class _Slots(NamedTuple):
 
     def find(self, hashes: Iterable[int]) -> Iterator[int]:
         """The slot of each key, given its hash, or the free one that it would take. One taken meanwhile counts."""
-        keys = self.keys
-        mask = len(keys) - 1
-        for key in hashes:
-            slot = key & mask
-            while (found := keys[slot]) and found != key:
-                slot = slot + 1 & mask
-            yield slot
+        return map(partial(_slot_of, self.keys), hashes)
 
     def doubled(self) -> _Slots:
         others = _Slots.of(2 * len(self.keys))
@@ -142,6 +139,14 @@ class _Slots(NamedTuple):
         for (key, digest, said), slot in zip(taken, others.find(filter(None, self.keys)), strict=True):
             others.keys[slot], others.digests[slot], others.said[slot] = key, digest, said
         return others
+
+
+def _slot_of(keys: array[int], key: int) -> int:
+    mask = len(keys) - 1
+    slot = key & mask
+    while (found := keys[slot]) and found != key:
+        slot = slot + 1 & mask
+    return slot
 
 
 def _hashes(location_id: str, keys: Iterable[Key]) -> list[int]:
