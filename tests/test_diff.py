@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
+from unittest.mock import Mock
 
 import pendulum
 
 from bookings_sync.diff import Changes, difference, missing, tombstones
 from bookings_sync.records import Rows, appointment_rows
+from bookings_sync.stage import Stage
 from bookings_sync.tables import APPOINTMENTS
 from bookings_sync.warehouse import Held
 
@@ -72,3 +74,11 @@ def test_changes_add_up() -> None:
     total.add(Changes(new=3, deleted=1))
     assert total == Changes(new=4, moved=2, deleted=1)
     assert total.total == 7
+
+
+def test_a_table_that_was_looked_at_is_counted_where_nothing_in_it_is_new() -> None:
+    counts: dict[str, Changes] = {}
+    stage = Stage("load", pendulum.datetime(2026, 11, 2), "run", Mock(), counts)
+    found = rows({"id": "a"})
+    assert stage.news(found, held(found)) is None
+    assert counts == {"appointments": Changes()}

@@ -92,12 +92,12 @@ class Stage:
 
     def _staged(self, found: Difference, *, may_come_again: bool = True) -> Staged | None:
         rows = found.rows
+        self.count(rows.table.name, found.changes)
         if not len(rows):
             return None
         if may_come_again:
             staged = self._keys.setdefault((rows.table.name, rows.location_id), {})
             staged.update(zip(_hashes(rows.keys), _hashes(rows.digests), strict=True))
-        self.count(rows.table.name, found.changes)
         self.rows += len(rows)
         return Staged(rows, self.version(rows.arrow()))
 
