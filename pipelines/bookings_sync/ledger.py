@@ -218,20 +218,13 @@ def epoch_ms(instants: pa.ChunkedArray) -> list[int | None]:
 def reads_from(rows: pa.Table) -> Iterator[Read]:
     """The reads that rows of the raw table `reads` tell of."""
     starts, ends, read_at = (epoch_ms(rows[name]) for name in ("window_start", "window_end", "read_at"))
-    rest = rows.drop_columns(["window_start", "window_end", "read_at"])
-    for position, row in enumerate(rest.to_pylist()):
-        start, end = starts[position], ends[position]
-        yield Read(
-            location_id=row["location_id"],
-            endpoint=row["endpoint"],
-            scope=Scope(row["scope"], row["scope_id"]),
-            window=None if start is None or end is None else Window(start, end),
-            read_at_ms=read_at[position] or 0,
-            run_id=row["run_id"],
-            rules=row["rules"],
-            reply_digest=row["reply_digest"],
-            record_digests=row.get("record_digests"),  # none in a table of before
-            reply_bytes=row["reply_bytes"],
-            reply_rows=row["reply_rows"],
-            seconds=row["seconds"],
-        )
+    names = ("location_id", "endpoint", "scope", "scope_id", "run_id", "rules")
+    of_reply = ("reply_digest", "reply_bytes", "reply_rows", "seconds")
+    columns = [rows[name].to_pylist() for name in (*names, *of_reply)]
+    # A table of before has none.
+    digests = rows["record_digests"].to_pylist() if "record_digests" in rows.column_names else [None] * len(rows)
+    for start, end, at, location_id, endpoint, kind, scope_id, run_id, rules, *reply in zip(
+        starts, ends, read_at, *columns, digests, strict=True
+    ):
+        window = None if start is None or end is None else Window(start, end)
+        yield Read(location_id, endpoint, Scope(kind, scope_id), window, at or 0, run_id, rules, *reply)

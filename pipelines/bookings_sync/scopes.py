@@ -7,8 +7,7 @@ Output: `Scope`, the address of a list call beside its window: planned by `plan`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["location", "service", "team", "user", "unlisted"]
 """`location`: teams and services, which are listed whole. `unlisted`: the appointments that no list call names any
@@ -18,8 +17,7 @@ COLUMN: dict[str, str] = {"service": "service_id", "team": "team_id", "user": "u
 """The column of `appointments` that says which scope lists an appointment (api.md: DOC, the mapping inferred)."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Scope:
+class Scope(NamedTuple):
     """One service, team or user; or the whole location."""
 
     kind: Kind

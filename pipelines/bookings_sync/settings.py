@@ -74,7 +74,7 @@ class Settings:
     max_reply_mb: int = 64
     request_budget: int = 20_000
     rows_per_load: int = 400_000
-    reads_per_load: int = 2_000
+    reads_per_load: int = 5_000
 
     rate_limit: int = 100
     rate_period_seconds: float = 10.0

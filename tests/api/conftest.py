@@ -50,6 +50,12 @@ def fake_time() -> FakeTime:
     return FakeTime()
 
 
+def _with_its_target(request: httpx.Request) -> httpx.Request:
+    """The request as a server sees it, with what is asked for in its address."""
+    address = request.url.copy_with(raw_path=request.extensions["target"])
+    return httpx.Request(request.method, address, headers=request.headers, content=request.read())
+
+
 @pytest.fixture
 def client_for(fake_time: FakeTime) -> Iterator[Callable[..., Client]]:
     """A client whose requests are answered by a function of the request, through httpx's own transport."""
@@ -57,7 +63,7 @@ def client_for(fake_time: FakeTime) -> Iterator[Callable[..., Client]]:
 
     def make(answer: Callable[[httpx.Request], httpx.Response], **knobs: Any) -> Client:
         settings = Settings(base_url="https://calendar.example/v1", **knobs)
-        http = Connections(lambda: httpx.MockTransport(answer))
+        http = Connections(lambda: httpx.MockTransport(lambda request: answer(_with_its_target(request))))
         opened.append(http)
         return Client(
             Location("berlin", KEY),

@@ -14,12 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import Any
 
+import httpx
 import pendulum
 import pytest
 
 from bookings_sync import errors
 from bookings_sync.api import Client, open_http
-from bookings_sync.api.connections import environment_proxy
+from bookings_sync.api.connections import _ByProxy, environment_proxy
 from bookings_sync.api.wire import Wire
 from bookings_sync.settings import Location, Settings
 
@@ -237,6 +238,14 @@ def test_a_proxy_of_the_environment_is_on_the_way(monkeypatch: pytest.MonkeyPatc
     proxy.close()
     assert [request.split(b"\r\n")[0] for request in proxy.requests] == [b"CONNECT calendar.example:443 HTTP/1.1"]
     assert b"berlins-key" not in proxy.requests[0]
+
+
+def test_a_proxy_is_asked_for_the_whole_address(connect: Connect) -> None:
+    _, proxy = connect(reply())
+    with _ByProxy(proxy=proxy.base_url.removesuffix("/v1")) as by_proxy:
+        told = {"timeout": httpx.Timeout(5).as_dict(), "target": b"/v1/calendars/teams?q=1"}
+        by_proxy.handle_request(httpx.Request("GET", "http://calendar.example/v1", extensions=told)).read()
+    assert proxy.requests[0].split(b"\r\n")[0] == b"GET http://calendar.example/v1/calendars/teams?q=1 HTTP/1.1"
 
 
 @pytest.mark.parametrize(

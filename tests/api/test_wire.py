@@ -140,11 +140,33 @@ def test_the_rest_of_a_reply_is_never_taken_for_the_next(wire: Wire, start: Star
     assert fetch(wire, peer.url) == b"cd"
 
 
-def test_nor_the_reply_after_an_interim_one(wire: Wire, start: Start) -> None:
-    peer = start([[b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK + b"ab"]], [[OK + b"cd"]])
-    with pytest.raises(httpx.RemoteProtocolError):
-        send(wire, peer.url)
+def test_an_interim_reply_is_followed_by_the_one_that_counts(wire: Wire, start: Start) -> None:
+    interim = b"HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\n"
+    peer = start([[interim + OK + b"ab"], [b"HTTP/1.1 100 Continue\r\n\r\n", interim, OK + b"cd"]])
+    response = send(wire, peer.url)
+    assert (response.read(), response.headers.get("x-early")) == (b"ab", None)
+    response.close()
     assert fetch(wire, peer.url) == b"cd"
+    assert len(peer.requests) == 1
+
+
+@pytest.mark.parametrize("unasked", [OK + b"no", b"Ann Lee"], ids=["another reply", "no HTTP"])
+def test_nor_is_what_follows_a_reply_unasked(wire: Wire, start: Start, unasked: bytes) -> None:
+    peer = start([[OK + b"ab" + unasked]], [[OK + b"cd"]])
+    assert [fetch(wire, peer.url) for _ in range(2)] == [b"ab", b"cd"]
+
+
+def test_a_reply_that_says_it_is_the_last_of_its_connection_is(wire: Wire, start: Start) -> None:
+    last = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab"
+    peer = start([[last]], [[OK + b"cd"]])
+    assert [fetch(wire, peer.url) for _ in range(2)] == [b"ab", b"cd"]
+
+
+def test_what_is_asked_for_may_stand_beside_the_address(wire: Wire, start: Start) -> None:
+    peer = start([[OK + b"ab"]])
+    told = {"timeout": httpx.Timeout(5).as_dict(), "target": b"/v1/appointments/?q=1"}
+    wire.handle_request(httpx.Request("GET", peer.url, extensions=told)).read()
+    assert peer.requests[0][0].startswith(b"GET /v1/appointments/?q=1 HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ Output: `Connections`, of which a request takes one. `transport` says what is se
 They are transports of httpx's, not its clients: those would merge what each request brings with what they were told,
 look for cookies and for redirects in each reply, and wait in turn for the lock of a pool that all threads share. A
 request costs half as much so, and there is nobody who could keep one location's cookie for another's requests, or
-follow a redirect and carry a key elsewhere. A `Wire` it is, as a rule, for it costs a third of httpx's own transport;
-that one knows proxies.
+follow a redirect and carry a key elsewhere. A `Wire` it is, as a rule, with which a request costs two fifths of what it
+does with httpx's own transport; that one knows proxies.
 """
 
 from __future__ import annotations
@@ -76,9 +76,18 @@ def open_http(settings: Settings) -> Connections:
     )
     if not to_this_machine and (proxy := environment_proxy(settings.base_url)):
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-        return Connections(lambda: httpx.HTTPTransport(verify=context, limits=limits, proxy=proxy))
+        return Connections(lambda: _ByProxy(verify=context, limits=limits, proxy=proxy))
     context.set_alpn_protocols(["http/1.1"])
     return Connections(lambda: Wire(context))
+
+
+class _ByProxy(httpx.HTTPTransport):
+    """httpx's own transport, which would ask the proxy itself for what stands beside the address (httpcore 1.0)."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.url = request.url.copy_with(raw_path=request.extensions["target"])
+        request.extensions = {"timeout": request.extensions["timeout"]}
+        return super().handle_request(request)
 
 
 def environment_proxy(url: str) -> str | None:

@@ -49,6 +49,9 @@ log = logging.getLogger(__name__)
 LONGEST_PAUSE_SECONDS = 15 * 60.0
 """A longer Retry-After is no pause but a spent daily limit: give up, the next run goes on from there."""
 
+_LONGEST_TARGET = 65_536
+"""Characters of path and query: no server takes as many."""
+
 _WHOLE_REPLY = 5
 """The read time-out bounds each pause of a reply; so many times as long bounds the reply, should it come in drips."""
 
@@ -102,6 +105,8 @@ class Transport:
         self.location = location
         self._settings = settings
         self._http = http
+        self._address = httpx.URL(settings.base_url)
+        self._base_path = self._address.raw_path.decode("ascii").rstrip("/")
         self._headers = httpx.Headers({**http.headers, "Authorization": f"Bearer {location.api_key}"})
         read, connect = settings.read_timeout_seconds, settings.connect_timeout_seconds
         self._told = {"timeout": httpx.Timeout(read, connect=connect).as_dict()}
@@ -180,19 +185,20 @@ class Transport:
         return Reply(records, digest, len(body), sent_at, seconds, number)
 
     def _request(self, call: Call) -> httpx.Request:
-        address = self._settings.base_url + call.path
+        """The request. All have one address, which httpx reads once; what is asked for stands beside it, as its
+        extension for that."""
+        target = self._base_path + call.path
         if call.params:
-            address += "?" + urlencode(call.params)
-        try:
-            request = httpx.Request(
-                call.method,
-                address,
-                headers=self._headers,
-                content=None if call.body is None else orjson.dumps(call.body),
-                extensions=self._told,
-            )
-        except httpx.InvalidURL:  # an id of the API's own may be longer than any address
-            raise self._error(RequestRefused, "what is asked for fits in no address", call, None) from None
+            target += "?" + urlencode(call.params)
+        if len(target) > _LONGEST_TARGET:  # an id of the API's own may be longer
+            raise self._error(RequestRefused, "what is asked for fits in no address", call, None)
+        request = httpx.Request(
+            call.method,
+            self._address,
+            headers=self._headers,
+            content=None if call.body is None else orjson.dumps(call.body),
+            extensions={**self._told, "target": target.encode("ascii")},
+        )
         if call.body is not None:
             request.headers["Content-Type"] = "application/json"
         return request
