@@ -2,20 +2,28 @@
 
 Input:  dlt's configuration ([destination.duckdb], or a destination of another name and that type).
 Output: the file, in a format that keeps texts small; `DuckDb`, dlt's destination that looks its configuration up once,
-        writes each row once, and loads one table after another in the memory of one. For `dataset`; who runs the source
-        in a pipeline of their own has dlt's.
+        writes each row once, merges by keys alone, and loads one table after another in the memory of one. For
+        `dataset`; who runs the source in a pipeline of their own has dlt's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import duckdb as engine
-from dlt.common.destination.client import RunnableLoadJob
+from dlt.common.destination.client import FollowupJobRequest, RunnableLoadJob
+from dlt.common.destination.typing import PreparedTableSchema
+from dlt.common.schema.utils import get_validity_column_names
+from dlt.common.storages.load_package import load_package_state
+from dlt.common.time import ensure_pendulum_datetime
 from dlt.destinations import duckdb
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
+from dlt.destinations.sql_client import SqlClientBase
+from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 _CHECKPOINT = "checkpoint_threshold = '16MB'"
 """What may be written into DuckDB's log: what is larger goes into the file at once. It is DuckDB's own; dlt makes a
@@ -36,6 +44,29 @@ def make_file(file: Path) -> None:
         engine.connect(file, config={"storage_compatibility_version": _FORMAT}).close()
 
 
+class _Merge(SqlMergeFollowupJob):
+    """dlt's merge, whose new versions end the ones before by their keys alone.
+
+    What is staged is news, each row of it (`stage`). dlt would look for its digests among all that the table holds,
+    twice, and keep those all in memory the second time: for a change of one row in a million as for a million.
+    """
+
+    @classmethod
+    def gen_scd2_sql(cls, table_chain: Sequence[PreparedTableSchema], sql_client: SqlClientBase[Any]) -> list[str]:
+        (table,) = table_chain  # a history table has no children
+        name, staging_name = sql_client.get_qualified_table_names(str(table["name"]))
+        escape = sql_client.escape_column_name
+        from_, to = (escape(str(column)) for column in get_validity_column_names(table))  # type: ignore[arg-type]
+        at = f"'{ensure_pendulum_datetime(load_package_state()['state']['created_at']).isoformat()}'"
+        _, has_successor = cls.get_merge_conditions(table, sql_client)
+        names = [escaped for column in table["columns"] if (escaped := escape(column)) not in {from_, to}]
+        own = ", ".join(names)
+        return [
+            f"UPDATE {name} SET {to} = {at} WHERE {to} IS NULL AND {has_successor};",  # noqa: S608 - our own names
+            f"INSERT INTO {name} ({own}, {from_}, {to}) SELECT {own}, {at}, NULL FROM {staging_name};",  # noqa: S608
+        ]
+
+
 class _Client(DuckDbClient):
     """dlt's client, which loads each table in the memory of one.
 
@@ -51,6 +82,9 @@ class _Client(DuckDbClient):
         ((threads,),) = self.sql_client.execute_sql("SELECT current_setting('threads')") or ()
         for number in (int(threads) + 1, threads):
             self.sql_client.execute_sql(f"SET GLOBAL threads = {number}")
+
+    def _create_merge_followup_jobs(self, table_chain: Sequence[PreparedTableSchema]) -> list[FollowupJobRequest]:
+        return [_Merge.from_table_chain(table_chain, self.sql_client)]
 
 
 class DuckDb(duckdb):

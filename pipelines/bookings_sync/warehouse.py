@@ -286,10 +286,13 @@ class Warehouse:
                 f"SELECT {names}, deleted_at IS NOT NULL AS deleted FROM {self._name('appointments')}"  # noqa: S608
                 f" WHERE _dlt_valid_to IS NULL AND {self._with_ids(location_id, 'id', some)}"
             )
-            starts = () if rows is None else epoch_ms(rows["start_time"])
-            for row, start_ms in zip(_dicts(rows), starts, strict=True):
-                held = Held(row["row_digest"], row["deleted"], start_ms)
-                placed[row["id"],] = Placed(held, {kind: row[column] for kind, column in COLUMN.items()})
+            if rows is None:
+                continue
+            found, digests, deleted = (rows[name].to_pylist() for name in ("id", "row_digest", "deleted"))
+            held = map(Held, digests, deleted, epoch_ms(rows["start_time"]))
+            columns = zip(*(rows[name].to_pylist() for name in COLUMN.values()), strict=True)
+            scopes = (dict(zip(COLUMN, each, strict=True)) for each in columns)
+            placed.update(zip(zip(found), map(Placed, held, scopes), strict=True))
         return placed
 
     def rows(self, table: Table, location_id: str, keys: Sequence[Key]) -> pa.Table:
