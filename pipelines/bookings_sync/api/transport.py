@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -105,7 +106,7 @@ class Transport:
         self.location = location
         self._settings = settings
         self._http = http
-        self._address = httpx.URL(settings.base_url)
+        self._address = _address(settings.base_url)
         self._base_path = self._address.raw_path.decode("ascii").rstrip("/")
         self._headers = httpx.Headers({**http.headers, "Authorization": f"Bearer {location.api_key}"})
         read, connect = settings.read_timeout_seconds, settings.connect_timeout_seconds
@@ -276,6 +277,10 @@ class Transport:
         return kind(
             what, location=self.location.name, method=call.method, path=call.path, window=call.window, status=status
         )
+
+
+_address = cache(httpx.URL)
+"""The API's address, which all locations share."""
 
 
 def _status(response: httpx.Response | None) -> int | None:
