@@ -207,6 +207,25 @@ def test_a_key_that_fits_in_no_header_is_not_quoted(wire: Wire, start: Start) ->
     assert caught.value.__cause__ is None
 
 
+def test_silence_is_bounded_over_tls_too(start: Start) -> None:
+    authority = trustme.CA()
+    servers, clients = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority.issue_cert("127.0.0.1").configure_cert(servers)
+    authority.configure_trust(clients)
+    peer = start([[b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"]], [[OK + b"cd"]], tls=servers)
+    with Wire(clients) as wire:
+        with pytest.raises(httpx.ReadTimeout):
+            fetch(wire, peer.url, read=0.3)
+        assert fetch(wire, peer.url) == b"cd"
+
+
+def test_a_server_that_does_not_take_a_request_is_waited_for_no_longer_than_for_a_reply(wire: Wire) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # which accepts nothing: what is sent fills its buffers
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        with pytest.raises(httpx.WriteTimeout):
+            send(wire, url, read=0.3, method="POST", content=b" " * 50_000_000)
+
+
 def test_over_tls_a_server_is_one_whose_certificate_is_trusted_and_names_it(start: Start) -> None:
     authority, another = trustme.CA(), trustme.CA()
 

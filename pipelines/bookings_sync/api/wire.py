@@ -7,9 +7,6 @@ It is a transport of httpx's over a socket and llhttp, Node's parser of HTTP/1.1
 is written in Python down to the bytes: where a process sends thousands of small requests from twenty threads, each cost
 two and a half times the CPU, and each byte of a large reply twice. What this one lacks is what no request here
 needs: proxies, HTTP/2, and pools.
-
-Of a small request's cost among many threads a half is their taking turns, each time one has let Python's lock go to
-call the kernel. So it is called as seldom as can be: the kernel bounds how long it waits, and no poll asks it before.
 """
 
 from __future__ import annotations
@@ -18,8 +15,6 @@ import re
 import select
 import socket
 import ssl
-import struct
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,7 +35,6 @@ class Wire(httpx.BaseTransport):
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
         self._socket: socket.socket | None = None
-        self._waits_seconds: float | None = None
         self._buffer = memoryview(bytearray(_READ_AT_ONCE))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -49,7 +43,8 @@ class Wire(httpx.BaseTransport):
         connection = self._open(request.url, timeouts["connect"])
         reply = _Reply(self)
         try:
-            self._let_wait(connection, timeouts["read"])
+            if connection.gettimeout() != timeouts["read"]:  # setting it is a call of the kernel's
+                connection.settimeout(timeouts["read"])
             with _errors(httpx.WriteTimeout, httpx.WriteError):
                 connection.sendall(written)
             reply.begin()
@@ -77,23 +72,10 @@ class Wire(httpx.BaseTransport):
                 self._socket = self._context.wrap_socket(connection, server_hostname=url.host)
         return self._socket
 
-    def _let_wait(self, connection: socket.socket, seconds: float) -> None:
-        """Bounds how long the kernel waits for each piece. Python's own time-outs ask by a poll before each call."""
-        if seconds == self._waits_seconds:
-            return
-        if sys.platform == "win32":  # it counts milliseconds, in a number of its own
-            connection.settimeout(seconds)
-        else:
-            whole, rest = divmod(round(seconds * 1_000_000), 1_000_000)
-            connection.settimeout(None)
-            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-                connection.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", whole, rest))
-        self._waits_seconds = seconds
-
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
-            self._socket = self._waits_seconds = None
+            self._socket = None
 
 
 class _Reply(httpx.SyncByteStream):
@@ -184,8 +166,8 @@ def _errors(late: type[httpx.TimeoutException], broken: type[httpx.NetworkError]
     """Raises httpx's errors: `late` for silence, `broken` for what the network does."""
     try:
         yield
-    except (TimeoutError, BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
-        raise late("nothing moved in time") from error
+    except TimeoutError as error:
+        raise late(str(error)) from error
     except OSError as error:
         raise broken(str(error)) from error
 
