@@ -150,4 +150,4 @@ def _slot_of(keys: array[int], key: int) -> int:
 
 
 def _hashes(location_id: str, keys: Iterable[Key]) -> list[int]:
-    return [each or 1 for each in map(hash(location_id).__xor__, map(hash, keys))]
+    return [hash((location_id, key)) or 1 for key in keys]
