@@ -16,7 +16,8 @@ from bookings_sync.api.listing import Listing, all_of, taken_apart
 from bookings_sync.api.replies import Unreadable
 from bookings_sync.plain import Plain, reader
 from bookings_sync.presence import Known
-from bookings_sync.records import Batch, appointment_rows
+from bookings_sync.records import appointment_rows
+from bookings_sync.rows import Batch
 from chaos import nasty
 
 NINE, TEN = "2026-11-03T09:00:00Z", "2026-11-03T10:00:00Z"

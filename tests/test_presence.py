@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookings_sync.presence import Known, Presence
-from bookings_sync.records import Rows
+from bookings_sync.rows import Rows
 from bookings_sync.tables import CONTACTS
 
 LOCATIONS = ("L", "M")

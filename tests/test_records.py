@@ -14,18 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookings_sync.columns import instant_ms, row_digests
-from bookings_sync.records import (
-    Batch,
-    appointment_rows,
-    custom_field_rows,
-    location_rows,
-    rejected_rows,
-    service_rows,
-    slot_rows,
-    team_rows,
-)
+from bookings_sync.columns import row_digests
+from bookings_sync.records import appointment_rows, custom_field_rows, location_rows, service_rows, slot_rows, team_rows
+from bookings_sync.rows import Batch, rejected_rows
 from bookings_sync.tables import TABLES
+from bookings_sync.values import instant_ms
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 scalars = st.one_of(

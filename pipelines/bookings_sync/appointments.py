@@ -1,7 +1,7 @@
 """Appointments: reads their windows, and finds out about those that a list no longer holds.
 
 Input:  planned reads; what the warehouse holds of their windows.
-Output: `(table name, Arrow table)` pairs of `appointments`, `contacts` and `contact_custom_fields`, for `load`.
+Output: `(table name, Arrow table)` pairs of `appointments`, and of their `contacts`, for `load`.
 
 What a list no longer names is asked for by id only when all lists of the load are in, for it may just have moved from
 one to another: found means moved, and is loaded; refused means deleted. A reply that may have been cut off, is too
@@ -17,6 +17,7 @@ from bookings_sync.api import Reply
 from bookings_sync.api.listing import Listing, all_of, compared_with, id_digest, taken_apart
 from bookings_sync.api.replies import Records
 from bookings_sync.columns import Key
+from bookings_sync.contacts import MOST_WAITING, ListedContacts
 from bookings_sync.diff import missing
 from bookings_sync.errors import BadReply, ReplyTooLarge, RequestRefused, TimedOut
 from bookings_sync.ledger import Read
@@ -24,19 +25,17 @@ from bookings_sync.notes import ReadNotes
 from bookings_sync.plain import reader
 from bookings_sync.plan import PlannedRead, hot_range
 from bookings_sync.reading import Answer, Gate, Reading
-from bookings_sync.records import Rows, appointment_rows, custom_field_rows
+from bookings_sync.records import appointment_rows
+from bookings_sync.rows import Rows
 from bookings_sync.run import Run
 from bookings_sync.scopes import COLUMN
 from bookings_sync.stage import Emitted, Stage, Staged
-from bookings_sync.tables import APPOINTMENTS, CONTACT_CUSTOM_FIELDS, CONTACTS
+from bookings_sync.tables import APPOINTMENTS
 from bookings_sync.warehouse import Held, Placed, Warehouse
 from bookings_sync.windows import DAY_MS, SPOILT_MS, Window
 
 _CAPS = frozenset({20, 25, 50, 100, 200, 250, 300, 400, 500, 1_000, 2_000, 2_500, 5_000, 10_000})
 """Numbers of records at which APIs cut their lists off. A reply of just so many, and none larger seen, is checked."""
-
-_MOST_WAITING = 10_000
-"""Appointments, and contacts, that wait until the warehouse is asked for them."""
 
 _SURELY_ALLOWED_MS = 31 * DAY_MS
 """A window longer than this may be refused for its length (UNK; the successor API's limit for slots)."""
@@ -66,7 +65,7 @@ class AppointmentReads:
         self._restaged: dict[tuple[str, Key], Placed] = {}
         """Where those stand, as they were staged, that were held before."""
         self._unplaced: list[tuple[Rows, PlannedRead, Read]] = []
-        self._waiting: list[tuple[Rows, Read]] = []
+        self._contacts = ListedContacts(run, warehouse, stage, notes)
 
     def carry_out(self, planned: list[PlannedRead]) -> Iterator[Emitted]:
         self._run.start(planned)
@@ -88,7 +87,7 @@ class AppointmentReads:
                 self._run.figures.reads_planned -= reading.stop()  # the next load plans them again
         yield from self._take_unplaced()
         yield from self._verify()
-        yield from self._take_waiting()
+        yield from self._contacts.take_waiting()
 
     # -- lists ---------------------------------------------------------------------------------------------------------
 
@@ -154,7 +153,7 @@ class AppointmentReads:
         else:
             self._find_absent(read, noted, listing.gone)
             yield from self._let_wait(batch.rows["appointments"], read, noted)
-        yield from self._take_contacts(batch.rows["contacts"], noted)
+        yield from self._contacts.take(batch.rows["contacts"], noted)
         if self._stage.rows > staged:
             self._notes.void_others(noted)
         self._run.answered(read.location_id)
@@ -192,7 +191,7 @@ class AppointmentReads:
         looks through the whole table each time."""
         if len(rows):
             self._unplaced.append((rows, read, noted))
-        if sum(len(each) for each, _, _ in self._unplaced) >= _MOST_WAITING:
+        if sum(len(each) for each, _, _ in self._unplaced) >= MOST_WAITING:
             yield from self._take_unplaced()
 
     def _take_unplaced(self) -> Iterator[Emitted]:
@@ -253,86 +252,6 @@ class AppointmentReads:
         for scope, starts in self._notes.void_around(staged.arrow, listed_by=noted).items():
             self._run.strayed[location_id, scope] += starts
 
-    def _take_contacts(self, contacts: Rows, listed_by: Read) -> Iterator[Emitted]:
-        """Stages the contacts that cannot be held. Those that are known to be held as they are need nothing; the rest
-        waits until the warehouse is asked for many of them together, for the same ones stand in many windows."""
-        unknown, otherwise = self._run.contacts.sorted_out(contacts)
-        if contacts.location_id in self._run.located:
-            unknown, otherwise = [], sorted(unknown + otherwise)
-        if unknown:
-            yield from self._stage_unknown_contacts(contacts.take(unknown))
-        if otherwise:
-            self._waiting.append((contacts.take(otherwise), listed_by))
-            if sum(len(waiting) for waiting, _ in self._waiting) >= _MOST_WAITING:
-                yield from self._take_waiting()
-
-    def _stage_unknown_contacts(self, contacts: Rows) -> Iterator[Emitted]:
-        """Contacts that neither the warehouse holds nor this load, with their custom fields."""
-        if staged := self._stage.all_new(contacts):
-            self._run.contacts.add(staged.rows)
-            yield staged.emitted
-            fields = custom_field_rows(contacts.location_id, contacts)
-            self._stage.reject(fields)
-            # They come with their contact alone, of whom another sight is not staged.
-            if staged_fields := self._stage.all_new(fields.rows["contact_custom_fields"], may_come_again=False):
-                yield staged_fields.emitted
-
-    def _take_waiting(self) -> Iterator[Emitted]:
-        """Asks the warehouse for the contacts that wait, and stages those that are news."""
-        waiting, self._waiting = self._waiting, []
-        keys: dict[str, dict[Key, None]] = {}
-        for contacts, _ in waiting:
-            keys.setdefault(contacts.location_id, {}).update(dict.fromkeys(contacts.keys))
-        held = {
-            location_id: self._warehouse.held_by_key(CONTACTS, location_id, (key[0] for key in each))
-            for location_id, each in keys.items()
-        }
-        for contacts, listed_by in waiting:
-            of_location = held[contacts.location_id]
-            equal = [
-                position
-                for position, (key, digest) in enumerate(zip(contacts.keys, contacts.digests, strict=True))
-                if key in of_location and of_location[key].digest == digest
-            ]
-            self._run.contacts.add(contacts.take(equal))
-            staged = self._stage.rows
-            yield from self._stage_contacts(contacts, of_location, listed_by)
-            if self._stage.rows > staged:
-                self._notes.void_others(listed_by)
-
-    def _stage_contacts(self, contacts: Rows, held: dict[Key, Held], listed_by: Read) -> Iterator[Emitted]:
-        """The contacts that are news, with their custom fields: a contact's digest covers both, unless its last load
-        was torn between the two."""
-        location_id = contacts.location_id
-        if self._stage.conflict(contacts):
-            self._notes.void(listed_by)
-        staged = self._stage.news(contacts, held)
-        torn = self._run.torn.get(location_id, set())
-        if staged is not None:
-            self._run.contacts.add(staged.rows)
-            yield staged.emitted
-            known = [key[0] for key in staged.rows.keys if key in held]
-            if known:  # every list that names one of them said otherwise
-                self._notes.void_around(self._warehouse.standing(location_id, known, "contact_id"), listed_by=listed_by)
-            yield from self._take_custom_fields(
-                staged.rows, [*known, *(key[0] for key in staged.rows.keys if key[0] in torn)]
-            )
-        if torn:
-            rows = contacts.take([position for position, key in enumerate(contacts.keys) if key[0] in torn])
-            yield from self._take_custom_fields(rows, [key[0] for key in rows.keys])
-
-    def _take_custom_fields(self, contacts: Rows, known: list[str]) -> Iterator[Emitted]:
-        """The custom fields of these contacts; the warehouse may hold some of those that are `known`."""
-        location_id = contacts.location_id
-        fields = custom_field_rows(location_id, contacts)
-        self._stage.reject(fields)
-        rows = fields.rows["contact_custom_fields"]
-        held_fields = self._warehouse.held_by_key(CONTACT_CUSTOM_FIELDS, location_id, known, "contact_id")
-        if staged_fields := self._stage.news(rows, held_fields):
-            yield staged_fields.emitted
-        if gone := self._stage.gone(rows.table, location_id, missing(held_fields, set(rows.keys))):
-            yield gone
-
     # -- what a list no longer holds -----------------------------------------------------------------------------------
 
     def _verify(self) -> Iterator[Emitted]:
@@ -388,7 +307,7 @@ class AppointmentReads:
             left = self._warehouse.standing(absent.location_id, [absent.key[0]])
             self._notes.void_around(left, listed_by=None)
             yield staged.emitted
-        yield from self._take_contacts(batch.rows["contacts"], absent.listed_by)
+        yield from self._contacts.take(batch.rows["contacts"], absent.listed_by)
 
 
 def _placed(staged: Staged, held: Collection[Key]) -> dict[tuple[str, Key], Placed]:

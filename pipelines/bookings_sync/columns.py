@@ -11,37 +11,25 @@ A value that does not fit its column's type leaves the column null and stays, wh
 
 from __future__ import annotations
 
-import json
 import sys
 import zoneinfo
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-import orjson
 import pyarrow as pa
-from pendulum import DateTime
 
 from bookings_sync.digests import digest_of
 from bookings_sync.tables import TABLES, Column, Table
-from bookings_sync.windows import from_ms, to_ms
+from bookings_sync.values import FIRST_US, FIT, LAST_US, canonical, digest
 
 Record = dict[str, Any]
 Key = tuple[Any, ...]
 """A record's key without its location: texts, integers, and instants as epoch milliseconds."""
 
-LONGEST_ID = 1_000
-"""Characters. The API's own are of 20 to some 60."""
-
 _MADE = frozenset({"location_id", "extra", "deleted_at", "row_digest"})
 _ZONES = zoneinfo.available_timezones()
-_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
-"""The calendar's ends, epoch microseconds: what lies beyond, Arrow can hold and no Python reader of the warehouse."""
-_EPOCH_MS_FROM = 100_000_000_000
-"""A bare number from here on is epoch milliseconds, below it epoch seconds: 1973 in the one, 5138 in the other."""
-
 _TAKEN: dict[str, frozenset[str]] = {
     "teams": frozenset({"members"}),
     "services": frozenset({"teamMembers", "availability.officeHours"}),
@@ -176,50 +164,6 @@ def _as_bytes(values: pa.Array) -> pa.Array:
     return (values if pa.types.is_string(values.type) else values.cast(pa.string())).view(pa.binary())
 
 
-def digest(value: Any) -> str:
-    """128 bits over any JSON value, in hex."""
-    return digest_of(canonical(value))
-
-
-def canonical(value: Any) -> bytes:
-    """JSON with its keys in order: the same bytes for equal values."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # nested deeper than it goes, or lone surrogates, or integers beyond 64 bits
-        return _spelled_out(value).encode()
-
-
-class _Written(str):
-    """A piece of JSON, not a value."""
-
-    __slots__ = ()
-
-
-def _spelled_out(value: Any) -> str:
-    """JSON with its keys in order, of whatever depth: the libraries recurse, and one deep record would stop a run."""
-    pieces: list[str] = []
-    left: list[Any] = [value]
-    while left:
-        each = left.pop()
-        if isinstance(each, _Written):
-            pieces.append(each)
-        elif isinstance(each, dict):
-            items = [(json.dumps(str(name)) + ":", each[name]) for name in sorted(each, key=str)]
-            left += _reversed("{", items, "}")
-        elif isinstance(each, list | tuple):
-            left += _reversed("[", [("", item) for item in each], "]")
-        else:
-            pieces.append(json.dumps(each))
-    return "".join(pieces)
-
-
-def _reversed(opening: str, items: list[tuple[str, Any]], closing: str) -> list[Any]:
-    pieces: list[Any] = [_Written(opening)]
-    for number, (name, value) in enumerate(items):
-        pieces += [_Written(("," if number else "") + name), value]
-    return [_Written(closing), *reversed(pieces)]
-
-
 # -- from values to Arrow ----------------------------------------------------------------------------------------------
 
 
@@ -261,7 +205,7 @@ def _instants(texts: pa.Array, type_: pa.DataType) -> pa.Array:
 
     instants = texts.cast(type_)
     first, last = (bound.value for bound in pyarrow.compute.min_max(instants).values())
-    if first is not None and not _FIRST_US <= first <= last <= _LAST_US:
+    if first is not None and not FIRST_US <= first <= last <= LAST_US:
         raise OverflowError("before the year 1, or after 9999")
     return instants
 
@@ -269,83 +213,11 @@ def _instants(texts: pa.Array, type_: pa.DataType) -> pa.Array:
 def _typed_one_by_one(column: Column, values: Sequence[Any], extras: list[Record | None]) -> pa.Array:
     fitted: list[Any] = []
     for position, value in enumerate(values):
-        fit = None if value is None else _FIT[column.type](value)
+        fit = None if value is None else FIT[column.type](value)
         if value is not None and fit is None and column.name not in {"start_time", "end_time"}:  # the raw text keeps it
             extras[position] = {**(extras[position] or {}), column.source or column.name: value}
         fitted.append(fit)
     return pa.array(fitted, column.arrow)
-
-
-def fit_text(value: Any) -> str | None:
-    """The text, where a warehouse can take it as such."""
-    if not isinstance(value, str):
-        return None
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # a lone surrogate
-        return None
-    return value
-
-
-def _fit_integer(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = int(value)
-    except (ValueError, OverflowError):
-        return None
-    if isinstance(value, str) and str(number) != value:  # "007" and "-0" say more than the number
-        return None
-    return number if float(number) == float(value) and -(2**63) <= number < 2**63 else None
-
-
-def instant_ms(value: Any) -> int | None:
-    """Epoch milliseconds, rounded down, of an ISO 8601 text with an offset, or of a number; None for anything else, and
-    beyond the calendar's ends."""
-    try:
-        if isinstance(value, str):
-            instant = datetime.fromisoformat(value)
-            # A wall clock without its zone is no instant.
-            milliseconds = None if instant.utcoffset() is None else to_ms(instant)
-        else:
-            milliseconds = _number_ms(value)
-    except (ValueError, OverflowError):
-        return None
-    return milliseconds if milliseconds is not None and _FIRST_US < milliseconds * 1000 < _LAST_US - 999 else None
-
-
-def _number_ms(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value if abs(value) >= _EPOCH_MS_FROM else value * 1000)
-
-
-def _instant(value: Any) -> DateTime | None:
-    try:
-        if isinstance(value, str):
-            instant = DateTime.fromisoformat(value)
-            return None if instant.utcoffset() is None else instant
-        milliseconds = _number_ms(value)
-        return None if milliseconds is None else from_ms(milliseconds)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _fit_instant(value: Any) -> DateTime | None:
-    instant = _instant(value)
-    try:
-        return None if instant is None else instant.in_timezone("UTC")
-    except OverflowError:  # in the calendar's first or last hours, and beyond it in UTC
-        return None
-
-
-_FIT: dict[str, Callable[[Any], Any]] = {
-    "text": fit_text,
-    "bigint": _fit_integer,
-    "double": lambda value: float(value) if isinstance(value, int | float) else None,
-    "bool": lambda value: value if isinstance(value, bool) else None,
-    "timestamp": _fit_instant,
-}
 
 
 def _known_zones(zones: Sequence[Any] | pa.Array) -> pa.Array:

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import pyarrow as pa
 from pendulum import DateTime
 
-from bookings_sync.columns import Key, digest
-from bookings_sync.records import Rows
+from bookings_sync.columns import Key
+from bookings_sync.rows import Rows
 from bookings_sync.tables import Table
+from bookings_sync.values import digest
 from bookings_sync.warehouse import Held, keys_of
 
 

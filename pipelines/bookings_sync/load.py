@@ -22,7 +22,8 @@ from bookings_sync.ledger import Endpoint
 from bookings_sync.notes import ReadNotes
 from bookings_sync.plan import PlannedRead
 from bookings_sync.reading import Gate, Reading
-from bookings_sync.records import Batch, location_rows, service_rows, team_rows
+from bookings_sync.records import location_rows, service_rows, team_rows
+from bookings_sync.rows import Batch
 from bookings_sync.run import Run
 from bookings_sync.scopes import Scope
 from bookings_sync.slots import SlotReads

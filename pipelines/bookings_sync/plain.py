@@ -21,9 +21,10 @@ import pyarrow as pa
 from msgspec.structs import astuple
 
 from bookings_sync.api.replies import decode
-from bookings_sync.columns import LONGEST_ID, Fields, Key, Record, canonical, known_fields
+from bookings_sync.columns import Fields, Key, Record, known_fields
 from bookings_sync.digests import number_of
 from bookings_sync.tables import APPOINTMENTS, CONTACTS, TABLES, DataType, Table
+from bookings_sync.values import LONGEST_ID, canonical
 
 _NOTHING = msgspec.Raw(b"null")
 """What stands for a field that is not there: this very object."""

@@ -18,7 +18,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from bookings_sync.columns import Key
-from bookings_sync.records import Rows
+from bookings_sync.rows import Rows
 
 _LEAST_BYTES = 1 << 22
 _BYTES_PER_KEY = 4

@@ -7,183 +7,29 @@ Output: `Rows`, one per table: each record's key and digest, and the Arrow table
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-import pendulum
-import pyarrow as pa
-
 from bookings_sync.api.replies import decode
-from bookings_sync.columns import (
-    LONGEST_ID,
-    Fields,
-    Key,
-    Record,
-    canonical,
-    digest,
-    fields_of,
-    fit_text,
-    instant_ms,
-    pick,
-    row_digests,
-    typed_columns,
-)
-from bookings_sync.ledger import epoch_ms
+from bookings_sync.columns import Key, Record
 from bookings_sync.plain import Embedded, KnownContacts, Plain, Text
 from bookings_sync.privacy import KEEP_ALL, Privacy
+from bookings_sync.rows import Batch, Rejected, Rows
 from bookings_sync.tables import (
     APPOINTMENTS,
     CONTACT_CUSTOM_FIELDS,
     CONTACTS,
     LOCATIONS,
-    REJECTED_RECORDS,
     SERVICE_HOURS,
     SERVICE_MEMBERS,
     SERVICES,
     SLOTS,
-    TABLES,
     TEAM_MEMBERS,
     TEAMS,
     Table,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A record that cannot stand in its table, and why."""
-
-    table: str
-    location_id: str
-    reason: str
-    record: Any
-
-    @property
-    def rejection_id(self) -> str:
-        return digest([self.location_id, self.table, self.reason, self.record])
-
-
-@dataclass(slots=True)
-class Rows:
-    """Records of one table and one location.
-
-    `columns` are those that a record itself fills (`columns.typed_columns`), instants in UTC, in microseconds. Of
-    contacts, `lists` are what they list as their custom fields, which become rows of their own, and `texts` what they
-    came as, where that is known; of others, nothing.
-    """
-
-    table: Table
-    location_id: str
-    keys: list[Key]
-    digests: list[str]
-    columns: pa.Table
-    lists: list[Any]
-    texts: list[Text | None]
-
-    @classmethod
-    def of(cls, table: Table, location_id: str, found: dict[Key, Record]) -> Rows:
-        """Decoded records, by their keys."""
-        if not found:
-            return cls(table, location_id, [], [], _no_columns(table.name), [], [])
-        keys = list(found)
-        arrays = {
-            name: _key_array(table.schema.field(name).type, [key[position] for key in keys])
-            for position, name in enumerate(table.key[1:])
-        }
-        return cls._typed(table, location_id, keys, arrays, fields_of(table, found.values()))
-
-    @classmethod
-    def plain(cls, table: Table, location_id: str, records: Plain, texts: Sequence[Text] = ()) -> Rows:
-        """Plain records, which have ids of their own; contacts with what they came as."""
-        keys: list[Key] = list(zip(records.ids))
-        arrays = {"id": records.fields.values["id"]}
-        return cls._typed(table, location_id, keys, arrays, records.fields, texts)
-
-    @classmethod
-    def _typed(
-        cls,
-        table: Table,
-        location_id: str,
-        keys: list[Key],
-        arrays: dict[str, pa.Array],
-        fields: Fields,
-        texts: Sequence[Text] = (),
-    ) -> Rows:
-        columns = typed_columns(table, arrays, fields)
-        lists, of_contacts = list[Any](), list[Text | None](texts)
-        if table is CONTACTS:
-            lists = list(fields.values["customField"])
-            of_contacts = of_contacts or [None] * len(keys)
-        return cls(table, location_id, keys, row_digests(location_id, columns), columns, lists, of_contacts)
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def followed_by(self, others: Rows) -> Rows:
-        """These and others of the same table and location."""
-        if not len(self) or not len(others):
-            return self if len(self) else others
-        return Rows(
-            self.table,
-            self.location_id,
-            self.keys + others.keys,
-            self.digests + others.digests,
-            pa.concat_tables([self.columns, others.columns]),
-            self.lists + others.lists,
-            self.texts + others.texts,
-        )
-
-    def take(self, positions: Sequence[int]) -> Rows:
-        """The rows at these positions, which stand in order."""
-        if len(positions) == len(self):
-            return self
-        return Rows(
-            self.table,
-            self.location_id,
-            pick(self.keys, positions),
-            pick(self.digests, positions),
-            self.columns.take(pa.array(positions, pa.int64())) if positions else self.columns.slice(0, 0),
-            pick(self.lists, positions) if self.lists else [],
-            pick(self.texts, positions) if self.texts else [],
-        )
-
-    def arrow(self) -> pa.Table:
-        """Every declared column: shape `len(self)` × `table.schema`."""
-        columns: dict[str, pa.Array] = dict(zip(self.columns.column_names, self.columns.columns, strict=True))
-        columns["location_id"] = pa.repeat(pa.scalar(self.location_id), len(self))
-        columns["row_digest"] = pa.array(self.digests, pa.string())
-        columns["deleted_at"] = pa.nulls(len(self), pa.timestamp("us", tz="UTC"))
-        return pa.Table.from_arrays([columns[name] for name in self.table.names], schema=self.table.schema)
-
-    def starts_ms(self) -> list[int | None]:
-        """When each appointment starts, epoch milliseconds, rounded down; None where that cannot be read."""
-        if self.table is not APPOINTMENTS:
-            return [None] * len(self)
-        return epoch_ms(self.columns["start_time"])
-
-
-@cache
-def _no_columns(table_name: str) -> pa.Table:
-    table = TABLES[table_name]
-    return table.schema.empty_table().drop_columns(
-        [name for name in table.names if name in {"location_id", "row_digest", "deleted_at"}]
-    )
-
-
-def _key_array(type_: pa.DataType, values: list[Any]) -> pa.Array:
-    if pa.types.is_timestamp(type_):
-        return pa.array([1000 * ms for ms in values], type_)
-    return pa.array(values, type_)
-
-
-@dataclass(slots=True)
-class Batch:
-    """The rows of one reply, by table, and what was rejected of it."""
-
-    rows: dict[str, Rows]
-    rejected: list[Rejected]
+from bookings_sync.values import digest, instant_ms, usable_id
 
 
 class _Sorting:
@@ -413,29 +259,3 @@ def _openings(sorting: _Sorting, service_id: str, hours: Any) -> None:
                     sorting.add(SERVICE_HOURS, (service_id, weekday, position), opening)
                 else:
                     sorting.reject(SERVICE_HOURS, "an opening is no JSON object", {weekday: opening})
-
-
-def usable_id(value: Any) -> str | None:
-    """Ids are opaque text (api.md, CODE); a whole number is taken as its digits. What cannot stand in an address, so
-    that the record could never be asked for, is no id."""
-    if isinstance(value, str):
-        asked_for = 0 < len(value) <= LONGEST_ID and value not in {".", ".."}
-        return value if asked_for and (value.isascii() or fit_text(value) is not None) else None
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def rejected_rows(rejected: dict[str, Rejected], at: pendulum.DateTime, run_id: str) -> pa.Table:
-    """Rows for the raw table `rejected_records`."""
-    rows = [
-        {
-            "rejection_id": rejection_id,
-            "location_id": each.location_id,
-            "table_name": each.table,
-            "reason": each.reason,
-            "record": canonical(each.record).decode(),
-            "rejected_at": at,
-            "run_id": run_id,
-        }
-        for rejection_id, each in rejected.items()
-    ]
-    return pa.Table.from_pylist(rows, schema=REJECTED_RECORDS.schema)

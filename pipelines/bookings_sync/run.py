@@ -29,10 +29,10 @@ from bookings_sync.ledger import Ledger, Read, within
 from bookings_sync.outcome import Figures, LocationRun
 from bookings_sync.plan import PlannedRead, Span, hot_range, plan_appointments, plan_slots, whole_range
 from bookings_sync.presence import Known, Presence
-from bookings_sync.records import usable_id
 from bookings_sync.scopes import COLUMN, Scope
 from bookings_sync.settings import Location, Settings, location_id_from_key
 from bookings_sync.tables import RUNS
+from bookings_sync.values import usable_id
 from bookings_sync.warehouse import NOTHING_KNOWN, Calendar, Held, Warehouse
 from bookings_sync.windows import DAY_MS, Window, gaps, grid, to_ms
 

@@ -18,7 +18,7 @@ from pendulum import DateTime
 
 from bookings_sync.columns import Key
 from bookings_sync.diff import Changes, Difference, difference, tombstones
-from bookings_sync.records import Batch, Rejected, Rows, rejected_rows
+from bookings_sync.rows import Batch, Rejected, Rows, rejected_rows
 from bookings_sync.tables import Table
 from bookings_sync.warehouse import Held, Warehouse
 
