@@ -345,3 +345,40 @@ def test_every_table_has_its_declared_shape() -> None:
     for rows in tables:
         assert rows.arrow().schema == TABLES[rows.table.name].schema
         assert rows.take([]).arrow().schema == TABLES[rows.table.name].schema
+
+
+CUSTOM_FIELD = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from(["one", "two", "thr", "a/b"]),
+        "value": st.one_of(st.text(max_size=3), st.none(), st.lists(st.text(max_size=2))),
+    }
+)
+ODD_FIELD = st.sampled_from(
+    [{"id": 7, "value": "x"}, {"id": "one"}, {"id": "", "value": 1}, {"id": "one", "value": 1, "more": 2}, "no", None]
+)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.lists(CUSTOM_FIELD, max_size=3),
+            st.lists(st.one_of(CUSTOM_FIELD, ODD_FIELD), max_size=3),
+            st.none(),
+            st.just("no list"),
+        ),
+        max_size=4,
+    )
+)
+def test_custom_fields_are_the_same_read_one_by_one_or_together(of_contacts: list[Any]) -> None:
+    records = [
+        {"id": f"a{number}", "contact": {"id": f"c{number}", "customField": fields}}
+        for number, fields in enumerate(of_contacts)
+    ]
+    contacts = appointment_rows("L", records).rows["contacts"]
+    together = custom_field_rows("L", contacts)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("bookings_sync.records._plain_custom_fields", lambda *_: None)
+        one_by_one = custom_field_rows("L", contacts)
+    rows, others = (batch.rows["contact_custom_fields"] for batch in (together, one_by_one))
+    assert (rows.keys, rows.digests, rows.arrow()) == (others.keys, others.digests, others.arrow())
+    assert together.rejected == one_by_one.rejected

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from bookings_sync.api.replies import decode
-from bookings_sync.columns import Key, Record
+from bookings_sync.columns import Fields, Key, Record
 from bookings_sync.plain import Embedded, KnownContacts, Plain, Text
 from bookings_sync.privacy import KEEP_ALL, Privacy
 from bookings_sync.rows import Batch, Rejected, Rows
@@ -203,11 +203,34 @@ def custom_field_rows(location_id: str, contacts: Rows) -> Batch:
 
     A contact's digest covers its custom fields too, so only new and changed contacts are asked for theirs.
     """
+    of_contacts = [(key, fields) for key, fields in zip(contacts.keys, contacts.lists, strict=True) if fields != []]
+    plain = _plain_custom_fields(location_id, of_contacts)
+    if plain is not None:
+        return Batch({CONTACT_CUSTOM_FIELDS.name: plain}, [])
     sorting = _Sorting(location_id, CONTACT_CUSTOM_FIELDS)
-    for key, fields in zip(contacts.keys, contacts.lists, strict=True):
-        if fields != []:
-            sorting.children(CONTACT_CUSTOM_FIELDS, key, fields, "id")
+    for key, fields in of_contacts:
+        sorting.children(CONTACT_CUSTOM_FIELDS, key, fields, "id")
     return sorting.batch()
+
+
+def _plain_custom_fields(location_id: str, of_contacts: list[tuple[Key, Any]]) -> Rows | None:
+    """The same, where each is as the API documents it: of an id and a value alone, the id once in its contact's."""
+    if not all(isinstance(fields, list) for _, fields in of_contacts):
+        return None
+    items = [item for _, fields in of_contacts for item in fields]
+    if not all(isinstance(item, dict) and item.keys() == _OF_A_CUSTOM_FIELD for item in items):
+        return None
+    ids = [item["id"] for item in items]
+    if not all(isinstance(each, str) and usable_id(each) for each in ids):
+        return None
+    keys: list[Key] = [(contact_id, item["id"]) for (contact_id,), fields in of_contacts for item in fields]
+    if not keys or len(set(keys)) < len(keys):
+        return None
+    values = {"value": [item["value"] for item in items]}
+    return Rows.keyed(CONTACT_CUSTOM_FIELDS, location_id, keys, Fields(values, [None] * len(keys)))
+
+
+_OF_A_CUSTOM_FIELD = {"id", "value"}
 
 
 def slot_rows(location_id: str, service_id: str, records: dict[str, list[Any]]) -> Batch:

@@ -44,12 +44,17 @@ class Rows:
         """Decoded records, by their keys."""
         if not found:
             return cls(table, location_id, [], [], _no_columns(table.name), [], [])
-        keys = list(found)
+        return cls.keyed(table, location_id, list(found), fields_of(table, found.values()))
+
+    @classmethod
+    def keyed(cls, table: Table, location_id: str, keys: list[Key], fields: Fields) -> Rows:
+        """The records with these keys, of which there is one at the least, by their fields."""
+        columns = zip(*keys, strict=True)
         arrays = {
-            name: _key_array(table.schema.field(name).type, [key[position] for key in keys])
-            for position, name in enumerate(table.key[1:])
+            name: _key_array(table.schema.field(name).type, values)
+            for name, values in zip(table.key[1:], columns, strict=False)
         }
-        return cls._typed(table, location_id, keys, arrays, fields_of(table, found.values()))
+        return cls._typed(table, location_id, keys, arrays, fields)
 
     @classmethod
     def plain(cls, table: Table, location_id: str, records: Plain, texts: Sequence[Text] = ()) -> Rows:
@@ -129,7 +134,7 @@ def _no_columns(table_name: str) -> pa.Table:
     )
 
 
-def _key_array(type_: pa.DataType, values: list[Any]) -> pa.Array:
+def _key_array(type_: pa.DataType, values: Sequence[Any]) -> pa.Array:
     if pa.types.is_timestamp(type_):
         return pa.array([1000 * ms for ms in values], type_)
     return pa.array(values, type_)
