@@ -66,10 +66,14 @@ class Wire(httpx.BaseTransport):
         with _errors(httpx.ConnectTimeout, httpx.ConnectError):
             over_tls = url.scheme == "https"
             connection = socket.create_connection((url.host, url.port or (443 if over_tls else 80)), timeout)
+            try:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if over_tls:
+                    connection = self._context.wrap_socket(connection, server_hostname=url.host)
+            except BaseException:  # what is not wholly open is never used: it would send a key in the clear
+                connection.close()
+                raise
             self._socket = connection
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if over_tls:
-                self._socket = self._context.wrap_socket(connection, server_hostname=url.host)
         return self._socket
 
     def close(self) -> None:
