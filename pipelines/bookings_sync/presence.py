@@ -75,17 +75,14 @@ class Known:
         while 5 * (self._taken + len(rows)) > 3 * len(self._slots.keys):
             self._slots = self._slots.doubled()
         keys, digests, said = self._slots
-        mask = len(keys) - 1
         hashes = _hashes(rows.location_id, rows.keys)
-        for key, digest, text in zip(hashes, map(hash, rows.digests), rows.texts, strict=True):
-            slot = key & mask  # as `_slot_of`, which takes as long as the rest
-            while (found := keys[slot]) and found != key:
-                slot = slot + 1 & mask
-            if not found:
+        slots = self._slots.find(hashes)
+        for slot, key, digest, text in zip(slots, hashes, rows.digests, rows.texts, strict=True):
+            if not keys[slot]:
                 self._taken += 1
                 keys[slot] = key
-            before, digests[slot] = digests[slot], digest or 1
-            if before not in {0, digest or 1}:
+            before, digests[slot] = digests[slot], hash(digest) or 1
+            if before not in {0, digests[slot]}:
                 self.changes += 1
                 said[slot] = 0
             if text is not None:
