@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from bookings_sync.api.replies import decode
-from bookings_sync.columns import Fields, Key, Record
+from bookings_sync.columns import Fields, Key, Record, known_fields, sources
 from bookings_sync.plain import Embedded, KnownContacts, Plain, Text
 from bookings_sync.privacy import KEEP_ALL, Privacy
 from bookings_sync.rows import Batch, Rejected, Rows
@@ -214,11 +214,12 @@ def custom_field_rows(location_id: str, contacts: Rows) -> Batch:
 
 
 def _plain_custom_fields(location_id: str, of_contacts: list[tuple[Key, Any]]) -> Rows | None:
-    """The same, where each is as the API documents it: of an id and a value alone, the id once in its contact's."""
+    """The same, where each is of just the fields that columns name, with its id once in its contact's list."""
     if not all(isinstance(fields, list) for _, fields in of_contacts):
         return None
     items = [item for _, fields in of_contacts for item in fields]
-    if not all(isinstance(item, dict) and item.keys() == _OF_A_CUSTOM_FIELD for item in items):
+    named = known_fields(CONTACT_CUSTOM_FIELDS.name).keys()
+    if not all(isinstance(item, dict) and item.keys() == named for item in items):
         return None
     ids = [item["id"] for item in items]
     if not all(isinstance(each, str) and usable_id(each) for each in ids):
@@ -226,11 +227,8 @@ def _plain_custom_fields(location_id: str, of_contacts: list[tuple[Key, Any]]) -
     keys: list[Key] = [(contact_id, item["id"]) for (contact_id,), fields in of_contacts for item in fields]
     if not keys or len(set(keys)) < len(keys):
         return None
-    values = {"value": [item["value"] for item in items]}
+    values = {name: [item[name] for item in items] for name in sources(CONTACT_CUSTOM_FIELDS.name)}
     return Rows.keyed(CONTACT_CUSTOM_FIELDS, location_id, keys, Fields(values, [None] * len(keys)))
-
-
-_OF_A_CUSTOM_FIELD = {"id", "value"}
 
 
 def slot_rows(location_id: str, service_id: str, records: dict[str, list[Any]]) -> Batch:
