@@ -172,6 +172,8 @@ def test_milliseconds_are_exact(naive: datetime, offset: timezone) -> None:
         (1_793_610_000_000, datetime(2026, 11, 2, 9, tzinfo=UTC)),
         (1_793_610_000, datetime(2026, 11, 2, 9, tzinfo=UTC)),
         (1e300, None),
+        (6.8e19, None),
+        (-6.8e19, None),
         (True, None),
         ({"at": 5}, None),
     ],

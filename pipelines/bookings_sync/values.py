@@ -127,7 +127,9 @@ def instant_ms(value: Any) -> int | None:
 def _number_ms(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value if abs(value) >= _EPOCH_MS_FROM else value * 1000)
+    milliseconds = int(value if abs(value) >= _EPOCH_MS_FROM else value * 1000)
+    # Far beyond the calendar's ends the C library fails, by an OSError, before Python can say that it is out of range.
+    return milliseconds if FIRST_US <= milliseconds * 1000 <= LAST_US else None
 
 
 def _instant(value: Any) -> DateTime | None:
