@@ -384,3 +384,16 @@ def test_custom_fields_are_the_same_read_one_by_one_or_together(of_contacts: lis
     rows, others = (batch.rows["contact_custom_fields"] for batch in (together, one_by_one))
     assert (rows.keys, rows.digests, rows.arrow()) == (others.keys, others.digests, others.arrow())
     assert together.rejected == one_by_one.rejected
+
+
+def test_contacts_that_list_no_custom_fields_leave_the_others_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = {"with": [{"id": "one", "value": "x"}], "null": None, "none": []}
+    records: list[Any] = [{"id": key, "contact": {"id": key, "customField": each}} for key, each in fields.items()]
+    records.append({"id": "without", "contact": {"id": "without"}})
+    contacts = appointment_rows("L", records).rows["contacts"]
+
+    def one_by_one(*_: Any) -> None:
+        pytest.fail("they were read one by one")
+
+    monkeypatch.setattr("bookings_sync.records._Sorting.children", one_by_one)
+    assert custom_field_rows("L", contacts).rows["contact_custom_fields"].keys == [("with", "one")]

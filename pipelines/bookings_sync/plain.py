@@ -138,11 +138,11 @@ def _embedded(found: Plain, location_id: str, known: KnownContacts) -> Embedded:
 
 def _plain(table: Table, records: Sequence[Any]) -> Plain | None:
     """The records, where all are plain."""
-    form, body = _forms[table.name], b"[%b]" % b",".join(records)
+    form, lines = _forms[table.name], b"\n".join(records)
     read: list[Any] | None = None
     while read is None:
         try:
-            read = form.decode(body)
+            read = form.decode_lines(lines)
         except msgspec.ValidationError:
             learnt = form.learnt_from(records)
             if learnt is None:  # a field of another type, say
@@ -198,13 +198,13 @@ _FIELDS: dict[DataType, tuple[tuple[Any, Any], Callable[[Sequence[Any]], Any]]] 
 
 class _Form(NamedTuple):
     """How the lists of a table are read. `names` are the fields, those that columns name before the `unnamed`; `reads`
-    make of the former's values what `Fields` holds. `decode` gives records whose fields are in that order.
+    make of the former's values what `Fields` holds. `decode_lines` gives records whose fields are in that order.
     """
 
     table: str
     names: tuple[str, ...]
     reads: tuple[Callable[[Sequence[Any]], Any], ...]
-    decode: Callable[[bytes], list[Any]]
+    decode_lines: Callable[[bytes], list[Any]]
 
     @classmethod
     def of(cls, table: str, unnamed: Sequence[str] = ()) -> _Form:
@@ -222,8 +222,7 @@ class _Form(NamedTuple):
             forbid_unknown_fields=True,
             gc=False,
         )
-        decode_list = msgspec.json.Decoder(list[record]).decode  # type: ignore[valid-type]
-        return cls(table, names, tuple(read for _, read in fields.values()), decode_list)
+        return cls(table, names, tuple(read for _, read in fields.values()), msgspec.json.Decoder(record).decode_lines)
 
     @property
     def unnamed(self) -> tuple[str, ...]:

@@ -203,7 +203,8 @@ def custom_field_rows(location_id: str, contacts: Rows) -> Batch:
 
     A contact's digest covers its custom fields too, so only new and changed contacts are asked for theirs.
     """
-    of_contacts = [(key, fields) for key, fields in zip(contacts.keys, contacts.lists, strict=True) if fields != []]
+    listed = zip(contacts.keys, contacts.lists, strict=True)
+    of_contacts = [(key, fields) for key, fields in listed if fields is not None and fields != []]
     plain = _plain_custom_fields(location_id, of_contacts)
     if plain is not None:
         return Batch({CONTACT_CUSTOM_FIELDS.name: plain}, [])

@@ -14,8 +14,9 @@ import sys
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 """glibc's names for them, from malloc.h."""
 
-_LARGE = 1_000_000
-"""Bytes: a reply's body is larger, what is decoded of it is smaller."""
+_LARGE = 16_000_000
+"""Bytes: larger than nearly all replies. The kernel hands out what is larger page by page, and each page anew for the
+next reply, which was a thirtieth of a first load's CPU."""
 
 
 def keep_little() -> None:
