@@ -58,11 +58,38 @@ def test_a_failed_copy_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("shutil.copyfile", full)
+    monkeypatch.setattr("os.fsync", full)  # a file system may take what it has no room for, and say so then
     with pytest.raises(LoadError, match="could not be published"):
         publish(database, 1)
     assert copy.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_copy_is_on_the_disk_before_it_takes_the_place_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = tmp_path / "bookings.duckdb"
+    write(database, "create table t as select range as n from range(200_000)")
+    copy = publish(database, 1)
+    write(database, "insert into t select range from range(200_000, 700_000)")
+    done: list[object] = []
+    written, replaced = os.fsync, Path.replace
+
+    def synced(file: int) -> None:
+        written(file)
+        done.append(os.stat(file).st_size)
+
+    def replacing(fresh: Path, name: Path) -> Path:
+        done.append("replaced")
+        return replaced(fresh, name)
+
+    monkeypatch.setattr("bookings_sync.publish._PIECE", 300_000)
+    monkeypatch.setattr("os.fsync", synced)
+    monkeypatch.setattr(Path, "replace", replacing)
+    publish(database, 1)
+    assert copy.read_bytes() == database.read_bytes()
+    assert len(done) > 3
+    assert done[-2:] == [database.stat().st_size, "replaced"]
 
 
 def numbers(path: Path) -> list[int]:
