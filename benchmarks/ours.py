@@ -84,8 +84,8 @@ class Ours:
     def plan(self, *options: str) -> dict[str, Any]:
         return summary(self._run("sync", "--plan", "--json", *options))
 
-    def transform(self) -> Cost:
-        return self._run("transform", "--quiet", "--json")
+    def transform(self, *options: str) -> Cost:
+        return self._run("transform", "--quiet", "--json", *options)
 
     def status(self) -> Cost:
         return self._run("status")

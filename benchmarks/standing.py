@@ -34,7 +34,7 @@ def standing(rows: int, runs: int, folder: Path) -> list[Section]:
         unchanged = _unchanged(world, ours, rows, runs)
         requests.planned("nothing new")
         requests.planned("all history again", "--full")
-        return [unchanged, requests.section, _models(ours, rows, runs), _start_up(ours, rows, runs)]
+        return [unchanged, requests.section, _models(world, ours, rows, runs), _start_up(ours, rows, runs)]
 
 
 # -- nothing new, and a little ---------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def _least(ours: Ours, run_id: str) -> int:
 # -- models ----------------------------------------------------------------------------------------------------------
 
 
-def _models(ours: Ours, rows: int, runs: int) -> Section:
+def _models(world: World, ours: Ours, rows: int, runs: int) -> Section:
     section = Section(
         "models",
         f"Models over {rows:,} appointments and their slots",
@@ -163,26 +163,43 @@ def _models(ours: Ours, rows: int, runs: int) -> Section:
     ours.script("record_models", statements)
     shutil.copyfile(ours.database, bare)
     paths = {
-        "models": ours.transform,
+        "models": lambda: ours.transform("--full"),
         "bare DuckDB": lambda: ours.script("bare_duckdb", bare, statements),
         "its builds": lambda: ours.script("bare_duckdb", bare, statements, "--builds"),
     }
     (built, _), (all_of_it, cost), (builds, _) = in_turn(paths, runs)
     for name, figures in (
-        ("bookings transform", built),
+        ("bookings transform --full", built),
         ("the same SQL by DuckDB alone: builds, audits, comments, swap", all_of_it),
         ("of it the builds alone", builds),
     ):
         section.add(name, figures, figures.cpu_s / all_of_it.cpu_s)
+    seeds = count(1_000)
+    after, _ = repeated(
+        "after a delta", lambda: _after_delta(world, ours, rows // 100, next(seeds)), runs, warm_up=False
+    )
+    section.add("bookings transform after a 1 % delta", after, after.cpu_s / all_of_it.cpu_s)
     section.notes = [
         f"{len(models)} models of {sum(each['rows'] for each in models):,} rows, with "
         f"{sum(each['audits'] for each in models)} audits. The SQL is what the transform itself sent, recorded: "
         f"{json.loads(cost.output)['statements']:,} statements. `bookings transform` also publishes the read copy.",
+        f"After a sync that found {rows // 100:,} appointments changed, the transform builds those of the largest "
+        "tables again, in place, and all of the others.",
     ]
     section.targets = [
         Target.at_most("models ÷ the same SQL by DuckDB alone, CPU", built.cpu_s / all_of_it.cpu_s, 1.15)
     ]
     return section
+
+
+def _after_delta(world: World, ours: Ours, rows: int, seed: int) -> Cost:
+    _delta(world, ours, rows, seed)
+    cost = ours.transform()
+    if summary(cost)["rebuilt"] != rows:
+        raise RuntimeError(
+            f"{rows} appointments were changed, and the transform built {summary(cost)['rebuilt']} again"
+        )
+    return cost
 
 
 # -- start-up --------------------------------------------------------------------------------------------------------

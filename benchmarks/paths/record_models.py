@@ -1,4 +1,4 @@
-"""Records every statement that `bookings transform` sends to DuckDB, in order: what `bare_duckdb` is to run again.
+"""Records every statement that `bookings transform --full` sends to DuckDB, in order, for `bare_duckdb` to run again.
 
 It runs the transform in earnest, in the folder it is started in; what it costs is nobody's.
 Usage: python record_models.py STATEMENTS
@@ -44,7 +44,7 @@ def main() -> None:
         connection = client._conn
         client._conn = Recorder(connection, statements)
         try:
-            transform(client, datasets(settings), now=utc_now())
+            transform(client, datasets(settings), now=utc_now(), full=True)
         finally:
             client._conn = connection
     Path(sys.argv[1]).write_text(json.dumps(statements), encoding="utf-8")

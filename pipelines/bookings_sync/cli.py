@@ -223,6 +223,14 @@ def transform(
     audit_only: Annotated[
         bool, typer.Option("--audit-only", metavar="", help="Audit the live tables and build nothing.")
     ] = False,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            metavar="",
+            help="Build every row of every table again, and not only of the appointments that changed.",
+        ),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -233,7 +241,7 @@ def transform(
     from bookings_sync.commands.transform import run_transform
 
     output = _output(ctx, as_json=as_json, quiet=quiet)
-    raise typer.Exit(run_transform(output, select=select or [], dev=dev, as_of=as_of, audit_only=audit_only))
+    raise typer.Exit(run_transform(output, select=select or [], dev=dev, as_of=as_of, audit_only=audit_only, full=full))
 
 
 @app.command(

@@ -8,13 +8,17 @@ Each model is built beside the live one (`fct_appointments__next`, which reads t
 run on what was built, and only then are all of them swapped in, in one transaction where the destination's DDL has
 transactions. A failed audit, an error or a kill at any point leaves the live tables whole, as they were; the next run
 clears what is left.
+
+Of the largest, where few appointments have changed since a run that built them all of the same SQL, only the rows of
+those are built (`models.incremental`), in place: the whole run is one transaction then.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -28,10 +32,11 @@ from bookings_sync.models.audits import row_audits, set_audits
 from bookings_sync.models.destination import NEXT, Datasets, Destination
 from bookings_sync.models.dialect import as_it_stood, complete_reads, no_rows, resolve, timezones
 from bookings_sync.models.errors import AuditFailure, AuditsFailedError, ModelError, NothingSyncedError
+from bookings_sync.models.incremental import Increment, built_by, increment
 from bookings_sync.models.project import READS, Model, Project, find_models, references
 from bookings_sync.models.selection import select as selected
+from bookings_sync.tables import APPOINTMENTS, TABLES
 from bookings_sync.tables import READS as READS_TABLE
-from bookings_sync.tables import TABLES
 
 __all__ = [
     "AuditFailure",
@@ -75,12 +80,14 @@ class ModelResult:
 
 @dataclass(frozen=True, slots=True)
 class TransformResult:
-    """All models, in build order, and the datasets they are in. `published` is False where only the audits ran."""
+    """All models, in build order, and the datasets they are in. `published` is False where only the audits ran.
+    `rebuilt` is how many appointments were built again where it was enough to build those that changed; else None."""
 
     models: tuple[ModelResult, ...]
     datasets: Datasets
     seconds: float
     published: bool
+    rebuilt: int | None
 
 
 def transform(
@@ -92,6 +99,7 @@ def transform(
     dev: str = "",
     select: Sequence[str] = (),
     audit_only: bool = False,
+    full: bool = False,
     project: Project | None = None,
     progress: Callable[[Step, str], None] | None = None,
 ) -> TransformResult:
@@ -103,8 +111,9 @@ def transform(
     nothing is read from the live ones, and the datasets are called AS_OF unless `dev` says otherwise.
 
     `select` names models, as `models.selection` reads it: only they are built, by default all are. `audit_only` audits
-    the tables as they stand and builds nothing. `project` is what `sql/` says unless it is given. `progress` is called
-    as each step of each model begins.
+    the tables as they stand and builds nothing. `full` builds all rows of every model though few appointments changed,
+    as does a run that selects some. `project` is what `sql/` says unless it is given. `progress` is called as each step
+    of each model begins.
 
     Raises NothingSyncedError before the first sync, ModelError where a model is wrong or reads one that is not built,
     or where nothing had been synced at `as_of`, AuditsFailedError (an AuditError) where audits fail: then nothing is
@@ -123,13 +132,15 @@ def transform(
         run.destination.create_datasets()
         run.destination.drop_unpublished(project.models.values())
         try:
-            results = run.audit(run.build(report), report)
-            run.destination.publish(run.models)
+            some = len(models) < len(project.models)
+            with nullcontext() if full or some or built_in != datasets else run.incrementally():
+                results = run.audit(run.build(report), report)
+                run.publish()
         except BaseException:
             # A kill in earnest gets no such chance; then the next run does it.
             run.destination.drop_unpublished(run.models)
             raise
-    return TransformResult(results, built_in, time.perf_counter() - started, published=not audit_only)
+    return TransformResult(results, built_in, time.perf_counter() - started, not audit_only, run.rebuilt)
 
 
 class _Run:
@@ -147,6 +158,7 @@ class _Run:
     ) -> None:
         self.destination = Destination(client, datasets)
         self.models = models
+        self.rebuilt: int | None = None
         self._set_audits = {model.name: set_audits(model) for model in models}
         self._client = client
         self._datasets = datasets
@@ -154,6 +166,7 @@ class _Run:
         self._as_of = as_of
         self._live = live
         self._built = frozenset() if live else frozenset(model.name for model in models)
+        self._increment: Increment | None = None
         self._raw: frozenset[str] = frozenset()
         self._read: dict[tuple[str, str], Destination] = {}
         self._tells_loads = False
@@ -196,16 +209,36 @@ class _Run:
             first = f"the first sync was at {min(firsts):%Y-%m-%d %H:%M:%S %Z}" if firsts else "nothing is there yet"
             raise ModelError(f"nothing had been synced by {as_of.in_timezone('UTC'):%Y-%m-%d %H:%M:%S %Z}: {first}")
 
+    @contextmanager
+    def incrementally(self) -> Iterator[None]:
+        """Inside, where few appointments have changed, only those are built of the models that are incremental. All of
+        the run is one transaction then."""
+        with increment(self.destination, self.models, self._place("raw", APPOINTMENTS.name)) as found:
+            if found is not None:
+                self._increment = found
+                self._built -= found.in_place
+                self.rebuilt = found.appointments
+            yield
+
     def build(self, report: Callable[[Step, str], None]) -> dict[str, float]:
-        """Builds each model beside the live one. Returns the seconds each took."""
+        """Builds each model beside the live one, or what changed in place. Returns the seconds each took."""
         seconds: dict[str, float] = {}
         for model in self.models:
             report("build", model.name)
             started = time.perf_counter()
             with _refusals(model):
-                self.destination.create(model, self._resolve(model.query))
+                if self._increment is not None and self._increment.suffices(model, self._place):
+                    of_changed = self._increment.of_changed(self._place)
+                    self._increment.refresh(model, resolve(model.query, of_changed, self._now))
+                else:
+                    self._built |= {model.name}
+                    self.destination.create(model, self._resolve(model.query))
             seconds[model.name] = time.perf_counter() - started
         return seconds
+
+    def publish(self) -> None:
+        built = built_by(secrets.token_hex(8), self.models)
+        self.destination.publish([model for model in self.models if model.name in self._built], built)
 
     def audit(self, built: Mapping[str, float], report: Callable[[Step, str], None]) -> tuple[ModelResult, ...]:
         """Audits each model. Every audit runs, whatever failed before it; AuditsFailedError has all failures."""

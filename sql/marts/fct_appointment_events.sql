@@ -2,6 +2,7 @@
 Grain: one row per location, appointment, moment of observation and kind of event.
 Question: What happened to each appointment, when did we see it, and what was it before and after?
 Key: location_id, appointment_id, observed_at, event
+Incremental by: location_id, appointment_id
 Notes: Derived from consecutive versions, so an event is a change that a sync saw; what changed twice between two reads
   is one event, and what changed back is none. One version may hold several events (moved and reassigned at once).
   "booked" is the first sight of an appointment: on a first sync that is long after the booking itself. "rescheduled" is a

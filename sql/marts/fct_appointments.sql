@@ -2,6 +2,7 @@
 Grain: one row per location and appointment.
 Question: What became of each appointment, when was it for its location, and how far ahead was it booked?
 Key: location_id, appointment_id
+Incremental by: location_id, appointment_id
 Notes: Local means in the location's own zone (dim_location.timezone), whatever zone the contact chose: a local day is
   the location's own day. Where clocks go back, two hours share a local hour; where they go forward, one is missing.
   Deleted appointments and blocked-off time stand here too, flagged: a count of bookings leaves both out (is_booking).

@@ -2,6 +2,7 @@
 Grain: one row per location, appointment and version of it.
 Question: What was known of each appointment, and from when to when?
 Key: location_id, appointment_id, valid_from
+Incremental by: location_id, appointment_id
 Notes: The one place where an appointment's raw columns are named and its status is normalised; stg_appointments is its
   current rows. The status is the attendance where there is one, in the documented (misspelt) field before the
   rightly spelt one, else the booking's state, which is often stale. Spellings are made one ("no-show", "NoShow" and

@@ -2,6 +2,7 @@
 Grain: one row per location and appointment.
 Question: What is known of each appointment now? Deleted ones are here too, flagged by deleted_at.
 Key: location_id, appointment_id
+Incremental by: location_id, appointment_id
 Audits:
   not null: location_id, appointment_id, status
 Columns:

@@ -124,7 +124,7 @@ def marts(site: Site) -> dict[str, tuple[Any, ...]]:
                 f"SELECT count(*), sum(hash(each)::HUGEINT) FROM {schema_of(name)}.{name} AS each"
             ).fetchall()[0]
             for (name,) in names
-            if not name.startswith("_dlt")
+            if not name.startswith("_")
         }
 
 

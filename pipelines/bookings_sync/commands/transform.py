@@ -30,7 +30,7 @@ def past_moment(text: str, now: DateTime) -> DateTime:
 
 
 def run_transform(
-    output: Output, *, select: Sequence[str], dev: str | None, as_of: str | None, audit_only: bool
+    output: Output, *, select: Sequence[str], dev: str | None, as_of: str | None, audit_only: bool, full: bool
 ) -> int:
     """Transforms. Returns the exit code; raises where an audit fails, typer.BadParameter for an impossible option."""
     settings = load_settings(need_locations=False)
@@ -52,6 +52,7 @@ def run_transform(
             dev=dev or "",
             select=select,
             audit_only=audit_only,
+            full=full,
             progress=progress,
         )
         if result.published and dev is None and moment is None:
@@ -77,15 +78,17 @@ def _check_name(dev: str, live: Datasets) -> None:
 def headline(result: TransformResult) -> Any:
     audits = sum(model.audits for model in result.models)
     did = "published" if result.published else "audited as they stand"
-    return styled(
-        f"✓ {len(result.models)} models {did}, {audits:,} audits passed, in {seconds(result.seconds)}", "bold green"
-    )
+    parts = [f"✓ {len(result.models)} models {did}", f"{audits:,} audits passed"]
+    if result.rebuilt is not None:
+        parts.append(f"{result.rebuilt:,} changed appointments built again")
+    return styled(f"{', '.join(parts)}, in {seconds(result.seconds)}", "bold green")
 
 
 def summary_of(result: TransformResult) -> dict[str, Any]:
     """A transform, as JSON has it."""
     return {
         "published": result.published,
+        "rebuilt": result.rebuilt,
         "staging": result.datasets.staging,
         "marts": result.datasets.marts,
         "seconds": round(result.seconds, 3),

@@ -15,7 +15,9 @@ from bookings_sync.models.errors import ModelError
 
 _COMMENT = re.compile(r"\A\s*/\*\n(?P<header>.*?)\*/\s*(?P<query>.*)\Z", re.DOTALL)
 _ITEM = re.compile(r"(?P<name>[^:]+):\s*(?P<rest>.+)")
-_SECTIONS = frozenset({"Grain", "Question", "Key", "Notes", "Model", "Audits", "Columns", "Not read"})
+_SECTIONS = frozenset({"Grain", "Question", "Key", "Incremental by", "Notes", "Model", "Audits", "Columns", "Not read"})
+INCREMENTAL_BY = ("location_id", "appointment_id")
+"""What a model may be incremental by: of appointments it is known which have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,13 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A model's declaration. `not_read` names the raw columns a staging model leaves out, and why."""
+    """A model's declaration. `not_read` names the raw columns a staging model leaves out, and why. Where it is
+    `incremental` by some columns, each row is made of what has the same values of these, and of whole dimensions."""
 
     grain: str
     question: str
     key: tuple[str, ...]
+    incremental: tuple[str, ...]
     notes: str
     model: str
     audits: tuple[AuditLine, ...]
@@ -51,6 +55,7 @@ def parse(text: str, name: str) -> tuple[Header, str]:
         grain=" ".join(sections.get("Grain", ())),
         question=" ".join(sections.get("Question", ())),
         key=names(" ".join(sections.get("Key", ()))),
+        incremental=names(" ".join(sections.get("Incremental by", ()))),
         notes=" ".join(sections.get("Notes", ())),
         model=" ".join(sections.get("Model", ())),
         audits=tuple(_audit(item, name) for item in sections.get("Audits", ())),

@@ -16,8 +16,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from bookings_sync.models.errors import ModelError
-from bookings_sync.models.header import Header, parse
-from bookings_sync.tables import TABLES
+from bookings_sync.models.header import INCREMENTAL_BY, Header, parse
+from bookings_sync.tables import APPOINTMENTS, TABLES
 
 READS = {"staging": frozenset({"raw", "staging"}), "marts": frozenset({"staging", "marts", "warehouse"})}
 """Which layers a layer may read. `warehouse` has one table, `timezones`: the zones the warehouse knows, by name."""
@@ -65,6 +65,8 @@ class Project:
             raise ModelError(f"audits name models that are not there: {', '.join(sorted(audits))}")
         for model in models.values():
             _check_references(model, models)
+            if model.header.incremental:
+                _check_incremental(model)
         graph = {name: {read for _, read in model.reads if read in models} for name, model in models.items()}
         try:
             order = list(TopologicalSorter(graph).static_order())
@@ -115,3 +117,14 @@ def _check_references(model: Model, models: Mapping[str, Model]) -> None:
             raise ModelError(f"{model.path.name}: reads {table.sql()}, which is no raw table and no model")
         if layer and layer not in READS[model.layer]:
             raise ModelError(f"{model.path.name}: a {model.layer} model may not read {table.sql()}")
+
+
+def _check_incremental(model: Model) -> None:
+    by, wrong = model.header.incremental, f"{model.path.name}: cannot be incremental"
+    if by != INCREMENTAL_BY or model.header.key[: len(by)] != by:
+        raise ModelError(f"{wrong} but by {', '.join(INCREMENTAL_BY)}, with which its key begins")
+    if any(model.query.find_all(exp.Placeholder)):
+        raise ModelError(f"{wrong}: it depends on $now")
+    for layer, name in sorted(model.reads):
+        if layer == "warehouse" or (layer == "raw" and name != APPOINTMENTS.name):
+            raise ModelError(f"{wrong}: it reads {layer}.{name}, of which nobody knows what changed")
