@@ -18,7 +18,7 @@ def main() -> None:
     database, file = sys.argv[1:3]
     statements = json.loads(Path(file).read_text(encoding="utf-8"))
     if builds := sys.argv[3:] == ["--builds"]:
-        statements = [each for each in statements if each[0].startswith("CREATE TABLE")]
+        statements = [each for each in statements if each[0].startswith('CREATE TABLE "')]
     with duckdb.connect(database) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for statement, parameters in statements:
