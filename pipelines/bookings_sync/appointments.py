@@ -197,9 +197,15 @@ class AppointmentReads:
     def _take_unplaced(self) -> Iterator[Emitted]:
         unplaced, self._unplaced = self._unplaced, []
         ids: dict[str, dict[str, None]] = {}
+        starts: dict[str, list[int]] = {}
         for rows, _, _ in unplaced:
             ids.setdefault(rows.location_id, {}).update(dict.fromkeys(key[0] for key in rows.keys))
-        placed = {location_id: self._warehouse.placed(location_id, each) for location_id, each in ids.items()}
+            if rows.location_id in self._run.located:  # else hardly any is held at all
+                starts.setdefault(rows.location_id, []).extend(filter(None, rows.starts_ms()))
+        placed = {
+            location_id: self._warehouse.placed(location_id, each, _around(starts.get(location_id)))
+            for location_id, each in ids.items()
+        }
         for rows, read, noted in unplaced:
             of_location = placed[rows.location_id]
             found = {key: of_location[key] for key in rows.keys if key in of_location}
@@ -325,6 +331,10 @@ def _placed(staged: Staged, held: Collection[Key]) -> dict[tuple[str, Key], Plac
         )
         for position, row in zip(positions, scopes, strict=True)
     }
+
+
+def _around(starts: list[int] | None) -> Window | None:
+    return Window(min(starts), max(starts) + 1) if starts else None
 
 
 def _window(read: PlannedRead) -> Window:

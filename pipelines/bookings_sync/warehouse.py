@@ -277,14 +277,20 @@ class Warehouse:
             held.update(self._held(table, self._with_ids(location_id, column or table.key[1], some)))
         return held
 
-    def placed(self, location_id: str, ids: Iterable[str]) -> dict[Key, Placed]:
-        """The appointments with these ids, and where they stand."""
+    def placed(self, location_id: str, ids: Iterable[str], near: Window | None) -> dict[Key, Placed]:
+        """The appointments with these ids, and where they stand. Where most of them are to be found `near`, they are
+        looked for there first: through the whole of a large table that takes several times as long."""
+        left = dict.fromkeys(ids)
+        placed = self._placed(location_id, left, self._within(near)) if near else {}
+        return placed | self._placed(location_id, (each for each in left if (each,) not in placed))
+
+    def _placed(self, location_id: str, ids: Iterable[str], where: str = "") -> dict[Key, Placed]:
         placed: dict[Key, Placed] = {}
         names = ", ".join(("id", "row_digest", "start_time", *COLUMN.values()))
         for some in _chunks(ids, _KEYS_PER_QUERY):
             rows = self._rows(
                 f"SELECT {names}, deleted_at IS NOT NULL AS deleted FROM {self._name('appointments')}"  # noqa: S608
-                f" WHERE _dlt_valid_to IS NULL AND {self._with_ids(location_id, 'id', some)}"
+                f" WHERE _dlt_valid_to IS NULL AND {self._with_ids(location_id, 'id', some)}{where}"
             )
             if rows is None:
                 continue
@@ -294,6 +300,10 @@ class Warehouse:
             scopes = (dict(zip(COLUMN, each, strict=True)) for each in columns)
             placed.update(zip(zip(found), map(Placed, held, scopes), strict=True))
         return placed
+
+    def _within(self, window: Window) -> str:
+        start, end = (self._literals([str(instant)]) for instant in (window.start, window.end))
+        return f" AND start_time >= {start} AND start_time < {end}"
 
     def rows(self, table: Table, location_id: str, keys: Sequence[Key]) -> pa.Table:
         """The whole current rows with these keys: shape `len(keys)` × `table.schema`."""

@@ -11,7 +11,7 @@ which each record has an id of its own, a text; any other is decoded whole each 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from itertools import chain, filterfalse
 from struct import iter_unpack
 from typing import Any, NamedTuple
 
@@ -107,18 +107,20 @@ def _differing(
     if not known or len(known) % (2 * _HALF):
         return None
     known_ids = {digest: id_ for id_, digest in iter_unpack(f"{_HALF}s{_HALF}s", known)}
-    differing = [record for record, digest in zip(records, digests, strict=True) if digest not in known_ids]
+    of_known = list(map(known_ids.get, digests))
+    differing = [record for record, id_ in zip(records, of_known, strict=True) if id_ is None]
     if 2 * len(differing) > len(records):
         return None
     found = _whole(b"".join(differing), differing, read)
     if found is None:
         return None
     own = map(id_digest, _ids_of(found.records))
-    ids = [known_ids[digest] if digest in known_ids else next(own) for digest in digests]
+    ids = [next(own) if id_ is None else id_ for id_ in of_known]
     listed = set(ids)
     if len(listed) < len(ids):
         return None
-    return Listing(found.records, len(records), _joined(ids, digests), frozenset(known_ids.values()) - listed)
+    gone = frozenset(filterfalse(listed.__contains__, known_ids.values()))
+    return Listing(found.records, len(records), _joined(ids, digests), gone)
 
 
 def _ids_of(records: Iterable[Any]) -> list[Any]:
