@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
+from pendulum import DateTime
+
 from bookings_sync.api import Reply
 from bookings_sync.api.listing import Listing, all_of, compared_with, id_digest, taken_apart
 from bookings_sync.api.replies import Records
@@ -32,7 +34,7 @@ from bookings_sync.scopes import COLUMN
 from bookings_sync.stage import Emitted, Stage, Staged
 from bookings_sync.tables import APPOINTMENTS
 from bookings_sync.warehouse import Held, Placed, Warehouse
-from bookings_sync.windows import DAY_MS, SPOILT_MS, Window
+from bookings_sync.windows import DAY_MS, SPOILT_MS, Window, from_ms
 
 _CAPS = frozenset({20, 25, 50, 100, 200, 250, 300, 400, 500, 1_000, 2_000, 2_500, 5_000, 10_000})
 """Numbers of records at which APIs cut their lists off. A reply of just so many, and none larger seen, is checked."""
@@ -333,8 +335,8 @@ def _placed(staged: Staged, held: Collection[Key]) -> dict[tuple[str, Key], Plac
     }
 
 
-def _around(starts: list[int] | None) -> Window | None:
-    return Window(min(starts), max(starts) + 1) if starts else None
+def _around(starts: list[int] | None) -> tuple[DateTime, DateTime] | None:
+    return (from_ms(min(starts)), from_ms(max(starts))) if starts else None
 
 
 def _window(read: PlannedRead) -> Window:

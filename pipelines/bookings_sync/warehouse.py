@@ -277,9 +277,11 @@ class Warehouse:
             held.update(self._held(table, self._with_ids(location_id, column or table.key[1], some)))
         return held
 
-    def placed(self, location_id: str, ids: Iterable[str], near: Window | None) -> dict[Key, Placed]:
-        """The appointments with these ids, and where they stand. Where most of them are to be found `near`, they are
-        looked for there first: through the whole of a large table that takes several times as long."""
+    def placed(
+        self, location_id: str, ids: Iterable[str], near: tuple[DateTime, DateTime] | None = None
+    ) -> dict[Key, Placed]:
+        """The appointments with these ids, and where they stand. `near` are two times between which most are known to
+        start: they are looked for there first, for through the whole of a large table that takes twice as long."""
         left = dict.fromkeys(ids)
         placed = self._placed(location_id, left, self._within(near)) if near else {}
         return placed | self._placed(location_id, (each for each in left if (each,) not in placed))
@@ -301,9 +303,9 @@ class Warehouse:
             placed.update(zip(zip(found), map(Placed, held, scopes), strict=True))
         return placed
 
-    def _within(self, window: Window) -> str:
-        start, end = (self._literals([str(instant)]) for instant in (window.start, window.end))
-        return f" AND start_time >= {start} AND start_time < {end}"
+    def _within(self, times: tuple[DateTime, DateTime]) -> str:
+        first, last = (self._literals([str(time)]) for time in times)
+        return f" AND start_time >= {first} AND start_time <= {last}"
 
     def rows(self, table: Table, location_id: str, keys: Sequence[Key]) -> pa.Table:
         """The whole current rows with these keys: shape `len(keys)` × `table.schema`."""
