@@ -20,6 +20,7 @@ import pendulum
 from bookings_sync.errors import LoadError
 
 _PIECE = 1 << 22
+"""Bytes that are copied at a time."""
 
 
 def read_copy(database: Path) -> Path:

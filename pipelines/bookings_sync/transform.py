@@ -158,7 +158,6 @@ class _Run:
     ) -> None:
         self.destination = Destination(client, datasets)
         self.models = models
-        self.rebuilt: int | None = None
         self._set_audits = {model.name: set_audits(model) for model in models}
         self._client = client
         self._datasets = datasets
@@ -217,8 +216,11 @@ class _Run:
             if found is not None:
                 self._increment = found
                 self._built -= found.in_place
-                self.rebuilt = found.appointments
             yield
+
+    @property
+    def rebuilt(self) -> int | None:
+        return None if self._increment is None else self._increment.appointments
 
     def build(self, report: Callable[[Step, str], None]) -> dict[str, float]:
         """Builds each model beside the live one, or what changed in place. Returns the seconds each took."""

@@ -277,9 +277,7 @@ class Warehouse:
             held.update(self._held(table, self._with_ids(location_id, column or table.key[1], some)))
         return held
 
-    def placed(
-        self, location_id: str, ids: Iterable[str], near: tuple[DateTime, DateTime] | None = None
-    ) -> dict[Key, Placed]:
+    def placed(self, location_id: str, ids: Iterable[str], near: tuple[DateTime, DateTime] | None) -> dict[Key, Placed]:
         """The appointments with these ids, and where they stand. `near` are two times between which most are known to
         start: they are looked for there first, for through the whole of a large table that takes twice as long."""
         left = dict.fromkeys(ids)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 
 from sqlglot import exp
@@ -81,7 +82,8 @@ class Increment:
 
     def refresh(self, model: Model, query: exp.Query) -> None:
         """Puts the rows of a query, made of what changed, in the place of those that are of it."""
-        self.destination.replace_rows(model, _is_changed(model.layer, "live"), query)
+        if self.appointments:
+            self.destination.replace_rows(model, _is_changed(model.layer, "live"), query)
 
 
 def built_by(run: str, models: Iterable[Model]) -> dict[str, Built]:
@@ -126,7 +128,12 @@ def _stand_as_built(destination: Destination, models: dict[str, Model]) -> bool:
 
 def _definition(model: Model) -> str:
     """Equal where a model is made by the same SQL, of the same release."""
-    return digest([version("bookings-sync"), model.query.sql(dialect="duckdb")])
+    return digest([_release(), model.query.sql(dialect="duckdb")])
+
+
+@cache
+def _release() -> str:
+    return version("bookings-sync")
 
 
 def _models_read(model: Model, models: dict[str, Model]) -> list[Model]:
