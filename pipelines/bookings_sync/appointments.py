@@ -33,7 +33,7 @@ from bookings_sync.run import Run
 from bookings_sync.scopes import COLUMN
 from bookings_sync.stage import Emitted, Stage, Staged
 from bookings_sync.tables import APPOINTMENTS
-from bookings_sync.warehouse import Held, Placed, Warehouse
+from bookings_sync.warehouse import Held, Placed, Warehouse, standing_of
 from bookings_sync.windows import DAY_MS, SPOILT_MS, Window, from_ms
 
 _CAPS = frozenset({20, 25, 50, 100, 200, 250, 300, 400, 500, 1_000, 2_000, 2_500, 5_000, 10_000})
@@ -211,7 +211,7 @@ class AppointmentReads:
         for rows, read, noted in unplaced:
             of_location = placed[rows.location_id]
             found = {key: of_location[key] for key in rows.keys if key in of_location}
-            elsewhere = [key for key, each in found.items() if not each.stands_in(read.scope, _window(read))]
+            elsewhere = {key: each for key, each in found.items() if not each.stands_in(read.scope, _window(read))}
             staged = self._stage.rows
             yield from self._stage_appointments(rows, {key: each.held for key, each in found.items()}, elsewhere, noted)
             if self._stage.rows > staged:
@@ -232,15 +232,15 @@ class AppointmentReads:
             (here if key in held else elsewhere if may_be else nowhere).append(position)
         yield from self._let_wait(rows.take(elsewhere), read, noted)
         if here:
-            yield from self._stage_appointments(rows.take(here), held, (), noted)
+            yield from self._stage_appointments(rows.take(here), held, {}, noted)
         if staged := self._stage.all_new(rows.take(nowhere)):
             self._note_staged(staged, noted)
             yield staged.emitted
 
     def _stage_appointments(
-        self, rows: Rows, held: dict[Key, Held], elsewhere: Collection[Key], noted: Read
+        self, rows: Rows, held: dict[Key, Held], elsewhere: dict[Key, Placed], noted: Read
     ) -> Iterator[Emitted]:
-        """Stages those that are news. `elsewhere` are those of the held that the window did not hold."""
+        """Stages those that are news. `elsewhere` are those of the held that stand outside the window."""
         location_id = rows.location_id
         if self._stage.conflict(rows):
             self._notes.void(noted)
@@ -248,9 +248,9 @@ class AppointmentReads:
             self._restaged.update(_placed(staged, held))
             self._note_staged(staged, noted)
             # A row that comes from elsewhere has left where it stood: what a list said of that time is true no more.
-            moved = [key[0] for key in set(elsewhere) & set(staged.rows.keys)]
+            moved = [elsewhere[key] for key in staged.rows.keys if key in elsewhere]
             if moved:
-                self._notes.void_around(self._warehouse.standing(location_id, moved), listed_by=noted)
+                self._notes.void_around(standing_of(location_id, moved), listed_by=noted)
             yield staged.emitted
 
     def _note_staged(self, staged: Staged, noted: Read) -> None:

@@ -119,7 +119,7 @@ def _other_than(rows: pa.Table, listed_by: Read, kind: Kind) -> pa.Table:
     """Without those that stand in the very window and scope that their list was asked for: what all but a few do."""
     if listed_by.scope.kind != kind or listed_by.window is None:
         return rows
-    import pyarrow.compute as pc  # it takes long to import, and a sync that finds nothing new needs it not
+    import pyarrow.compute as pc  # who only plans has no use for it, and it takes long to import
 
     instant = rows.schema.field("start_time").type
     from_, until = (pa.scalar(ms * 1000, instant) for ms in (listed_by.window.start_ms, listed_by.window.end_ms))

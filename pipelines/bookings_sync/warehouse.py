@@ -7,6 +7,7 @@ Output: the ledger, the scopes that have appointments, and, for `diff`, what is 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from pendulum import DateTime
 from bookings_sync.columns import Key
 from bookings_sync.ledger import Ledger, epoch_ms, reads_from, without_digest
 from bookings_sync.scopes import COLUMN, Kind, Scope
-from bookings_sync.tables import LOCATIONS, READS, TABLES, Table
+from bookings_sync.tables import APPOINTMENTS, LOCATIONS, READS, TABLES, Table
 from bookings_sync.windows import DAY_MS, Window, joined
 
 _HISTORIES = [table.name for table in TABLES.values() if table.history]
@@ -52,6 +53,22 @@ class Placed(NamedTuple):
     def stands_in(self, scope: Scope, window: Window) -> bool:
         start = self.held.start_ms
         return start is not None and window.holds(start) and self.scopes.get(scope.kind) == scope.id
+
+
+STANDING = pa.schema([APPOINTMENTS.schema.field(name) for name in ("location_id", "start_time", *COLUMN.values())])
+"""What tells in which lists appointments stand."""
+
+
+def standing_of(location_id: str, placed: Iterable[Placed]) -> pa.Table:
+    """Where these stand: the columns of `STANDING`."""
+    standing = list(placed)
+    starts = [each.held.start_ms for each in standing]
+    columns = {
+        "location_id": [location_id] * len(standing),
+        "start_time": [None if start is None else 1000 * start for start in starts],
+        **{column: [each.scopes[kind] for each in standing] for kind, column in COLUMN.items()},
+    }
+    return pa.table(columns, schema=STANDING)
 
 
 class Calendar(NamedTuple):
@@ -256,16 +273,14 @@ class Warehouse:
         return self._held(TABLES["appointments"], where, *values)
 
     def standing(self, location_id: str, ids: Iterable[str], column: str = "id") -> pa.Table:
-        """Where the appointments with these ids, or of these contacts, stand: location_id, start_time and the columns
-        of `COLUMN`."""
-        names = ["location_id", "start_time", *COLUMN.values()]
-        found = [pa.table({name: pa.array([], TABLES["appointments"].schema.field(name).type) for name in names})]
+        """Where the appointments with these ids, or of these contacts, stand: the columns of `STANDING`."""
+        found = [STANDING.empty_table()]
         for some in _chunks(ids, _KEYS_PER_QUERY):
             rows = self._rows(
-                f"SELECT {', '.join(names)} FROM {self._name('appointments')}"  # noqa: S608 - our own names
+                f"SELECT {', '.join(STANDING.names)} FROM {self._name('appointments')}"  # noqa: S608 - our own names
                 f" WHERE _dlt_valid_to IS NULL AND {self._with_ids(location_id, column, some)}"
             )
-            found += [] if rows is None else [rows.cast(found[0].schema)]
+            found += [] if rows is None else [rows.cast(STANDING)]
         return pa.concat_tables(found)
 
     def held_by_key(
@@ -360,7 +375,14 @@ class Warehouse:
 
     def _with_ids(self, location_id: str, column: str, ids: Iterable[str]) -> str:
         """Literals throughout: with parameters beside them, dlt would take the `%s` of an id for one."""
-        return f"location_id = {self._literals([location_id])} AND {column} IN ({self._literals(ids)})"
+        return f"location_id = {self._literals([location_id])} AND {column} IN ({self._listed(list(ids))})"
+
+    def _listed(self, ids: list[str]) -> str:
+        """What an IN has in its parentheses. DuckDB takes ten thousand ids as one JSON text in half the time that it
+        takes to plan for as many literals."""
+        if self._client.capabilities.sqlglot_dialect != "duckdb":
+            return self._literals(ids)
+        return f"SELECT unnest(from_json_strict({self._literals([json.dumps(ids)])}, '[\"VARCHAR\"]'))"
 
     def _literals(self, texts: Iterable[str]) -> str:
         escape = self._client.capabilities.escape_literal
