@@ -177,10 +177,13 @@ def _processor() -> str:
     return platform.processor() or sys.platform
 
 
-def _commit() -> str:
-    """The commit that was measured; with + where the tree had changes."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--exclude=*", "--dirty=+"],
-        cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return described.stdout.strip() or "an unknown commit"
+def _commit(folder: Path = Path(__file__).parent) -> str:
+    """The commit that was measured; with + where the tree had changes other than the results of the parts before."""
+    commit = _git(folder, "describe", "--always", "--exclude=*")
+    results = [f":(top,exclude,glob)**/{name}" for name in ("RESULTS.md", "results.json")]
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ":/", *results)
+    return f"{commit}{'+' if changes else ''}" if commit else "an unknown commit"
+
+
+def _git(folder: Path, *command: str) -> str:
+    return subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, check=False).stdout.strip()

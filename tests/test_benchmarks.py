@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import subprocess
 from pathlib import Path
 from types import ModuleType
 
@@ -52,6 +53,26 @@ def test_a_part_that_is_run_alone_replaces_its_own_section(results: ModuleType, 
     assert page.count("with other work beside it (a load of 2.3 before)") == 1
     kept = json.loads((tmp_path / "results.json").read_text())
     assert [section["targets"][0]["value"] for section in kept.values()] == [1.4, 1.5]
+
+
+def test_only_changes_to_what_is_measured_mark_the_commit(results: ModuleType, tmp_path: Path) -> None:
+    """Each part of a run writes its results, and is measured at the same commit as the part after it."""
+
+    def git(*command: str) -> None:
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b.invalid", *command], cwd=tmp_path, check=True)
+
+    written = [tmp_path / name for name in ("benchmarks/RESULTS.md", "benchmarks/results.json", "measured.py")]
+    (tmp_path / "benchmarks").mkdir()
+    for file in written:
+        file.write_text("before")
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message=before")
+    commits = [results._commit(tmp_path / "benchmarks")]
+    for file in written:
+        file.write_text("after")
+        commits.append(results._commit(tmp_path / "benchmarks"))
+    assert commits == [*[commits[0]] * 3, commits[0] + "+"]
 
 
 def test_a_target_that_is_missed_is_said_to_be(results: ModuleType, tmp_path: Path) -> None:
