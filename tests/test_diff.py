@@ -9,11 +9,11 @@ from unittest.mock import Mock
 import pendulum
 
 from bookings_sync.diff import Changes, difference, missing, tombstones
+from bookings_sync.held import Held
 from bookings_sync.records import appointment_rows
 from bookings_sync.rows import Rows
 from bookings_sync.stage import Stage
 from bookings_sync.tables import APPOINTMENTS
-from bookings_sync.warehouse import Held
 
 START = "2026-11-02T09:00:00+01:00"
 

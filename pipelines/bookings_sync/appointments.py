@@ -22,6 +22,7 @@ from bookings_sync.columns import Key
 from bookings_sync.contacts import MOST_WAITING, ListedContacts
 from bookings_sync.diff import missing
 from bookings_sync.errors import BadReply, ReplyTooLarge, RequestRefused, TimedOut
+from bookings_sync.held import Held, Placed, standing_of
 from bookings_sync.ledger import Read
 from bookings_sync.notes import ReadNotes
 from bookings_sync.plain import reader
@@ -33,7 +34,7 @@ from bookings_sync.run import Run
 from bookings_sync.scopes import COLUMN
 from bookings_sync.stage import Emitted, Stage, Staged
 from bookings_sync.tables import APPOINTMENTS
-from bookings_sync.warehouse import Held, Placed, Warehouse, standing_of
+from bookings_sync.warehouse import Warehouse
 from bookings_sync.windows import DAY_MS, SPOILT_MS, Window, from_ms
 
 _CAPS = frozenset({20, 25, 50, 100, 200, 250, 300, 400, 500, 1_000, 2_000, 2_500, 5_000, 10_000})

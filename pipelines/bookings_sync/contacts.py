@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from bookings_sync.columns import Key
 from bookings_sync.diff import missing
+from bookings_sync.held import Held
 from bookings_sync.ledger import Read
 from bookings_sync.notes import ReadNotes
 from bookings_sync.records import custom_field_rows
@@ -17,7 +18,7 @@ from bookings_sync.rows import Rows
 from bookings_sync.run import Run
 from bookings_sync.stage import Emitted, Stage
 from bookings_sync.tables import CONTACT_CUSTOM_FIELDS, CONTACTS
-from bookings_sync.warehouse import Held, Warehouse
+from bookings_sync.warehouse import Warehouse
 
 MOST_WAITING = 10_000
 """Contacts, or appointments, that wait until the warehouse is asked for all of them together."""

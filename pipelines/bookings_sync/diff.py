@@ -1,6 +1,6 @@
 """The diff: what of a reply is news to the warehouse. Pure.
 
-Input:  the identified rows of a reply (`records`), and what the warehouse holds of the same keys (`warehouse`).
+Input:  the identified rows of a reply (`records`), and what the warehouse holds of the same keys (`held`).
 Output: `Difference`: the rows to load as new versions, what they are (new, changed, moved, restored), and which held
         records a complete reply lacks.
 """
@@ -15,10 +15,10 @@ import pyarrow as pa
 from pendulum import DateTime
 
 from bookings_sync.columns import Key
+from bookings_sync.held import Held, keys_of
 from bookings_sync.rows import Rows
 from bookings_sync.tables import Table
 from bookings_sync.values import digest
-from bookings_sync.warehouse import Held, keys_of
 
 
 @dataclass(slots=True)

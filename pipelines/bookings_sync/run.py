@@ -25,6 +25,7 @@ from bookings_sync.api import Client, open_http
 from bookings_sync.api.replies import Records
 from bookings_sync.columns import Key
 from bookings_sync.errors import ApiError, BookingsError, ConfigurationError
+from bookings_sync.held import NOTHING_KNOWN, Calendar, Held
 from bookings_sync.ledger import Ledger, Read, within
 from bookings_sync.outcome import Figures, LocationRun
 from bookings_sync.plan import PlannedRead, Span, hot_range, plan_appointments, plan_slots, whole_range
@@ -33,7 +34,7 @@ from bookings_sync.scopes import COLUMN, Scope
 from bookings_sync.settings import Location, Settings, location_id_from_key
 from bookings_sync.tables import RUNS
 from bookings_sync.values import usable_id
-from bookings_sync.warehouse import NOTHING_KNOWN, Calendar, Held, Warehouse
+from bookings_sync.warehouse import Warehouse
 from bookings_sync.windows import DAY_MS, Window, gaps, grid, to_ms
 
 _ID_WINDOW_DAYS = 16

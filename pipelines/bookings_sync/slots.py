@@ -16,6 +16,7 @@ from functools import lru_cache, partial
 from bookings_sync.api import Reply
 from bookings_sync.api.replies import FreeSlots
 from bookings_sync.columns import Key
+from bookings_sync.held import Held, HeldSlots, Listed
 from bookings_sync.ledger import Read
 from bookings_sync.notes import ReadNotes
 from bookings_sync.plan import PlannedRead, plan_slots, slot_calls
@@ -25,7 +26,7 @@ from bookings_sync.run import Run
 from bookings_sync.scopes import Scope
 from bookings_sync.stage import Emitted, Stage
 from bookings_sync.tables import SLOTS
-from bookings_sync.warehouse import Held, HeldSlots, Listed, Warehouse
+from bookings_sync.warehouse import Warehouse
 from bookings_sync.windows import Window, to_ms
 
 _SERVICES_PER_QUESTION = 100

@@ -18,9 +18,10 @@ from pendulum import DateTime
 
 from bookings_sync.columns import Key
 from bookings_sync.diff import Changes, Difference, difference, tombstones
+from bookings_sync.held import Held
 from bookings_sync.rows import Batch, Rejected, Rows, rejected_rows
 from bookings_sync.tables import Table
-from bookings_sync.warehouse import Held, Warehouse
+from bookings_sync.warehouse import Warehouse
 
 Emitted = tuple[str, pa.Table]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import pendulum
 import pyarrow as pa
@@ -19,69 +19,15 @@ from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync.columns import Key
+from bookings_sync.held import STANDING, Calendar, Held, HeldSlots, Placed, calendar_of, keys_of
 from bookings_sync.ledger import Ledger, epoch_ms, reads_from, without_digest
 from bookings_sync.scopes import COLUMN, Kind, Scope
-from bookings_sync.tables import APPOINTMENTS, LOCATIONS, READS, TABLES, Table
+from bookings_sync.tables import LOCATIONS, READS, TABLES, Table
 from bookings_sync.windows import DAY_MS, Window, joined
 
 _HISTORIES = [table.name for table in TABLES.values() if table.history]
 _KEYS_PER_QUERY = 10_000
 """Each question looks through the whole table. Snowflake takes 16,384 in a list, BigQuery a million characters."""
-
-
-class Held(NamedTuple):
-    """What the warehouse holds of one record: its current version."""
-
-    digest: str
-    deleted: bool
-    start_ms: int | None = None
-
-
-Listed = tuple[str, str]
-"""How a slot stands in a list: under which local date, and its start as text."""
-
-HeldSlots = dict[Listed, Held]
-"""What is held of one service's slots, by how each was listed."""
-
-
-class Placed(NamedTuple):
-    """What the warehouse holds of one appointment, and which lists it stands in: by service, team and user."""
-
-    held: Held
-    scopes: dict[str, str | None]
-
-    def stands_in(self, scope: Scope, window: Window) -> bool:
-        start = self.held.start_ms
-        return start is not None and window.holds(start) and self.scopes.get(scope.kind) == scope.id
-
-
-STANDING = pa.schema([APPOINTMENTS.schema.field(name) for name in ("location_id", "start_time", *COLUMN.values())])
-"""What tells in which lists appointments stand."""
-
-
-def standing_of(location_id: str, placed: Iterable[Placed]) -> pa.Table:
-    """Where these stand: the columns of `STANDING`."""
-    standing = list(placed)
-    starts = [each.held.start_ms for each in standing]
-    columns = {
-        "location_id": [location_id] * len(standing),
-        "start_time": [None if start is None else 1000 * start for start in starts],
-        **{column: [each.scopes[kind] for each in standing] for kind, column in COLUMN.items()},
-    }
-    return pa.table(columns, schema=STANDING)
-
-
-class Calendar(NamedTuple):
-    """What the warehouse knows of one location: live services, teams and users, and whose appointments it holds."""
-
-    services: tuple[str, ...]
-    teams: tuple[str, ...]
-    users: tuple[str, ...]
-    appointment_scopes: tuple[Scope, ...]
-    unlisted: int
-
-
-NOTHING_KNOWN = Calendar((), (), (), (), 0)
 
 
 class Warehouse:
@@ -204,7 +150,7 @@ class Warehouse:
             f" FROM {self._name('appointments')} WHERE {self._asked} AND _dlt_valid_to IS NULL"
             f" GROUP BY location_id, {columns}",
         )
-        return {location_id: _calendar(kinds) for location_id, kinds in found.items()}
+        return {location_id: calendar_of(kinds) for location_id, kinds in found.items()}
 
     def beyond(self, whole: Window, kinds: Sequence[Kind]) -> dict[str, dict[Scope, list[Window]]]:
         """The days outside `whole` on which live appointments start, joined where they follow one another, by location
@@ -388,34 +334,6 @@ class Warehouse:
         escape = self._client.capabilities.escape_literal
         assert escape is not None  # noqa: S101 - every SQL destination of dlt has one
         return ", ".join(str(escape(text)) for text in texts)
-
-
-def _calendar(kinds: dict[str, list[dict[str, Any]]]) -> Calendar:
-    held = kinds.get("held", [])
-    scopes = {
-        Scope(kind, row[column]): None  # type: ignore[arg-type]
-        for row in held
-        for kind, column in COLUMN.items()
-        if row[column] is not None
-    }
-    return Calendar(
-        services=tuple(sorted({row["id"] for row in kinds.get("services", [])})),
-        teams=tuple(sorted({row["id"] for row in kinds.get("teams", [])})),
-        users=tuple(sorted({row["id"] for row in kinds.get("users", [])})),
-        appointment_scopes=tuple(sorted(scopes)),
-        unlisted=sum(
-            row["held"] for row in held if row["placed"] < row["held"] or all(row[c] is None for c in COLUMN.values())
-        ),
-    )
-
-
-def keys_of(rows: pa.Table, table: Table) -> list[Key]:
-    """The key of each row, without its location."""
-    columns = [
-        epoch_ms(rows[name]) if pa.types.is_timestamp(rows.schema.field(name).type) else rows[name].to_pylist()
-        for name in table.key[1:]
-    ]
-    return list(zip(*columns, strict=True)) if columns else [()] * len(rows)
 
 
 def _dicts(rows: pa.Table | None) -> list[dict[str, Any]]:
