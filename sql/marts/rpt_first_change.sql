@@ -5,18 +5,19 @@ Key: location_id, service_id, first_change, time_span
 Notes: Over all contacts' appointments, those deleted since among them. Of several changes that one sync saw at once the
   gravest counts: deleted, then a change of status, then rescheduled, then reassigned. The time runs from booked_at to
   the sync that saw the change, so it is long by up to the time between two syncs; where the API does not tell when it
-  was booked it is not known. A booking that nothing has happened to yet is none, and its time not known.
+  was booked it is not known. A booking that nothing has happened to yet is none, and its time not known. "restored" is
+  the first change where the versions from before it was found gone are no more, for who keeps no history that old.
 Audits:
   not null: location_id, first_change, time_span
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
   references: time_span -> marts.dim_time_span (time_span)
-  accepted: first_change in deleted, cancelled, showed, noshow, invalid, new, confirmed, booked, other, unknown, rescheduled, reassigned, none
+  accepted: first_change in deleted, cancelled, showed, noshow, invalid, new, confirmed, booked, other, unknown, rescheduled, reassigned, restored, none
   range: bookings from 1
   range: minutes_to_change from 0
 Columns:
   location_id: The location (tenant).
   service_id: The service; null for appointments that name none.
-  first_change: The status it changed to first, or rescheduled, reassigned or deleted; none where nothing has happened.
+  first_change: The status it changed to first, or rescheduled, reassigned, deleted or restored; none where nothing has happened.
   time_span: Group of the time from booking to first change (dim_time_span); orders them too.
   time_to_change: The group's name.
   bookings: Contacts' appointments it is so with.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bookings_sync.models.project import Project, find_models
@@ -126,6 +126,7 @@ def take(calendar: Calendar, step: tuple[Any, ...]) -> None:
 
 
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(steps=[("delete", "a"), ("book", "a", STARTS[1], 3)])  # as where versions of before are no longer kept
 @given(steps=st.lists(STEP, min_size=1, max_size=6))
 def test_the_models_are_what_they_are_when_all_is_built(warehouse: Warehouse, steps: list[tuple[Any, ...]]) -> None:
     calendar = Calendar(warehouse)
