@@ -3,7 +3,7 @@ Grain: one row per location, service, kind of first change and time from the boo
 Question: How long does a booking stay as it was made, and what is the first thing that happens to it?
 Key: location_id, service_id, first_change, time_span
 Notes: Over all contacts' appointments, those deleted since among them. Of several changes that one sync saw at once the
-  gravest counts: deleted, then a change of status, then rescheduled, then reassigned. The time runs from booked_at to
+  gravest counts: deleted, then a change of status, then rescheduled, reassigned, restored. The time runs from booked_at to
   the sync that saw the change, so it is long by up to the time between two syncs; where the API does not tell when it
   was booked it is not known. A booking that nothing has happened to yet is none, and its time not known. "restored" is
   the first change where the versions from before it was found gone are no more, for who keeps no history that old.
@@ -33,7 +33,9 @@ WITH changes AS (
       PARTITION BY location_id, appointment_id
       ORDER BY
         observed_at,
-        CASE event WHEN 'deleted' THEN 1 WHEN 'status changed' THEN 2 WHEN 'rescheduled' THEN 3 ELSE 4 END
+        CASE event
+          WHEN 'deleted' THEN 1 WHEN 'status changed' THEN 2 WHEN 'rescheduled' THEN 3 WHEN 'reassigned' THEN 4 ELSE 5
+        END
     ) AS place
   FROM marts.fct_appointment_events
   WHERE event <> 'booked'
