@@ -189,7 +189,7 @@ class Warehouse:
         rows = self._rows(
             f"SELECT {', '.join(names)}, start_time, deleted_at IS NOT NULL AS deleted"  # noqa: S608 - our own names
             f" FROM {self._name('slots')} WHERE _dlt_valid_to IS NULL"
-            f" AND location_id IN ({self._literals(location_ids)}) AND start_time >= {self._literals([str(since)])}"
+            f" AND location_id IN ({self._literals(location_ids)}) AND start_time >= {self._literal(str(since))}"
         )
         found: dict[tuple[str, str], HeldSlots] = {}
         if rows is not None:
@@ -263,7 +263,7 @@ class Warehouse:
         return placed
 
     def _within(self, times: tuple[DateTime, DateTime]) -> str:
-        first, last = (self._literals([str(time)]) for time in times)
+        first, last = (self._literal(str(time)) for time in times)
         return f" AND start_time >= {first} AND start_time <= {last}"
 
     def rows(self, table: Table, location_id: str, keys: Sequence[Key]) -> pa.Table:
@@ -321,19 +321,22 @@ class Warehouse:
 
     def _with_ids(self, location_id: str, column: str, ids: Iterable[str]) -> str:
         """Literals throughout: with parameters beside them, dlt would take the `%s` of an id for one."""
-        return f"location_id = {self._literals([location_id])} AND {column} IN ({self._listed(list(ids))})"
+        return f"location_id = {self._literal(location_id)} AND {column} IN ({self._listed(list(ids))})"
 
     def _listed(self, ids: list[str]) -> str:
         """What an IN has in its parentheses. DuckDB takes ten thousand ids as one JSON text in half the time that it
         takes to plan for as many literals."""
         if self._client.capabilities.sqlglot_dialect != "duckdb":
             return self._literals(ids)
-        return f"SELECT unnest(from_json_strict({self._literals([json.dumps(ids)])}, '[\"VARCHAR\"]'))"
+        return f"SELECT unnest(from_json_strict({self._literal(json.dumps(ids))}, '[\"VARCHAR\"]'))"
 
     def _literals(self, texts: Iterable[str]) -> str:
+        return ", ".join(map(self._literal, texts))
+
+    def _literal(self, text: str) -> str:
         escape = self._client.capabilities.escape_literal
         assert escape is not None  # noqa: S101 - every SQL destination of dlt has one
-        return ", ".join(str(escape(text)) for text in texts)
+        return str(escape(text))
 
 
 def _dicts(rows: pa.Table | None) -> list[dict[str, Any]]:
