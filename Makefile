@@ -48,13 +48,13 @@ test: check  ## Lint, types, and every test but those of test-elsewhere
 test-elsewhere: test-dagster test-airflow test-lake  ## The orchestrators' and lakes' tests, each in its own environment
 
 test-dagster: dagster
-	@.venv-dagster/bin/python -m pytest tests/orchestration/dagster
+	@.venv-dagster/bin/python -m pytest tests/integration/orchestration/dagster
 
 test-airflow: airflow
-	@.venv-airflow/bin/python -m pytest tests/orchestration/airflow
+	@.venv-airflow/bin/python -m pytest tests/integration/orchestration/airflow
 
 test-lake: lake
-	@.venv-lake/bin/python -m pytest tests/lake
+	@.venv-lake/bin/python -m pytest tests/integration/lake
 
 # `make chaos SEED=n` repeats a run; a history or a record that fails is printed as small as it could be made.
 ifndef SEED
@@ -62,7 +62,7 @@ SEED := $(shell date +%s)
 endif
 chaos: setup  ## An hour of random histories, kills, faults and bad input; SEED=n repeats a run
 	@echo "make chaos SEED=$(SEED)"
-	@CHAOS=$(SEED) $(BIN)/pytest -n 2 --dist worksteal tests/chaos tests/postgres tests/end_to_end/test_faults.py tests/end_to_end/test_worlds.py
+	@CHAOS=$(SEED) $(BIN)/pytest -n 2 --dist worksteal tests/chaos tests/integration/postgres tests/integration/sync/test_faults.py tests/integration/sync/test_worlds.py
 
 bench: setup  ## Measure against the limit and other tools, into benchmarks/RESULTS.md; ARGS="--help" shows the parts
 	@$(BIN)/python benchmarks/bench.py $(ARGS)

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bookings_sync.commands.times import utc_now
-from bookings_sync.commands.warehouse import datasets, open_client
-from bookings_sync.settings import load_settings
-from bookings_sync.transform import transform
+from bookings_sync.clock import utc_now
+from bookings_sync.config.load import load_settings
+from bookings_sync.models.access import datasets, open_client
+from bookings_sync.models.transform import transform
 
 
 class Recorder:

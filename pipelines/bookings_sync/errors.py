@@ -27,8 +27,6 @@ import re
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from bookings_sync.windows import Window
-
 
 class BookingsError(Exception):
     """Anything the connector raises on purpose. `exit_code` is the command's."""
@@ -88,7 +86,7 @@ class ApiError(BookingsError):
     """A request that did not succeed.
 
     `location` is the location's configured name; `path` may hold ids, never a query; `window` is the one asked for,
-    where there was one; `status` is None where no reply came.
+    where there was one (a `Window`); `status` is None where no reply came.
     """
 
     retryable: ClassVar[bool] = False
@@ -100,7 +98,7 @@ class ApiError(BookingsError):
         location: str,
         method: str,
         path: str,
-        window: Window | None = None,
+        window: object | None = None,
         status: int | None = None,
     ) -> None:
         parts = [what, f"location {location}", f"{method} {path}"]

@@ -16,14 +16,14 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
-from bookings_sync.held import NOTHING_KNOWN, Calendar
-from bookings_sync.ledger import Ledger
+from bookings_sync.changes.held import NOTHING_KNOWN, Calendar
+from bookings_sync.config.settings import Settings
 from bookings_sync.models.errors import NothingSyncedError
-from bookings_sync.plan import whole_range
-from bookings_sync.scopes import Scope
-from bookings_sync.settings import Settings
-from bookings_sync.warehouse import Warehouse
-from bookings_sync.windows import Window, from_ms, gaps, to_ms
+from bookings_sync.planning.ledger import Ledger
+from bookings_sync.planning.plan import whole_range
+from bookings_sync.planning.scopes import Scope
+from bookings_sync.planning.windows import Window, from_ms, gaps, to_ms
+from bookings_sync.warehouse.queries import Warehouse
 
 
 @dataclass(frozen=True, slots=True)

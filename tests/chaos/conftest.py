@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.conftest import open_site
-
-from .victims import Victims
+from integration.sync.conftest import open_site
+from support.victims import Victims
 
 __all__ = ["CHAOS_SEED", "amount", "folder", "open_site", "victims"]
 

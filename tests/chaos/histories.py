@@ -27,17 +27,17 @@ import duckdb
 import pendulum
 import stamina
 
-from bookings_sync import pipeline
+from bookings_sync.config.settings import Location, Settings
 from bookings_sync.errors import LoadError
-from bookings_sync.pipeline import SyncResult
-from bookings_sync.run import Run
+from bookings_sync.planning.windows import Window
 from bookings_sync.sandbox import Fault, Faults, SandboxServer, Switches, World, WorldSpec, generate
-from bookings_sync.settings import Location, Settings
-from bookings_sync.windows import Window
-from end_to_end.truth import differences
+from bookings_sync.sync import pipeline
+from bookings_sync.sync.pipeline import SyncResult
+from bookings_sync.sync.run import Run
+from support.oracle import Seen, flaws, lies, moved_unlisted, out_of_reach, seen, shown, stale
+from support.truth import differences
 
 from .happenings import Happening, happen
-from .oracle import Seen, flaws, lies, moved_unlisted, out_of_reach, seen, shown, stale
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 SLOT_DAYS = 2

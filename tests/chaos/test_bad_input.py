@@ -22,13 +22,13 @@ import pendulum
 import pytest
 import stamina
 
-from bookings_sync import pipeline
-from bookings_sync.settings import Location, Settings
-from end_to_end.conftest import Tally
+from bookings_sync.config.settings import Location, Settings
+from bookings_sync.sync import pipeline
+from integration.sync.conftest import Tally
+from support import nasty
+from support.fake_api import Asked, FakeApi, Replied
 
-from . import nasty
 from .conftest import CHAOS_SEED, amount
-from .fake_api import Asked, FakeApi, Replied
 
 NOW = pendulum.datetime(2026, 11, 2, 9)
 SERVICES = amount(30, 120)

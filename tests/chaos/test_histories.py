@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 
-from end_to_end.conftest import Tally
+from integration.sync.conftest import Tally
 
 from .conftest import CHAOS_SEED, amount
 from .histories import History, live

@@ -15,13 +15,13 @@ import duckdb
 import pendulum
 import pytest
 
-from bookings_sync import pipeline
-from bookings_sync.transform import Datasets, transform
-from end_to_end.conftest import Site, Tally, small
+from bookings_sync.models.transform import Datasets, transform
+from bookings_sync.sync import pipeline
+from integration.sync.conftest import Site, Tally, small
+from support.oracle import flaws
+from support.victims import BOUNDARIES, Death, Victims
 
 from .conftest import CHAOS_SEED, amount
-from .oracle import flaws
-from .victims import BOUNDARIES, Death, Victims
 
 WORLD = small(appointments=240, past_days=120, services_per_location=2, locations=2, opaque_key_share=0)
 KNOBS: dict[str, Any] = {"reads_per_load": 14, "max_window_days": 32, "rows_per_reply": 30}

@@ -19,15 +19,14 @@ import pendulum
 import pytest
 import stamina
 
-from bookings_sync import pipeline
+from bookings_sync.config.settings import Location, Settings
 from bookings_sync.errors import BookingsError
+from bookings_sync.models.transform import Datasets, transform
 from bookings_sync.sandbox import Fault, Faults
-from bookings_sync.settings import Location, Settings
-from bookings_sync.transform import Datasets, transform
-from end_to_end.conftest import Site, small
-
-from . import nasty
-from .fake_api import Asked, FakeApi, Replied
+from bookings_sync.sync import pipeline
+from integration.sync.conftest import Site, small
+from support import nasty
+from support.fake_api import Asked, FakeApi, Replied
 
 KEY = "a-key-that-nobody-may-see"
 STORM = [Fault(kind=kind, rate=0.05) for kind in ("503", "reset", "truncated", "cut", "list", "html", "429_seconds")]

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 import pendulum
 import pytest
 
-from bookings_sync import pipeline
 from bookings_sync.sandbox.people import LOCATION_ZONES
-from end_to_end.conftest import Site, small
+from bookings_sync.sync import pipeline
+from integration.sync.conftest import Site, small
+from support.oracle import flaws
+from support.victims import NEVER, Victims
 
 from .conftest import CHAOS_SEED, amount
-from .oracle import flaws
-from .victims import NEVER, Victims
 
 EVERYWHERE = small(
     locations=len(LOCATION_ZONES), services_per_location=1, teams_per_location=1, appointments=240, past_days=20

@@ -6,7 +6,7 @@ Output: `Reply`, or an error of the tree in `errors`. Between `plan` and `record
 
 from bookings_sync.api.client import Client
 from bookings_sync.api.connections import Connections, open_http
-from bookings_sync.api.replies import FreeSlots, Record, Records, Reply
+from bookings_sync.api.replies import FreeSlots, Reply
 from bookings_sync.api.writes import (
     BlockOffRequest,
     Booked,
@@ -19,7 +19,8 @@ from bookings_sync.api.writes import (
     TeamRequest,
     Writer,
 )
-from bookings_sync.scopes import Scope
+from bookings_sync.planning.scopes import Scope
+from bookings_sync.records.json_text import Record, Records
 
 __all__ = [
     "BlockOffRequest",

@@ -15,11 +15,12 @@ from pendulum import DateTime
 
 from bookings_sync.api.connections import Connections, open_http
 from bookings_sync.api.listing import Listing, all_of
-from bookings_sync.api.replies import FreeSlots, Records, Reply, decode_object, decode_one, decode_slots, list_under
+from bookings_sync.api.replies import FreeSlots, Reply, decode_object, decode_one, decode_slots, list_under
 from bookings_sync.api.transport import Call, Transport
-from bookings_sync.scopes import Scope
-from bookings_sync.settings import Location, Settings
-from bookings_sync.windows import Window
+from bookings_sync.config.settings import Location, Settings
+from bookings_sync.planning.scopes import Scope
+from bookings_sync.planning.windows import Window
+from bookings_sync.records.json_text import Records
 
 _teams = list_under("teams")
 _services = list_under("services")

@@ -28,8 +28,8 @@ from pendulum import DateTime
 
 from bookings_sync.api.connections import Connections
 from bookings_sync.api.limits import RateLimit
-from bookings_sync.api.replies import Reply, Unreadable, decode, is_object
-from bookings_sync.digests import digest_of
+from bookings_sync.api.replies import Reply, is_object
+from bookings_sync.config.settings import Location, Settings
 from bookings_sync.errors import (
     ApiError,
     AuthenticationFailed,
@@ -42,8 +42,9 @@ from bookings_sync.errors import (
     TimedOut,
 )
 from bookings_sync.logs import LOCATION
-from bookings_sync.settings import Location, Settings
-from bookings_sync.windows import SPOILT_MS, Window
+from bookings_sync.planning.windows import SPOILT_MS, Window
+from bookings_sync.records.digests import digest_of
+from bookings_sync.records.json_text import Unreadable, decode
 
 log = logging.getLogger(__name__)
 

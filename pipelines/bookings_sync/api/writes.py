@@ -18,8 +18,9 @@ from typing import Any, Literal
 from pendulum import DateTime
 
 from bookings_sync.api.client import Client, segment
-from bookings_sync.api.replies import Record, Unreadable, decode_object
+from bookings_sync.api.replies import decode_object
 from bookings_sync.api.transport import Call
+from bookings_sync.records.json_text import Record, Unreadable
 
 AttendanceStatus = Literal["confirmed", "cancelled", "showed", "noshow", "invalid"]
 EventType = Literal["RoundRobin_OptimizeForAvailability", "RoundRobin_OptimizeForEqualDistribution"]

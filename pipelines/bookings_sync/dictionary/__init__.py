@@ -21,7 +21,7 @@ from sqlglot import exp
 from bookings_sync.models.dialect import no_rows, resolve, timezones, to_sql
 from bookings_sync.models.lineage import ColumnName, Origin, origins
 from bookings_sync.models.project import Model, Project
-from bookings_sync.tables import TABLES, Table
+from bookings_sync.records.tables import TABLES, Table
 
 __all__ = ["ColumnEntry", "ColumnName", "Dictionary", "TableEntry", "build"]
 

@@ -16,7 +16,7 @@ from pendulum import DateTime
 from sqlglot import exp
 
 from bookings_sync.models.project import references
-from bookings_sync.tables import DataType, Table
+from bookings_sync.records.tables import DataType, Table
 
 _TYPES: dict[DataType, str] = {
     "text": "VARCHAR",

@@ -20,8 +20,8 @@ from sqlglot import exp
 from bookings_sync.models.destination import Built, Destination
 from bookings_sync.models.header import INCREMENTAL_BY
 from bookings_sync.models.project import Model
-from bookings_sync.tables import APPOINTMENTS
-from bookings_sync.values import digest
+from bookings_sync.records.tables import APPOINTMENTS
+from bookings_sync.records.values import digest
 
 _VERSIONS = "stg_appointment_versions"
 """The model that has every version of every appointment."""

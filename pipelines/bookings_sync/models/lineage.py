@@ -21,7 +21,7 @@ from sqlglot.schema import MappingSchema
 from bookings_sync.models.dialect import raw_types
 from bookings_sync.models.errors import ModelError
 from bookings_sync.models.project import Model, Project
-from bookings_sync.tables import TABLES
+from bookings_sync.records.tables import TABLES
 
 
 class ColumnName(NamedTuple):

@@ -17,7 +17,7 @@ from sqlglot.errors import SqlglotError
 
 from bookings_sync.models.errors import ModelError
 from bookings_sync.models.header import INCREMENTAL_BY, Header, parse
-from bookings_sync.tables import APPOINTMENTS, TABLES
+from bookings_sync.records.tables import APPOINTMENTS, TABLES
 
 READS = {"staging": frozenset({"raw", "staging"}), "marts": frozenset({"staging", "marts", "warehouse"})}
 """Which layers a layer may read. `warehouse` has one table, `timezones`: the zones the warehouse knows, by name."""

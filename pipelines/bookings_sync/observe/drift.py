@@ -13,7 +13,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
-from bookings_sync.tables import TABLES
+from bookings_sync.records.tables import TABLES
 
 _ROWS_LOOKED_AT = 1_000
 """Of each table's new versions: a field that has come stands in most of them."""

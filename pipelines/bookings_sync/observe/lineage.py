@@ -14,11 +14,11 @@ from typing import Any
 
 from pendulum import DateTime
 
+from bookings_sync.config.settings import Settings
 from bookings_sync.models.destination import Datasets
 from bookings_sync.models.project import Model, Project, find_models
-from bookings_sync.settings import Settings
-from bookings_sync.tables import TABLES
-from bookings_sync.transform import TransformResult
+from bookings_sync.models.transform import TransformResult
+from bookings_sync.records.tables import TABLES
 
 PRODUCER = "https://openlineage.io/integration/bookings-sync"
 

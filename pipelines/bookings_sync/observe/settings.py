@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from urllib.parse import urlsplit
 
-from bookings_sync import configuration
+from bookings_sync.config import lookup
+from bookings_sync.config.locations import SECRETS_FILE
+from bookings_sync.config.settings import CONFIG_FILE, is_loopback
 from bookings_sync.errors import ConfigurationError
-from bookings_sync.locations import SECRETS_FILE
-from bookings_sync.settings import CONFIG_FILE, is_loopback
 
 EVENTS = ("failed", "partial", "stale", "schema")
 
@@ -48,9 +48,9 @@ class Observing:
 
 def load_observing() -> Observing:
     """From dlt's configuration. Raises ConfigurationError, which names key, place and fix."""
-    found = configuration.Found()
+    found = lookup.Found()
     types = {each.name: list if isinstance(each.default, tuple) else type(each.default) for each in fields(Observing)}
-    configuration.find_knobs(types, "observe", found, strict=True)
+    lookup.find_knobs(types, "observe", found, strict=True)
     if found.places.get("observe.notify_webhook") == CONFIG_FILE:
         fix = f"Move it to {SECRETS_FILE}, and take a new one if the file was ever committed."
         raise _wrong("notify_webhook", "a secret in a file that is committed", fix)

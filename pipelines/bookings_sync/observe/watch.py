@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
+from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError, LockedError, described
+from bookings_sync.models.transform import TransformResult
 from bookings_sync.observe.drift import new_fields
 from bookings_sync.observe.lineage import Lineage
 from bookings_sync.observe.metrics import write_metrics
 from bookings_sync.observe.notify import Notice, send
 from bookings_sync.observe.settings import Observing
-from bookings_sync.settings import Settings
 from bookings_sync.status import read_status
-from bookings_sync.transform import TransformResult
 
 if TYPE_CHECKING:
-    from bookings_sync.pipeline import SyncResult  # a transform needs nothing of what reads the API
+    from bookings_sync.sync.pipeline import SyncResult  # a transform needs nothing of what reads the API
 
 log = logging.getLogger(__name__)
 

@@ -14,13 +14,14 @@ import pendulum
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException
 
-from bookings_sync.commands.warehouse import datasets, open_client
+from bookings_sync.config.load import load_settings
+from bookings_sync.config.locations import Location
+from bookings_sync.config.settings import Settings
 from bookings_sync.errors import AuditError, BookingsError, ConfigurationError
-from bookings_sync.locations import Location
-from bookings_sync.pipeline import sync
-from bookings_sync.settings import Settings, load_settings
-from bookings_sync.transform import transform
-from bookings_sync.windows import Window
+from bookings_sync.models.access import datasets, open_client
+from bookings_sync.models.transform import transform
+from bookings_sync.planning.windows import Window
+from bookings_sync.sync.pipeline import sync
 
 CONNECTION = "bookings"
 

@@ -11,19 +11,16 @@ from typing import Any
 
 import dagster as dg
 import pendulum
-from pendulum import DateTime
 
+from bookings_sync.clock import utc_now
+from bookings_sync.config.load import load_settings
+from bookings_sync.config.settings import Settings
 from bookings_sync.orchestration.dagster.health import health_checks
 from bookings_sync.orchestration.dagster.models import model_assets
 from bookings_sync.orchestration.dagster.raw import Clock, Period, partition_of, raw_assets
-from bookings_sync.settings import Settings, load_settings
 
 SYNC_AT, TRANSFORM_AT = "*/30 * * * *", "10,40 * * * *"
 STALE_AFTER = timedelta(hours=2)
-
-
-def utc_now() -> DateTime:
-    return pendulum.now("UTC")
 
 
 def definitions(settings: Settings, *, clock: Clock = utc_now, period: Period = "month") -> dg.Definitions:

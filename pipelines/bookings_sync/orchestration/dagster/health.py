@@ -11,9 +11,9 @@ from datetime import timedelta
 
 import dagster as dg
 
-from bookings_sync.commands.warehouse import open_client
+from bookings_sync.config.settings import Settings
+from bookings_sync.models.access import open_client
 from bookings_sync.orchestration.dagster.raw import POOL, RETRIES, Clock, key
-from bookings_sync.settings import Settings
 from bookings_sync.status import Status, read_status
 
 

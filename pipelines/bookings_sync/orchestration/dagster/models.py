@@ -12,14 +12,14 @@ from typing import Any
 
 import dagster as dg
 
-from bookings_sync.commands.warehouse import datasets, open_client
+from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError
+from bookings_sync.models.access import datasets, open_client
 from bookings_sync.models.audits import row_audits, set_audits
 from bookings_sync.models.errors import AuditFailure, AuditsFailedError
 from bookings_sync.models.project import Model, Project, find_models
+from bookings_sync.models.transform import TransformResult, transform
 from bookings_sync.orchestration.dagster.raw import POOL, RETRIES, Clock, key
-from bookings_sync.settings import Settings
-from bookings_sync.transform import TransformResult, transform
 
 
 def model_assets(settings: Settings, *, clock: Clock, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinition:

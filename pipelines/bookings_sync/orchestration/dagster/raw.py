@@ -19,11 +19,11 @@ import dagster as dg
 import pendulum
 from pendulum import DateTime
 
+from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError, ConfigurationError
-from bookings_sync.pipeline import SyncResult, sync
-from bookings_sync.settings import Settings
-from bookings_sync.tables import TABLES, Table
-from bookings_sync.windows import Window
+from bookings_sync.planning.windows import Window
+from bookings_sync.records.tables import TABLES, Table
+from bookings_sync.sync.pipeline import SyncResult, sync
 
 POOL = "bookings_warehouse"
 """Whoever writes the warehouse is in it. A limit of 1 (dagster.yaml) is right for DuckDB, which takes one writer."""

@@ -1,0 +1,84 @@
+"""The diff: what of a reply is news to the warehouse. Pure.
+
+Input:  the identified rows of a reply (`records`), and what the warehouse holds of the same keys (`held`).
+Output: `Difference`: the rows to load as new versions, what they are (new, changed, moved, restored), and which held
+        records a complete reply lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import pyarrow as pa
+from pendulum import DateTime
+
+from bookings_sync.changes.held import Held, keys_of
+from bookings_sync.records.columns import Key
+from bookings_sync.records.rows import Rows
+from bookings_sync.records.tables import Table
+from bookings_sync.records.values import digest
+
+
+@dataclass(slots=True)
+class Changes:
+    """How many records of one table were found to be what."""
+
+    new: int = 0
+    changed: int = 0
+    moved: int = 0
+    deleted: int = 0
+    restored: int = 0
+    rejected: int = 0
+
+    def add(self, other: Changes) -> None:
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+    @property
+    def total(self) -> int:
+        return sum(getattr(self, each.name) for each in fields(self))
+
+
+class Difference(NamedTuple):
+    """The rows to load, and what they are."""
+
+    rows: Rows
+    changes: Changes
+
+
+def difference(rows: Rows, held: Mapping[Key, Held]) -> Difference:
+    """The rows that are not held as they are: an equal digest means an equal record."""
+    if not held:
+        return Difference(rows, Changes(new=len(rows)))
+    changes = Changes()
+    starts = rows.starts_ms()
+    positions: list[int] = []
+    for position, (key, found) in enumerate(zip(rows.keys, rows.digests, strict=True)):
+        before = held.get(key)
+        if before is None:
+            changes.new += 1
+        elif before.digest == found:
+            continue
+        elif before.deleted:
+            changes.restored += 1
+        elif before.start_ms is not None and before.start_ms != starts[position]:
+            changes.moved += 1
+        else:
+            changes.changed += 1
+        positions.append(position)
+    return Difference(rows.take(positions), changes)
+
+
+def missing(held: Mapping[Key, Held], found: Collection[Key]) -> list[Key]:
+    """The live records that a complete reply should hold and does not."""
+    return [key for key, before in held.items() if not before.deleted and key not in found]
+
+
+def tombstones(table: Table, location_id: str, rows: pa.Table, deleted_at: DateTime) -> pa.Table:
+    """The last versions of records that are gone: the rows as held, with `deleted_at` set. The shape stays."""
+    digests = [digest([location_id, key, "deleted", deleted_at.isoformat()]) for key in keys_of(rows, table)]
+    at = pa.repeat(pa.scalar(deleted_at, pa.timestamp("us", tz="UTC")), len(rows))
+    gone = rows.set_column(table.names.index("deleted_at"), table.schema.field("deleted_at"), at)
+    return gone.set_column(table.names.index("row_digest"), table.schema.field("row_digest"), pa.array(digests))

@@ -1,0 +1,1 @@
+"""Settings: what the user configured, and where each value was found."""

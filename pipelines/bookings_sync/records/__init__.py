@@ -1,0 +1,1 @@
+"""Records: the bytes of a reply become typed, keyed Arrow rows."""

@@ -1,0 +1,181 @@
+"""Rows: the records of one table and one location, with their keys, digests and columns.
+
+Input:  decoded records by their keys, or plain ones (`plain`).
+Output: `Rows`, which can be joined, picked from, and made the Arrow table that the warehouse holds; `Batch`, those of
+        one reply by table, with what was `Rejected` of it. `records` makes them of each endpoint's replies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+from pendulum import DateTime
+
+from bookings_sync.records.columns import Fields, Key, Record, fields_of, pick, row_digests, typed_columns
+from bookings_sync.records.fast_path import Plain, Text
+from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, REJECTED_RECORDS, TABLES, Table
+from bookings_sync.records.values import canonical, digest, epoch_ms
+
+
+@dataclass(slots=True)
+class Rows:
+    """Records of one table and one location.
+
+    `columns` are those that a record itself fills (`columns.typed_columns`), instants in UTC, in microseconds. Of
+    contacts, `lists` are what they list as their custom fields, which become rows of their own, and `texts` what they
+    came as, where that is known; of others, nothing.
+    """
+
+    table: Table
+    location_id: str
+    keys: list[Key]
+    digests: list[str]
+    columns: pa.Table
+    lists: list[Any]
+    texts: list[Text | None]
+
+    @classmethod
+    def of(cls, table: Table, location_id: str, found: dict[Key, Record]) -> Rows:
+        """Decoded records, by their keys."""
+        if not found:
+            return cls(table, location_id, [], [], _no_columns(table.name), [], [])
+        return cls.keyed(table, location_id, list(found), fields_of(table, found.values()))
+
+    @classmethod
+    def keyed(cls, table: Table, location_id: str, keys: list[Key], fields: Fields) -> Rows:
+        """The records with these keys, of which there is one at the least, by their fields."""
+        columns = zip(*keys, strict=True)
+        arrays = {
+            name: _key_array(table.schema.field(name).type, values)
+            for name, values in zip(table.key[1:], columns, strict=False)
+        }
+        return cls._typed(table, location_id, keys, arrays, fields)
+
+    @classmethod
+    def plain(cls, table: Table, location_id: str, records: Plain, texts: Sequence[Text] = ()) -> Rows:
+        """Plain records, which have ids of their own; contacts with what they came as."""
+        keys: list[Key] = list(zip(records.ids))
+        arrays = {"id": records.fields.values["id"]}
+        return cls._typed(table, location_id, keys, arrays, records.fields, texts)
+
+    @classmethod
+    def _typed(
+        cls,
+        table: Table,
+        location_id: str,
+        keys: list[Key],
+        arrays: dict[str, pa.Array],
+        fields: Fields,
+        texts: Sequence[Text] = (),
+    ) -> Rows:
+        columns = typed_columns(table, arrays, fields)
+        lists, of_contacts = list[Any](), list[Text | None](texts)
+        if table is CONTACTS:
+            lists = list(fields.values["customField"])
+            of_contacts = of_contacts or [None] * len(keys)
+        return cls(table, location_id, keys, row_digests(location_id, columns), columns, lists, of_contacts)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def followed_by(self, others: Rows) -> Rows:
+        """These and others of the same table and location."""
+        if not len(self) or not len(others):
+            return self if len(self) else others
+        return Rows(
+            self.table,
+            self.location_id,
+            self.keys + others.keys,
+            self.digests + others.digests,
+            pa.concat_tables([self.columns, others.columns]),
+            self.lists + others.lists,
+            self.texts + others.texts,
+        )
+
+    def take(self, positions: Sequence[int]) -> Rows:
+        """The rows at these positions, which stand in order."""
+        if len(positions) == len(self):
+            return self
+        return Rows(
+            self.table,
+            self.location_id,
+            pick(self.keys, positions),
+            pick(self.digests, positions),
+            self.columns.take(pa.array(positions, pa.int64())) if positions else self.columns.slice(0, 0),
+            pick(self.lists, positions) if self.lists else [],
+            pick(self.texts, positions) if self.texts else [],
+        )
+
+    def arrow(self) -> pa.Table:
+        """Every declared column: shape `len(self)` × `table.schema`."""
+        columns: dict[str, pa.Array] = dict(zip(self.columns.column_names, self.columns.columns, strict=True))
+        columns["location_id"] = pa.repeat(pa.scalar(self.location_id), len(self))
+        columns["row_digest"] = pa.array(self.digests, pa.string())
+        columns["deleted_at"] = pa.nulls(len(self), pa.timestamp("us", tz="UTC"))
+        return pa.Table.from_arrays([columns[name] for name in self.table.names], schema=self.table.schema)
+
+    def starts_ms(self) -> list[int | None]:
+        """When each appointment starts, epoch milliseconds, rounded down; None where that cannot be read."""
+        if self.table is not APPOINTMENTS:
+            return [None] * len(self)
+        return epoch_ms(self.columns["start_time"])
+
+
+@cache
+def _no_columns(table_name: str) -> pa.Table:
+    table = TABLES[table_name]
+    return table.schema.empty_table().drop_columns(
+        [name for name in table.names if name in {"location_id", "row_digest", "deleted_at"}]
+    )
+
+
+def _key_array(type_: pa.DataType, values: Sequence[Any]) -> pa.Array:
+    if pa.types.is_timestamp(type_):
+        return pa.array([1000 * ms for ms in values], type_)
+    return pa.array(values, type_)
+
+
+# -- of one reply ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that cannot stand in its table, and why."""
+
+    table: str
+    location_id: str
+    reason: str
+    record: Any
+
+    @property
+    def rejection_id(self) -> str:
+        return digest([self.location_id, self.table, self.reason, self.record])
+
+
+@dataclass(slots=True)
+class Batch:
+    """The rows of one reply, by table, and what was rejected of it."""
+
+    rows: dict[str, Rows]
+    rejected: list[Rejected]
+
+
+def rejected_rows(rejected: dict[str, Rejected], at: DateTime, run_id: str) -> pa.Table:
+    """Rows for the raw table `rejected_records`."""
+    rows = [
+        {
+            "rejection_id": rejection_id,
+            "location_id": each.location_id,
+            "table_name": each.table,
+            "reason": each.reason,
+            "record": canonical(each.record).decode(),
+            "rejected_at": at,
+            "run_id": run_id,
+        }
+        for rejection_id, each in rejected.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=REJECTED_RECORDS.schema)

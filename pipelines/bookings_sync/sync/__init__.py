@@ -1,0 +1,1 @@
+"""One run: reads what the plan names, and loads what changed."""

@@ -1,0 +1,260 @@
+"""Check: does each location's key open its calendar, and does each endpoint that a sync reads answer as it must?
+
+Input:  settings; the live API, which is only read.
+Output: `LocationCheck`s: findings, each with what to do where something is wrong. It also answers for one host what
+        api.md cannot (UNK): by which scopes everything is listed, and what an unknown id gets.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Literal, TypeVar
+
+from pendulum import DateTime
+
+from bookings_sync.api import Client, Connections, Records, Scope, open_http
+from bookings_sync.config.locations import SECRETS_FILE, SECTION
+from bookings_sync.config.settings import CONFIG_FILE, Location, ScopeKind, Settings, location_id_from_key
+from bookings_sync.errors import ApiError, AuthenticationFailed, ConnectionFailed, RequestRefused, TimedOut
+from bookings_sync.planning.windows import Window
+
+Verdict = Literal["ok", "note", "failed"]
+"""`note`: a sync works, but there is something to know."""
+
+T = TypeVar("T")
+
+_DAYS_BACK, _DAYS_AHEAD = 24, 7
+"""The window of appointments that is tried: 31 days, as many as any API of the kind allows."""
+_ATTEMPTS = 2
+"""A check should tell what a sync would meet, not wait until it has gone away."""
+_KINDS: tuple[ScopeKind, ...] = ("service", "team", "user")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing tried: what came of it, and where that is not well, what to do."""
+
+    subject: str
+    verdict: Verdict
+    what: str
+    fix: str | None = None
+
+
+@dataclass(slots=True)
+class LocationCheck:
+    """All that was found of one location. `requests` is what the check cost."""
+
+    name: str
+    findings: list[Finding] = field(default_factory=list)
+    requests: int = 0
+
+    @property
+    def passed(self) -> bool:
+        return all(finding.verdict != "failed" for finding in self.findings)
+
+
+def check(settings: Settings, *, clock: Callable[[], DateTime]) -> Iterator[LocationCheck]:
+    """Checks the locations at the same time, and yields them in the order of the configuration. Raises nothing of the
+    API's: what fails is a finding."""
+    # With no status taken for "there is none", an unknown id's own status can be told.
+    careful = replace(settings, attempts=min(settings.attempts, _ATTEMPTS), unknown_id_statuses=())
+    with open_http(settings) as http, ThreadPoolExecutor(settings.concurrency, thread_name_prefix="check") as pool:
+        yield from pool.map(partial(_check_location, settings, careful, http, clock), settings.locations.values())
+
+
+def _check_location(
+    settings: Settings, careful: Settings, http: Connections, clock: Callable[[], DateTime], location: Location
+) -> LocationCheck:
+    client = Client(location, careful, http, clock=clock)
+    checking = _Checking(settings, location, client, clock())
+    checking.run()
+    return LocationCheck(location.name, checking.findings, client.requests_sent)
+
+
+class _Checking:
+    """The check of one location, step by step; what one step learns the next ones use."""
+
+    def __init__(self, settings: Settings, location: Location, client: Client, now: DateTime) -> None:
+        self.findings: list[Finding] = []
+        self._settings = settings
+        self._location = location
+        self._client = client
+        self._now = now
+        self._teams: Records = []
+        self._services: Records = []
+        self._appointments: dict[str, dict[str, Any]] = {}
+
+    def run(self) -> None:
+        if not self._key():
+            return
+        self._list_services()
+        self._list_appointments()
+        self._location_id()
+        self._one_appointment()
+        self._unknown_id()
+        if self._settings.slots:
+            self._slots()
+        self._slug()
+
+    def _find(self, subject: str, verdict: Verdict, what: str, fix: str | None = None) -> None:
+        self.findings.append(Finding(subject, verdict, what, fix))
+
+    def _try(self, subject: str, call: Callable[[], T], *, fix: str, verdict: Verdict = "failed") -> T | None:
+        try:
+            return call()
+        except ApiError as error:
+            self._find(subject, verdict, str(error), fix)
+            return None
+
+    def _key(self) -> bool:
+        """The key, and the list of teams, which is asked for first. False where nothing more is worth asking."""
+        try:
+            self._teams = self._client.list_teams().records or []
+        except AuthenticationFailed as error:
+            where = f"[{SECTION}.{self._location.name}] api_key in {SECRETS_FILE}, or its environment variable"
+            self._find("key", "failed", str(error), f"Paste the location's API key again: {where}.")
+            return False
+        except (ConnectionFailed, TimedOut) as error:
+            fix = f"Check base_url in {CONFIG_FILE}, and that this machine reaches it."
+            self._find("host", "failed", str(error), fix)
+            return False
+        except ApiError as error:
+            self._find("teams", "failed", str(error), f"Check base_url in {CONFIG_FILE}: is it the API's, with /v1?")
+            return False
+        self._find("key", "ok", "accepted")
+        self._find("teams", "ok", f"{len(self._teams):,} listed")
+        return True
+
+    def _list_services(self) -> None:
+        reply = self._try("services", self._client.list_services, fix="Ask the host's support: it must list services.")
+        if reply is None:
+            return
+        self._services = reply.records or []
+        self._find("services", "ok", f"{len(self._services):,} listed")
+
+    def _listed(self, scope: Scope, window: Window) -> Records:
+        listing = self._client.list_appointments(scope, window).records
+        return listing.records if listing else []
+
+    def _list_appointments(self) -> None:
+        """Lists the same days by service, team and user: the configured scopes should miss nothing."""
+        window = Window.between(self._now.subtract(days=_DAYS_BACK), self._now.add(days=_DAYS_AHEAD))
+        found: dict[ScopeKind, dict[str, dict[str, Any]]] = {}
+        failed: dict[ScopeKind, ApiError] = {}
+        for kind in _KINDS:
+            found[kind] = {}
+            for scope_id in self._ids(kind):
+                try:
+                    records = self._listed(Scope(kind, scope_id), window)
+                except ApiError as error:
+                    failed[kind] = error
+                    break
+                found[kind].update({str(each["id"]): each for each in records if "id" in each})
+        for kind in self._settings.scopes:
+            if kind in failed:
+                fix = f"Choose other scopes in {CONFIG_FILE}, or mend service_id_parameter."
+                self._find("appointments", "failed", f"by {kind}: {failed[kind]}", fix)
+            self._appointments.update(found[kind])
+        counts = ", ".join(f"{len(found[kind]):,} by {kind}" for kind in _KINDS if kind not in failed)
+        lacking, listed = [], set(self._appointments)
+        for kind in sorted(_KINDS, key=lambda kind: len(found[kind].keys() - listed), reverse=True):
+            if found[kind].keys() - listed:
+                lacking.append(kind)
+                listed |= found[kind].keys()
+        if lacking:
+            scopes = ", ".join(f'"{kind}"' for kind in (*self._settings.scopes, *lacking))
+            missed = len(listed) - len(self._appointments)
+            self._find(
+                "appointments",
+                "note" if self._appointments else "failed",
+                f"{counts}: the configured scopes miss {missed:,} of these 31 days",
+                f"Write scopes = [{scopes}] in {CONFIG_FILE}, or mend service_id_parameter.",
+            )
+        elif not any(kind in failed for kind in self._settings.scopes):
+            self._find("appointments", "ok", f"{counts}, in 31 days: the configured scopes miss none")
+
+    def _ids(self, kind: ScopeKind) -> list[str]:
+        if kind != "user":
+            records = self._services if kind == "service" else self._teams
+            return [str(each["id"]) for each in records if each.get("id")]
+        members = [(team.get("members"), "id") for team in self._teams]
+        members += [(service.get("teamMembers"), "userId") for service in self._services]
+        users = (str(each[key]) for listed, key in members for each in listed or () if each.get(key))
+        return list(dict.fromkeys(users))
+
+    def _location_id(self) -> None:
+        from_data = next(
+            (str(each["locationId"]) for each in self._appointments.values() if each.get("locationId")), ""
+        )
+        configured, from_key = self._location.location_id, location_id_from_key(self._location.api_key)
+        found = configured or from_key or from_data
+        if not found:
+            fix = f"Write location_id under [{SECTION}.{self._location.name}] in {SECRETS_FILE}."
+            what = "stands neither in the configuration nor in the key nor in these appointments"
+            self._find("location id", "failed", what, fix)
+        elif from_data and from_data != found:
+            what = f"the {'configuration' if configured else 'key'} says {found}, its appointments say {from_data}"
+            self._find(
+                "location id", "failed", what, "Is it the right location's key? Mend the key or the location_id."
+            )
+        else:
+            source = "configuration" if configured else "key" if from_key else "data"
+            self._find("location id", "ok", f"{found}, from the {source}")
+
+    def _one_appointment(self) -> None:
+        if not self._appointments:
+            self._find("one by id", "note", "not tried: these days hold no appointment")
+            return
+        wanted = next(iter(self._appointments))
+        fix = "A sync needs it to tell moved from deleted: ask the host's support."
+        reply = self._try("one by id", lambda: self._client.get_appointment(wanted), fix=fix)
+        if reply is not None and not reply.records:
+            self._find("one by id", "failed", "an appointment that is listed is not found by its id", fix)
+        elif reply is not None:
+            self._find("one by id", "ok", "found")
+
+    def _unknown_id(self) -> None:
+        """What an id that never was gets: UNK, and what a sync takes for deleted."""
+        known = self._settings.unknown_id_statuses
+        try:
+            records = self._client.get_appointment(uuid.uuid4().hex[:20]).records
+        except RequestRefused as error:
+            status = error.status or 0
+            if status in known:
+                self._find("unknown id", "ok", f"answered with {status}: taken as deleted")
+            else:
+                fix = f"Add {status} to unknown_id_statuses in {CONFIG_FILE}."
+                self._find("unknown id", "failed", f"answered with {status}: deletions would not be seen", fix)
+        except ApiError as error:
+            self._find("unknown id", "failed", str(error), "Without a clear refusal a sync cannot tell deletions.")
+        else:
+            if records:
+                fix = "Ask the host's support: deletions cannot be seen."
+                self._find("unknown id", "failed", "answered with a record, though there is none", fix)
+            else:
+                self._find("unknown id", "ok", "answered with an empty body: taken as deleted")
+
+    def _slots(self) -> None:
+        services = self._ids("service")
+        if not services:
+            self._find("slots", "note", "not tried: there is no service")
+            return
+        days = min(self._settings.slots_days_per_call, self._settings.slots_horizon_days)
+        window = Window.between(self._now, self._now.add(days=days))
+        fix = f"Mend service_id_parameter, lower slots_days_per_call, or set slots = false, in {CONFIG_FILE}."
+        reply = self._try("slots", lambda: self._client.list_slots(services[0], window), fix=fix)
+        if reply is not None:
+            free = sum(len(starts) for starts in (reply.records or {}).values())
+            self._find("slots", "ok", f"{free:,} free in {days} days, of one service")
+
+    def _slug(self) -> None:
+        """Not read by a sync: it is for those who write through the client."""
+        slugs = [(team.get("calendarConfig") or {}).get("slug") for team in self._teams]
+        if slug := next((str(each) for each in slugs if each), None):
+            fix = "No sync needs it: nothing to do."
+            if self._try("slug", lambda: self._client.check_slug(slug), fix=fix, verdict="note") is not None:
+                self._find("slug", "ok", "answered")

@@ -1,0 +1,1 @@
+"""The warehouse: the queries, the lock, and what each destination needs."""

@@ -1,0 +1,157 @@
+"""A served world, a folder configured for it, and the command in this process: real sockets, real DuckDB files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pendulum
+import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from typer.testing import CliRunner
+
+from bookings_sync.cli.main import app
+from bookings_sync.sandbox import SandboxServer, World, WorldSpec, generate
+
+# No history before the hot range, which holds all of the small world: a first sync is one load.
+CONFIG = """
+[sources.bookings]
+base_url = "{base_url}"
+history_start = 2099-01-01
+rate_limit = 10000
+attempts = 1
+"""
+
+
+@dataclass
+class Answer:
+    """What a command answered."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one JSON object on stdout: anything beside it would not parse."""
+        answer: dict[str, Any] = json.loads(self.stdout)
+        assert answer["exit_code"] == self.exit_code
+        return answer
+
+
+@dataclass
+class Project:
+    """A folder with .dlt in it, for a served world."""
+
+    folder: Path
+    server: SandboxServer
+
+    @property
+    def world(self) -> World:
+        return self.server.world
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "bookings.duckdb"
+
+    @property
+    def names(self) -> list[str]:
+        return [location.name for location in self.world.locations]
+
+    def configure(self, *, keys: dict[str, str] | None = None, more: str = "", base_url: str | None = None) -> None:
+        """Writes both files; `keys` stand instead of the world's own."""
+        (self.folder / ".dlt").mkdir(exist_ok=True)
+        keys = {each.name: each.key for each in self.world.locations} if keys is None else keys
+        secrets = [f'[sources.bookings.locations.{name}]\napi_key = "{key}"\n' for name, key in keys.items()]
+        (self.folder / ".dlt/secrets.toml").write_text("\n".join(secrets))
+        config = CONFIG.format(base_url=base_url or self.server.base_url) + more
+        (self.folder / ".dlt/config.toml").write_text(config)
+        reload_configuration()
+
+    def bookings(self, *arguments: str) -> Answer:
+        """Runs the command here, and holds every answer to the first rule: no key is ever shown."""
+        result = CliRunner(env={"COLUMNS": "200"}).invoke(app, list(arguments))
+        answer = Answer(result.exit_code, result.stdout, result.stderr)
+        for location in self.world.locations:
+            assert location.key not in answer.stdout + answer.stderr
+            assert location.key.split(".")[-1] not in answer.stdout + answer.stderr
+        assert "Traceback" not in answer.stderr
+        return answer
+
+
+def reload_configuration() -> None:
+    """dlt reads its files once in a process."""
+    Container()[PluggableRunContext].reload_providers()
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return generate(small_world())
+
+
+def small_world(**settings: Any) -> WorldSpec:
+    plain: dict[str, Any] = {
+        "now": datetime.fromtimestamp(pendulum.now("UTC").timestamp(), UTC),  # the command's clock, as well
+        "seed": 11,
+        "locations": 2,
+        "services_per_location": 2,
+        "appointments": 200,
+        "past_days": 40,
+    }
+    return WorldSpec(**plain | settings)
+
+
+@pytest.fixture(scope="module")
+def server(world: World) -> Iterator[SandboxServer]:
+    with SandboxServer(world) as server:
+        yield server
+
+
+@pytest.fixture
+def project(tmp_path: Path, server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A fresh folder, configured, with nothing synced; the current one."""
+    context = Container()[PluggableRunContext]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    project = Project(tmp_path, server)
+    project.configure()
+    server.world.requests.reset()
+    yield project
+    monkeypatch.undo()
+    context.reload_providers()
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts the command in a process of its own; ends what is still running."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(arguments: Sequence[str], folder: Path = tmp_path, **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bookings_sync.cli", *arguments],
+            cwd=folder,
+            env={**os.environ, "HOME": str(folder), "COLUMNS": "200", **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

@@ -1,0 +1,150 @@
+"""The command as a process: the sandbox it serves, and what Ctrl-C leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from contextlib import suppress
+from pathlib import Path
+
+import duckdb
+import httpx
+
+from bookings_sync.sandbox import Fault, Faults, SandboxServer, generate
+
+from .conftest import Project, Start, small_world
+
+SMALL = ("--locations", "2", "--services", "2", "--appointments", "100", "--now", "2026-06-01")
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def test_sandbox_serves_what_it_says_until_interrupted(start: Start) -> None:
+    process = start(["sandbox", "--json", "--rate-limit", "5", *SMALL])
+    ready = json.loads(first_line(process))
+    assert ready["now"].startswith("2026-06-01T00:00")
+    (location, _) = ready["locations"]
+    headers = {"Authorization": f"Bearer {location['api_key']}"}
+    with httpx.Client(base_url=ready["base_url"], headers=headers, trust_env=False) as client:
+        statuses = [client.get("/calendars/teams").status_code for _ in range(6)]
+    assert statuses == [200] * 5 + [429]
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stdout, stderr) == (0, "", "")
+
+
+def test_sandboxs_snippet_is_a_secrets_file(start: Start) -> None:
+    process = start(["sandbox", *SMALL])
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "Ctrl-C ends it" in line:
+            break
+    snippet = "".join(lines).partition("# .dlt/secrets.toml")[2].partition("# Let two weeks pass")[0]
+    secrets = tomllib.loads("#" + snippet)["sources"]["bookings"]
+    for location in secrets["locations"].values():
+        headers = {"Authorization": f"Bearer {location['api_key']}"}
+        reply = httpx.get(f"{secrets['base_url']}/calendars/teams", headers=headers, trust_env=False)
+        assert reply.status_code == 200
+
+
+def test_sandbox_ends_with_its_starter(start: Start) -> None:
+    process = start(["sandbox", "--json", "--while-stdin", *SMALL])
+    assert first_line(process)
+    assert process.stdin is not None
+    process.stdin.close()
+    process.stdin = None
+    process.wait(20)
+
+
+def test_sandboxs_port_is_taken(start: Start) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = start(["sandbox", "--port", str(port), *SMALL])
+        _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert stderr.startswith(f"✗ port {port} of 127.0.0.1 cannot be had")
+
+
+def test_an_interrupt_that_is_lost_ends_the_process_all_the_same() -> None:
+    losing = """
+import os, signal, time
+from bookings_sync.cli.main import main as cli
+cli._GRACE_SECONDS = 0.2
+signal.signal(signal.SIGINT, cli.end_in_any_case)
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    pass
+time.sleep(60)
+"""
+    assert subprocess.run([sys.executable, "-c", losing], timeout=30).returncode == 130
+
+
+def test_ctrl_c_ends_a_sync_with_one_line_and_the_next_goes_on(start: Start, tmp_path: Path) -> None:
+    world = generate(small_world())
+    with SandboxServer(world) as server:
+        project = Project(tmp_path, server)
+        project.configure()
+        # No list of appointments comes: whoever waits for one, or for a thread that does, hangs.
+        server.faults = Faults([Fault(kind="slow", endpoints=("GET /appointments/",), seconds=120)])
+        process = start(["sync"])
+        while not world.requests.count(endpoint="GET /calendars/services"):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert stderr == "✗ interrupted: what was loaded stands, and the next sync goes on from there\n"
+
+        server.faults = Faults()
+        process = start(["sync", "--json"])
+        stdout, stderr = process.communicate(timeout=60)
+        assert process.returncode == 0, stderr
+        assert json.loads(stdout)["outcome"] == "ok"
+    truth = sum(len(world.truth(location.id)["appointments"]) for location in world.locations)
+    with duckdb.connect(str(project.database), read_only=True) as database:
+        held = database.execute(
+            "SELECT count(*) FROM bookings_raw.appointments WHERE _dlt_valid_to IS NULL AND deleted_at IS NULL"
+        ).fetchone()
+    assert held == (truth,)
+
+
+def test_what_a_run_writes_is_its_owners_alone(start: Start, tmp_path: Path) -> None:
+    """Looked at all the while it runs, in a shell whose files anybody may read: database, write-ahead log, lock, dlt's
+    working files."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with SandboxServer(generate(small_world())) as server:
+        Project(tmp_path, server).configure()
+        known = set(tmp_path.rglob("*"))
+        before = os.umask(0)
+        try:
+            process = start(["sync"], TMPDIR=str(scratch))
+        finally:
+            os.umask(before)
+        seen: dict[Path, int] = {}
+        while process.poll() is None:
+            for folder, folders, files in os.walk(tmp_path):  # which passes over what goes while it looks
+                for path in {Path(folder, name) for name in (*folders, *files)} - known:
+                    with suppress(FileNotFoundError):
+                        seen[path] = path.stat().st_mode & 0o777
+            time.sleep(0.02)
+        assert process.returncode == 0, process.communicate()
+    names = {path.name for path in seen}
+    assert {"bookings.duckdb", "bookings.duckdb.wal", "bookings.duckdb.lock"} <= names
+    assert any(scratch in path.parents and path.suffix == ".parquet" for path in seen)
+    assert {path: oct(mode) for path, mode in seen.items() if mode & 0o077} == {}

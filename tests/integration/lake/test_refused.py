@@ -1,0 +1,40 @@
+"""Where a merge would become an append without a word, or history cannot be kept, nothing is loaded at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bookings_sync.config.settings import Settings
+from bookings_sync.errors import ConfigurationError
+from bookings_sync.warehouse import dataset
+
+
+def refusal(name: str) -> str:
+    with pytest.raises(ConfigurationError) as caught, dataset.open_pipeline(Settings(destination=name)):
+        pass
+    return str(caught.value)
+
+
+def test_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parquet appends where it is told to merge; Delta and Iceberg know no slowly changing dimensions."""
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", tmp_path.as_uri())
+    told = refusal("filesystem")
+    assert told.startswith("bookings.destination: filesystem keeps no history")
+    assert "docs/destinations.md" in told
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["duckdb", "postgres", "ducklake", "snowflake", "bigquery", "databricks", "clickhouse"]
+)
+def test_what_the_page_lists_is_let_in(name: str) -> None:
+    assert dataset.destination(Settings(destination=name)).destination_name == name
+
+
+def test_a_destination_of_no_such_name() -> None:
+    assert refusal("duckbd") == (
+        "bookings.destination: dlt knows no destination called duckbd (in .dlt/config.toml). Write one of "
+        "docs/destinations.md, or the whole name of a class."
+    )

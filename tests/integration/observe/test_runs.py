@@ -1,0 +1,197 @@
+"""What a run tells: by log lines, metrics, events and notices, to a real receiver."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from typing import Any
+
+import duckdb
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bookings_sync.models.project import Project as Models
+from bookings_sync.models.project import find_models
+from bookings_sync.records.tables import TABLES
+
+from .conftest import Project, Receiver
+
+
+def texts(receiver: Receiver) -> str:
+    return "\n".join(body["text"] for body in receiver.bodies)
+
+
+def webhook(receiver: Receiver) -> str:
+    return f'notify_webhook = "{receiver.url}/services/s3cret"'
+
+
+def test_json_logs_have_run_and_location_on_each_line(project: Project) -> None:
+    said = project.bookings("--log-format", "json", "-v", "sync", "--json")
+    run_id = json.loads(said.stdout)["run_id"]
+    lines = [json.loads(line) for line in said.stderr.splitlines()]
+    assert {line["run_id"] for line in lines} == {run_id}
+    asked = [line for line in lines if line["logger"] == "bookings_sync.api.transport"]
+    names = {each.name for each in project.world.locations}
+    assert {line["location"] for line in asked} == names
+    assert all(line["message"].startswith(line["location"]) for line in asked)
+    assert len(asked) == project.world.requests.total
+    assert lines[-1]["message"] == "synced"
+    assert (lines[-1]["outcome"], lines[-1]["level"]) == ("ok", "info")
+
+
+def test_dlts_own_lines_have_the_run_too(project: Project) -> None:
+    """In a process of its own: dlt sets its logger up once."""
+    command = [sys.executable, "-m", "bookings_sync.cli", "--log-format", "json", "-v", "-v", "sync", "--json"]
+    said = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in said.stderr.splitlines()]
+    assert len([line for line in lines if line["logger"] == "dlt"]) > 10
+    assert {line["run_id"] for line in lines} == {json.loads(said.stdout)["run_id"]}
+
+
+def test_json_logs_tell_of_failures_too(project: Project) -> None:
+    (first, _) = project.world.locations
+    project.configure(**{first.name: "a-key-that-was-revoked"})
+    said = project.bookings("--log-format", "json", "sync")
+    errors = [line for line in map(json.loads, said.stderr.splitlines()) if line["level"] == "error"]
+    assert said.exit_code == 3
+    assert "status 401" in errors[0]["message"]
+    project.configure("stale_after_hours = 0")
+    said = project.bookings("--log-format", "json", "sync")
+    assert json.loads(said.stderr)["message"].startswith("observe.stale_after_hours")
+
+
+def test_metrics_are_the_runs_figures(project: Project) -> None:
+    project.configure('metrics_file = "bookings.prom"')
+    summary = json.loads(project.bookings("sync", "--json").stdout)
+    text = (project.folder / "bookings.prom").read_text()
+    samples = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert samples["bookings_last_run_requests",] == summary["requests"]
+    assert samples["bookings_last_run_rows", "appointments", "new"] == summary["tables"]["appointments"]["new"]
+    assert samples["bookings_last_run_outcome", "ok"] == 1
+    for location in summary["locations"]:
+        assert samples["bookings_location_ok", location["name"]] == 1
+    (project.folder / "bookings.duckdb").write_bytes(b"no database at all")
+    assert project.bookings("sync", "--quiet").exit_code == 1
+    assert 'bookings_last_run_outcome{outcome="failed"} 1.0' in (project.folder / "bookings.prom").read_text()
+
+
+def test_a_good_run_tells_nobody(project: Project, receiver: Receiver) -> None:
+    project.configure(secrets=webhook(receiver))
+    assert project.bookings("sync").exit_code == 0
+    assert receiver.received == []
+
+
+def test_partial_failed_and_stale_reach_the_webhook(project: Project, receiver: Receiver) -> None:
+    first, second = project.world.locations
+    project.configure(secrets=webhook(receiver), **{first.name: "a-key-that-was-revoked"})
+    said = project.bookings("sync")
+    assert said.exit_code == 3
+    assert "some locations were not synced" in texts(receiver)
+    assert f"not read for 24 hours\n• {first.name}: never" in texts(receiver)
+    receiver.received.clear()
+    project.configure(secrets=webhook(receiver), **{first.name: "a-key-that-was-revoked", second.name: "a-second-one"})
+    assert project.bookings("sync").exit_code == 1
+    assert "no location was synced" in texts(receiver)
+    receiver.received.clear()
+    (project.folder / "bookings.duckdb").write_bytes(b"no database at all")
+    said = project.bookings("sync")
+    assert said.exit_code == 1
+    assert "the sync failed" in texts(receiver)
+    assert {path for path, _ in receiver.received} == {"/services/s3cret"}
+    assert not re.search("revoked|s3cret", said.stdout + said.stderr + texts(receiver))
+
+
+def test_a_command_gets_the_notice_on_its_standard_input(project: Project) -> None:
+    (first, _) = project.world.locations
+    script = "import sys; open('told.jsonl', 'a').write(sys.stdin.read() + '\\n')"
+    command = f"notify_command = {json.dumps([sys.executable, '-c', script])}\nnotify_on = ['partial']"
+    project.configure(command, **{first.name: "a-key-that-was-revoked"})
+    run_id = json.loads(project.bookings("sync", "--json").stdout)["run_id"]
+    (told,) = map(json.loads, (project.folder / "told.jsonl").read_text().splitlines())
+    assert (told["event"], told["run_id"]) == ("partial", run_id)
+    assert "status 401" in told["details"][0]
+
+
+@pytest.mark.parametrize("status", [500, None])
+def test_a_receiver_that_fails_is_a_warning(project: Project, receiver: Receiver, status: int | None) -> None:
+    (first, _) = project.world.locations
+    address = receiver.url if status else "http://127.0.0.1:9"
+    receiver.status = status or 200
+    broken = 'metrics_file = "no/such/folder/x.prom"\nnotify_command = ["no-such-command"]'
+    project.configure(broken, f'notify_webhook = "{address}/s3cret"', **{first.name: "a-key-that-was-revoked"})
+    said = project.bookings("sync", "--quiet")
+    assert said.exit_code == 3
+    assert "the webhook " in said.stderr
+    assert "no-such-command: FileNotFoundError" in said.stderr
+    assert "the metrics could not be told" in said.stderr
+    assert "s3cret" not in said.stderr
+
+
+def test_a_field_that_was_not_there_before_is_told(project: Project, receiver: Receiver) -> None:
+    project.configure(secrets=webhook(receiver))
+    assert project.bookings("sync").exit_code == 0
+    (location, _) = project.world.locations
+    chosen = next(each for each in project.world.truth(location.id)["appointments"])
+    with duckdb.connect(str(project.folder / "bookings.duckdb")) as connection:
+        connection.execute("UPDATE bookings_raw.appointments SET extra = '{\"old\": 1}'")
+    project.bookings("sync", "--quiet")
+    assert "old" not in texts(receiver)
+    receiver.received.clear()
+    with duckdb.connect(str(project.folder / "bookings.duckdb")) as connection:
+        connection.execute(
+            'UPDATE bookings_raw.appointments SET extra = \'{"old": 1, "mood": "x"}\','
+            " _dlt_valid_from = now() + INTERVAL 1 DAY WHERE id = ?",
+            [chosen["id"]],
+        )
+    project.bookings("sync", "--quiet")
+    assert "new field appointments.mood" in texts(receiver)
+    assert "appointments.old" not in texts(receiver)
+
+
+def test_openlineage_tells_runs_and_models(
+    project: Project, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENLINEAGE_URL", receiver.url)
+    project.configure("openlineage = true")
+    summary = json.loads(project.bookings("sync", "--json").stdout)
+    began, ended = receiver.bodies
+    assert [event["eventType"] for event in (began, ended)] == ["START", "COMPLETE"]
+    assert {event["run"]["runId"].replace("-", "") for event in (began, ended)} == {summary["run_id"]}
+    assert ended["job"] == ended["job"] | {"namespace": "bookings", "name": "sync"}
+    rows = {each["name"]: each["outputFacets"]["outputStatistics"]["rowCount"] for each in ended["outputs"]}
+    assert set(rows) == {f"bookings_raw.{name}" for name in TABLES}
+    assert rows["bookings_raw.appointments"] == summary["tables"]["appointments"]["new"]
+    receiver.received.clear()
+    assert project.bookings("transform", "--quiet").exit_code == 0
+    models = Models.load(find_models()).models
+    assert Counter(event["eventType"] for event in receiver.bodies) == {"START": len(models), "COMPLETE": len(models)}
+    read: dict[str, Any] = {
+        event["job"]["name"]: {each["name"] for each in event["inputs"]}
+        for event in receiver.bodies
+        if event["eventType"] == "COMPLETE"
+    }
+    for name, model in models.items():
+        assert read[f"transform.{name}"] == {
+            f"bookings_{layer}.{of}" for layer, of in model.reads if layer != "warehouse"
+        }
+    project.configure("openlineage = true", **{each.name: f"revoked-{each.name}" for each in project.world.locations})
+    receiver.received.clear()
+    assert project.bookings("sync", "--quiet").exit_code == 1
+    assert [event["eventType"] for event in receiver.bodies] == ["START", "FAIL"]
+
+
+def test_a_failed_audit_is_told(project: Project, receiver: Receiver) -> None:
+    assert project.bookings("sync", "--quiet").exit_code == 0
+    with duckdb.connect(str(project.folder / "bookings.duckdb")) as connection:
+        connection.execute("INSERT INTO bookings_raw.teams SELECT * FROM bookings_raw.teams")
+    project.configure(secrets=webhook(receiver))
+    assert project.bookings("transform", "--select", "stg_teams").exit_code == 1
+    assert "the transform failed: the tables of before stand" in texts(receiver)
+    assert "stg_teams: unique" in texts(receiver)

@@ -1,0 +1,95 @@
+"""The plain schedules: the cron line and the workflow's commands are run, systemd reads its units."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from bookings_sync.sandbox import SandboxServer, WorldSpec, generate
+
+EXAMPLES = Path(__file__).parents[3] / "examples/schedule"
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def srv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What the examples call /srv/bookings: `.venv` and `.dlt`, with a served calendar."""
+    folder = tmp_path_factory.mktemp("srv")
+    (folder / ".venv").mkdir()
+    (folder / ".venv/bin").symlink_to(BIN)
+    (folder / ".dlt").mkdir()
+    now = datetime.now(UTC)
+    world = generate(WorldSpec(now=now, locations=1, services_per_location=1, appointments=60, past_days=20))
+    (location,) = world.locations
+    (folder / ".dlt/secrets.toml").write_text(
+        f'[sources.bookings.locations.{location.name}]\napi_key = "{location.key}"\n'
+    )
+    with SandboxServer(world) as server:
+        config = f'[sources.bookings]\nbase_url = "{server.base_url}"\nhistory_start = 2099-01-01\n'
+        (folder / ".dlt/config.toml").write_text(config)
+        yield folder
+
+
+def run(folder: Path, line: str, environment: dict[str, str]) -> None:
+    """As cron and a runner do: by the shell. Both print nothing when all is well."""
+    line = line.replace("/srv/bookings", str(folder))
+    ran = subprocess.run(line, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", ""), line
+
+
+def marts(folder: Path) -> int:
+    with duckdb.connect(str(folder / "bookings_read.duckdb"), read_only=True) as connection:
+        ((rows,),) = connection.execute("SELECT count(*) FROM bookings_marts.fct_appointments").fetchall()
+    return int(rows)
+
+
+def test_the_cron_line_runs(srv: Path) -> None:
+    """With no more of an environment than cron gives."""
+    (line,) = re.findall(r"^\*/30 \* \* \* \* (.*)$", (EXAMPLES / "crontab").read_text(), re.MULTILINE)
+    run(srv, line, {"HOME": str(srv), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"})
+    assert marts(srv) > 0
+
+
+def test_the_workflows_commands_run(srv: Path) -> None:
+    """Into a file here, and the keys from the folder: both are secrets of the workflow."""
+    workflow = yaml.safe_load((EXAMPLES / "github-actions.yml").read_text())
+    assert workflow[True]["schedule"][0]["cron"]  # YAML 1.1 reads `on` as true
+    assert workflow["concurrency"]
+    job = workflow["jobs"]["sync"]
+    assert all("secrets." in value for name, value in job["env"].items() if name != "BOOKINGS__DESTINATION")
+    install, *commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert install == "pip install '.[postgres]'"
+    assert [command.split()[1] for command in commands] == ["sync", "transform"]
+    for command in commands:
+        run(srv, command, {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"})
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not on this machine")
+def test_systemd_takes_the_units(srv: Path, tmp_path: Path) -> None:
+    for name in ("bookings-sync.service", "bookings-sync.timer"):
+        (tmp_path / name).write_text((EXAMPLES / name).read_text().replace("/srv/bookings", str(srv)))
+    units = sorted(str(path) for path in tmp_path.iterdir())
+    ran = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    complaints = [line for line in ran.stderr.splitlines() if "bookings-sync" in line]
+    assert complaints == []
+    (calendar,) = re.findall(r"^OnCalendar=(.*)$", (EXAMPLES / "bookings-sync.timer").read_text(), re.MULTILINE)
+    assert subprocess.run(["systemd-analyze", "calendar", calendar], capture_output=True, check=False).returncode == 0
+
+
+def test_the_units_commands_are_the_cron_lines() -> None:
+    commands = re.findall(
+        r"^ExecStart=/srv/bookings/(.*)$", (EXAMPLES / "bookings-sync.service").read_text(), re.MULTILINE
+    )
+    line = (EXAMPLES / "crontab").read_text()
+    assert len(commands) == 2
+    assert all(command in line for command in commands)

@@ -1,0 +1,324 @@
+"""The report's page, as one who opens it finds it: drawn from the data, filtered as SQL would, on any screen."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from bookings_sync.errors import BookingsError
+from bookings_sync.report import collect, render
+from unit.models.conftest import NOW
+
+from .conftest import CONTACT, HOSTILE, NAMES, STAFF, Open, Reported, drawn
+
+PERIODS = {"last-7": (-7, 0), "last-28": (-28, 0), "last-84": (-84, 0), "next": (0, 28)}
+
+
+def within(period: str) -> str:
+    first, last = PERIODS[period]
+    return f"local_date >= DATE '2025-03-10' + {first} AND local_date < DATE '2025-03-10' + {last}"
+
+
+def tile(page: Page, title: str) -> str:
+    return page.locator(".tile", has=page.get_by_role("heading", name=title, exact=True)).locator(".value").inner_text()
+
+
+def unpacked(page: str) -> str:
+    """The page's figures, as JSON."""
+    return gzip.decompress(base64.b64decode(page.partition('id="figures">')[2].partition("</script>")[0])).decode()
+
+
+def marks(page: Page, card: str, kind: str = "rect") -> int:
+    return page.locator(f"#{card} .mark-{kind} path").count()
+
+
+def test_every_chart_is_drawn_from_the_data(reported: Reported, look: Open) -> None:
+    page = look(reported.page, "period=last-28")
+    bookings = f"FROM marts_data.fct_appointments WHERE is_booking AND {within('last-28')}"
+    ((stacks, highest),) = reported.ask(
+        f"""SELECT count(DISTINCT (local_date, CASE WHEN status IN ('cancelled', 'invalid') THEN 'lost' WHEN status IN
+            ('showed', 'noshow') THEN status ELSE 'open' END)), count(*) {bookings}"""
+    )
+    assert marks(page, "trend") == stacks
+    assert marks(page, "funnel") == 3
+    ((days,),) = reported.ask(f"SELECT count(DISTINCT local_date) {bookings} AND status IN ('showed', 'noshow')")
+    assert page.locator("#rate .mark-symbol path").count() == days
+    ((cells,),) = reported.ask(
+        f"""SELECT count(DISTINCT (local_weekday, local_hour)) FROM marts_data.rpt_hourly_utilisation
+            WHERE {within("last-28")} AND booked_minutes + free_minutes > 0"""
+    )
+    assert marks(page, "heat") == cells
+    ((spans,),) = reported.ask(f"SELECT count(DISTINCT lead_time_span) {bookings} AND status IN ('showed', 'noshow')")
+    assert marks(page, "leads") == spans
+    ((members,),) = reported.ask(
+        f"SELECT count(DISTINCT (location_id, member_id)) {bookings} AND status NOT IN ('cancelled', 'invalid')"
+    )
+    assert marks(page, "loads") == members
+    assert tile(page, "Bookings") == str(highest)
+
+
+FILTERED = {
+    "period=last-84": "TRUE",
+    "period=last-7&location=Osaka": "location_id = 'L2'",
+    "period=last-28&service=Advice": "service_id = 'S1'",
+    "period=last-84&team=Team+1": "team_id = 'T1'",
+}
+
+
+def test_filters_show_what_sql_says(reported: Reported, look: Open) -> None:
+    page = look(reported.page)
+    for address, where in FILTERED.items():
+        page.evaluate("(address) => { location.hash = address }", address)
+        page.wait_for_function("(said) => document.body.dataset.shown === said", arg=address)
+        period = address.partition("=")[2].partition("&")[0]
+        ((bookings, showed, noshow, cancelled, unmarked),) = reported.ask(
+            f"""SELECT count(*), count_if(status = 'showed'), count_if(status = 'noshow'),
+                  count_if(status = 'cancelled'), count_if(status NOT IN ('showed', 'noshow', 'cancelled', 'invalid'))
+                FROM marts_data.fct_appointments WHERE is_booking AND {where} AND {within(period)}"""
+        )
+        assert bookings > 0
+        assert tile(page, "Bookings") == f"{bookings:,}"
+        assert tile(page, "Show rate") == f"{showed / (showed + noshow):.1%}"
+        assert tile(page, "No-shows") == str(noshow)
+        assert tile(page, "Cancellation rate") == f"{cancelled / bookings:.1%}"
+        assert tile(page, "Not marked yet") == str(unmarked)
+
+
+def test_choosing_acts_on_the_whole_page_and_stands_in_its_address(reported: Reported, look: Open) -> None:
+    page = look(reported.page)
+    everywhere = tile(page, "Bookings")
+    page.locator("#location").select_option("Main")
+    page.get_by_label("12 weeks").check(force=True)
+    page.locator("#service").select_option(HOSTILE)
+    drawn(page)
+    where = f"is_booking AND location_id = 'L1' AND service_id = 'S2' AND {within('last-84')}"
+    ((bookings, minutes),) = reported.ask(
+        f"""SELECT count(*), sum(CASE WHEN status NOT IN ('cancelled', 'invalid') THEN duration_minutes END)
+            FROM marts_data.fct_appointments WHERE {where}"""
+    )
+    assert tile(page, "Bookings") == str(bookings) != everywhere
+    assert HOSTILE.replace("\u2028", "") in page.locator("#showing").inner_text().replace("\u2028", "")
+    table = page.locator("#loads tbody tr td:nth-child(3)").all_text_contents()
+    assert sum(float(hours.removesuffix(" h")) for hours in table) == pytest.approx(minutes / 60, abs=len(table))
+    again = look(reported.page, page.url.partition("#")[2])
+    assert tile(again, "Bookings") == str(bookings)
+    again.get_by_role("button", name="Clear").click()
+    assert again.locator("#service").input_value() == ""
+
+
+def test_the_change_is_against_the_period_before(reported: Reported, look: Open) -> None:
+    page = look(reported.page, "period=last-28&location=Main")
+    now, before = (
+        reported.ask(
+            f"""SELECT count(*) FROM marts_data.fct_appointments WHERE is_booking AND location_id = 'L1'
+                AND local_date - DATE '2025-03-10' BETWEEN {first} AND {first + 27}"""
+        )[0][0]
+        for first in (-28, -56)
+    )
+    change = page.locator(".tile .change").first.inner_text()
+    moved = (now / before - 1) * 100
+    assert change.startswith(f"{'▲' if moved > 0 else '▼'} {abs(moved):.1f}%" if round(moved, 1) else "unchanged")
+    assert change.endswith(f"from {before}")
+    # The calendar begins 120 days ago: 364 days before the last 364 there was nothing to compare with.
+    year = look(reported.page, "period=last-364")
+    assert year.locator(".tile .change").count() == 0
+
+
+def test_what_is_ahead_promises_nothing(reported: Reported, look: Open) -> None:
+    page = look(reported.page, "period=next")
+    ((bookings,),) = reported.ask(
+        f"SELECT count(*) FROM marts_data.fct_appointments WHERE is_booking AND {within('next')}"
+    )
+    assert tile(page, "Bookings") == str(bookings)
+    assert page.get_by_role("heading", name="Show rate").count() == 0
+    assert marks(page, "funnel") == 2
+
+
+def test_a_show_rate_stands_beside_what_it_has_become_since(reported: Reported, look: Open) -> None:
+    page = look(reported.page, "location=Tiny")
+    rows = page.locator("#early-table tbody tr")
+    assert rows.all_text_contents() == ["1 day later–100.0%–100.0%1"]
+    page.locator("#location").select_option("Main")
+    drawn(page)
+    for row, days in enumerate((1, 3, 7)):
+        ((then, now, unmarked, bookings),) = reported.ask(
+            f"""SELECT sum(showed) / sum(showed + noshow), sum(showed_now) / sum(showed_now + noshow_now),
+                  sum(unmarked) / sum(bookings), sum(bookings) FROM marts_data.rpt_show_rate_as_known
+                WHERE location_id = 'L1' AND days_after = {days}"""
+        )
+        *rates, counted = rows.nth(row).locator("td").all_text_contents()
+        assert rates.pop(2) == "unchanged"
+        assert [float(rate.rstrip("%")) for rate in rates] == pytest.approx(
+            [100 * then, 100 * now, 100 * unmarked], abs=0.051
+        )
+        assert counted == str(bookings)
+
+
+def test_a_single_booking_and_none(reported: Reported, look: Open) -> None:
+    page = look(reported.page, "period=last-7&location=Tiny")
+    assert tile(page, "Bookings") == "1"
+    assert marks(page, "trend") == 1
+    none = look(reported.page, "period=next&location=Tiny")
+    assert tile(none, "Bookings") == "0"
+    assert "Nothing in this period." in none.locator("#trend").inner_text()
+    empty = look(reported.empty_page)
+    assert "There are no bookings yet" in empty.locator("main").inner_text()
+    assert not empty.locator("#filters").is_visible()
+
+
+def test_the_banner_says_how_old_the_data_is_and_what_is_missing(reported: Reported, look: Open) -> None:
+    page = look(reported.page)
+    assert "Calendar read 2 hours ago, all of it" in page.locator("#banner").inner_text()
+    assert "warn" not in (page.locator("#banner").get_attribute("class") or "")
+    page.clock.set_fixed_time(NOW.add(days=3))
+    page.reload()
+    drawn(page)
+    assert "the data is more than a day old" in page.locator("#banner").inner_text()
+    read = page.get_by_role("region", name="Freshness of each location")
+    assert read.locator("tbody tr").count() == len(NAMES)
+    page.get_by_text("1 field that the API sends and no column holds yet").click()
+    drift = page.get_by_role("region", name="Fields without a column").locator("tbody tr")
+    assert drift.locator("td").all_text_contents() == ["teams", "3", "1 Mar 2025"]
+    page.locator("#location").select_option("Osaka")
+    page.get_by_role("link", name="Details").click()
+    drawn(page)
+    assert page.locator("#location").input_value() == "Osaka"
+
+
+def test_a_page_of_the_past_says_so_and_nothing_of_freshness(reported: Reported, look: Open, tmp_path: Path) -> None:
+    file = tmp_path / "past.html"
+    file.write_text(render(replace(reported.figures, past=True, freshness=())), encoding="utf-8")
+    page = look(file)
+    assert page.locator("#banner").inner_text().startswith("As it stood on 10 Mar 2025, 12:00 UTC.")
+    assert not page.locator("#freshness").is_visible()
+    assert "as of 10 Mar 2025" in page.locator("footer").inner_text()
+
+
+def test_a_phone_shows_all_of_it_without_scrolling_aside(reported: Reported, look: Open) -> None:
+    for address in ("period=last-28", "period=next", "period=last-84&location=Main"):
+        page = look(reported.page, address, width=390, has_touch=True)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        narrow = page.eval_on_selector_all(
+            "select, button, .segments label, summary",
+            "all => all.filter(each => each.offsetHeight && each.offsetHeight < 20).length",
+        )
+        assert narrow == 0
+
+
+CONTRASTS = (Path(__file__).parent / "contrasts.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_all_text_stands_out_from_what_is_behind_it(reported: Reported, look: Open, theme: str) -> None:
+    page = look(reported.page, theme=theme)
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    page.locator("#trend summary").click()
+    assert page.evaluate(CONTRASTS) == []
+
+
+def test_the_keyboard_reaches_everything(reported: Reported, look: Open) -> None:
+    page = look(reported.page)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    reached = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate("document.activeElement.id || document.activeElement.name || document.activeElement.tagName")
+        )
+    assert {"period", "location", "team", "service", "by", "SUMMARY", "compare-table"} <= reached
+    before = tile(page, "Bookings")
+    page.locator("#periods input:checked").focus()
+    page.keyboard.press("ArrowRight")
+    drawn(page)
+    assert page.evaluate("document.activeElement.value") == "last-84"
+    assert tile(page, "Bookings") != before
+    page.locator("#heat summary").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#heat details table tbody tr").first.is_visible()
+
+
+def test_each_chart_says_what_it_shows(reported: Reported, look: Open) -> None:
+    page = look(reported.page)
+    for card in ("trend", "funnel", "rate", "heat", "leads", "loads"):
+        title = page.locator(f"#{card} h2").inner_text()
+        assert (page.locator(f"#{card} .chart").get_attribute("aria-label") or "").startswith(f"{title}. ")
+        assert page.locator(f"#{card} details tbody tr").count() > 0
+
+
+def test_print_is_light_and_without_controls(reported: Reported, look: Open) -> None:
+    page = look(reported.page, theme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.locator("#filters").is_visible()
+    assert page.locator("#trend svg").is_visible()
+
+
+def test_no_personal_data_is_in_the_page(reported: Reported) -> None:
+    text = unpacked(reported.page.read_text(encoding="utf-8"))
+    assert '"Osaka"' in text
+    for personal in (CONTACT, "staff@example.com", "Somebody", "+4712345678", *STAFF, '"C1"'):
+        assert personal not in text
+    named = collect(reported.warehouse.client, reported.warehouse.datasets, NOW, named=True)
+    assert {label for _, label in named.members} == {*STAFF, "Nobody"}
+
+
+def test_the_policy_lets_nothing_else_run_and_nothing_be_asked(reported: Reported, browser: Browser) -> None:
+    """Were a name ever to become markup, it could still do nothing."""
+    page = browser.new_page()
+    page.goto(reported.page.as_uri())
+    drawn(page)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        page.evaluate(
+            """(address) => {
+              const script = document.createElement("script");
+              script.textContent = "window.hacked = 1";
+              const image = document.createElement("div");
+              image.innerHTML = `<img src="${address}" onerror="window.hacked = 2">`;
+              document.body.append(script, image);
+            }""",
+            address,
+        )
+        refused = page.evaluate("(address) => fetch(address).then(() => 'asked', () => 'refused')", address)
+        assert (page.evaluate("window.hacked"), refused) == (None, "refused")
+        page.close()
+        listening.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+
+
+def test_a_page_may_be_of_one_location_alone(reported: Reported) -> None:
+    figures = collect(reported.warehouse.client, reported.warehouse.datasets, NOW, locations=["Osaka"])
+    assert [name for name, _ in figures.locations] == ["Osaka"]
+    assert '"Main"' not in unpacked(render(figures))
+    with pytest.raises(BookingsError, match=r"'Rome'.*Main, Osaka, Tiny"):
+        collect(reported.warehouse.client, reported.warehouse.datasets, NOW, locations=["Rome"])
+
+
+def test_a_large_calendar_loses_its_longest_periods_not_the_page(
+    reported: Reported, look: Open, tmp_path: Path
+) -> None:
+    rows = sum(len(getattr(reported.figures, name).rows) for name in ("days", "hours", "leads", "loads"))
+    figures = collect(reported.warehouse.client, reported.warehouse.datasets, NOW, most_rows=rows // 2)
+    assert figures.periods < reported.figures.periods
+    file = tmp_path / "small.html"
+    file.write_text(render(figures), encoding="utf-8")
+    page = look(file, f"period=last-{figures.periods[-1]}")
+    assert page.locator("#periods label").count() == len(figures.periods) + 1
+    assert "are left out" in page.locator("#bounds").inner_text()
+    ((bookings,),) = reported.ask(
+        f"""SELECT count(*) FROM marts_data.fct_appointments WHERE is_booking
+            AND local_date - DATE '2025-03-10' BETWEEN {-figures.periods[-1]} AND -1"""
+    )
+    assert tile(page, "Bookings") == f"{bookings:,}"

@@ -1,0 +1,164 @@
+"""A served world and a warehouse of its own, for the tests of the whole way from socket to DuckDB file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pendulum
+import pytest
+from dlt.common.destination.client import RunnableLoadJob
+from dlt.common.destination.exceptions import DestinationTerminalException
+from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+from dlt.destinations.job_client_impl import SqlJobClientBase, SqlLoadJob
+
+from bookings_sync.config.settings import Location, Settings
+from bookings_sync.errors import LoadError
+from bookings_sync.planning.windows import Window
+from bookings_sync.sandbox import SandboxServer, Switches, World, WorldSpec, generate
+from bookings_sync.sync import pipeline
+from bookings_sync.sync.pipeline import SyncResult
+from support.truth import differences
+
+NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
+"""A Monday, eight days after Europe's clocks went back."""
+
+
+@dataclass
+class Site:
+    """A world, its server, and the warehouse that a sync keeps equal to it."""
+
+    world: World
+    server: SandboxServer
+    database: Path
+    knobs: dict[str, Any] = field(default_factory=dict)
+    zones_named: bool = True
+    """Whether the configuration says each location's zone."""
+
+    @property
+    def location_id(self) -> str:
+        """The first location's."""
+        return self.world.locations[0].id
+
+    def clock(self) -> pendulum.DateTime:
+        return pendulum.instance(self.world.now)
+
+    @property
+    def settings(self) -> Settings:
+        """Of every location of the world, as fast as the socket goes; `knobs` beside that."""
+        locations = {
+            each.name: Location(each.name, each.key, timezone=each.timezone if self.zones_named else None)
+            for each in self.world.locations
+        }
+        plain: dict[str, Any] = {"base_url": self.server.base_url, "rate_limit": 100_000, "locations": locations}
+        return Settings(**plain | self.knobs)
+
+    def sync(self, *, asked: Window | None = None, full: bool = False, **knobs: Any) -> SyncResult:
+        return pipeline.sync(replace(self.settings, **knobs), clock=self.clock, asked=asked, full=full)
+
+    def query(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        """The answer's rows; instants are UTC."""
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            connection.execute("SET TimeZone = 'UTC'; USE bookings_raw")
+            rows: list[dict[str, Any]] = connection.execute(sql, list(values)).to_arrow_table().to_pylist()
+        return rows
+
+    def live(self, table: str, where: str = "true", *values: Any) -> list[dict[str, Any]]:
+        """The rows that are current and no tombstones."""
+        current = "_dlt_valid_to IS NULL AND deleted_at IS NULL"
+        return self.query(f"SELECT * FROM {table} WHERE {current} AND ({where})", *values)
+
+    def versions(self, table: str, record_id: str) -> list[dict[str, Any]]:
+        """Every version of one record, the oldest first."""
+        return self.query(f"SELECT * FROM {table} WHERE id = ? ORDER BY _dlt_valid_from", record_id)
+
+    def differences(self, *location_ids: str) -> list[str]:
+        """How the warehouse differs from the truth, of these locations or of all."""
+        days = self.settings.slots_horizon_days
+        ahead = self.world.now + timedelta(days=days)
+        chosen = location_ids or [each.id for each in self.world.locations]
+        truths = [self.world.truth(location_id, end=ahead) for location_id in chosen]
+        return differences(str(self.database), truths, slot_days=days)
+
+
+def small(**settings: Any) -> WorldSpec:
+    """One quiet location with a past of three months."""
+    plain: dict[str, Any] = {
+        "now": NOW,
+        "seed": 11,
+        "locations": 1,
+        "teams_per_location": 2,
+        "services_per_location": 3,
+        "members_per_location": 4,
+        "appointments": 300,
+        "past_days": 90,
+        "future_days": 40,
+    }
+    return WorldSpec(**plain | settings)
+
+
+@pytest.fixture
+def open_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Site]]:
+    """Serves a world: `open_site(small(), switches=…, lookback_days=45)`. All history is hot, unless told otherwise."""
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    monkeypatch.chdir(tmp_path)
+    with ExitStack() as stack:
+
+        def serve(
+            spec: WorldSpec | None = None, *, switches: Switches | None = None, zones_named: bool = True, **knobs: Any
+        ) -> Site:
+            database = tmp_path / "warehouse.duckdb"
+            monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(database))
+            server = stack.enter_context(SandboxServer(generate(spec or small()), switches=switches))
+            quick = {"lookback_days": 250, "horizon_days": 120, "slots_horizon_days": 3, "history_start": NOW.date()}
+            return Site(server.world, server, database, quick | knobs, zones_named)
+
+        yield serve
+
+
+@pytest.fixture
+def site(open_site: Callable[..., Site]) -> Site:
+    """One small location, its warehouse still empty."""
+    return open_site()
+
+
+Tally = Callable[[str, int], None]
+"""The fixture `tally` of all tests: counts what was tried."""
+
+Torn = Callable[[str], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def torn(monkeypatch: pytest.MonkeyPatch) -> Torn:
+    """Within `torn("contacts")` a load ends with every table in the warehouse but that one: what a kill leaves, too."""
+
+    @contextmanager
+    def tear(table: str) -> Iterator[None]:
+        met: list[str] = []
+
+        def but_one(run: Callable[[RunnableLoadJob], None]) -> Callable[[RunnableLoadJob], None]:
+            def run_or_not(job: RunnableLoadJob) -> None:
+                if job.job_file_info().table_name == table:
+                    met.append(table)
+                else:
+                    run(job)
+
+            return run_or_not
+
+        def end(*_: Any) -> None:
+            raise DestinationTerminalException("torn")
+
+        with monkeypatch.context() as patch:
+            for kind in (SqlLoadJob, DuckDbCopyJob):
+                patch.setattr(kind, "run", but_one(kind.run))
+            patch.setattr(SqlJobClientBase, "complete_load", end)
+            with pytest.raises(LoadError):
+                yield
+            assert met, f"nothing was loaded into {table}"
+
+    return tear

@@ -1,0 +1,138 @@
+"""Personal data under each rule: looked for, value by value, in everything that a run leaves or says.
+
+Each value of the calendar is one that stands nowhere else, so that it can be looked for. Files are looked through as
+bytes; since databases and parquet compress their texts, their tables are read too.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pendulum
+import pyarrow.parquet as pq
+import pytest
+from dlt.pipeline.pipeline import Pipeline
+
+from bookings_sync.models.publish import publish
+from bookings_sync.models.transform import Datasets, transform
+from bookings_sync.sandbox.model import Shape
+from bookings_sync.sync import pipeline
+
+from .conftest import Site, small
+
+SECRET = re.compile(r"qx[a-z]+\d+qx|\+4999\d{6}", re.IGNORECASE)
+CONTACT = ("email", "first", "last", "phone", "fingerprint", "postal", "tag", "custom", "other")
+APPOINTMENT = ("title", "notes", "address", "added")
+
+
+def give_secrets(site: Site, round_: int) -> None:
+    """Every personal field gets a value of its own in each round; two contacts share an address to write to."""
+    for number, (contact_id, contact) in enumerate(site.world.data[site.location_id].contacts.items()):
+
+        def secret(kind: str, number: int = number) -> str:
+            return f"Qx{kind}{round_}00{number}qX"
+
+        email = f"{secret('email', number // 2)}@example.com"
+        fields = {
+            "firstName": secret("first"),
+            "lastName": secret("last"),
+            "email": email,
+            "phone": f"+4999{number:06}",
+        }
+        fields |= {
+            "emailLowerCase": email.lower(),
+            "fingerprint": secret("fingerprint"),
+            "tags": [secret("tag"), "vip"],
+        }
+        custom = [{"id": "f1", "value": [secret("custom")]}, {"value": secret("custom")}]  # the second is quarantined
+        added = {"postalCode": secret("postal"), "customField": custom, "parents": {"mother": secret("other")}}
+        site.world.update_contact(site.location_id, contact_id, fields | added)
+        assert contact.name
+    for number, row in enumerate(site.world.data[site.location_id].by_start.all()):
+        row.title, row.notes, row.address = (f"Qx{kind}{round_}00{number}qX" for kind in APPOINTMENT[:3])
+        absent = ("id",) if number == 3 else ()  # quarantined
+        row.shape, row.head = Shape(more={"formReply": {"who": f"Qxadded{round_}00{number}qX"}}, absent=absent), None
+
+
+def secrets_in(text: str) -> set[str]:
+    """The kinds of secrets that stand in a text."""
+    return {"phone" if each[0] == "+" else re.sub(r"^qx|\d+qx$", "", each) for each in SECRET.findall(text.lower())}
+
+
+def in_files(folder: Path) -> set[str]:
+    """In every file of a folder, as it stands and, where it is parquet, as it reads."""
+    found: set[str] = set()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            found |= secrets_in(path.read_bytes().decode("latin-1"))
+            if path.suffix == ".parquet":
+                found |= secrets_in(str(pq.read_table(path).to_pydict()))
+    return found
+
+
+def in_tables(database: Path) -> set[str]:
+    """In every table of every schema, all versions among them."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        tables = connection.sql("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
+        assert len(tables) > 20
+        rows = [connection.sql(f'SELECT each::VARCHAR FROM "{schema}"."{name}" AS each') for schema, name in tables]
+        return {kind for table in rows for (text,) in table.fetchall() for kind in secrets_in(text)}
+
+
+@pytest.mark.parametrize(
+    ("rules", "kept"),
+    [
+        pytest.param({"pii": "drop"}, set(), id="drop"),
+        pytest.param({"pii": "hash"}, set(), id="hash"),
+        pytest.param({"pii": "drop", "pii_keep": ("tags",), "pii_hash": ("email", "title")}, {"tag"}, id="by-field"),
+        pytest.param({"pii": "keep"}, {*CONTACT, *APPOINTMENT}, id="keep"),
+    ],
+)
+def test_no_trace(
+    open_site: Callable[..., Site],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    rules: dict[str, Any],
+    kept: set[str],
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    site = open_site(small(appointments=30, past_days=20, services_per_location=1), pii_key="k" * 16, **rules)
+    on_the_way: set[str] = set()
+    load = Pipeline.load
+
+    def look_and_load(self: Pipeline, *args: Any, **kwargs: Any) -> Any:
+        on_the_way.update(in_files(scratch))
+        return load(self, *args, **kwargs)
+
+    monkeypatch.setattr(Pipeline, "load", look_and_load)
+    said = []
+    with caplog.at_level(logging.DEBUG):
+        for round_ in range(2):
+            give_secrets(site, round_)
+            said.append(str(site.sync()))
+        with pipeline.open_pipeline(site.settings) as opened, opened.sql_client() as client:
+            transform(client, Datasets(), now=pendulum.instance(site.world.now))
+        copy = publish(site.database, 1)
+    assert secrets_in(caplog.text + "".join(said)) == set()
+    assert in_files(tmp_path) <= kept
+    assert on_the_way == in_tables(site.database) == in_tables(copy) == kept
+
+    rejected = {row["table_name"] for row in site.query("SELECT table_name FROM rejected_records")}
+    assert rejected == {"appointments"} | ({"contact_custom_fields"} if rules["pii"] != "drop" else set())
+    contacts = {row["id"]: row for row in site.live("contacts")}
+    assert {row["contact_id"] for row in site.live("appointments") if row["contact_id"]} <= contacts.keys()
+    assert {row["contact_id"] for row in site.live("contact_custom_fields")} <= contacts.keys()
+    if rules["pii"] == "hash" or "email" in rules.get("pii_hash", ()):
+        emails = [row["email"] for row in contacts.values()]
+        assert all(re.fullmatch(r"hmac:[0-9a-f]{32}", email) for email in emails)
+        assert len(set(emails)) < len(emails), "who shares an address shares a hash"
+        assert [row["email_lower_case"] for row in contacts.values()] == emails

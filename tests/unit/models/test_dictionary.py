@@ -1,0 +1,121 @@
+"""The dictionary: nothing is left out of it, and its lineage is true."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bookings_sync.dictionary import ColumnEntry, ColumnName, Dictionary, build
+from bookings_sync.dictionary.page import render
+from bookings_sync.models.destination import Datasets
+from bookings_sync.models.project import Project
+from bookings_sync.records.tables import TABLES
+
+
+@pytest.fixture(scope="module")
+def dictionary(project: Project) -> Dictionary:
+    return build(project)
+
+
+def test_no_column_lacks_type_meaning_or_origin(dictionary: Dictionary, project: Project) -> None:
+    entries = {entry.name: entry for entry in dictionary.tables}
+    assert entries.keys() == TABLES.keys() | project.models.keys()
+    for entry in dictionary.tables:
+        assert entry.grain, entry.name
+        assert entry.question, entry.name
+    for column in dictionary.columns():
+        assert column.type, column.name
+        assert column.meaning.endswith("."), column.name
+        assert column.origins or column.counts or column.api_fields or column.made, column.name
+    for name, model in project.models.items():
+        assert [column.name.column for column in entries[name].columns] == list(model.header.columns)
+    for name, table in TABLES.items():
+        assert {column.name for column in table.columns} < {column.name.column for column in entries[name].columns}
+
+
+def test_every_origin_is_a_column_that_is_there(dictionary: Dictionary) -> None:
+    there = {column.name: column for column in dictionary.columns()}
+    for column in there.values():
+        for origin in column.origins:
+            assert origin.layer == "warehouse" or column.name in there[origin].used_by, column.name
+
+
+def entry(dictionary: Dictionary, table: str, column: str) -> ColumnEntry:
+    (found,) = [each for each in dictionary.columns() if each.name[1:] == (table, column)]
+    return found
+
+
+# Traced by hand, from the models' text: through CTEs, stars, unions, windows, lists that are opened, and literals.
+BY_HAND = [
+    ("stg_appointments", "member_id", {"stg_appointment_versions.member_id"}),
+    ("stg_appointment_versions", "member_id", {"appointments.user_id", "appointments.assigned_user_id"}),
+    (
+        "stg_appointment_versions",
+        "status",
+        {"appointments.appoinment_status", "appointments.appointment_status", "appointments.status"},
+    ),
+    ("stg_contact_custom_fields", "value", {"contact_custom_fields.value"}),
+    ("fct_appointments", "team_id", {"stg_appointments.team_id", "dim_service.team_id"}),
+    ("fct_appointments", "local_hour", {"stg_appointments.starts_at", "dim_location.timezone"}),
+    ("fct_appointments", "times_rescheduled", {"fct_appointment_events.event"}),
+    ("fct_appointment_events", "from_status", {"stg_appointment_versions.status"}),
+    ("dim_location", "timezone", {"stg_locations.timezone", "stg_appointments.timezone", "timezones.name"}),
+    ("dim_team", "name", {"stg_teams.name"}),
+    ("rpt_bookings", "source", {"dim_contact.source"}),
+    ("rpt_utilisation", "utilisation", {"fct_appointments.duration_minutes", "fct_slots.free_minutes"}),
+]
+
+
+@pytest.mark.parametrize(("table", "column", "origins"), BY_HAND, ids=[f"{one[0]}.{one[1]}" for one in BY_HAND])
+def test_lineage_is_what_the_model_says(dictionary: Dictionary, table: str, column: str, origins: set[str]) -> None:
+    found = {f"{each.table}.{each.column}" for each in entry(dictionary, table, column).origins}
+    assert found == origins
+
+
+def test_a_marts_column_leads_to_the_apis_fields(dictionary: Dictionary) -> None:
+    assert entry(dictionary, "rpt_bookings", "status").api_fields == (
+        ("appointments", "appoinmentStatus"),
+        ("appointments", "appointmentStatus"),
+        ("appointments", "status"),
+    )
+    assert entry(dictionary, "dim_service", "slot_duration_minutes").api_fields == (
+        ("services", "availability.eventTiming.slotDuration"),
+    )
+    assert entry(dictionary, "rpt_bookings", "bookings").counts == (("marts", "fct_appointments"),)
+    assert entry(dictionary, "rpt_member_fairness", "bookings").counts == (("marts", "fct_appointments"),)
+    assert entry(dictionary, "rpt_rejections", "records").counts == (("staging", "stg_rejected_records"),)
+    drift = {name for _, name in entry(dictionary, "rpt_schema_drift", "records").counts}
+    assert {"stg_appointments", "stg_teams", "stg_contacts"} < drift
+    assert entry(dictionary, "rpt_noshow_risk", "risk_by").made == "written by the model itself"
+    used_by = entry(dictionary, "contacts", "source").used_by
+    assert used_by == (ColumnName("staging", "stg_contacts", "source"),)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "unit"),
+    [
+        ("rpt_bookings", "booked_minutes", "minutes"),
+        ("rpt_bookings", "bookings", "count"),
+        ("rpt_bookings", "local_date", "local day"),
+        ("rpt_show_rate", "show_rate", "part of 1"),
+        ("rpt_noshow_risk", "noshow_rate_low", "part of 1"),
+        ("fct_appointments", "starts_at", "UTC"),
+        ("fct_appointments", "local_start", "the location's clock"),
+        ("fct_appointments", "local_hour", ""),
+        ("services", "slot_duration", "minutes"),
+        ("reads", "seconds", "seconds"),
+        ("rpt_show_rate_as_known", "days_after", "days"),
+    ],
+)
+def test_units(dictionary: Dictionary, table: str, column: str, unit: str) -> None:
+    assert entry(dictionary, table, column).unit == unit
+
+
+def test_every_link_of_the_page_leads_somewhere(dictionary: Dictionary) -> None:
+    page = render(dictionary, Datasets(marts="answers"))
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= {*ids}
+    assert "answers.</small>rpt_bookings" in page
+    assert "http" not in re.sub(r'content="[^"]*"|http-equiv', "", page), "nothing is asked of anybody"

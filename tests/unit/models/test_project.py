@@ -1,0 +1,196 @@
+"""The project as written: headers, order, references, and every model in every dialect."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pendulum
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from bookings_sync.models import project as project_module
+from bookings_sync.models.audits import row_audits, set_audits
+from bookings_sync.models.dialect import resolve, timezones, to_sql
+from bookings_sync.models.errors import ModelError
+from bookings_sync.models.project import Project, find_models
+from bookings_sync.records.tables import TABLES
+
+from .conftest import NOW, Warehouse
+
+DIALECTS = ["duckdb", "postgres", "snowflake", "bigquery", "databricks", "clickhouse"]
+NEVER = (exp.Median, exp.Filter, exp.CurrentTimestamp, exp.CurrentDate)
+"""Not the same, or not there, in other warehouses; and time comes in as $now."""
+
+
+def test_each_model_is_built_after_what_it_reads(project: Project) -> None:
+    built: set[str] = set()
+    for name, model in project.models.items():
+        assert {read for layer, read in model.reads if layer in ("staging", "marts")} <= built
+        built.add(name)
+
+
+def test_every_header_describes_the_tables_columns(warehouse: Warehouse, project: Project) -> None:
+    warehouse.transform()
+    for name, model in project.models.items():
+        with warehouse.client.execute_query(f"SELECT * FROM {warehouse.datasets.of(model.layer)}.{name}") as cursor:
+            assert [column[0] for column in cursor.description] == list(model.header.columns), name
+        assert model.header.grain, name
+        assert model.header.question.endswith((".", "?")), name
+        assert set(model.header.key) <= model.header.columns.keys(), name
+        assert set_audits(model), name
+
+
+def test_staging_reads_every_raw_column_or_says_why_not(project: Project) -> None:
+    for table in TABLES.values():
+        readers = [model for model in project.models.values() if ("raw", table.name) in model.reads]
+        named = {column.name for model in readers for column in model.query.find_all(exp.Column)}
+        left_out = {column for model in readers for column in model.header.not_read}
+        assert readers, f"no staging model reads {table.name}"
+        assert set(table.names) <= named | left_out, table.name
+        assert left_out <= set(table.names), table.name
+        assert not left_out & named, table.name
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_model_and_audit_parses_in_every_dialect(project: Project, dialect: str) -> None:
+    def place(layer: str, name: str) -> exp.Expr:
+        return timezones(dialect) if layer == "warehouse" else exp.table_(name, db=layer, quoted=True)
+
+    for model in project.models.values():
+        rows = exp.select(*row_audits(model).values()).from_(exp.table_(model.name, db=model.layer))
+        for query in (model.query, rows, *set_audits(model).values()):
+            sql = to_sql(resolve(query, place, NOW), dialect)
+            assert sqlglot.parse_one(sql, read=dialect), model.name
+            assert "[*]" not in sql or dialect == "duckdb", "the JSON array is not opened"
+            if dialect not in ("duckdb", "postgres"):
+                assert not re.search(r"\b(EPOCH|ISODOW)\b", sql), (
+                    f"{model.name}: the dialect has no such part of a time"
+                )
+            assert "TIMESTAMP_TRUNC" not in sql, "BigQuery's takes no dates"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "weekday", "week", "seconds"),
+    [
+        ("postgres", "EXTRACT(ISODOW FROM d)", "DATE_TRUNC('WEEK', d)", "EXTRACT(EPOCH FROM t)"),
+        (
+            "snowflake",
+            "DATE_PART(DAYOFWEEKISO, d)",
+            "DATE_TRUNC('WEEK', d)",
+            "(DATE_PART(EPOCH_MICROSECOND, t) / 1000000.0)",
+        ),
+        (
+            "bigquery",
+            "(MOD(EXTRACT(DAYOFWEEK FROM d) + 5, 7) + 1)",
+            "DATE_TRUNC(d, ISOWEEK)",
+            "(UNIX_MICROS(CAST(t AS TIMESTAMP)) / 1000000.0)",
+        ),
+        (
+            "databricks",
+            "EXTRACT(DAYOFWEEK_ISO FROM d)",
+            "DATE_TRUNC('WEEK', d)",
+            "(UNIX_MICROS(CAST(t AS TIMESTAMP)) / 1000000.0)",
+        ),
+        (
+            "clickhouse",
+            "toDayOfWeek(d)",
+            "dateTrunc('WEEK', d)",
+            "(toUnixTimestamp64Micro(toDateTime64(t, 6)) / 1000000.0)",
+        ),
+    ],
+)
+def test_parts_of_a_time_in_the_dialects_own_words(dialect: str, weekday: str, week: str, seconds: str) -> None:
+    """As each warehouse's reference has them: Monday is 1 and a week's first day, and fractions of seconds are kept."""
+    query = sqlglot.parse_one(
+        "SELECT EXTRACT(ISODOW FROM d) AS a, DATE_TRUNC('WEEK', d) AS b, EXTRACT(EPOCH FROM t) AS c", read="duckdb"
+    )
+    assert to_sql(query, dialect) == f"SELECT {weekday} AS a, {week} AS b, {seconds} AS c"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "instant"),
+    [
+        ("postgres", "CAST(d + 2 AS TIMESTAMP) AT TIME ZONE z"),
+        ("snowflake", "CONVERT_TIMEZONE(z, 'UTC', CAST(d + 2 AS TIMESTAMPNTZ))"),
+        ("bigquery", "TIMESTAMP(CAST(d + 2 AS DATETIME), z)"),
+        ("databricks", "TO_UTC_TIMESTAMP(CAST(d + 2 AS TIMESTAMP_NTZ), z)"),
+    ],
+)
+def test_the_instant_of_a_local_time_is_not_taken_for_its_opposite(dialect: str, instant: str) -> None:
+    query = sqlglot.parse_one("SELECT CAST(d + 2 AS TIMESTAMP) AT TIME ZONE z AS a", read="duckdb")
+    assert to_sql(query, dialect) == f"SELECT {instant} AS a"
+
+
+def test_nothing_that_other_warehouses_read_otherwise(project: Project) -> None:
+    for model in project.models.values():
+        for query in (model.query, *model.audits.values()):
+            assert not list(query.find_all(*NEVER)), model.name
+            groups = query.find_all(exp.Group)
+            assert not any(group.args.get("all") for group in groups), model.name
+
+
+def test_now_is_a_literal_in_utc() -> None:
+    query = sqlglot.parse_one("SELECT $now AS now", read="duckdb")
+    assert isinstance(query, exp.Query)
+    now = pendulum.datetime(2025, 3, 10, 8, tz="America/New_York")
+    sql = to_sql(resolve(query, lambda _layer, _name: exp.null(), now), "postgres")
+    assert sql == "SELECT CAST('2025-03-10 12:00:00.000000+00:00' AS TIMESTAMPTZ) AS now"
+
+
+HEADER = "/*\nGrain: one row.\nQuestion: What?\nKey: id\nColumns:\n  id: The id.\n{extra}*/\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("SELECT 1", "begins with no"),
+        (HEADER.format(extra="Purpose: none.\n") + "SELECT id FROM raw.teams", "unknown or repeated section: Purpose"),
+        (HEADER.format(extra="  id: Again.\n") + "SELECT id FROM raw.teams", "described twice"),
+        (HEADER.format(extra="") + "DROP TABLE raw.teams", "is not one SELECT"),
+        (HEADER.format(extra="") + "SELECT FROM WHERE", "cannot be parsed"),
+        (HEADER.format(extra="") + "SELECT id FROM raw.taems", "reads raw.taems, which is no raw table"),
+        (HEADER.format(extra="") + "SELECT id FROM teams", "reads teams, which is no raw table"),
+        (HEADER.format(extra="") + "SELECT id FROM marts.other", "staging model may not read marts.other"),
+        (HEADER.format(extra="") + "SELECT id FROM staging.stg_broken", "in a circle: stg_broken → stg_broken"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_fault(tmp_path: Path, text: str, complaint: str) -> None:
+    for layer in ("staging", "marts"):
+        (tmp_path / layer).mkdir()
+    (tmp_path / "staging" / "stg_broken.sql").write_text(text)
+    (tmp_path / "marts" / "other.sql").write_text(HEADER.format(extra="") + "SELECT 1 AS id")
+
+    with pytest.raises(ModelError, match="stg_broken") as caught:
+        Project.load(tmp_path)
+
+    assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["range: id below 3", "references: id marts.dim_team", "sorted: id", "accepted: id"])
+def test_an_audit_that_cannot_be_read_is_named(tmp_path: Path, line: str) -> None:
+    for layer in ("staging", "marts"):
+        (tmp_path / layer).mkdir()
+    text = HEADER.format(extra=f"Audits:\n  {line}\n") + "SELECT id FROM raw.teams"
+    (tmp_path / "staging" / "stg_broken.sql").write_text(text)
+    model = Project.load(tmp_path).models["stg_broken"]
+
+    with pytest.raises(ModelError, match=r"stg_broken\.sql"):
+        row_audits(model), set_audits(model)
+
+
+def test_models_are_found_in_a_checkout_and_in_an_installed_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find_models() == Path(__file__).parents[3] / "sql"
+
+    package = tmp_path / "lib" / "site-packages" / "bookings_sync"
+    (package / "sql" / "staging").mkdir(parents=True)
+    (tmp_path / "lib" / "sql" / "staging").mkdir(parents=True)  # somebody else's, and no checkout
+    monkeypatch.setattr(project_module, "_PACKAGE", package)
+    assert find_models() == package / "sql"
+
+    monkeypatch.setattr(project_module, "_PACKAGE", tmp_path / "nowhere" / "pipelines" / "bookings_sync")
+    with pytest.raises(ModelError, match="neither in a checkout nor"):
+        find_models()

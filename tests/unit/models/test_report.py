@@ -1,0 +1,52 @@
+"""The terminal report's figures, from raw rows through the models."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from bookings_sync.models.transform import ModelError
+from bookings_sync.report import report_tables
+
+from .conftest import NOW, Warehouse
+
+
+def test_report_of_a_small_calendar(warehouse: Warehouse) -> None:
+    warehouse.insert("locations", {"name": "Main", "timezone": "America/New_York"})
+    warehouse.insert("services", {"id": "S1", "name": "Advice", "slot_duration": 30})
+    warehouse.insert("team_members", {"team_id": "T1", "user_id": "U1", "name": "Ann"})
+    common = {"service_id": "S1", "contact_id": "C1"}
+    warehouse.insert(
+        "appointments",
+        {"id": "a", "user_id": "U1", "appoinment_status": "showed", "start_time": "2025-03-05T15:00:00Z", **common},
+        {"id": "b", "user_id": "U1", "appoinment_status": "noshow", "start_time": "2025-03-06T15:00:00Z", **common},
+        {"id": "c", "appointment_status": "showed", "start_time": "2025-03-07T15:00:00Z", **common},
+        # 22:00 of the 9th in New York: yesterday, though it is the 10th in UTC.
+        {"id": "d", "appoinment_status": "cancelled", "start_time": "2025-03-10T02:00:00Z", **common},
+        {"id": "e", "user_id": "U1", "appoinment_status": "new", "start_time": "2025-03-12T15:00:00Z", **common},
+    )
+    warehouse.insert("slots", {"service_id": "S1", "start_time": "2025-03-12T16:00:00Z"})
+    warehouse.transform()
+
+    past, ahead, shows, utilisation, load = report_tables(warehouse.client, warehouse.datasets, NOW)
+
+    assert past.columns == ("location", "bookings", "showed", "noshow", "cancelled", "open")
+    assert past.rows == (("Main", 4, 2, 1, 1, 0),)
+    assert ahead.rows == (("Main", 1, 0, 0, 0, 1),)
+    assert shows.rows == (("Main", "Advice", 2, 1, 1, 0, pytest.approx(2 / 3)),)
+    assert utilisation.rows == (
+        ("Main", "Advice", date(2025, 3, 3), 1.5, 0.0, 1.0),
+        ("Main", "Advice", date(2025, 3, 10), 0.5, 0.5, 0.5),
+    )
+    assert load.rows == (("Main", "Ann", 3, 1.5, 1, 1, 0.75), ("Main", "(nobody)", 1, 0.5, 1, 0, 0.25))
+
+
+def test_report_of_an_empty_calendar(warehouse: Warehouse) -> None:
+    warehouse.transform()
+    assert [table.rows for table in report_tables(warehouse.client, warehouse.datasets, NOW)] == [()] * 5
+
+
+def test_report_before_any_transform(warehouse: Warehouse) -> None:
+    with pytest.raises(ModelError, match="bookings transform"):
+        report_tables(warehouse.client, warehouse.datasets, NOW)

@@ -1,0 +1,196 @@
+"""Plain records: what is read of a record by itself is what decoding the whole reply would read."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bookings_sync.api.listing import Listing, all_of, taken_apart
+from bookings_sync.changes.presence import Known
+from bookings_sync.records.decoding import appointment_rows
+from bookings_sync.records.fast_path import Plain, reader
+from bookings_sync.records.json_text import Unreadable
+from bookings_sync.records.rows import Batch
+from support import nasty
+
+NINE, TEN = "2026-11-03T09:00:00Z", "2026-11-03T10:00:00Z"
+
+
+def booked(number: int, **changed: Any) -> dict[str, Any]:
+    return {**nasty.appointment(number, "service-1", NINE, TEN), **changed}
+
+
+def body_of(records: list[Any]) -> bytes:
+    return nasty.as_json({"appointments": records})
+
+
+def read_of(record: Any) -> Any:
+    [found] = reader("L", Known())([msgspec.Raw(nasty.as_json(record))])
+    return found
+
+
+def found_in(listing: Listing) -> tuple[Any, ...]:
+    """All that becomes of a list: its rows, in the order of their keys, and what is rejected of it."""
+    batch = appointment_rows("L", listing.records)
+    tables = [(name, rows.arrow().sort_by("id").to_pylist()) for name, rows in batch.rows.items()]
+    rejected = sorted(each.rejection_id for each in batch.rejected)
+    return listing.size, tables, rejected
+
+
+@given(st.integers(0, 2**32), st.integers(1, 12))
+def test_read_straight_into_columns_or_decoded(seed: int, count: int) -> None:
+    rng = random.Random(seed)
+    records = [
+        nasty.mauled(booked(number), rng) if rng.random() < 0.5 else booked(number, contact=None)
+        for number in range(count)
+    ]
+    body = body_of(records)
+    try:
+        expected = found_in(all_of(body))
+    except Unreadable:
+        with pytest.raises(Unreadable):
+            taken_apart(reader("L", Known()))(body)
+        return
+    assert found_in(taken_apart(reader("L", Known()))(body)) == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "extra"),
+    [
+        ({}, None),
+        ({"title": None, "contact": None}, None),
+        ({"attributionSource": {"medium": "web"}, "calledNothing": None}, {"attributionSource": {"medium": "web"}}),
+        ({"calledNothing": None}, None),
+    ],
+)
+def test_what_is_plain(changed: dict[str, Any], extra: dict[str, Any] | None) -> None:
+    record = read_of(booked(1, **changed))
+    assert isinstance(record, Plain)
+    assert record.fields.extras == [extra]
+
+
+@pytest.mark.parametrize("changed", [{"title": 5}, {"isFree": "no"}, {"startTime": 1_793_610_000_000}, {"id": ".."}])
+def test_what_is_not(changed: dict[str, Any]) -> None:
+    assert read_of(booked(1, **changed)) == booked(1, **changed)
+
+
+@pytest.mark.parametrize("odd", ["a text", 5, []])
+def test_a_contact_that_is_no_object_spoils_its_part_alone(odd: Any) -> None:
+    records = [booked(number) for number in range(600)]
+    records[550]["contact"] = odd
+    body = body_of(records)
+    listing = taken_apart(reader("L", Known()))(body)
+    [appointments] = listing.records
+    assert [isinstance(each, Plain) for each in appointments.contacts.opened] == [True, *[False] * 100]
+    assert found_in(listing) == found_in(all_of(body))
+
+
+def test_names_spelt_with_escapes_and_twice() -> None:
+    body = b'{"appointments": [{"\\u0069d": "abc", "title": "one", "titl\\u0065": "two", "more": 1, "mor\\u0065": 2}]}'
+    assert found_in(taken_apart(reader("L", Known()))(body)) == found_in(all_of(body))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["with a blank", "é", "", "class", "f0"], id="any names"),
+        pytest.param(['a "quoted" one', "a\\slash", "a\nline"], id="names that msgspec takes in no field"),
+        pytest.param([f"name {number}" for number in range(300)], id="more than are learnt"),
+    ],
+)
+def test_fields_of_any_name_are_kept(names: list[str]) -> None:
+    records = [booked(number, **{names[number % len(names)]: [number, None]}) for number in range(1_200)]
+    records += [booked(2_000 + number, **{name: {"a": 1} for name in names}) for number in range(3)]
+    body = body_of(records)
+    assert found_in(taken_apart(reader("L", Known()))(body)) == found_in(all_of(body))
+
+
+def test_a_part_that_is_not_plain_stands_between_others() -> None:
+    """In their order, for of a contact who stands in several the last is the newest."""
+    records = [booked(number, contactId="c", contact={"id": "c", "email": str(number)}) for number in range(1_600)]
+    records[700]["title"] = 5
+    body = body_of(records)
+    listing = taken_apart(reader("L", Known()))(body)
+    assert [isinstance(each, Plain) for each in listing.records] == [True, *[False] * 500, True]
+    assert found_in(listing) == found_in(all_of(body))
+
+
+@pytest.mark.parametrize("odd", [b'"\\ud800"', b'"a\\u0000b"', b'"\xff"', b'"\x01"', b"NaN", b"123456789012345678901"])
+@pytest.mark.parametrize("field", ["title", "contact", "unknown"])
+def test_what_is_no_strict_json(field: str, odd: bytes) -> None:
+    """Inside a contact, too, that would not be looked into."""
+    text = json.dumps({"appointments": [booked(1, contact=None), booked(2, **{field: {"id": "c-1", "n": "ODD"}})]})
+    body = text.encode().replace(b'"ODD"', odd)
+    assert found_in(taken_apart(reader("L", Known()))(body)) == found_in(all_of(body))
+
+
+def contacts_of(known: Known, records: list[Any]) -> Batch:
+    """The contacts that are not known to be held, which then are staged."""
+    listing = taken_apart(reader("L", known))(body_of(records))
+    batch = appointment_rows("L", listing.records, known=known)
+    known.add(batch.rows["contacts"])
+    return batch
+
+
+def test_a_text_is_read_once() -> None:
+    known = Known()
+    assert len(contacts_of(known, [booked(1), booked(2)]).rows["contacts"]) == 2
+    again = [booked(3, contactId="contact-1", contact=booked(1)["contact"]), booked(2)]
+    [found] = taken_apart(reader("L", known))(body_of(again)).records
+    assert found.contacts.opened == []
+    batch = contacts_of(known, again)
+    assert len(batch.rows["appointments"]) == 2
+    assert len(batch.rows["contacts"]) == 0
+
+
+def test_a_text_of_another_location_or_contact_is_another() -> None:
+    known = Known()
+    contacts_of(known, [booked(1)])
+    record = orjson.dumps(booked(1))
+    [[here], [elsewhere]] = (reader(location_id, known)([msgspec.Raw(record)]) for location_id in "LM")
+    assert [orjson.loads(bytes(body)) for _, body in here.contacts.left.values()] == [booked(1)["contact"]]
+    assert len(elsewhere.contacts.opened) == 1
+    [text] = here.contacts.texts
+    assert known.are_held("L", [("contact-1",), ("contact-2",)], [text, text]) == [True, False]
+    assert known.are_held("M", [("contact-1",)], [text]) == [False]
+
+
+def test_a_contact_that_changed_back() -> None:
+    """What a text says may be known, and the contact held otherwise since."""
+    known = Known()
+    was, became = booked(1), booked(1)
+    became["contact"]["email"] = "another@example.com"
+    for records, expected in (([was], 1), ([became], 1), ([became], 0), ([was], 1), ([was], 0)):
+        assert len(contacts_of(known, records).rows["contacts"]) == expected
+
+
+def test_a_contact_that_changed_between_reading_and_taking() -> None:
+    """Another reply, taken meanwhile, brought the contact otherwise: what was left unread as held is news again."""
+    known = Known()
+    was, became = booked(1), booked(1)
+    became["contact"]["email"] = "another@example.com"
+    contacts_of(known, [was])
+    listing = taken_apart(reader("L", known))(body_of([was]))
+    assert listing.records[0].contacts.opened == []
+    contacts_of(known, [booked(2)])
+    assert len(appointment_rows("L", listing.records, known=known).rows["contacts"]) == 0
+    contacts_of(known, [became])
+    [row] = appointment_rows("L", listing.records, known=known).rows["contacts"].arrow().to_pylist()
+    assert row["email"] == was["contact"]["email"]
+
+
+def test_of_a_contact_who_stands_twice_the_last_is_the_newest() -> None:
+    known = Known()
+    was, became = booked(1), booked(2, contactId="contact-1", contact={**booked(1)["contact"], "email": "another"})
+    contacts_of(known, [was])
+    [row] = contacts_of(known, [was, became]).rows["contacts"].arrow().to_pylist()
+    assert row["email"] == "another"
+    contacts_of(known, [was])
+    assert len(contacts_of(known, [became, was]).rows["contacts"]) == 0

@@ -1,0 +1,406 @@
+"""Records: one digest for one content, every value kept somewhere, and only what has no key rejected."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bookings_sync.records.columns import row_digests
+from bookings_sync.records.decoding import (
+    appointment_rows,
+    custom_field_rows,
+    location_rows,
+    service_rows,
+    slot_rows,
+    team_rows,
+)
+from bookings_sync.records.rows import Batch, rejected_rows
+from bookings_sync.records.tables import TABLES
+from bookings_sync.records.values import instant_ms
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False), texts
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=5
+)
+FIELDS = [column.source for column in TABLES["appointments"].columns if column.source]
+content = st.dictionaries(st.one_of(st.sampled_from(FIELDS), texts), values, max_size=8).map(
+    lambda record: {name: value for name, value in record.items() if name not in ("contact", "id")}
+)
+"""An appointment's fields: known and unknown ones, of any type."""
+
+
+def appointments(*records: Any) -> pa.Table:
+    return appointment_rows("L", records).rows["appointments"].arrow()
+
+
+def row(record: dict[str, Any]) -> dict[str, Any]:
+    """The one row of an appointment."""
+    rows: list[dict[str, Any]] = appointments({"id": "a", **record}).to_pylist()
+    return rows[0]
+
+
+def digest(batch: Batch, table: str) -> str:
+    return batch.rows[table].digests[0]
+
+
+# -- digests -----------------------------------------------------------------------------------------------------------
+
+
+@given(content, st.randoms(use_true_random=False))
+def test_order_and_nulls_do_not_count(record: dict[str, Any], rng: random.Random) -> None:
+    shuffled = [*record.items(), *((f"null {n}", None) for n in range(2))]
+    rng.shuffle(shuffled)
+    without = {name: value for name, value in record.items() if value is not None}
+    digests = {
+        digest(appointment_rows("L", [{"id": "a", **dict(each)}]), "appointments")
+        for each in (record, shuffled, without)
+    }
+    assert len(digests) == 1
+
+
+@given(content, content)
+def test_other_content_another_digest(one: dict[str, Any], other: dict[str, Any]) -> None:
+    found = [json.dumps({k: v for k, v in each.items() if v is not None}, sort_keys=True) for each in (one, other)]
+    digests = {digest(appointment_rows("L", [{"id": "a", **each}]), "appointments") for each in (one, other)}
+    assert len(digests) == len(set(found))
+
+
+def test_the_digest_holds_the_key() -> None:
+    """A digest that two rows shared would lose the second (design.md)."""
+    record = {"title": "the same"}
+    batch = appointment_rows("L", [{"id": "a", **record}, {"id": "b", **record}])
+    elsewhere = appointment_rows("M", [{"id": "a", **record}])
+    assert len({*batch.rows["appointments"].digests, digest(elsewhere, "appointments")}) == 3
+
+
+def test_a_contact_changes_with_its_custom_fields() -> None:
+    def contacts(fields: Any) -> Batch:
+        return appointment_rows("L", [{"id": "a", "contact": {"id": "c", "customField": fields}}])
+
+    one, other = contacts([{"id": "f", "value": "x"}]), contacts([{"id": "f", "value": ["x"]}])
+    assert digest(one, "contacts") != digest(other, "contacts")
+    assert digest(one, "appointments") == digest(other, "appointments"), "its contact is no part of an appointment"
+    changed = [each.rows["contacts"].arrow()["custom_fields_digest"][0].as_py() for each in (one, other, contacts([]))]
+    assert len(set(changed)) == 3
+    assert changed[2] is None
+
+
+@given(st.lists(content, max_size=3))
+def test_digests_of_few_rows_are_those_of_many(records: list[dict[str, Any]]) -> None:
+    rows = appointment_rows("L", [{"id": str(number), **record} for number, record in enumerate(records)])
+    columns = rows.rows["appointments"].columns
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(sys.modules, "pyarrow.compute")  # as where nothing else needs it
+        assert row_digests("L", columns) == rows.rows["appointments"].digests
+
+
+def test_children_do_not_change_their_parent() -> None:
+    team = {"id": "t", "name": "Sales"}
+    with_members = {**team, "members": [{"id": "u", "name": "Ada"}]}
+    assert digest(team_rows("L", [team]), "teams") == digest(team_rows("L", [with_members]), "teams")
+
+
+# -- values ------------------------------------------------------------------------------------------------------------
+
+
+@given(content)
+def test_every_value_is_kept(record: dict[str, Any]) -> None:
+    """In its column, or in `extra`, whatever its type; and nothing is made up."""
+    found = row(record)
+    extra = json.loads(found["extra"]) if found["extra"] else {}
+    columns = {column.source: column for column in TABLES["appointments"].columns if column.source}
+    for name, value in record.items():
+        if value is None:
+            assert name not in extra
+        elif name not in columns or (name in extra and not name.endswith("Time")):
+            assert extra[name] == value
+        elif name in ("startTime", "endTime"):
+            raw = {"startTime": "start_time_raw", "endTime": "end_time_raw"}[name]
+            assert extra.get(name, found[raw]) == value
+        elif columns[name].type != "timestamp":
+            assert found[columns[name].name] == value
+    assert extra.keys() <= record.keys()
+
+
+@given(st.lists(content, min_size=2, max_size=5))
+def test_a_row_does_not_depend_on_its_neighbours(records: list[dict[str, Any]]) -> None:
+    together = appointments(*({"id": str(number), **record} for number, record in enumerate(records)))
+    alone = [appointments({"id": str(number), **record}) for number, record in enumerate(records)]
+    assert together == pa.concat_tables(alone).combine_chunks()
+
+
+instants = st.datetimes(datetime.fromisoformat("1902-01-01"), datetime.fromisoformat("2199-01-01"))
+offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+@given(instants, offsets, st.sampled_from([None, "no instant", 5, "20260101T000000Z"]))
+def test_instants_are_exact(naive: datetime, offset: timezone, neighbour: Any) -> None:
+    """To the microsecond, at any offset, whatever else stands in the column."""
+    instant = naive.replace(tzinfo=offset)
+    found = appointments(
+        {"id": "a", "startTime": instant.isoformat()}, {"id": "b", "startTime": neighbour}
+    ).to_pylist()[0]
+    assert found["start_time"] == instant
+    assert found["start_time_raw"] == instant.isoformat()
+
+
+@given(instants, offsets)
+def test_milliseconds_are_exact(naive: datetime, offset: timezone) -> None:
+    """Rounded down: what the warehouse's microseconds come to when they are cut to milliseconds."""
+    instant = naive.replace(tzinfo=offset)
+    expected = (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    assert instant_ms(instant.isoformat()) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("2026-11-02T09:00:00Z", datetime(2026, 11, 2, 9, tzinfo=UTC)),
+        ("2020-07-22T16:00:00+05:30", datetime(2020, 7, 22, 10, 30, tzinfo=UTC)),
+        ("2026-11-02T09:00:00.123Z", datetime(2026, 11, 2, 9, 0, 0, 123_000, tzinfo=UTC)),
+        ("2026-11-02T09:00:00", None),
+        ("2026-11-02", None),
+        ("0001-01-01T00:00:00+05:00", None),
+        ("2026-11-02T25:00:00Z", None),
+        ("soon", None),
+        ("", None),
+        (1_793_610_000_000, datetime(2026, 11, 2, 9, tzinfo=UTC)),
+        (1_793_610_000, datetime(2026, 11, 2, 9, tzinfo=UTC)),
+        (1e300, None),
+        (6.8e19, None),
+        (-6.8e19, None),
+        (True, None),
+        ({"at": 5}, None),
+    ],
+)
+def test_what_is_an_instant(given: Any, expected: datetime | None) -> None:
+    """A wall clock without its zone is none. What the column cannot hold is kept in `extra` or as raw text."""
+    found = appointments({"id": "a", "createdAt": given}, {"id": "b", "createdAt": "never"}).to_pylist()[0]
+    assert found["created_at"] == expected
+    assert (json.loads(found["extra"])["createdAt"] == given) if expected is None else (found["extra"] is None)
+
+
+@pytest.mark.parametrize(
+    ("field", "column", "value", "expected"),
+    [
+        ("isRecurring", "is_recurring", False, False),
+        ("isRecurring", "is_recurring", "false", None),
+        ("isRecurring", "is_recurring", 1, None),
+        ("title", "title", "", ""),
+        ("title", "title", 7, None),
+        ("title", "title", ["a"], None),
+        ("selectedTimezone", "timezone", "US/Central", "US/Central"),
+        ("selectedTimezone", "timezone", "Mars/Olympus", None),
+    ],
+)
+def test_values_that_do_not_fit_go_to_extra(field: str, column: str, value: Any, expected: Any) -> None:
+    found = row({field: value})
+    assert found[column] == expected
+    misfit = expected is None and column != "timezone"
+    assert found["extra"] == (json.dumps({field: value}, separators=(",", ":")) if misfit else None)
+
+
+def test_both_spellings_stand_beside_each_other() -> None:
+    found = row({"appoinmentStatus": "showed", "appointmentStatus": "new"})
+    assert (found["appoinment_status"], found["appointment_status"]) == ("showed", "new")
+    assert row({"appointmentStatus": "noshow"})["appoinment_status"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (30, 30),
+        ("30", 30),
+        (30.0, 30),
+        (30.5, None),
+        (True, None),
+        (2**63, None),
+        ("half", None),
+        ("007", None),
+        ("-0", None),
+    ],
+)
+def test_whole_numbers(value: Any, expected: int | None) -> None:
+    record = {"id": "s", "availability": {"eventTiming": {"slotDuration": value}}}
+    found = service_rows("L", [record]).rows["services"].arrow().to_pylist()[0]
+    assert found["slot_duration"] == expected
+    assert (found["extra"] is None) == (expected is not None)
+
+
+def test_nested_fields_that_no_column_names() -> None:
+    record = {
+        "id": "t",
+        "calendarConfig": {"slug": "s", "colour": {"hex": "#fff", "none": None}, "nothing": None},
+        "icon": [1],
+    }
+    found = team_rows("L", [record]).rows["teams"].arrow().to_pylist()[0]
+    assert found["slug"] == "s"
+    assert json.loads(found["extra"]) == {
+        "calendarConfig": {"colour": {"hex": "#fff", "none": None}},
+        "icon": [1],
+    }
+
+
+# -- tables of their own, and what is rejected -------------------------------------------------------------------------
+
+
+def test_the_last_of_equal_ids_wins() -> None:
+    batch = appointment_rows("L", [{"id": "a", "title": "1"}, {"id": "b"}, {"id": "a", "title": "2"}, {"id": "b"}])
+    found = batch.rows["appointments"].arrow()
+    assert dict(zip(found["id"].to_pylist(), found["title"].to_pylist(), strict=True)) == {"a": "2", "b": None}
+    assert [each.record for each in batch.rejected] == [{"id": "a", "title": "1"}], "equal twins are no loss"
+
+
+@pytest.mark.parametrize("record", [None, "a", 5, [], {}, {"id": None}, {"id": ""}, {"id": True}, {"id": {"$oid": 1}}])
+def test_what_has_no_key_is_rejected_whole(record: Any) -> None:
+    """And stops nothing else."""
+    batch = appointment_rows("L", [record, {"id": "good"}])
+    assert batch.rows["appointments"].keys == [("good",)]
+    (rejected,) = batch.rejected
+    rows = rejected_rows({rejected.rejection_id: rejected}, datetime(2026, 1, 1, tzinfo=UTC), "run")  # type: ignore[arg-type]
+    assert rows.schema == TABLES["rejected_records"].schema
+    assert json.loads(rows["record"][0].as_py()) == record
+    assert rows["table_name"][0].as_py() == "appointments"
+
+
+def test_any_id_of_text_or_digits() -> None:
+    ids = ["EaALh02zfPo8VB3JOnpq", "0b7c-uuid", "EaALh02zfPo8VB3JOnpq_1595413800000", "ключ", 12345]
+    assert [key[0] for key in appointment_rows("L", [{"id": each} for each in ids]).rows["appointments"].keys] == [
+        *ids[:-1],
+        "12345",
+    ]
+
+
+def test_contacts_once_each_the_last_as_it_is() -> None:
+    contact = {"id": "c", "firstName": "Ada", "tags": ["x"], "customField": [{"id": "f", "value": ["1", "2"]}]}
+    batch = appointment_rows(
+        "L",
+        [
+            {"id": "a", "contact": {**contact, "firstName": "A."}},
+            {"id": "b", "contact": contact},
+            {"id": "blocked"},
+            {"id": "odd", "contact": "nobody"},
+        ],
+    )
+    contacts = batch.rows["contacts"]
+    (found,) = contacts.arrow().to_pylist()
+    assert (found["first_name"], json.loads(found["tags"]), found["extra"]) == ("Ada", ["x"], None)
+    fields = custom_field_rows("L", contacts).rows["contact_custom_fields"].arrow().to_pylist()
+    assert [(each["custom_field_id"], json.loads(each["value"])) for each in fields] == [("f", ["1", "2"])]
+    assert [each.record for each in batch.rejected] == ["nobody"]
+    assert len(batch.rows["appointments"]) == 4
+
+
+def test_a_member_twice_counts_once() -> None:
+    ada = {"id": "u", "name": "Ada"}
+    batch = team_rows("L", [{"id": "t", "members": [ada, ada, {**ada, "name": "A."}, "x"]}, {"id": "v"}])
+    assert batch.rows["team_members"].keys == [("t", "u")]
+    assert [each.record for each in batch.rejected] == [{"id": "u", "name": "A."}, "x"]
+
+
+@pytest.mark.parametrize("hours", [None, {}, {"monday": None}, [], "always", {"monday": "9-5"}, {"monday": [5]}])
+def test_odd_office_hours(hours: Any) -> None:
+    batch = service_rows("L", [{"id": "s", "availability": {"officeHours": hours}}])
+    assert len(batch.rows["services"]) == 1
+    assert len(batch.rows["service_hours"]) == 0
+    assert len(batch.rejected) == (hours not in (None, {}, {"monday": None}))
+
+
+def test_openings_by_day_and_place() -> None:
+    hours = {"monday": [{"openHour": 9, "closeHour": 12}, {"openHour": 13, "closeHour": 24}], "sunday": []}
+    batch = service_rows("L", [{"id": "s", "availability": {"officeHours": hours}}])
+    found = batch.rows["service_hours"].arrow().to_pylist()
+    assert [(each["weekday"], each["position"], each["open_hour"], each["close_hour"]) for each in found] == [
+        ("monday", 0, 9, 12),
+        ("monday", 1, 13, 24),
+    ]
+
+
+def test_slots_once_for_each_instant() -> None:
+    """The clocks go back: two wall clocks alike are two instants, one instant written twice is one slot."""
+    days = {
+        "2026-10-25": ["2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00", "2026-10-25T01:30:00Z", 5, None, "x"],
+        "2026-10-26": [],
+    }
+    batch = slot_rows("L", "s", days)
+    found = batch.rows["slots"].arrow().to_pylist()
+    assert [(each["start_time"], each["slot_date"]) for each in found] == [
+        (datetime(2026, 10, 25, 0, 30, tzinfo=UTC), "2026-10-25"),
+        (datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "2026-10-25"),
+    ]
+    assert len(batch.rejected) == 3
+
+
+def test_every_table_has_its_declared_shape() -> None:
+    tables = [
+        location_rows("L", "north", "config", None),
+        *team_rows("L", [{"id": "t", "members": [{"id": "u"}]}]).rows.values(),
+        *service_rows("L", [{"id": "s", "teamMembers": [{"userId": "u"}]}]).rows.values(),
+        *appointment_rows("L", [{"id": "a", "contact": {"id": "c"}}]).rows.values(),
+        *slot_rows("L", "s", {"2026-01-01": ["2026-01-01T00:00:00Z"]}).rows.values(),
+    ]
+    for rows in tables:
+        assert rows.arrow().schema == TABLES[rows.table.name].schema
+        assert rows.take([]).arrow().schema == TABLES[rows.table.name].schema
+
+
+CUSTOM_FIELD = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from(["one", "two", "thr", "a/b"]),
+        "value": st.one_of(st.text(max_size=3), st.none(), st.lists(st.text(max_size=2))),
+    }
+)
+ODD_FIELD = st.sampled_from(
+    [{"id": 7, "value": "x"}, {"id": "one"}, {"id": "", "value": 1}, {"id": "one", "value": 1, "more": 2}, "no", None]
+)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.lists(CUSTOM_FIELD, max_size=3),
+            st.lists(st.one_of(CUSTOM_FIELD, ODD_FIELD), max_size=3),
+            st.none(),
+            st.just("no list"),
+        ),
+        max_size=4,
+    )
+)
+def test_custom_fields_are_the_same_read_one_by_one_or_together(of_contacts: list[Any]) -> None:
+    records = [
+        {"id": f"a{number}", "contact": {"id": f"c{number}", "customField": fields}}
+        for number, fields in enumerate(of_contacts)
+    ]
+    contacts = appointment_rows("L", records).rows["contacts"]
+    together = custom_field_rows("L", contacts)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("bookings_sync.records.decoding._plain_custom_fields", lambda *_: None)
+        one_by_one = custom_field_rows("L", contacts)
+    rows, others = (batch.rows["contact_custom_fields"] for batch in (together, one_by_one))
+    assert (rows.keys, rows.digests, rows.arrow()) == (others.keys, others.digests, others.arrow())
+    assert together.rejected == one_by_one.rejected
+
+
+def test_contacts_that_list_no_custom_fields_leave_the_others_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = {"with": [{"id": "one", "value": "x"}], "null": None, "none": []}
+    records: list[Any] = [{"id": key, "contact": {"id": key, "customField": each}} for key, each in fields.items()]
+    records.append({"id": "without", "contact": {"id": "without"}})
+    contacts = appointment_rows("L", records).rows["contacts"]
+
+    def one_by_one(*_: Any) -> None:
+        pytest.fail("they were read one by one")
+
+    monkeypatch.setattr("bookings_sync.records.decoding._Sorting.children", one_by_one)
+    assert custom_field_rows("L", contacts).rows["contact_custom_fields"].keys == [("with", "one")]

@@ -1,0 +1,85 @@
+"""Answers as they come: errors of the API among them, anything else raised; and how many calls are under way."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from bookings_sync.errors import ServerFailed
+from bookings_sync.sync.reading import Gate, Reading
+
+
+def refuse_odd(item: int, _: Gate) -> int:
+    if item % 2:
+        raise ServerFailed("the server failed", location="berlin", method="GET", path="/", window=None, status=500)
+    return 10 * item
+
+
+def test_every_item_is_answered_once() -> None:
+    answers = {answer.item: answer for answer in Reading(range(50), refuse_odd, 7)}
+    assert sorted(answers) == list(range(50))
+    assert all(answers[item].result == 10 * item for item in range(0, 50, 2))
+    assert all(isinstance(answers[item].error, ServerFailed) for item in range(1, 50, 2))
+
+
+def test_what_is_no_error_of_the_api_is_raised() -> None:
+    def fail(item: int, _: Gate) -> int:
+        raise ZeroDivisionError(item)
+
+    with pytest.raises(ZeroDivisionError):
+        list(Reading([1, 2, 3], fail, 2))
+
+
+def test_items_are_added_dropped_and_left_while_reading() -> None:
+    reading = Reading(range(100), lambda item, _: item, 1)
+    seen: list[int] = []
+    for answer in reading:
+        seen.append(answer.item)
+        if answer.item == 0:
+            reading.add([1000, 1001])
+            reading.drop(lambda item: item < 50)
+        if answer.item == 60:
+            assert reading.stop() > 0
+    assert {1000, 1001} < set(seen)
+    assert not set(seen) & set(range(10, 50))  # but for those that were under way
+    assert max(item for item in seen if item < 1000) < 70
+
+
+def test_no_more_calls_are_under_way_than_allowed() -> None:
+    lock, under_way, most = threading.Lock(), 0, 0
+
+    def call(item: int, gate: Gate) -> int:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        gate.let(len)(b"body")
+        with lock:
+            under_way -= 1
+        return item
+
+    assert sum(1 for _ in Reading(range(200), call, 4)) == 200
+    assert most <= 4
+
+
+def test_who_leaves_early_leaves_no_thread_waiting() -> None:
+    for answer in Reading(range(100), lambda item, _: item, 5):
+        assert answer.result is not None
+        break
+    for thread in threading.enumerate():
+        if thread.name.startswith("read_"):
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+def test_one_reply_at_a_time_is_decoded_and_taken() -> None:
+    decoded: list[int] = []
+
+    def call(item: int, gate: Gate) -> int:
+        gate.let(lambda _: decoded.append(item))(b"body")
+        return item
+
+    for taken, answer in enumerate(Reading(range(200), call, 7)):
+        assert decoded == decoded[: taken + 1]
+        assert decoded[-1] == answer.item
