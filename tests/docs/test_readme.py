@@ -142,10 +142,3 @@ def test_the_defaults_are_the_settings() -> None:
 def _value(written: str) -> object:
     value = tomllib.loads(f"value = {written}")["value"] if written[0] in "[0123456789" else written
     return tuple(value) if isinstance(value, list) else value
-
-
-def test_no_module_is_left_out_of_the_flow() -> None:
-    package = ROOT / "pipelines/bookings_sync"
-    listed = set(re.findall(r"`(\w+)/?`", TEXT.partition("## The flow")[2].partition("## Configuration")[0]))
-    names = {path.stem for path in package.iterdir() if path.name[0] not in "_." and path.name != "py.typed"}
-    assert names - {"errors", "tables"} <= listed

@@ -81,7 +81,7 @@ def test_sandboxs_port_is_taken(start: Start) -> None:
 def test_an_interrupt_that_is_lost_ends_the_process_all_the_same() -> None:
     losing = """
 import os, signal, time
-from bookings_sync.cli.main import main as cli
+from bookings_sync.cli import main as cli
 cli._GRACE_SECONDS = 0.2
 signal.signal(signal.SIGINT, cli.end_in_any_case)
 try:
