@@ -1,0 +1,78 @@
+"""The commands `sync` and `transform` as two function calls, for programs that embed the connector.
+
+Input:  settings; by default those that the command would find.
+Output: the result that the command prints.
+
+The functions are not called `sync` and `transform`: `bookings_sync.sync` is a package, and Python would return the
+package or the function depending on what was imported first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pendulum
+
+from bookings_sync.clock import utc_now
+from bookings_sync.config.load import load_settings
+from bookings_sync.config.settings import Settings
+from bookings_sync.models.access import datasets, open_client
+from bookings_sync.models.transform import TransformResult, transform
+from bookings_sync.planning.windows import Window
+from bookings_sync.sync.pipeline import SyncResult, sync
+
+
+def sync_warehouse(
+    settings: Settings | None = None,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    full: bool = False,
+) -> SyncResult:
+    """Makes the warehouse equal to the API, as `bookings sync` does.
+
+    `start` and `end` (with a time zone, `end` exclusive) replace the planned windows by one range. `full` reads all
+    history. A location that fails does not raise: check `SyncResult.outcome`.
+
+    Raises ConfigurationError, LockedError while another run is active, LoadError if the warehouse refuses a load, and
+    ValueError for an impossible range.
+    """
+    if (start is None) != (end is None):
+        raise ValueError("start and end go together: give both or neither")
+    if full and start is not None:
+        raise ValueError("full reads all history: leave out start and end")
+    asked = None
+    if start is not None and end is not None:
+        asked = Window.between(_instant(start), _instant(end))
+    return sync(settings or load_settings(), clock=utc_now, asked=asked, full=full)
+
+
+def transform_warehouse(
+    settings: Settings | None = None,
+    *,
+    as_of: datetime | None = None,
+    select: Sequence[str] = (),
+    full: bool = False,
+) -> TransformResult:
+    """Builds, audits and publishes the reporting tables, as `bookings transform` does.
+
+    `as_of` (with a time zone) builds the tables as they were known then, in datasets whose names end in `_as_of`.
+    `select` takes the names and patterns of `--select`. `full` rebuilds every row instead of the changed appointments.
+
+    Raises ConfigurationError, LockedError while another run is active, AuditError if an audit fails (the live tables
+    stay as they were), ValueError for a moment in the future, and BookingsError before the first sync.
+    """
+    settings = settings or load_settings(need_locations=False)
+    now = utc_now()
+    moment = None if as_of is None else _instant(as_of)
+    if moment is not None and moment > now:
+        raise ValueError(f"as_of {moment.isoformat()} is in the future")
+    with open_client(settings, writes=True, publishes=True) as client:
+        return transform(client, datasets(settings), now=now, as_of=moment, select=select, full=full)
+
+
+def _instant(moment: datetime) -> pendulum.DateTime:
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment.isoformat()} has no time zone: write datetime(…, tzinfo=UTC)")
+    return pendulum.instance(moment).in_timezone("UTC")
