@@ -1,9 +1,9 @@
-"""`make bench`: measures everything the targets speak of, and writes RESULTS.md and results.json.
+"""`make bench`: measures every target and writes RESULTS.md and results.json.
 
-Input:  how many appointments at most, how many runs, which parts.
-Output: the two files beside this one, or in another folder; progress on stderr.
+Input:  the largest number of appointments, the number of runs, the parts to run.
+Output: both files, in this folder or another; progress on stderr.
 
-Everything runs on this machine, over one sandbox process per world; each path that is measured is a process of its own.
+Everything runs on this machine. Each world has one sandbox process, and each measured path runs in its own process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from standing import standing
 
 
 class Part(StrEnum):
-    """What may be run alone."""
+    """The parts, each of which can run alone."""
 
     FIRST_LOAD = "first-load"
     PEERS = "peers"
@@ -38,14 +38,14 @@ class Part(StrEnum):
 
 def main(
     rows: Annotated[int, typer.Option(min=2000, help="Appointments of the largest world.")] = 1_000_000,
-    runs: Annotated[int, typer.Option(min=1, help="Runs of each path, after one that is not counted.")] = 3,
+    runs: Annotated[int, typer.Option(min=1, help="Counted runs of each path, after a warm-up run.")] = 3,
     locations: Annotated[int, typer.Option(min=1, help="The most locations.")] = 1000,
     only: Annotated[list[Part] | None, typer.Option(help="Only this part. Repeatable.")] = None,
     into: Annotated[Path, typer.Option(help="Folder of RESULTS.md and results.json.")] = Path(__file__).parent,
 ) -> None:
     """Measure, and write RESULTS.md and results.json.
 
-    A part that is run alone replaces its own section in both, and leaves the others.
+    A part that runs alone replaces its own section in both files.
     """
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="bookings-bench-") as name:
@@ -59,7 +59,7 @@ def main(
         }
         for part in only or parts:
             done = parts[part]()
-            # Written after each part: what is measured stands, whatever becomes of the next one.
+            # Written after each part, so a failure in the next part loses nothing.
             page = write([done] if isinstance(done, Section) else done, into, rows=rows, runs=runs, load=load)
             progress(f"{part} is in {page}")
 

@@ -1,7 +1,7 @@
-"""The peers' environments: built from the registry, each from its lock in `environments/`, kept in `.envs/`.
+"""Builds the peers' virtual environments in `.envs/` from the locks in `environments/`.
 
 Input:  the name of a lock.
-Output: the folder of its commands. Built once, and again when its lock or Python changes.
+Output: the folder of its commands. An environment is rebuilt when its lock or Python changes.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _UV = Path(sys.executable).with_name("uv")
 
 
 def commands_of(name: str) -> Path:
-    """The `bin` of an environment with exactly what `environments/<name>.txt` says.
+    """The `bin` folder of an environment with exactly the packages of `environments/<name>.txt`.
 
-    Raises RuntimeError with uv's own words where the registry or the machine will not have it.
+    Raises RuntimeError with uv's message if the environment cannot be built.
     """
     lock = _LOCKS / f"{name}.txt"
     folder = _ENVIRONMENTS / name
@@ -30,7 +30,7 @@ def commands_of(name: str) -> Path:
         progress(f"building the environment {name} (once)")
         shutil.rmtree(folder, ignore_errors=True)
         _run([_UV, "venv", "--quiet", "--python", sys.executable, folder])
-        # Compiled now, so that no run pays for it.
+        # Compile now, so that no measured run pays for it.
         python = folder / "bin" / "python"
         _run([_UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "--requirements", lock])
         built_from.write_text(wanted, encoding="utf-8")

@@ -1,7 +1,7 @@
-"""The first load: ours against the limit, and how both grow from a hundredth of the rows to all of them.
+"""Measures the first load against the limit, from a hundredth of the rows to all of them.
 
-Input:  how many rows at most, how many runs, a folder to work in.
-Output: a section of the results, for `bench`.
+Input:  the largest number of rows, the number of runs, a folder to work in.
+Output: a section of the results for `bench`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from world import served
 
 
 def first_load(rows: int, runs: int, folder: Path) -> Section:
-    """Worlds of a hundredth, a tenth, a fifth and all of `rows`: each loaded by us and by the limit."""
+    """Loads worlds of a hundredth, a tenth, a fifth and all of `rows`, by both paths."""
     section = Section(
         "first-load",
         "First load: ours against the limit, and growth in rows",

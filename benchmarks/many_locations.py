@@ -1,7 +1,7 @@
-"""Many small locations: what each costs, from one to a thousand in one process.
+"""Measures the cost per location, from one to a thousand small locations in one process.
 
-Input:  how many locations at most, how many runs, a folder to work in.
-Output: a section of the results, for `bench`.
+Input:  the largest number of locations, the number of runs, a folder to work in.
+Output: a section of the results for `bench`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from standing import START_UP_S
 from world import served
 
 APPOINTMENTS, SERVICES = 20, 2
-"""Of each location."""
+"""Per location."""
 
 
 def many_locations(most: int, runs: int, folder: Path) -> Section:
-    """1, a hundredth, a tenth and all of `most` locations: the first load, then syncs that find nothing new."""
+    """Syncs 1, a hundredth, a tenth and all of `most` locations: a first load, then syncs without news."""
     section = Section(
         "locations",
         f"Locations of {APPOINTMENTS} appointments and {SERVICES} services each",
         ("path", *COST, "requests", "CPU ms per location", "÷ fetching and parsing"),
         notes=[
-            "Fetching and parsing sends the very requests of the sync above it with httpx, and parses with orjson.",
-            "Where there is more than one, each location's id stands in the configuration.",
+            "Fetching and parsing sends the requests of the sync above it with httpx and parses them with orjson.",
+            "With more than one location, each location's id is in the configuration.",
         ],
     )
     per_location: dict[str, list[float]] = {"first load": [], "nothing new": []}
@@ -43,7 +43,7 @@ def many_locations(most: int, runs: int, folder: Path) -> Section:
 
 
 def _one_count(section: Section, count: int, runs: int, folder: Path) -> tuple[float, float, float]:
-    """CPU seconds of the first load, of a sync that finds nothing new, and of the reference."""
+    """CPU seconds of the first load, of a sync without news, and of the reference."""
     progress(f"locations: {count:,}")
     with served(count * APPOINTMENTS, locations=count, services=SERVICES) as world:
         ours = Ours(world, folder)

@@ -1,8 +1,8 @@
-"""Measuring: one command, one process, what it cost.
+"""Measures the CPU time, wall time and peak memory of a command.
 
 Input:  a command line.
 Output: `Cost` of one run, `Figures` of several. CPU is user and system time of the process and of every process it
-        waited for, as the kernel counts them; peak memory is that of the largest of them.
+        waited for, as the kernel counts them. Peak memory is that of the largest of these processes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU and wall seconds, peak memory in MB (10^6 bytes), and what the process printed."""
+    """CPU and wall seconds, peak memory in MB (10^6 bytes), and the process's standard output."""
 
     cpu_s: float
     wall_s: float
@@ -35,7 +35,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Medians over `runs` runs; the least and the most CPU seconds tell how far they can be trusted."""
+    """Medians over `runs` runs, with the smallest and largest CPU seconds."""
 
     cpu_s: float
     wall_s: float
@@ -61,7 +61,7 @@ class Figures:
 
 
 def measure(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None) -> Cost:
-    """Runs a command to its end. Raises RuntimeError, with the end of what it said, where it fails."""
+    """Runs a command to its end. Raises RuntimeError with the end of its output if it fails."""
     # A Python told not to write bytecode would compile every module at each start.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(env or {})}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -74,19 +74,18 @@ def measure(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] 
             raise
         wall_s = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
-        output, said = (_text(file) for file in (out, err))
+        output, errors = (_text(file) for file in (out, err))
     if process.returncode:
-        raise RuntimeError(f"{Path(command[0]).name} ended with {process.returncode}:\n{(output + said)[-3000:]}")
+        raise RuntimeError(f"{Path(command[0]).name} ended with {process.returncode}:\n{(output + errors)[-3000:]}")
     return Cost(usage.ru_utime + usage.ru_stime, wall_s, usage.ru_maxrss * _MAXRSS_BYTES / 1e6, output)
 
 
 Measured = tuple[Figures, Cost]
-"""Medians of a path's runs, and the last run's cost, with what it printed."""
+"""The medians of a path's runs, and the cost and output of its last run."""
 
 
 def in_turn(paths: Mapping[str, Callable[[], Cost]], runs: int, *, warm_up: bool = True) -> list[Measured]:
-    """`runs` runs of each path after one that is not counted. The paths take turns: what they are compared with ran in
-    the same minutes, for the machine's speed is another one some minutes later."""
+    """Runs each path `runs` times after a warm-up. The paths alternate, because the machine's speed drifts."""
     costs: dict[str, list[Cost]] = {name: [] for name in paths}
     for number in range(0 if warm_up else 1, runs + 1):
         what = f"run {number} of {runs}" if number else "warm-up"
@@ -99,7 +98,7 @@ def in_turn(paths: Mapping[str, Callable[[], Cost]], runs: int, *, warm_up: bool
 
 
 def repeated(name: str, once: Callable[[], Cost], runs: int, *, warm_up: bool = True) -> Measured:
-    """The same of one path alone."""
+    """`in_turn` for one path."""
     (measured,) = in_turn({name: once}, runs, warm_up=warm_up)
     return measured
 

@@ -1,8 +1,8 @@
-"""Our side: the command `bookings` as a user runs it, in a folder of its own with a configuration of its own.
+"""Runs the command `bookings` as a user does, in a separate folder with its own configuration.
 
 Input:  a world.
-Output: `Ours`: what its commands cost and print. The rate limit is lifted unless told otherwise: what is measured is
-        work, not waiting.
+Output: `Ours`: the cost and output of its commands. By default there is no rate limit, because the benchmarks measure
+        work and not waiting.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TRIES = 5
 
 
 class Ours:
-    """`bookings`, configured for a world, in `folder`. `database` is its warehouse."""
+    """`bookings`, configured for a world in `folder`. `database` is the warehouse."""
 
     def __init__(self, world: World, folder: Path, *, rate_limit: int = NO_LIMIT) -> None:
         self._world, self.folder = world, folder
@@ -42,14 +42,14 @@ class Ours:
         secrets = ['[destination.duckdb]\ncredentials = "bookings.duckdb"\n']
         secrets += (
             f'[sources.bookings.locations.{each.name}]\napi_key = "{each.key}"\ntimezone = "{each.timezone}"\n'
-            # One location's id is found in its appointments; of many small ones, some have none near to find it in.
+            # Some of many small locations have no appointment near now from which their id could be learnt.
             + (f'location_id = "{each.id}"\n' if len(world.locations) > 1 else "")
             for each in world.locations
         )
         (folder / ".dlt" / "secrets.toml").write_text("\n".join(secrets), encoding="utf-8")
 
     def first_sync(self) -> Cost:
-        """Into no warehouse: one there is removed."""
+        """Removes the warehouse, then syncs."""
         self.forget()
         return self.sync()
 
@@ -64,8 +64,8 @@ class Ours:
         return cost
 
     def sync_unchanged(self) -> Cost:
-        """A sync that finds nothing. One that does is run again: as time passes, a free slot comes into sight at the
-        end of their range now and then. Raises RuntimeError where anything else has changed."""
+        """A sync without news. Repeats the sync if it finds slots, because time passes and a slot may enter the range.
+        Raises RuntimeError if anything else changed."""
         for _ in range(_TRIES):
             cost = self.sync()
             tables = summary(cost)["tables"]
@@ -76,7 +76,7 @@ class Ours:
         raise RuntimeError(f"nothing was changed, and the sync found {tables}")
 
     def settle(self) -> None:
-        """Syncs until windows no longer change their length, so that replies can be compared with the last ones."""
+        """Syncs until the windows keep their lengths, so that replies can equal the previous ones."""
         self.sync()
         self.sync()
         self._world.requests()
@@ -94,7 +94,7 @@ class Ours:
         return self._run("--help")
 
     def script(self, name: str, *arguments: str | Path) -> Cost:
-        """One of `paths`, in this folder and with our own Python."""
+        """Runs one of `paths` in this folder with the current Python."""
         return measure([sys.executable, PATHS / f"{name}.py", *arguments], cwd=self.folder)
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
@@ -106,13 +106,13 @@ class Ours:
 
 
 def summary(cost: Cost) -> dict[str, Any]:
-    """What a command printed as JSON."""
+    """The JSON object that a command printed."""
     printed: dict[str, Any] = json.loads(cost.output)
     return printed
 
 
 def write_requests(world: World, requests: Iterable[dict[str, Any]], file: Path) -> Path:
-    """Requests as the paths take them."""
+    """Writes requests in the form that the scripts in `paths` read."""
     root = world.base_url.removesuffix("/v1")
     listed = [{"url": root + each["path"], "key": each["key"]} for each in requests]
     file.write_text(json.dumps(listed), encoding="utf-8")
@@ -120,8 +120,10 @@ def write_requests(world: World, requests: Iterable[dict[str, Any]], file: Path)
 
 
 def once_each(requests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The requests for appointments, cut so that no row comes twice: the API's end is inclusive, and a window may have
-    been asked for within another."""
+    """The requests for appointments, with windows cut so that no row is returned twice.
+
+    The API's end is inclusive, and a window may overlap an earlier one.
+    """
     scopes: dict[str, list[tuple[int, int, dict[str, Any]]]] = {}
     for each in requests:
         if each["endpoint"] == "GET /appointments/" and each["status"] == 200:

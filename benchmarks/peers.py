@@ -1,7 +1,7 @@
-"""The peers: the same appointments from the same server into DuckDB, by what else there is.
+"""Loads the same appointments from the same server into DuckDB with other tools, and compares.
 
-Input:  how many rows at most, how many runs, a folder to work in.
-Output: a section of the results, for `bench`. Each peer's own script is in `paths/`, its lock in `environments/`.
+Input:  the largest number of rows, the number of runs, a folder to work in.
+Output: a section of the results for `bench`. Each peer's script is in `paths/`, its lock in `environments/`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ from results import COST, Section, Target
 from world import World, served
 
 LEAST = 2000
-"""Appointments of the smallest world: in a smaller one some service has none, and the tap knows no columns of it."""
+"""Appointments of the smallest world. In a smaller one some service has none, and the Singer tap infers no columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One peer. `command` makes its command line for a world and a database, `least` is the ratio we are to reach, and
-    `less` says where its output is less than ours."""
+    """One peer. `command` makes its command line for a world and a database.
+
+    `least` is the target ratio of its CPU time to ours. `less` describes what its output leaves out.
+    """
 
     name: str
     command: Callable[[World, Path], Sequence[str | Path]]
@@ -41,16 +43,16 @@ class Peer:
 
 
 def peers(rows: int, runs: int, folder: Path) -> Section:
-    """A tenth of `rows`, loaded by us and by each peer after a small world as warm-up."""
+    """Loads a tenth of `rows` by each path, after a small world as warm-up."""
     size = max(rows // 10, LEAST)
     section = Section(
         "peers",
         f"First load of {size:,} appointments: ours against what else there is",
         ("path", *COST, "appointments held", "tables", "columns", "CPU µs per appointment", "÷ ours"),
         notes=[
-            "Each peer lists the services and asks for each one's appointments in one request over the whole range; "
-            "ours asks in windows, for teams and free slots too, and keeps history. Columns are those of data, without "
-            "each tool's own. Peers keep no history, find no deletions, and know one location in a run.",
+            "Each peer lists the services and requests each service's appointments once, over the whole range. Ours "
+            "requests windows, also reads teams and free slots, and keeps history. Columns are data columns, without "
+            "each tool's own. Peers keep no history, find no deletions, and read one location per run.",
         ],
     )
     with served(LEAST) as world:
@@ -70,7 +72,7 @@ def peers(rows: int, runs: int, folder: Path) -> Section:
 
 
 def _warm_up(section: Section, peer: Peer, world: World, folder: Path) -> bool:
-    """Whether the peer can be measured; why not goes into the section."""
+    """Whether the peer runs. If it does not, the reason becomes a note of the section."""
     try:
         _once(peer, world, folder)
     except RuntimeError as error:
@@ -101,7 +103,7 @@ def _once(peer: Peer, world: World, folder: Path) -> Cost:
 def _report(
     section: Section, name: str, figures: Figures, database: Path, schema: str, size: int, ours: Figures
 ) -> int:
-    """The row of one path; returns the appointments it holds, counted in its database."""
+    """Adds the row of one path. Returns the number of appointments in its database."""
     with duckdb.connect(str(database), read_only=True) as connection:
         columns: list[tuple[Any, ...]] = connection.execute(
             "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = ?"
@@ -137,31 +139,31 @@ def _pyairbyte(world: World, database: Path) -> Sequence[str | Path]:
 def _singer(world: World, database: Path) -> Sequence[str | Path]:
     tap = commands_of("singer-tap") / "tap-rest-api-msdk"
     target = commands_of("singer-target") / "target-duckdb"
-    # The pipe itself needs nothing but Python.
+    # The script that connects the two only needs Python.
     return commands_of("singer-tap") / "python", PATHS / "singer.py", tap, target, *_range(world), database
 
 
 _DLT_LESS = (
-    "contacts are columns of each appointment, one copy for each booking, and so are their custom fields and tags, in "
-    "child tables; what a custom field lists stands in yet another; the offset a time was written with is not kept."
+    "contacts are columns of each appointment, with one copy per booking; their custom fields and tags are in child "
+    "tables, lists in custom fields in another child table; the offset of a time is lost."
 )
 PEERS = (
     Peer("dlt rest_api, insert_values", _dlt("default"), "calendar", 15, f"dlt's default format. {_DLT_LESS}"),
-    Peer("dlt rest_api, parquet", _dlt("parquet"), "calendar", 5, f"the same by parquet. {_DLT_LESS}"),
+    Peer("dlt rest_api, parquet", _dlt("parquet"), "calendar", 5, f"the same with parquet. {_DLT_LESS}"),
     Peer(
         "PyAirbyte 0.71.3",
         _pyairbyte,
         "main",
         5,
-        "appointments alone, with the columns the manifest declares; the contact is one JSON column, so there is no "
-        "table of contacts or custom fields; times lose their offset: 10:00-05:00 stands as 10:00, others as UTC.",
+        "appointments only, with the columns that the manifest declares; the contact is one JSON column, so there are "
+        "no tables of contacts or custom fields; times lose their offset: 10:00-05:00 becomes 10:00, others UTC.",
     ),
     Peer(
         "Singer: tap-rest-api-msdk to target-duckdb",
         _singer,
         "calendar",
         5,
-        "a table for each service, since the tap knows no parents; every time is text, the contact is JSON text; what "
-        "the first 1,000 records do not have gets no column. Its peak memory is the larger of its two processes.",
+        "a table per service, because the tap has no parent streams; times are text, the contact is JSON text; fields "
+        "missing from the first 1,000 records get no column. Its peak memory is that of the larger process.",
     ),
 )

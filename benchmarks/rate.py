@@ -1,7 +1,7 @@
-"""The rate limit: how much of what is allowed is used, and that no more is asked for.
+"""Measures how much of the documented rate limit a first load uses, and that it never exceeds the limit.
 
-Input:  how many rows the largest world has, of which this takes a fiftieth, and a folder to work in.
-Output: a section of the results, for `bench`.
+Input:  the number of rows of the largest world, and a folder to work in. This part uses a fiftieth of the rows.
+Output: a section of the results for `bench`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from results import Section, Target
 from world import served
 
 ALLOWED, SECONDS, LATENCY_MS = 100, 10.0, 200.0
-"""The documented limit, and a reply's time over the internet."""
+"""The documented limit, and a typical latency over the internet."""
 SERVICES = 136
-"""Enough for a first load of a minute, the last of its periods nearly full."""
+"""Makes a first load take about a minute, with a nearly full last period."""
 
 
 def rate(rows: int, folder: Path) -> Section:
-    """One first load of a fiftieth of `rows` at the documented limit; it takes as long as the limit makes it."""
+    """Runs one first load of a fiftieth of `rows` at the documented limit."""
     progress(f"rate limit: {ALLOWED} in any {SECONDS:.0f} s, replies after {LATENCY_MS:.0f} ms")
     with served(rows // 50, services=SERVICES) as world:
         world.limit(requests=ALLOWED, seconds=SECONDS, latency_ms=LATENCY_MS)

@@ -1,8 +1,8 @@
-"""Results: what was measured, written down: RESULTS.md for people, results.json for whatever quotes it.
+"""Writes the results: RESULTS.md for people, results.json for programs.
 
 Input:  a `Section` from each part.
-Output: both files. A part that is run alone replaces its own section and leaves the others, each of which says when and
-        on which commit and machine it was measured.
+Output: both files. A part that runs alone replaces its own section. Each section records when, at which commit and on
+        which machine it was measured.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from typing import Any
 from measure import Figures
 
 NOISE = 1.05
-"""What two medians of the same work may differ by."""
+"""Factor by which two medians of the same work may differ."""
 
 _QUIET = 0.5
-"""The load average from which on a machine is said to have had other work."""
+"""Load average from which the results say that the machine was busy."""
 
 _PACKAGES = ("bookings-sync", "dlt", "duckdb", "pyarrow", "httpx", "orjson")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One of the goals: what was to be reached, and what was."""
+    """A goal and its measurement."""
 
     what: str
     wanted: str
     measured: str
     reached: bool
     value: float
-    """What was measured, as a number: what others quote."""
+    """`measured` as a number."""
 
     @classmethod
     def at_most(cls, what: str, measured: float, most: float, unit: str = "") -> Target:
@@ -52,14 +52,14 @@ class Target:
 
     @classmethod
     def flat(cls, what: str, costs: Sequence[float]) -> Target:
-        """A cost of one thing, from fewer to more of them: nowhere does it rise by more than the noise."""
+        """A cost per item at growing sizes: it never rises by more than the noise from one size to the next."""
         rises = [later / earlier for earlier, later in pairwise(costs)]
         return cls.at_most(f"{what}, from one size to the next, at most ×", max(rises, default=1.0), NOISE)
 
 
 @dataclass(slots=True)
 class Section:
-    """One part's results. A row of `rows` has a value for each of `columns`."""
+    """One part's results. Each row has one value per column."""
 
     name: str
     title: str
@@ -68,10 +68,10 @@ class Section:
     notes: list[str] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
-    """What results.json has beside: figures by name."""
+    """Further figures for results.json, by name."""
 
     def add(self, name: str, figures: Figures, *more: Any) -> None:
-        """A row of a measured path, and its figures."""
+        """Adds the row of a measured path, and its figures."""
         self.rows.append((name, figures.cpu_s, figures.wall_s, figures.peak_mb, *more))
         self.figures[name] = figures.as_json()
 
@@ -81,9 +81,9 @@ COST = ("CPU s", "wall s", "peak MB")
 
 
 def write(sections: Sequence[Section], folder: Path, *, rows: int, runs: int, load: float) -> Path:
-    """Puts the sections into results.json, and writes RESULTS.md from all that stand there. Returns RESULTS.md.
+    """Puts the sections into results.json, writes RESULTS.md from all of its sections, and returns the latter's path.
 
-    `load` is the machine's load average before anything was measured: 0 on one that has nothing else to do.
+    `load` is the machine's load average before the measurements: 0 on an idle machine.
     """
     file, page = folder / "results.json", folder / "RESULTS.md"
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ def write(sections: Sequence[Section], folder: Path, *, rows: int, runs: int, lo
 
 
 def number(value: Any) -> str:
-    """A number as a table shows it: three digits that count, thousands apart."""
+    """A number for a table: three significant digits, thousands separated."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int) or abs(value) >= 100:
@@ -115,7 +115,7 @@ def number(value: Any) -> str:
 
 
 def rendered(kept: dict[str, Any]) -> str:
-    """RESULTS.md. How it was measured is said once where all of it was measured alike, else under each section."""
+    """The text of RESULTS.md. It describes the measurement once if all sections share it, else under each section."""
     how = [_how(section["measured"]) for section in kept.values()]
     alike = len(set(how)) == 1
     lines = [
@@ -178,7 +178,7 @@ def _processor() -> str:
 
 
 def _commit(folder: Path = Path(__file__).parent) -> str:
-    """The commit that was measured; with + where the tree had changes other than the results of the parts before."""
+    """The measured commit, with a + if the tree had changes other than the results of earlier parts."""
     commit = _git(folder, "describe", "--always", "--exclude=*")
     results = [f":(top,exclude,glob)**/{name}" for name in ("RESULTS.md", "results.json")]
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ":/", *results)

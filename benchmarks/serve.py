@@ -1,9 +1,9 @@
-"""A world served, in a process of its own: the sandbox, whose cost is nobody's.
+"""Serves a sandbox world in a separate process, so that the sandbox's cost is not measured.
 
-Input:  the world's size as JSON on the command line; then commands, one JSON object a line, on standard input.
-Output: one JSON line when requests are taken, and one for each command. It ends when standard input does.
+Input:  the world's size as JSON on the command line; then commands on standard input, one JSON object per line.
+Output: one JSON line when the server is ready, and one per command. The process ends with its standard input.
 
-`world.World` starts it and speaks to it.
+`world.World` starts this process and sends the commands.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from bookings_sync.sandbox import Appointment, RateLimit, SandboxServer, World, 
 
 def main() -> None:
     spec = json.loads(sys.argv[1])
-    # The command that is measured has the computer's clock, so the world's stands where that one does.
+    # The measured command uses the computer's clock, so the world starts at the same time.
     world = generate(WorldSpec(now=datetime.now(UTC).replace(minute=0, second=0, microsecond=0), **spec))
-    gc.freeze()  # a world lasts as long as its process: the collector need not walk a million rows
+    gc.freeze()  # the world lives as long as the process; the collector would only walk a million rows
     with SandboxServer(world) as server:
         locations = [location._asdict() for location in world.locations]
-        _say({"base_url": server.base_url, "now": world.now.isoformat(), "locations": locations})
+        _reply({"base_url": server.base_url, "now": world.now.isoformat(), "locations": locations})
         for line in sys.stdin:
-            _say(_obey(server, **json.loads(line)))
+            _reply(_handle(server, **json.loads(line)))
 
 
-def _obey(server: SandboxServer, do: str, **what: Any) -> object:
+def _handle(server: SandboxServer, do: str, **what: Any) -> object:
     if do == "requests":
         return _requests(server.world)
     if do == "change":
@@ -43,7 +43,7 @@ def _obey(server: SandboxServer, do: str, **what: Any) -> object:
 
 
 def _requests(world: World) -> list[dict[str, Any]]:
-    """The requests since the last time this was asked, oldest first; `key` is the sandbox's own for the location."""
+    """The requests since the last call, oldest first. `key` is the location's API key."""
     keys = {location.id: location.key for location in world.locations}
     records = world.requests.records
     world.requests.reset()
@@ -60,7 +60,7 @@ def _requests(world: World) -> list[dict[str, Any]]:
 
 
 def _change(world: World, rows: int, start_ms: int, end_ms: int, seed: int) -> int:
-    """Marks so many appointments that start in `[start_ms, end_ms)`, chosen anywhere in it; gives how many it did."""
+    """Marks `rows` random appointments that start in `[start_ms, end_ms)`. Returns how many were marked."""
     listed: list[Appointment] = [
         row
         for data in world.data.values()
@@ -73,7 +73,7 @@ def _change(world: World, rows: int, start_ms: int, end_ms: int, seed: int) -> i
     return len(chosen)
 
 
-def _say(answer: object) -> None:
+def _reply(answer: object) -> None:
     print(json.dumps(answer, default=str), flush=True)
 
 

@@ -1,7 +1,7 @@
-"""A standing warehouse: syncs that find nothing, a little, or everything again; the models; the commands' start.
+"""Measures everything after a first load: syncs without news, small deltas, full syncs, the models, start-up.
 
-Input:  how many rows, how many runs, a folder to work in.
-Output: four sections of the results, for `bench`.
+Input:  the number of rows, the number of runs, a folder to work in.
+Output: four sections of the results for `bench`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from results import COST, Section, Target
 from world import DAY_MS, World, served
 
 HOT_BACK_DAYS, HOT_AHEAD_DAYS = 45, 365
-"""The hot range, as the defaults have it."""
+"""The default hot range."""
 START_UP_S = 1.0
-"""What a sync may cost beside its replies: Python's start, the imports, dlt, and opening the warehouse."""
+"""CPU seconds a sync may take apart from its replies: Python's start, imports, dlt, opening the warehouse."""
 
 
 def standing(rows: int, runs: int, folder: Path) -> list[Section]:
-    """A world of `rows` appointments, loaded once, uncounted; then everything that follows a first load."""
+    """Loads `rows` appointments without measuring, then measures what follows."""
     progress(f"standing warehouse: {rows:,} appointments")
     with served(rows) as world:
         ours = Ours(world, folder / "standing")
@@ -37,7 +37,7 @@ def standing(rows: int, runs: int, folder: Path) -> list[Section]:
         return [unchanged, requests.section, _models(world, ours, rows, runs), _start_up(ours, rows, runs)]
 
 
-# -- nothing new, and a little ---------------------------------------------------------------------------------------
+# -- no news, and small deltas ---------------------------------------------------------------------------------------
 
 
 def _unchanged(world: World, ours: Ours, rows: int, runs: int) -> Section:
@@ -59,10 +59,10 @@ def _unchanged(world: World, ours: Ours, rows: int, runs: int) -> Section:
     changed = summary(cost)["tables"]["appointments"]["changed"]
     section.add("1 % delta", delta, summary(cost)["requests"], None, changed, delta.cpu_s / reference.cpu_s)
     section.notes = [
-        f"The hot range is {HOT_BACK_DAYS} days back and {HOT_AHEAD_DAYS} ahead. Fetching and parsing sends the very "
+        f"The hot range is {HOT_BACK_DAYS} days back and {HOT_AHEAD_DAYS} ahead. Fetching and parsing sends the "
         "requests of the last sync with httpx, one after another, and parses each reply with orjson.",
-        f"Delta: before each sync {changed:,} appointments, 1 % of the whole warehouse's, spread over all that the "
-        "sync reads, are marked: all of them were found and written.",
+        f"Delta: before each sync {changed:,} appointments, 1 % of the warehouse, spread over the hot range, are "
+        "marked. The sync found and wrote all of them.",
     ]
     allowed = 0.5 * replies["cpu_s"] + START_UP_S
     section.targets = [
@@ -94,7 +94,7 @@ _ENDPOINTS = {
 
 
 class _Requests:
-    """Counts, sync by sync, into a section."""
+    """Counts the requests of each sync and adds them to a section."""
 
     def __init__(self, world: World, ours: Ours) -> None:
         self._world, self._ours = world, ours
@@ -103,11 +103,11 @@ class _Requests:
             "Requests: what the plan names against what the server sees",
             ("sync", *_ENDPOINTS, "planned", "sent", "least for 5,000 rows a reply", "÷ least"),
             notes=[
-                "Planned: what `bookings sync --plan` says just before; of a first load, which plans as it learns, the "
-                "reads that its summary says were planned. Sent: the server's own log, by endpoint. Least: for each "
-                "service the rows read, in replies of 5,000, and one reply at the least; for appointments alone.",
-                "A first load knows no density: it looks at 16 days of each service, and plans the rest by what they "
-                "hold.",
+                "Planned: the requests that `bookings sync --plan` shows just before; for a first load, which plans "
+                "while it reads, the planned reads in its summary. Sent: the server's log, by endpoint. Least: the "
+                "rows of each service in replies of 5,000, at least one reply per service, appointments only.",
+                "A first load does not know how full a calendar is. It reads 16 days of each service and plans the "
+                "rest from their density.",
             ],
         )
 
@@ -126,7 +126,7 @@ class _Requests:
         )
 
     def _count(self, name: str, planned: int, run_id: str) -> tuple[int, int]:
-        """The row of one sync; returns the least possible requests for appointments, and those that were sent."""
+        """Adds the row of one sync. Returns the least possible and the sent requests for appointments."""
         sent = Counter(each["endpoint"] for each in self._world.requests())
         counts = [sent[endpoint] for endpoint in _ENDPOINTS.values()]
         least, requests = _least(self._ours, run_id), sent["GET /appointments/"]
@@ -139,7 +139,7 @@ class _Requests:
 
 
 def _least(ours: Ours, run_id: str) -> int:
-    """The fewest requests that could have brought a run's appointments, 5,000 in each."""
+    """The fewest requests that could return a run's appointments, 5,000 per reply."""
     ((least,),) = ours.ask(
         "SELECT sum(greatest(1, ceil(rows / 5000.0)))::BIGINT FROM (SELECT scope_id, sum(reply_rows) AS rows"
         f" FROM bookings_raw.reads WHERE endpoint = 'appointments' AND run_id = '{run_id}' GROUP BY scope_id)"
@@ -156,7 +156,7 @@ def _models(world: World, ours: Ours, rows: int, runs: int) -> Section:
         f"Models over {rows:,} appointments and their slots",
         ("path", *COST, "÷ the same SQL by DuckDB"),
     )
-    bare = ours.folder / "bare" / ours.database.name  # the same name: qualified references hold it
+    bare = ours.folder / "bare" / ours.database.name  # qualified references contain the file's name
     bare.parent.mkdir(exist_ok=True)
     statements = ours.folder / "statements.json"
     models = summary(ours.transform())["models"]
@@ -181,10 +181,10 @@ def _models(world: World, ours: Ours, rows: int, runs: int) -> Section:
     section.add("bookings transform after a 1 % delta", after, after.cpu_s / all_of_it.cpu_s)
     section.notes = [
         f"{len(models)} models of {sum(each['rows'] for each in models):,} rows, with "
-        f"{sum(each['audits'] for each in models)} audits. The SQL is what the transform itself sent, recorded: "
+        f"{sum(each['audits'] for each in models)} audits. The SQL is recorded from the transform: "
         f"{json.loads(cost.output)['statements']:,} statements. `bookings transform` also publishes the read copy.",
-        f"After a sync that found {rows // 100:,} appointments changed, the transform builds those of the largest "
-        "tables again, in place, and all of the others.",
+        f"After a sync that found {rows // 100:,} appointments changed, the transform rebuilds those rows of the "
+        "largest tables in place, and all other tables completely.",
     ]
     section.targets = [
         Target.at_most("models ÷ the same SQL by DuckDB alone, CPU", built.cpu_s / all_of_it.cpu_s, 1.15)

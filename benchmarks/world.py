@@ -1,7 +1,7 @@
-"""The world of a benchmark, as those who measure see it.
+"""The client side of a served sandbox world.
 
-Input:  how many appointments, locations and services.
-Output: `World`: its address and keys; its log of requests; changes to it. Another process serves it (`serve`).
+Input:  the numbers of appointments, locations and services.
+Output: `World`: its address and keys, its request log, and changes to it. `serve` runs it in another process.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Location:
 
 
 class World:
-    """A served world. `[start_ms, end_ms)` holds all its appointments, `now_ms` stands still."""
+    """A served world. `[start_ms, end_ms)` contains all its appointments. `now_ms` does not advance."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        ready = self._answer()
+        ready = self._receive()
         self.base_url: str = ready["base_url"]
         self.locations = [
             Location(each["id"], each["name"], each["key"], each["timezone"]) for each in ready["locations"]
@@ -45,39 +45,39 @@ class World:
 
     @property
     def history_start(self) -> str:
-        """The date a careful user would write as `history_start`."""
+        """The `history_start` that a careful user would set."""
         return str((self.now - timedelta(days=PAST_DAYS + 7)).date())
 
     def requests(self) -> list[dict[str, Any]]:
-        """The requests since this was last asked: at (seconds), endpoint, path with query, status, key."""
-        requests: list[dict[str, Any]] = self._tell(do="requests")
+        """The requests since the last call: at (seconds), endpoint, path with query, status, key."""
+        requests: list[dict[str, Any]] = self._send(do="requests")
         return requests
 
     def change(self, rows: int, *, start_ms: int, end_ms: int, seed: int) -> int:
-        """Marks the attendance of so many appointments between the two, spread over all; gives how many."""
-        return int(self._tell(do="change", rows=rows, start_ms=start_ms, end_ms=end_ms, seed=seed))
+        """Marks the attendance of `rows` random appointments in the range. Returns how many were marked."""
+        return int(self._send(do="change", rows=rows, start_ms=start_ms, end_ms=end_ms, seed=seed))
 
     def limit(self, *, requests: int = 0, seconds: float = 10.0, latency_ms: float = 0.0) -> None:
-        """Requests each location is allowed in any so many seconds (0: any number), and how long a reply is held."""
-        self._tell(do="limit", requests=requests, seconds=seconds, latency_ms=latency_ms)
+        """Sets the rate limit per location (0 requests: no limit) and the latency of a reply."""
+        self._send(do="limit", requests=requests, seconds=seconds, latency_ms=latency_ms)
 
-    def _tell(self, **command: Any) -> Any:
+    def _send(self, **command: Any) -> Any:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
-        return self._answer()
+        return self._receive()
 
-    def _answer(self) -> Any:
+    def _receive(self) -> Any:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the sandbox has ended; what it said stands above")
+            raise RuntimeError("the sandbox ended; its output is above")
         return json.loads(line)
 
 
 @contextmanager
 def served(appointments: int, *, locations: int = 1, services: int = 20) -> Iterator[World]:
-    """A world in a process of its own, for as long as the context lasts."""
+    """Serves a world in another process while the context is open."""
     spec = {
         "appointments": appointments,
         "locations": locations,

@@ -1,8 +1,8 @@
-"""The reference of the models: the same SQL, statement by statement, run by DuckDB and nothing else.
+"""The reference for the models: runs the recorded SQL in DuckDB alone, statement by statement.
 
 Usage: python bare_duckdb.py DATABASE STATEMENTS [--builds], where STATEMENTS is a JSON list of
 [SQL, parameters] that `record_models` wrote.
-With --builds only what makes tables is run: no audits, no swap. The tables are dropped again, so it can be repeated.
+With --builds it runs only the statements that build tables, without audits and swap, and drops the tables again.
 Prints {"statements"}.
 """
 
@@ -22,7 +22,7 @@ def main() -> None:
     with duckdb.connect(database) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for statement, parameters in statements:
-            # The transform looks whether tables are there: what it did not find is not found again.
+            # The transform probes for tables with LIMIT 0; the missing ones are missing here too.
             with suppress(duckdb.CatalogException) if statement.endswith("LIMIT 0") else nullcontext():
                 connection.execute(statement, parameters).fetchall()
         if builds:

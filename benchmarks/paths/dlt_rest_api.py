@@ -1,7 +1,7 @@
-"""Peer 1: dlt's own `rest_api` source, as its documentation declares a parent and its children.
+"""Peer 1: dlt's `rest_api` source, with a parent and a child resource as in dlt's documentation.
 
-Services are listed, and each service's appointments with one request; dlt unpacks contacts into columns, custom fields
-and tags into child tables, and merges by id.
+Lists the services and requests each service's appointments once. dlt unpacks contacts into columns, custom fields and
+tags into child tables, and merges by id.
 Usage: python dlt_rest_api.py BASE_URL KEY START_MS END_MS DATABASE default|parquet
 """
 

@@ -1,7 +1,7 @@
-"""The reference of a sync: the same requests sent with httpx and their replies parsed with orjson, and no more.
+"""The reference for a sync: sends the same requests with httpx and parses the replies with orjson.
 
 Usage: python fetch_and_parse.py REQUESTS, where REQUESTS is a JSON list of {"url", "key"}.
-Prints {"requests", "bytes", "cpu_s"}; `cpu_s` leaves out Python's start and the imports.
+Prints {"requests", "bytes", "cpu_s"}; `cpu_s` excludes Python's start and the imports.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""The limit: the same replies fetched with httpx and read by DuckDB's own JSON reader into typed tables.
+"""The limit: fetches the same replies with httpx and reads them with DuckDB's JSON reader into typed tables.
 
-No plan, no diff, no history, no `extra`, no quarantine: what no connector can be faster than. Each reply is a file
-between the two, which costs less memory than to hold them all.
+No plan, no diff, no history, no `extra`, no quarantine: a connector cannot be much faster. Each reply goes through a
+file, because holding all replies takes more memory.
 Usage: python limit.py REQUESTS DATABASE, where REQUESTS is a JSON list of {"url", "key"}.
 Prints {"rows", "contacts", "custom_fields", "bytes", "fetch_cpu_s"}.
 """
@@ -29,7 +29,7 @@ CONTACT_TEXTS = (
 
 
 def fetch(requests: list[dict[str, str]], folder: Path) -> int:
-    """Every reply as a file; the bytes in all."""
+    """Writes each reply to a file. Returns the total number of bytes."""
     size = 0
     with httpx.Client(timeout=120, trust_env=False) as client:
         for number, request in enumerate(requests):
@@ -41,7 +41,7 @@ def fetch(requests: list[dict[str, str]], folder: Path) -> int:
 
 
 def load(folder: Path, database: str) -> dict[str, int]:
-    """Appointments, contacts and custom fields, typed; how many of each."""
+    """Loads appointments, contacts and custom fields as typed tables. Returns the rows of each."""
     contact = ", ".join(f'"{name}" VARCHAR' for name in CONTACT_TEXTS)
     fields = 'STRUCT(id VARCHAR, "value" JSON)[]'
     record = (

@@ -1,6 +1,6 @@
-"""Records every statement that `bookings transform --full` sends to DuckDB, in order, for `bare_duckdb` to run again.
+"""Records every statement that `bookings transform --full` sends to DuckDB, for `bare_duckdb` to run again.
 
-It runs the transform in earnest, in the folder it is started in; what it costs is nobody's.
+Runs the transform in the current folder. This run is not measured.
 Usage: python record_models.py STATEMENTS
 """
 
@@ -16,7 +16,7 @@ from bookings_sync.models.transform import transform
 
 
 class Recorder:
-    """Stands before a DuckDB connection and writes down what it is told."""
+    """Wraps a DuckDB connection and records its statements."""
 
     def __init__(self, connection: Any, statements: list[tuple[str, Any]]) -> None:
         self._connection, self._statements = connection, statements

@@ -1,7 +1,7 @@
 """Peer 3: tap-rest-api-msdk, Meltano's SDK over any REST API, piped into target-duckdb.
 
-The tap knows no parents, so each service is a stream, and a table, of its own. A contact is left whole, as JSON text:
-unpacking it would make a column of each place in each list.
+The tap has no parent streams, so each service is a stream and a table. A contact stays JSON text, because the tap would
+make a column for each position in each list.
 Usage: python singer.py TAP TARGET BASE_URL KEY START_MS END_MS DATABASE, where TAP and TARGET are the two commands.
 """
 
@@ -51,7 +51,7 @@ def main() -> None:
             ) as loading,
         ):
             assert tapping.stdout is not None
-            tapping.stdout.close()  # the target's alone, so that its end reaches the tap
+            tapping.stdout.close()  # only the target keeps the pipe open, so the tap notices when the target ends
     if tapping.returncode or loading.returncode:
         sys.exit(f"the tap ended with {tapping.returncode}, the target with {loading.returncode}")
 

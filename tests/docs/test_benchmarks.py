@@ -1,4 +1,4 @@
-"""The benchmarks' own promises; what they measure is measured by `make bench` alone."""
+"""The benchmarks' bookkeeping. Only `make bench` measures."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def pins(lock: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("package", ["dlt", "duckdb", "pyarrow"])
-def test_dlt_as_a_peer_is_the_dlt_we_use(package: str) -> None:
+def test_the_peer_dlt_has_our_version(package: str) -> None:
     peer, ours = pins(BENCHMARKS / "environments/dlt.txt"), pins(ROOT / "requirements.lock")
-    assert peer[package] == ours[package], "lock benchmarks/environments/dlt.txt again: its head says how"
+    assert peer[package] == ours[package], "lock benchmarks/environments/dlt.txt again, as its header describes"
 
 
-def test_results_say_what_was_measured(results: ModuleType) -> None:
+def test_results_page_matches_the_json(results: ModuleType) -> None:
     file = BENCHMARKS / "results.json"
     if not file.is_file():
-        pytest.skip("nothing has been measured")
+        pytest.skip("no results yet")
     assert (BENCHMARKS / "RESULTS.md").read_text() == results.rendered(json.loads(file.read_text()))
 
 
-def test_a_part_that_is_run_alone_replaces_its_own_section(results: ModuleType, tmp_path: Path) -> None:
+def test_a_part_that_runs_alone_replaces_its_own_section(results: ModuleType, tmp_path: Path) -> None:
     def section(name: str, ratio: float) -> object:
         target = results.Target.at_most(f"ratio of {name}", ratio, 1.5)
         return results.Section(name, f"The {name}", ("path", "CPU s"), rows=[("ours", ratio)], targets=[target])
@@ -55,8 +55,8 @@ def test_a_part_that_is_run_alone_replaces_its_own_section(results: ModuleType, 
     assert [section["targets"][0]["value"] for section in kept.values()] == [1.4, 1.5]
 
 
-def test_only_changes_to_what_is_measured_mark_the_commit(results: ModuleType, tmp_path: Path) -> None:
-    """Each part of a run writes its results, and is measured at the same commit as the part after it."""
+def test_changed_results_do_not_mark_the_commit(results: ModuleType, tmp_path: Path) -> None:
+    """Each part writes its results before the next part records the commit."""
 
     def git(*command: str) -> None:
         subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b.invalid", *command], cwd=tmp_path, check=True)
@@ -75,7 +75,7 @@ def test_only_changes_to_what_is_measured_mark_the_commit(results: ModuleType, t
     assert commits == [*[commits[0]] * 3, commits[0] + "+"]
 
 
-def test_a_target_that_is_missed_is_said_to_be(results: ModuleType, tmp_path: Path) -> None:
+def test_a_missed_target_is_shown(results: ModuleType, tmp_path: Path) -> None:
     missed = [results.Target.at_least("peer ÷ ours", 14.9, 15), results.Target.flat("CPU per row", [2.0, 1.0, 1.1])]
     assert [target.reached for target in missed] == [False, False]
     page = results.write(
@@ -84,7 +84,7 @@ def test_a_target_that_is_missed_is_said_to_be(results: ModuleType, tmp_path: Pa
     assert page.count("| **no** |") == 2
 
 
-def test_the_limit_asks_for_each_time_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limit_reads_no_time_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
     ours = importlib.import_module("ours")
     log = [
@@ -96,7 +96,7 @@ def test_the_limit_asks_for_each_time_once(monkeypatch: pytest.MonkeyPatch) -> N
         }
         for endpoint, service, start, end, status in (
             ("GET /appointments/", "a", 0, 100, 200),
-            ("GET /appointments/", "a", 20, 60, 200),  # a half of the first, asked for again
+            ("GET /appointments/", "a", 20, 60, 200),  # a part of the first window, requested again
             ("GET /appointments/", "a", 90, 200, 200),
             ("GET /appointments/", "b", 0, 200, 503),
             ("GET /appointments/", "b", 0, 200, 200),
