@@ -1,12 +1,12 @@
-"""The personal fields that a privacy rule can be given for, and the rules. `records.privacy` applies them."""
+"""The personal fields that privacy rules cover, and the rules. `records.privacy` applies them."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 Rule = Literal["keep", "hash", "drop"]
 
-FIELDS: tuple[str, ...] = (
+PersonalField = Literal[
     "email",
     "first_name",
     "last_name",
@@ -19,6 +19,8 @@ FIELDS: tuple[str, ...] = (
     "notes",
     "address",
     "other",
-)
-"""Every personal field of a contact or an appointment. `other` covers the fields that the connector does not know, and
-records that are not the JSON object they should be."""
+]
+"""A personal field of a contact or an appointment. `other` covers the fields that the connector does not know, and
+records that are not JSON objects."""
+
+FIELDS: tuple[PersonalField, ...] = get_args(PersonalField)

@@ -1,9 +1,8 @@
-"""Digests: a few bytes that stand for the bytes of a reply, a record or a row, to find what did not change.
+"""Digests: short fingerprints of replies, records and rows, to find what has not changed.
 
-They are XXH3's. That two different texts have one digest by chance is as unlikely as with as many bits of SHA-256, and
-they take a sixth of its time for a row, a tenth for a reply. But they are no seal: who can write into a calendar could,
-with much work, make two texts of one digest, and so hide their own later change from a warehouse. `privacy` hashes
-values by HMAC-SHA-256, and not by these.
+All of them are XXH3, which is much faster than a cryptographic hash. Two different texts collide by chance as rarely as
+with any hash of the same length. XXH3 does not resist attackers, though: someone who can write into a calendar could
+construct two texts with one digest, and so hide a change from the warehouse. `privacy` therefore uses HMAC-SHA-256.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ from __future__ import annotations
 from xxhash import xxh3_64_digest, xxh3_64_intdigest, xxh3_128_hexdigest
 
 digest_of = xxh3_128_hexdigest
-"""128 bits, in 32 hex digits."""
+"""128 bits as 32 hex digits."""
 
 short_digest_of = xxh3_64_digest
-"""64 bits, in 8 bytes: for the ids and the records of one list, which are compared with those of one other."""
+"""64 bits as 8 bytes. For the ids and records of one list, which are only compared with those of another list."""
 
 number_of = xxh3_64_intdigest
-"""64 bits, as a number: for texts that are compared within one run."""
+"""64 bits as an integer. For texts that are only compared within one run."""

@@ -1,7 +1,7 @@
 """JSON: decodes the bytes of a reply, including JSON that strict parsers refuse.
 
 Input:  a body, or the text of one record in it.
-Output: the decoded value, or `Unreadable`. Pure.
+Output: the decoded value. Raises `Unreadable`. Pure.
 """
 
 from __future__ import annotations
@@ -15,41 +15,43 @@ Record = dict[str, Any]
 Records = list[Record]
 
 
-class Unreadable(ValueError):  # noqa: N818 - it becomes an errors.BadReply, once it is known whose
-    """The body is not what was asked for. The message never quotes it."""
+class Unreadable(ValueError):  # noqa: N818 - callers turn it into errors.BadReply, which names the request
+    """The body does not have the expected form. The message never quotes the body."""
 
 
 def decode(body: bytes) -> Any:
     """The JSON value of a body. Raises Unreadable.
 
-    What strict JSON forbids but a whole reply may hold is read all the same: NaN (as null), control characters in
-    texts, half a surrogate pair or bytes that are not UTF-8 (as the replacement character). So is NUL, which PostgreSQL
-    cannot hold: one such text would make every load fail. An integer beyond 64 bits is read as the text of its digits:
-    as a number it would lose some of them, here or in the warehouse's JSON.
+    Accepts some JSON that strict parsers refuse:
+
+    - NaN and Infinity become null.
+    - Control characters in texts are kept.
+    - Half a surrogate pair and bytes that are not UTF-8 become the replacement character. So does NUL, because
+      PostgreSQL cannot store NUL and every load would fail.
+    - An integer beyond 64 bits becomes a text of its digits. As a number it would lose digits.
     """
     if _is_plain(body):
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
             pass
-    # The text is mended for the same decoder: another one would read the record's neighbours differently (an integer
-    # beyond 64 bits), and they would seem to change.
-    text = _TOKEN.sub(_mended, body.decode("utf-8-sig", "replace"))
+    # Repair the text and decode with the same decoder. A second decoder might read other values differently, and
+    # unchanged records would look changed.
+    text = _TOKEN.sub(_repaired, body.decode("utf-8-sig", "replace"))
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        # The decoder's error holds the body: it must not be chained.
+        # Do not chain the decoder's error: it holds the body.
         raise Unreadable("the body is not JSON, or not all of it") from None
 
 
 def holds_nul(body: bytes) -> bool:
-    """Whether a text in strict JSON holds a NUL. Python looks from the end in half the time that it takes from the
-    beginning."""
+    """Whether a text in the body holds a NUL. rfind is faster than find here."""
     return body.rfind(b"\\u0000") >= 0
 
 
 def _is_plain(body: bytes) -> bool:
-    """Whether strict JSON may be decoded as it stands: no NUL in it, and no integer beyond 64 bits."""
+    """Whether the body needs no repair, provided it is strict JSON: no NUL and no integer beyond 64 bits."""
     return not holds_nul(body) and not _may_hold_a_long_integer(body)
 
 
@@ -62,8 +64,10 @@ _NINES = bytes.maketrans(b"012345678", b"9" * 9)
 
 
 def _may_hold_a_long_integer(body: bytes) -> bool:
-    """Whether 19 digits stand in a row where a number may begin. Of any so many, every second byte has
-    nine: looked for so first, for it is done to every reply, in a fraction of the time that decoding takes."""
+    """Whether a number may have 19 digits or more.
+
+    Every reply goes through this check, so it first looks at every second byte: 19 digits in a row have 9 of them.
+    """
     digits = body[::2].translate(_NINES)
     at = digits.find(b"9" * 9)
     while at >= 0:
@@ -77,9 +81,8 @@ _CONTROL = re.compile(r"[\x00-\x1f]")
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u0000|u[dD][89a-fA-F]\w\w)|.)")
 
 
-def _mended(token: re.Match[str]) -> str:
-    """A text with its control characters escaped, each NUL and half of a surrogate pair replaced; null for NaN; an
-    integer as it is, or as text."""
+def _repaired(token: re.Match[str]) -> str:
+    """Strict JSON for a token that `_TOKEN` matched: a text, NaN, Infinity or a long integer."""
     text = token[0]
     if token["integer"]:
         fits = len(text) <= _LONGEST_INTEGER and -(2**63) <= int(text) < 2**64

@@ -1,8 +1,8 @@
-"""Rows: the records of one table and one location, with their keys, digests and columns.
+"""Rows: records of one table and one location, with keys, digests and typed columns.
 
-Input:  decoded records by their keys, or plain ones (`plain`).
-Output: `Rows`, which can be joined, picked from, and made the Arrow table that the warehouse holds; `Batch`, those of
-        one reply by table, with what was `Rejected` of it. `records` makes them of each endpoint's replies.
+Input:  decoded records by key, or `fast_path.Plain` records.
+Output: `Rows`, which callers join, filter and turn into the Arrow table that the warehouse holds; and `Batch`, the rows
+        of one reply by table, with the records that were rejected.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pendulum import DateTime
 
 from bookings_sync.records.columns import Fields, Key, Record, fields_of, pick, row_digests, typed_columns
 from bookings_sync.records.fast_path import Plain, Text
+from bookings_sync.records.schema import STAMPED
 from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, REJECTED_RECORDS, TABLES, Table
 from bookings_sync.records.values import canonical, digest, epoch_ms
 
@@ -25,9 +26,8 @@ from bookings_sync.records.values import canonical, digest, epoch_ms
 class Rows:
     """Records of one table and one location.
 
-    `columns` are those that a record itself fills (`columns.typed_columns`), instants in UTC, in microseconds. Of
-    contacts, `lists` are what they list as their custom fields, which become rows of their own, and `texts` what they
-    came as, where that is known; of others, nothing.
+    `columns` come from `columns.typed_columns`; timestamps are in microseconds. Only contacts have `lists` and `texts`:
+    the custom fields of each contact, and the hash of its JSON text if the fast path read it.
     """
 
     table: Table
@@ -40,14 +40,14 @@ class Rows:
 
     @classmethod
     def of(cls, table: Table, location_id: str, found: dict[Key, Record]) -> Rows:
-        """Decoded records, by their keys."""
+        """Rows of decoded records by key."""
         if not found:
             return cls(table, location_id, [], [], _no_columns(table.name), [], [])
         return cls.keyed(table, location_id, list(found), fields_of(table, found.values()))
 
     @classmethod
     def keyed(cls, table: Table, location_id: str, keys: list[Key], fields: Fields) -> Rows:
-        """The records with these keys, of which there is one at the least, by their fields."""
+        """Rows of one or more records, given their keys and fields in the same order."""
         columns = zip(*keys, strict=True)
         arrays = {
             name: _key_array(table.schema.field(name).type, values)
@@ -57,7 +57,7 @@ class Rows:
 
     @classmethod
     def plain(cls, table: Table, location_id: str, records: Plain, texts: Sequence[Text] = ()) -> Rows:
-        """Plain records, which have ids of their own; contacts with what they came as."""
+        """Rows of plain records, whose ids are unique; contacts also have their `texts`."""
         keys: list[Key] = list(zip(records.ids))
         arrays = {"id": records.fields.values["id"]}
         return cls._typed(table, location_id, keys, arrays, records.fields, texts)
@@ -73,17 +73,17 @@ class Rows:
         texts: Sequence[Text] = (),
     ) -> Rows:
         columns = typed_columns(table, arrays, fields)
-        lists, of_contacts = list[Any](), list[Text | None](texts)
+        lists, known_texts = list[Any](), list[Text | None](texts)
         if table is CONTACTS:
             lists = list(fields.values["customField"])
-            of_contacts = of_contacts or [None] * len(keys)
-        return cls(table, location_id, keys, row_digests(location_id, columns), columns, lists, of_contacts)
+            known_texts = known_texts or [None] * len(keys)
+        return cls(table, location_id, keys, row_digests(location_id, columns), columns, lists, known_texts)
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def followed_by(self, others: Rows) -> Rows:
-        """These and others of the same table and location."""
+        """These rows and then others of the same table and location."""
         if not len(self) or not len(others):
             return self if len(self) else others
         return Rows(
@@ -97,7 +97,7 @@ class Rows:
         )
 
     def take(self, positions: Sequence[int]) -> Rows:
-        """The rows at these positions, which stand in order."""
+        """The rows at these positions, which are in ascending order."""
         if len(positions) == len(self):
             return self
         return Rows(
@@ -111,7 +111,7 @@ class Rows:
         )
 
     def arrow(self) -> pa.Table:
-        """Every declared column: shape `len(self)` × `table.schema`."""
+        """All declared columns, in the order of `table.schema`."""
         columns: dict[str, pa.Array] = dict(zip(self.columns.column_names, self.columns.columns, strict=True))
         columns["location_id"] = pa.repeat(pa.scalar(self.location_id), len(self))
         columns["row_digest"] = pa.array(self.digests, pa.string())
@@ -119,7 +119,7 @@ class Rows:
         return pa.Table.from_arrays([columns[name] for name in self.table.names], schema=self.table.schema)
 
     def starts_ms(self) -> list[int | None]:
-        """When each appointment starts, epoch milliseconds, rounded down; None where that cannot be read."""
+        """Each appointment's start in epoch milliseconds, rounded down. None for other tables, or without a start."""
         if self.table is not APPOINTMENTS:
             return [None] * len(self)
         return epoch_ms(self.columns["start_time"])
@@ -128,9 +128,7 @@ class Rows:
 @cache
 def _no_columns(table_name: str) -> pa.Table:
     table = TABLES[table_name]
-    return table.schema.empty_table().drop_columns(
-        [name for name in table.names if name in {"location_id", "row_digest", "deleted_at"}]
-    )
+    return table.schema.empty_table().drop_columns([name for name in table.names if name in STAMPED])
 
 
 def _key_array(type_: pa.DataType, values: Sequence[Any]) -> pa.Array:
@@ -139,12 +137,12 @@ def _key_array(type_: pa.DataType, values: Sequence[Any]) -> pa.Array:
     return pa.array(values, type_)
 
 
-# -- of one reply ------------------------------------------------------------------------------------------------------
+# -- the rows of one reply ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A record that cannot stand in its table, and why."""
+    """A record that does not fit its table, and the reason."""
 
     table: str
     location_id: str
@@ -158,7 +156,7 @@ class Rejected:
 
 @dataclass(slots=True)
 class Batch:
-    """The rows of one reply, by table, and what was rejected of it."""
+    """The rows of one reply by table, and its rejected records."""
 
     rows: dict[str, Rows]
     rejected: list[Rejected]

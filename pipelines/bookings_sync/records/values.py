@@ -1,8 +1,7 @@
-"""Values: one decoded JSON value, as a text to compare, or as a value of a column's type.
+"""Converts one decoded JSON value: to canonical text, to a digest, or to a column's type.
 
-Input:  any JSON value, of whatever depth and size.
-Output: `canonical` text and its `digest`; `FIT`, which makes of it what a column takes; an id that can be asked for.
-        The inside of `columns` and `records`. Pure.
+Input:  any JSON value, of any depth and size.
+Output: `canonical` and `digest`; `FIT`, the conversion for each column type; `usable_id`. Pure.
 """
 
 from __future__ import annotations
@@ -20,43 +19,43 @@ from bookings_sync.planning.windows import from_ms, to_ms
 from bookings_sync.records.digests import digest_of
 
 LONGEST_ID = 1_000
-"""Characters. The API's own are of 20 to some 60."""
+"""Characters. The API's own ids have 20 to about 60."""
 
 FIRST_US, LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
-"""The calendar's ends, epoch microseconds: what lies beyond, Arrow can hold and no Python reader of the warehouse."""
+"""Epoch microseconds: the years 1 to 9999. Arrow can hold more, but Python readers of the warehouse cannot."""
 _EPOCH_MS_FROM = 100_000_000_000
-"""A bare number from here on is epoch milliseconds, below it epoch seconds: 1973 in the one, 5138 in the other."""
+"""A number from here on is epoch milliseconds (from 1973), a smaller one epoch seconds (until 5138)."""
 
 
 # -- as text -----------------------------------------------------------------------------------------------------------
 
 
 def digest(value: Any) -> str:
-    """128 bits over any JSON value, in hex."""
+    """128 bits in hex, equal for equal JSON values."""
     return digest_of(canonical(value))
 
 
 def canonical(value: Any) -> bytes:
-    """JSON with its keys in order: the same bytes for equal values."""
+    """JSON with sorted keys: the same bytes for equal values."""
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # nested deeper than it goes, or lone surrogates, or integers beyond 64 bits
-        return _spelled_out(value).encode()
+    except TypeError:  # too deep for orjson, or lone surrogates, or integers beyond 64 bits
+        return _dumped(value).encode()
 
 
-class _Written(str):
-    """A piece of JSON, not a value."""
+class _Piece(str):
+    """Finished JSON text, in contrast to a text value that is yet to be written."""
 
     __slots__ = ()
 
 
-def _spelled_out(value: Any) -> str:
-    """JSON with its keys in order, of whatever depth: the libraries recurse, and one deep record would stop a run."""
+def _dumped(value: Any) -> str:
+    """JSON with sorted keys, without recursion: a deeply nested record must not overflow the stack."""
     pieces: list[str] = []
     left: list[Any] = [value]
     while left:
         each = left.pop()
-        if isinstance(each, _Written):
+        if isinstance(each, _Piece):
             pieces.append(each)
         elif isinstance(each, dict):
             items = [(json.dumps(str(name)) + ":", each[name]) for name in sorted(each, key=str)]
@@ -69,26 +68,29 @@ def _spelled_out(value: Any) -> str:
 
 
 def _reversed(opening: str, items: list[tuple[str, Any]], closing: str) -> list[Any]:
-    pieces: list[Any] = [_Written(opening)]
+    pieces: list[Any] = [_Piece(opening)]
     for number, (name, value) in enumerate(items):
-        pieces += [_Written(("," if number else "") + name), value]
-    return [_Written(closing), *reversed(pieces)]
+        pieces += [_Piece(("," if number else "") + name), value]
+    return [_Piece(closing), *reversed(pieces)]
 
 
 # -- as a value of a column --------------------------------------------------------------------------------------------
 
 
 def usable_id(value: Any) -> str | None:
-    """Ids are opaque text (api.md, CODE); a whole number is taken as its digits. What cannot stand in an address, so
-    that the record could never be asked for, is no id."""
+    """The id as text; None if the value cannot be an id.
+
+    Ids are opaque texts (CODE); an integer counts as its digits. An id must fit into a URL: else no request could name
+    the record.
+    """
     if isinstance(value, str):
-        asked_for = 0 < len(value) <= LONGEST_ID and value not in {".", ".."}
-        return value if asked_for and (value.isascii() or fit_text(value) is not None) else None
+        fits_a_url = 0 < len(value) <= LONGEST_ID and value not in {".", ".."}
+        return value if fits_a_url and (value.isascii() or fit_text(value) is not None) else None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def fit_text(value: Any) -> str | None:
-    """The text, where a warehouse can take it as such."""
+    """The text if a warehouse can store it; else None."""
     if not isinstance(value, str):
         return None
     try:
@@ -105,18 +107,20 @@ def _fit_integer(value: Any) -> int | None:
         number = int(value)
     except (ValueError, OverflowError):
         return None
-    if isinstance(value, str) and str(number) != value:  # "007" and "-0" say more than the number
+    if isinstance(value, str) and str(number) != value:  # "007" and "-0" would change
         return None
     return number if float(number) == float(value) and -(2**63) <= number < 2**63 else None
 
 
 def instant_ms(value: Any) -> int | None:
-    """Epoch milliseconds, rounded down, of an ISO 8601 text with an offset, or of a number; None for anything else, and
-    beyond the calendar's ends."""
+    """Epoch milliseconds, rounded down, of an ISO 8601 text with an offset or of a number.
+
+    None for any other value, and outside the years 1 to 9999.
+    """
     try:
         if isinstance(value, str):
             instant = datetime.fromisoformat(value)
-            # A wall clock without its zone is no instant.
+            # A local time without an offset is ambiguous.
             milliseconds = None if instant.utcoffset() is None else to_ms(instant)
         else:
             milliseconds = _number_ms(value)
@@ -129,7 +133,7 @@ def _number_ms(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     milliseconds = int(value if abs(value) >= _EPOCH_MS_FROM else value * 1000)
-    # Far beyond the calendar's ends the C library fails, by an OSError, before Python can say that it is out of range.
+    # Check the range first: far outside it, datetime raises OSError instead of OverflowError.
     return milliseconds if FIRST_US <= milliseconds * 1000 <= LAST_US else None
 
 
@@ -148,7 +152,7 @@ def _fit_instant(value: Any) -> DateTime | None:
     instant = _instant(value)
     try:
         return None if instant is None else instant.in_timezone("UTC")
-    except OverflowError:  # in the calendar's first or last hours, and beyond it in UTC
+    except OverflowError:  # within a few hours of year 1 or 9999, and outside it in UTC
         return None
 
 
@@ -159,16 +163,19 @@ FIT: dict[str, Callable[[Any], Any]] = {
     "bool": lambda value: value if isinstance(value, bool) else None,
     "timestamp": _fit_instant,
 }
-"""How a decoded value is made one of a column's type, by that type: None where it does not fit."""
+"""Converts a decoded value to a column's type, by type. None if the value does not fit."""
 
 
 _IN_A_MS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 
 
 def epoch_ms(instants: pa.ChunkedArray) -> list[int | None]:
-    """Instants as epoch milliseconds, rounded down. By their bits: a cast needs pyarrow.compute, which takes long to
-    import, and who only looks at a warehouse needs it for nothing else."""
-    if not pa.types.is_timestamp(instants.type):  # PostgreSQL's, where all of them are null
+    """Timestamps as epoch milliseconds, rounded down.
+
+    Reads the integers behind the timestamps: a cast needs pyarrow.compute, which is slow to import, and read-only
+    commands need it for nothing else.
+    """
+    if not pa.types.is_timestamp(instants.type):  # PostgreSQL, if all are null
         instants = instants.cast(pa.timestamp("ms", tz="UTC"))
     unit = _IN_A_MS[instants.type.unit]
     numbers = [each for chunk in instants.chunks for each in chunk.view(pa.int64()).to_pylist()]

@@ -20,9 +20,9 @@ from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.planning.ledger import Endpoint
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.scopes import Scope
-from bookings_sync.records.decoding import location_rows, service_rows, team_rows
+from bookings_sync.records.decoding import listed_rows, location_rows
 from bookings_sync.records.json_text import Records
-from bookings_sync.records.rows import Batch
+from bookings_sync.records.tables import SERVICES, TEAMS, Table
 from bookings_sync.sync.appointments import AppointmentReads
 from bookings_sync.sync.notes import ReadNotes
 from bookings_sync.sync.reading import Gate, Reading
@@ -61,7 +61,7 @@ class Load:
         for location_id, reply in self._list_whole("teams", self._list_teams):
             records = reply.records or []
             self._note_whole("teams", location_id, reply)
-            yield from self._take_whole("teams", location_id, reply, team_rows)
+            yield from self._take_whole("teams", location_id, reply, TEAMS)
             self.run.learn(location_id, teams=records)
         yield from self._ledger()
 
@@ -72,7 +72,7 @@ class Load:
         for location_id, reply in self._list_whole("services", self._list_services):
             records = reply.records or []
             self._note_whole("services", location_id, reply)
-            yield from self._take_whole("services", location_id, reply, service_rows)
+            yield from self._take_whole("services", location_id, reply, SERVICES)
             self.run.learn(location_id, services=records)
         yield from self._ledger()
 
@@ -93,13 +93,13 @@ class Load:
         self.notes.complete(_whole(endpoint, location_id), [reply], rows=len(reply.records or ()))
 
     def _take_whole(
-        self, endpoint: Endpoint, location_id: str, reply: Reply[Records], rows_of: Callable[[str, Records], Batch]
+        self, endpoint: Endpoint, location_id: str, reply: Reply[Records], table: Table
     ) -> Iterator[Emitted]:
         before = self.run.ledger.newest(location_id, endpoint, Scope("location", location_id))
         if before and before.reply_digest == reply.digest:
             self.run.figures.reads_unchanged += 1
             return
-        batch = rows_of(location_id, reply.records or [])
+        batch = listed_rows(table, location_id, reply.records or [])
         self.stage.reject(batch)
         for rows in batch.rows.values():
             held = self.warehouse.held_of_location(rows.table, location_id) if location_id in self.run.located else {}

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, get_args
 
 import dlt
 import pyarrow as pa
@@ -33,20 +33,16 @@ from bookings_sync.clock import utc_now
 from bookings_sync.config.load import load_settings
 from bookings_sync.config.settings import Settings
 from bookings_sync.planning.windows import Window
-from bookings_sync.records.tables import TABLES, Table
+from bookings_sync.records.tables import TABLES, Resource, Table
 from bookings_sync.sync.load import Load
 from bookings_sync.sync.run import Run
 from bookings_sync.warehouse.queries import Warehouse
 
 _TABLES_OF: dict[str, tuple[str, ...]] = {
-    "locations": ("locations",),
-    "teams": ("teams", "team_members"),
-    "services": ("services", "service_members", "service_hours"),
-    "appointments": ("appointments", "contacts", "contact_custom_fields", "reads", "rejected_records"),
-    "slots": ("slots",),
-    "runs": ("runs",),
+    resource: tuple(table.name for table in TABLES.values() if table.resource == resource)
+    for resource in get_args(Resource)
 }
-"""What each resource fills. `reads` and `rejected_records` are filled by each that reads."""
+"""The tables of each resource. Every resource also adds rows to `reads` and `rejected_records`."""
 
 _ROWS_PER_BATCH = 20_000
 _TABLES_PER_COPY = 100

@@ -18,13 +18,12 @@ from bookings_sync.records.columns import row_digests
 from bookings_sync.records.decoding import (
     appointment_rows,
     custom_field_rows,
+    listed_rows,
     location_rows,
-    service_rows,
     slot_rows,
-    team_rows,
 )
 from bookings_sync.records.rows import Batch, rejected_rows
-from bookings_sync.records.tables import TABLES
+from bookings_sync.records.tables import SERVICES, TABLES, TEAMS
 from bookings_sync.records.values import instant_ms
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
@@ -109,7 +108,7 @@ def test_digests_of_few_rows_are_those_of_many(records: list[dict[str, Any]]) ->
 def test_children_do_not_change_their_parent() -> None:
     team = {"id": "t", "name": "Sales"}
     with_members = {**team, "members": [{"id": "u", "name": "Ada"}]}
-    assert digest(team_rows("L", [team]), "teams") == digest(team_rows("L", [with_members]), "teams")
+    assert digest(listed_rows(TEAMS, "L", [team]), "teams") == digest(listed_rows(TEAMS, "L", [with_members]), "teams")
 
 
 # -- values ------------------------------------------------------------------------------------------------------------
@@ -234,7 +233,7 @@ def test_both_spellings_stand_beside_each_other() -> None:
 )
 def test_whole_numbers(value: Any, expected: int | None) -> None:
     record = {"id": "s", "availability": {"eventTiming": {"slotDuration": value}}}
-    found = service_rows("L", [record]).rows["services"].arrow().to_pylist()[0]
+    found = listed_rows(SERVICES, "L", [record]).rows["services"].arrow().to_pylist()[0]
     assert found["slot_duration"] == expected
     assert (found["extra"] is None) == (expected is not None)
 
@@ -245,7 +244,7 @@ def test_nested_fields_that_no_column_names() -> None:
         "calendarConfig": {"slug": "s", "colour": {"hex": "#fff", "none": None}, "nothing": None},
         "icon": [1],
     }
-    found = team_rows("L", [record]).rows["teams"].arrow().to_pylist()[0]
+    found = listed_rows(TEAMS, "L", [record]).rows["teams"].arrow().to_pylist()[0]
     assert found["slug"] == "s"
     assert json.loads(found["extra"]) == {
         "calendarConfig": {"colour": {"hex": "#fff", "none": None}},
@@ -305,14 +304,14 @@ def test_contacts_once_each_the_last_as_it_is() -> None:
 
 def test_a_member_twice_counts_once() -> None:
     ada = {"id": "u", "name": "Ada"}
-    batch = team_rows("L", [{"id": "t", "members": [ada, ada, {**ada, "name": "A."}, "x"]}, {"id": "v"}])
+    batch = listed_rows(TEAMS, "L", [{"id": "t", "members": [ada, ada, {**ada, "name": "A."}, "x"]}, {"id": "v"}])
     assert batch.rows["team_members"].keys == [("t", "u")]
     assert [each.record for each in batch.rejected] == [{"id": "u", "name": "A."}, "x"]
 
 
 @pytest.mark.parametrize("hours", [None, {}, {"monday": None}, [], "always", {"monday": "9-5"}, {"monday": [5]}])
 def test_odd_office_hours(hours: Any) -> None:
-    batch = service_rows("L", [{"id": "s", "availability": {"officeHours": hours}}])
+    batch = listed_rows(SERVICES, "L", [{"id": "s", "availability": {"officeHours": hours}}])
     assert len(batch.rows["services"]) == 1
     assert len(batch.rows["service_hours"]) == 0
     assert len(batch.rejected) == (hours not in (None, {}, {"monday": None}))
@@ -320,7 +319,7 @@ def test_odd_office_hours(hours: Any) -> None:
 
 def test_openings_by_day_and_place() -> None:
     hours = {"monday": [{"openHour": 9, "closeHour": 12}, {"openHour": 13, "closeHour": 24}], "sunday": []}
-    batch = service_rows("L", [{"id": "s", "availability": {"officeHours": hours}}])
+    batch = listed_rows(SERVICES, "L", [{"id": "s", "availability": {"officeHours": hours}}])
     found = batch.rows["service_hours"].arrow().to_pylist()
     assert [(each["weekday"], each["position"], each["open_hour"], each["close_hour"]) for each in found] == [
         ("monday", 0, 9, 12),
@@ -346,8 +345,8 @@ def test_slots_once_for_each_instant() -> None:
 def test_every_table_has_its_declared_shape() -> None:
     tables = [
         location_rows("L", "north", "config", None),
-        *team_rows("L", [{"id": "t", "members": [{"id": "u"}]}]).rows.values(),
-        *service_rows("L", [{"id": "s", "teamMembers": [{"userId": "u"}]}]).rows.values(),
+        *listed_rows(TEAMS, "L", [{"id": "t", "members": [{"id": "u"}]}]).rows.values(),
+        *listed_rows(SERVICES, "L", [{"id": "s", "teamMembers": [{"userId": "u"}]}]).rows.values(),
         *appointment_rows("L", [{"id": "a", "contact": {"id": "c"}}]).rows.values(),
         *slot_rows("L", "s", {"2026-01-01": ["2026-01-01T00:00:00Z"]}).rows.values(),
     ]
@@ -402,5 +401,5 @@ def test_contacts_that_list_no_custom_fields_leave_the_others_read_together(monk
     def one_by_one(*_: Any) -> None:
         pytest.fail("they were read one by one")
 
-    monkeypatch.setattr("bookings_sync.records.decoding._Sorting.children", one_by_one)
+    monkeypatch.setattr("bookings_sync.records.decoding._Sorting.add_list", one_by_one)
     assert custom_field_rows("L", contacts).rows["contact_custom_fields"].keys == [("with", "one")]

@@ -1,0 +1,102 @@
+"""The declarations in `tables` are enough: every declared column is decoded, and every personal field has a rule."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from bookings_sync.config.privacy import FIELDS
+from bookings_sync.config.settings import Settings
+from bookings_sync.records.decoding import appointment_rows, custom_field_rows, listed_rows
+from bookings_sync.records.privacy import Privacy
+from bookings_sync.records.rows import Batch, Rows
+from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, SERVICES, TABLES, TEAMS, Resource, Table, nested_tables
+
+VALUES = {"text": "some text", "bigint": 7, "double": 0.5, "bool": True, "json": ["a"]}
+
+KEPT_OF_APPOINTMENTS = {
+    "id",
+    "calendarServiceId",
+    "calendarProviderId",
+    "calendarId",
+    "userId",
+    "assignedUserId",
+    "userCalendarId",
+    "contactId",
+    "locationId",
+    "status",
+    "appoinmentStatus",
+    "appointmentStatus",
+    "startTime",
+    "endTime",
+    "selectedTimezone",
+    "isRecurring",
+    "isFree",
+    "createdAt",
+    "updatedAt",
+    "contact",
+}
+KEPT_OF_CONTACTS = {"id", "locationId", "timezone", "country", "source", "dateAdded", "type"}
+"""Fields that say nothing about a person. Add a new one only if that is true; else declare it with `personal`."""
+
+
+def sample(table: Table) -> dict[str, Any]:
+    """A record as the API would send it, with a value for every declared column and nested table."""
+    record: dict[str, Any] = {}
+    for column in table.columns:
+        if column.source or column.derived:
+            source = column.source or (column.derived.source if column.derived else "")
+            put(record, source, "Europe/Berlin" if source == "selectedTimezone" else VALUES.get(column.type))
+    for column in table.columns:
+        if column.type == "timestamp" and column.source:
+            put(record, column.source, "2026-11-02T09:00:00Z")
+    for child, nested in nested_tables(table):
+        item = sample(child)
+        put(record, nested.path, {"object": item, "list": [item], "lists by name": {"monday": [item]}}[nested.form])
+    return record
+
+
+def put(record: dict[str, Any], path: str, value: Any) -> None:
+    *parents, leaf = path.split(".")
+    for parent in parents:
+        record = record.setdefault(parent, {})
+    record[leaf] = value
+
+
+def decoded() -> dict[str, Rows]:
+    """The rows of one sample of every list call's records."""
+    appointments = appointment_rows("L", [sample(APPOINTMENTS)])
+    batches: list[Batch] = [
+        appointments,
+        custom_field_rows("L", appointments.rows["contacts"]),
+        *(listed_rows(table, "L", [sample(table)]) for table in (TEAMS, SERVICES)),
+    ]
+    assert [each for batch in batches for each in batch.rejected] == []
+    return {name: rows for batch in batches for name, rows in batch.rows.items()}
+
+
+def test_every_declared_column_is_decoded() -> None:
+    """A table that is declared but not decoded fails here, and so does a column whose path is wrong."""
+    made_by_the_connector = {"locations", "slots", "reads", "runs", "rejected_records"}
+    found = decoded()
+    assert found.keys() == TABLES.keys() - made_by_the_connector
+    for name, rows in found.items():
+        (row,) = rows.arrow().to_pylist()
+        assert {column for column, value in row.items() if value is None} == {"extra", "deleted_at"}, name
+
+
+def test_every_resource_fills_a_table() -> None:
+    assert {table.resource for table in TABLES.values()} == set(get_args(Resource))
+
+
+def test_personal_fields_are_declared_and_configurable() -> None:
+    columns = {column.personal for table in TABLES.values() for column in table.columns if column.personal}
+    nested = {table.nested.personal for table in TABLES.values() if table.nested and table.nested.personal}
+    assert columns | nested == set(FIELDS) - {"other"}
+
+
+def test_only_impersonal_fields_survive_dropping() -> None:
+    record = {**sample(APPOINTMENTS), "unknownField": "Ada"}
+    record["contact"] = {**sample(CONTACTS), "unknownField": "Ada"}
+    dropped = Privacy.of(Settings(pii="drop")).appointment(record)
+    assert dropped.keys() == KEPT_OF_APPOINTMENTS
+    assert dropped["contact"].keys() == KEPT_OF_CONTACTS
