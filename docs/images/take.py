@@ -1,6 +1,6 @@
-"""Takes the README's picture of the report, from the page that `make demo` leaves:
+"""Makes the README's picture of the report from the page that `make demo` writes.
 
-make demo && .venv/bin/python docs/images/take.py demo/report.html
+    make demo && .venv/bin/python docs/images/take.py demo/report.html
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 1240, 1370
 
 
 def take(page_file: Path, picture: Path) -> None:
-    """The top of the page, light, as on a desk; the picture's place in the README is some 850 pixels wide."""
+    """Photographs the top of the page in light colours. GitHub shows the picture about 850 pixels wide."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
