@@ -1,6 +1,6 @@
 """Makes the README's picture of the report from the page that `make demo` writes.
 
-    make demo && .venv/bin/python docs/images/take.py demo/report.html
+make demo && .venv/bin/python docs/images/take.py demo/report.html
 """
 
 from __future__ import annotations
