@@ -1,10 +1,10 @@
-"""The commands `sync` and `transform` as two function calls, for programs that embed the connector.
+"""The commands `sync` and `transform` as functions, to be called from Python.
 
 Input:  settings; by default those that the command would find.
 Output: the result that the command prints.
 
-The functions are not called `sync` and `transform`: `bookings_sync.sync` is a package, and Python would return the
-package or the function depending on what was imported first.
+The functions are not called `sync` and `transform`, because `bookings_sync.sync` is a package: the name would mean the
+function or the package, depending on the order of imports.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def transform_warehouse(
 ) -> TransformResult:
     """Builds, audits and publishes the reporting tables, as `bookings transform` does.
 
-    `as_of` (with a time zone) builds the tables as they were known then, in datasets whose names end in `_as_of`.
+    `as_of` (with a time zone) builds the tables as they were known then, in datasets with names that end in `_as_of`.
     `select` takes the names and patterns of `--select`. `full` rebuilds every row instead of the changed appointments.
 
     Raises ConfigurationError, LockedError while another run is active, AuditError if an audit fails (the live tables
