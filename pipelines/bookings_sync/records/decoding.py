@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from bookings_sync.records.columns import Fields, Key, Record, known_fields, sources, value_at
-from bookings_sync.records.fast_path import Embedded, KnownContacts, Plain, Text
+from bookings_sync.records.fast_path import Embedded, HeldContacts, Plain, Text
 from bookings_sync.records.json_text import decode
 from bookings_sync.records.privacy import KEEP_ALL, Privacy
 from bookings_sync.records.rows import Batch, Rejected, Rows
@@ -120,12 +120,12 @@ def appointment_rows(
     location_id: str,
     records: Iterable[Any],
     privacy: Privacy = KEEP_ALL,
-    known: KnownContacts | None = None,
+    known: HeldContacts | None = None,
 ) -> Batch:
     """Rows of `appointments` and `contacts`. An appointment without a contact is blocked-off time.
 
-    `Plain` records have ids that no other record has. Contacts are left out if `known` entries that the warehouse holds
-    the same JSON text.
+    `Plain` records have ids that no other record has. A contact is left out if the warehouse is `known` to hold it as
+    its JSON text says.
     """
     sorting = _Sorting(location_id, APPOINTMENTS, CONTACTS)
     records = list(records) if privacy.keeps_all else [privacy.appointment(record) for record in records]
@@ -152,7 +152,7 @@ def appointment_rows(
 class _Contacts:
     """The contacts embedded in one reply's appointments. The last occurrence of a contact is the newest."""
 
-    def __init__(self, sorting: _Sorting, location_id: str, known: KnownContacts | None) -> None:
+    def __init__(self, sorting: _Sorting, location_id: str, known: HeldContacts | None) -> None:
         self._sorting = sorting
         self._location_id = location_id
         self._known = known
@@ -188,9 +188,9 @@ class _Contacts:
     def _still_held(self, contacts: Embedded) -> list[bool]:
         """Whether the warehouse still holds each skipped contact with the same text."""
         left = contacts.left
-        if self._known is None or self._known.changes == contacts.as_of:
-            return [self._known is not None] * len(left)
-        return self._known.are_held(self._location_id, (key for key, _ in left.values()), left)
+        if self._known is None:
+            return [False] * len(left)
+        return self._known.holds(self._location_id, (key for key, _ in left.values()), left)
 
     def add(self, contact: Any) -> None:
         if contact is not None and (found := self._identified(contact)):

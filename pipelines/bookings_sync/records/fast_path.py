@@ -44,14 +44,10 @@ Text = int
 """Tells one text from another, within a location: 64 bits of it."""
 
 
-class KnownContacts(Protocol):
-    """What is known of the contacts that are held: `presence.Known`."""
+class HeldContacts(Protocol):
+    """What is known of the contacts that are held: `changes.contact_cache`."""
 
-    @property
-    def changes(self) -> int:
-        """While this is the same, what was held as a text says still is."""
-
-    def are_held(self, location_id: str, keys: Iterable[Key], texts: Iterable[Text]) -> list[bool]:
+    def holds(self, location_id: str, keys: Iterable[Key], texts: Iterable[Text]) -> list[bool]:
         """Of each key, whether its row is known to be held as the text beside it says."""
 
 
@@ -60,14 +56,12 @@ class Embedded(NamedTuple):
 
     `texts` is each record's, None where it has no contact; `opened` are those, each text once, that were not known to
     be held, and `opened_texts` what they came as; `left` are the others, by their texts: their keys, and their bytes.
-    `as_of` are the `changes` when that was known.
     """
 
     texts: list[Text | None]
     opened: list[Plain | Any]
     opened_texts: list[Text]
     left: dict[Text, tuple[Key, msgspec.Raw]]
-    as_of: int
 
 
 class Plain(NamedTuple):
@@ -79,7 +73,7 @@ class Plain(NamedTuple):
     contacts: Embedded | None = None
 
 
-def reader(location_id: str, known: KnownContacts) -> Callable[[Sequence[msgspec.Raw]], list[Plain | Any]]:
+def reader(location_id: str, known: HeldContacts) -> Callable[[Sequence[msgspec.Raw]], list[Plain | Any]]:
     """Reads one location's appointments, in their order. A contact whose text is known to say what is held, is not.
 
     Raises msgspec's errors and ValueError where a record is not strict JSON.
@@ -123,17 +117,16 @@ def _joined(parts: list[Plain]) -> list[Plain]:
     return [Plain([*chain(*(part.ids for part in parts))], Fields(values, extras))]
 
 
-def _embedded(found: Plain, location_id: str, known: KnownContacts) -> Embedded:
+def _embedded(found: Plain, location_id: str, known: HeldContacts) -> Embedded:
     """The contacts of these appointments."""
     bodies = found.fields.values["contact"]
     keys = zip(found.fields.values["contactId"].to_pylist())  # type: ignore[union-attr]
     texts: list[Text | None] = [None if (text := number_of(body)) == _NO_CONTACT else text for body in bodies]
     of_texts = zip(texts, zip(keys, bodies, strict=True), strict=True)
     left: dict[Text, tuple[Key, msgspec.Raw]] = {text: each for text, each in of_texts if text is not None}
-    as_of = known.changes
-    held = known.are_held(location_id, (key for key, _ in left.values()), left)
+    held = known.holds(location_id, (key for key, _ in left.values()), left)
     unread = {text: left.pop(text)[1] for text, is_held in zip(list(left), held, strict=True) if not is_held}
-    return Embedded(texts, _parts(CONTACTS, list(unread.values())), list(unread), left, as_of)
+    return Embedded(texts, _parts(CONTACTS, list(unread.values())), list(unread), left)
 
 
 def _plain(table: Table, records: Sequence[Any]) -> Plain | None:

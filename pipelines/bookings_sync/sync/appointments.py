@@ -227,9 +227,9 @@ class AppointmentReads:
         here: list[int] = []
         elsewhere: list[int] = []
         nowhere: list[int] = []
-        for position, (key, may_be) in enumerate(
-            zip(rows.keys, self._run.may_hold(location_id, rows.keys), strict=True)
-        ):
+        may_hold = self._run.may_hold(location_id, rows.keys)
+        self._run.note_seen(location_id, rows.keys)
+        for position, (key, may_be) in enumerate(zip(rows.keys, may_hold, strict=True)):
             (here if key in held else elsewhere if may_be else nowhere).append(position)
         yield from self._let_wait(rows.take(elsewhere), read, noted)
         if here:

@@ -37,20 +37,21 @@ class ListedContacts:
     def take(self, contacts: Rows, listed_by: Read) -> Iterator[Emitted]:
         """Stages the contacts that cannot be held. Those that are known to be held as they are need nothing; the rest
         waits until the warehouse is asked for many of them together, for the same ones stand in many windows."""
-        unknown, otherwise = self._run.contacts.sorted_out(contacts)
+        unknown, changed, equal = self._run.contacts.classify(contacts)
+        self._run.contacts.remember(contacts.take(equal))
         if contacts.location_id in self._run.located:
-            unknown, otherwise = [], sorted(unknown + otherwise)
+            unknown, changed = [], sorted(unknown + changed)
         if unknown:
             yield from self._stage_unknown_contacts(contacts.take(unknown))
-        if otherwise:
-            self._waiting.append((contacts.take(otherwise), listed_by))
+        if changed:
+            self._waiting.append((contacts.take(changed), listed_by))
             if sum(len(waiting) for waiting, _ in self._waiting) >= MOST_WAITING:
                 yield from self.take_waiting()
 
     def _stage_unknown_contacts(self, contacts: Rows) -> Iterator[Emitted]:
         """Contacts that neither the warehouse holds nor this load, with their custom fields."""
         if staged := self._stage.all_new(contacts):
-            self._run.contacts.add(staged.rows)
+            self._run.contacts.remember(staged.rows)
             yield staged.emitted
             fields = custom_field_rows(contacts.location_id, contacts)
             self._stage.reject(fields)
@@ -75,7 +76,7 @@ class ListedContacts:
                 for position, (key, digest) in enumerate(zip(contacts.keys, contacts.digests, strict=True))
                 if key in of_location and of_location[key].digest == digest
             ]
-            self._run.contacts.add(contacts.take(equal))
+            self._run.contacts.remember(contacts.take(equal))
             staged = self._stage.rows
             yield from self._stage_contacts(contacts, of_location, listed_by)
             if self._stage.rows > staged:
@@ -90,7 +91,7 @@ class ListedContacts:
         staged = self._stage.news(contacts, held)
         torn = self._run.torn.get(location_id, set())
         if staged is not None:
-            self._run.contacts.add(staged.rows)
+            self._run.contacts.remember(staged.rows)
             yield staged.emitted
             known = [key[0] for key in staged.rows.keys if key in held]
             if known:  # every list that names one of them said otherwise

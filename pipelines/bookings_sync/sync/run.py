@@ -22,8 +22,9 @@ import pyarrow as pa
 from pendulum import DateTime
 
 from bookings_sync.api import Client, open_http
+from bookings_sync.changes.contact_cache import ContactCache
 from bookings_sync.changes.held import NOTHING_KNOWN, Calendar, Held
-from bookings_sync.changes.presence import Known, Presence
+from bookings_sync.changes.seen_keys import SeenKeys
 from bookings_sync.config.settings import Location, Settings, location_id_from_key
 from bookings_sync.errors import ApiError, BookingsError, ConfigurationError
 from bookings_sync.planning.ledger import Ledger, Read, within
@@ -88,9 +89,9 @@ class Run:
         self.strayed: dict[tuple[str, Scope], list[int]] = defaultdict(list)
         """When those appointments start, epoch milliseconds, by location and scope, that this run has staged and their
         window's own list did not name: at a window's very end, say, for an API that counts it in."""
-        self.met = Presence()
-        """The keys of the appointments that this run's lists had, of locations of which nothing was held before."""
-        self.contacts = Known()
+        self.seen_appointments = SeenKeys()
+        """Appointments that this run's lists had, of locations that are synced for the first time."""
+        self.contacts = ContactCache()
         self.held_locations: dict[str, tuple[str, Held]] = {}
         self.newest_version: DateTime | None = None
         self.warnings: dict[str, int] = {}
@@ -182,11 +183,16 @@ class Run:
         return any(window.holds(start) for start in self.strayed.get((location_id, scope), ()))
 
     def may_hold(self, location_id: str, keys: Collection[Key]) -> list[bool]:
-        """Of each of these appointments, all that a list holds, whether the warehouse may hold it, or this load: at a
-        location's first sync, only where another list of this run has had it."""
+        """For each appointment, whether the warehouse or this load may hold it. At a location's first sync, only those
+        that an earlier list of this run had."""
         if location_id in self.located:
             return [True] * len(keys)
-        return self.met.met_before(location_id, keys)
+        return self.seen_appointments.may_contain(location_id, keys)
+
+    def note_seen(self, location_id: str, keys: Collection[Key]) -> None:
+        """Notes the appointments of a list. `may_hold` needs them at a location's first sync only."""
+        if location_id not in self.located:
+            self.seen_appointments.add(location_id, keys)
 
     def next_version(self) -> DateTime:
         """The instant at which the next load's versions begin: now, but always later than any version before, for a

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookings_sync.api.listing import Listing, all_of, taken_apart
-from bookings_sync.changes.presence import Known
+from bookings_sync.changes.contact_cache import ContactCache
 from bookings_sync.records.decoding import appointment_rows
 from bookings_sync.records.fast_path import Plain, reader
 from bookings_sync.records.json_text import Unreadable
@@ -32,7 +32,7 @@ def body_of(records: list[Any]) -> bytes:
 
 
 def read_of(record: Any) -> Any:
-    [found] = reader("L", Known())([msgspec.Raw(nasty.as_json(record))])
+    [found] = reader("L", ContactCache())([msgspec.Raw(nasty.as_json(record))])
     return found
 
 
@@ -56,9 +56,9 @@ def test_read_straight_into_columns_or_decoded(seed: int, count: int) -> None:
         expected = found_in(all_of(body))
     except Unreadable:
         with pytest.raises(Unreadable):
-            taken_apart(reader("L", Known()))(body)
+            taken_apart(reader("L", ContactCache()))(body)
         return
-    assert found_in(taken_apart(reader("L", Known()))(body)) == expected
+    assert found_in(taken_apart(reader("L", ContactCache()))(body)) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_contact_that_is_no_object_spoils_its_part_alone(odd: Any) -> None:
     records = [booked(number) for number in range(600)]
     records[550]["contact"] = odd
     body = body_of(records)
-    listing = taken_apart(reader("L", Known()))(body)
+    listing = taken_apart(reader("L", ContactCache()))(body)
     [appointments] = listing.records
     assert [isinstance(each, Plain) for each in appointments.contacts.opened] == [True, *[False] * 100]
     assert found_in(listing) == found_in(all_of(body))
@@ -94,7 +94,7 @@ def test_a_contact_that_is_no_object_spoils_its_part_alone(odd: Any) -> None:
 
 def test_names_spelt_with_escapes_and_twice() -> None:
     body = b'{"appointments": [{"\\u0069d": "abc", "title": "one", "titl\\u0065": "two", "more": 1, "mor\\u0065": 2}]}'
-    assert found_in(taken_apart(reader("L", Known()))(body)) == found_in(all_of(body))
+    assert found_in(taken_apart(reader("L", ContactCache()))(body)) == found_in(all_of(body))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_fields_of_any_name_are_kept(names: list[str]) -> None:
     records = [booked(number, **{names[number % len(names)]: [number, None]}) for number in range(1_200)]
     records += [booked(2_000 + number, **{name: {"a": 1} for name in names}) for number in range(3)]
     body = body_of(records)
-    assert found_in(taken_apart(reader("L", Known()))(body)) == found_in(all_of(body))
+    assert found_in(taken_apart(reader("L", ContactCache()))(body)) == found_in(all_of(body))
 
 
 def test_a_part_that_is_not_plain_stands_between_others() -> None:
@@ -117,7 +117,7 @@ def test_a_part_that_is_not_plain_stands_between_others() -> None:
     records = [booked(number, contactId="c", contact={"id": "c", "email": str(number)}) for number in range(1_600)]
     records[700]["title"] = 5
     body = body_of(records)
-    listing = taken_apart(reader("L", Known()))(body)
+    listing = taken_apart(reader("L", ContactCache()))(body)
     assert [isinstance(each, Plain) for each in listing.records] == [True, *[False] * 500, True]
     assert found_in(listing) == found_in(all_of(body))
 
@@ -128,19 +128,19 @@ def test_what_is_no_strict_json(field: str, odd: bytes) -> None:
     """Inside a contact, too, that would not be looked into."""
     text = json.dumps({"appointments": [booked(1, contact=None), booked(2, **{field: {"id": "c-1", "n": "ODD"}})]})
     body = text.encode().replace(b'"ODD"', odd)
-    assert found_in(taken_apart(reader("L", Known()))(body)) == found_in(all_of(body))
+    assert found_in(taken_apart(reader("L", ContactCache()))(body)) == found_in(all_of(body))
 
 
-def contacts_of(known: Known, records: list[Any]) -> Batch:
+def contacts_of(known: ContactCache, records: list[Any]) -> Batch:
     """The contacts that are not known to be held, which then are staged."""
     listing = taken_apart(reader("L", known))(body_of(records))
     batch = appointment_rows("L", listing.records, known=known)
-    known.add(batch.rows["contacts"])
+    known.remember(batch.rows["contacts"])
     return batch
 
 
 def test_a_text_is_read_once() -> None:
-    known = Known()
+    known = ContactCache()
     assert len(contacts_of(known, [booked(1), booked(2)]).rows["contacts"]) == 2
     again = [booked(3, contactId="contact-1", contact=booked(1)["contact"]), booked(2)]
     [found] = taken_apart(reader("L", known))(body_of(again)).records
@@ -151,20 +151,20 @@ def test_a_text_is_read_once() -> None:
 
 
 def test_a_text_of_another_location_or_contact_is_another() -> None:
-    known = Known()
+    known = ContactCache()
     contacts_of(known, [booked(1)])
     record = orjson.dumps(booked(1))
     [[here], [elsewhere]] = (reader(location_id, known)([msgspec.Raw(record)]) for location_id in "LM")
     assert [orjson.loads(bytes(body)) for _, body in here.contacts.left.values()] == [booked(1)["contact"]]
     assert len(elsewhere.contacts.opened) == 1
     [text] = here.contacts.texts
-    assert known.are_held("L", [("contact-1",), ("contact-2",)], [text, text]) == [True, False]
-    assert known.are_held("M", [("contact-1",)], [text]) == [False]
+    assert known.holds("L", [("contact-1",), ("contact-2",)], [text, text]) == [True, False]
+    assert known.holds("M", [("contact-1",)], [text]) == [False]
 
 
 def test_a_contact_that_changed_back() -> None:
     """What a text says may be known, and the contact held otherwise since."""
-    known = Known()
+    known = ContactCache()
     was, became = booked(1), booked(1)
     became["contact"]["email"] = "another@example.com"
     for records, expected in (([was], 1), ([became], 1), ([became], 0), ([was], 1), ([was], 0)):
@@ -173,7 +173,7 @@ def test_a_contact_that_changed_back() -> None:
 
 def test_a_contact_that_changed_between_reading_and_taking() -> None:
     """Another reply, taken meanwhile, brought the contact otherwise: what was left unread as held is news again."""
-    known = Known()
+    known = ContactCache()
     was, became = booked(1), booked(1)
     became["contact"]["email"] = "another@example.com"
     contacts_of(known, [was])
@@ -187,7 +187,7 @@ def test_a_contact_that_changed_between_reading_and_taking() -> None:
 
 
 def test_of_a_contact_who_stands_twice_the_last_is_the_newest() -> None:
-    known = Known()
+    known = ContactCache()
     was, became = booked(1), booked(2, contactId="contact-1", contact={**booked(1)["contact"], "email": "another"})
     contacts_of(known, [was])
     [row] = contacts_of(known, [was, became]).rows["contacts"].arrow().to_pylist()
