@@ -1,1 +1,1 @@
-"""The warehouse: the queries, the lock, and what each destination needs."""
+"""The warehouse: its lock, its queries, and what DuckDB and PostgreSQL need."""

@@ -1,8 +1,9 @@
-"""The dataset: the warehouse as dlt and dlt's SQL client open it.
+"""The raw dataset: how it is opened and locked through dlt.
 
-Input:  settings: which destination, and where.
-Output: the dlt pipeline into the raw dataset, in a working directory that is thrown away; dlt's SQL client; the
-        dataset's lock. Nothing here reads the API: who only looks at a warehouse loads no more than this.
+Input:  settings: the destination's name, and the dataset's.
+Output: a dlt pipeline into the dataset, dlt's SQL client, and the dataset's lock.
+
+Read-only commands import this module, so it imports nothing that talks to the API.
 """
 
 from __future__ import annotations
@@ -15,29 +16,31 @@ from typing import Any
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigurationException
-from dlt.common.destination import Destination, DestinationCapabilitiesContext
+from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
-from dlt.common.normalizers.naming import NamingConvention
 from dlt.destinations import duckdb, postgres
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
-from bookings_sync.config import lookup
 from bookings_sync.config.locations import SECRETS_FILE
 from bookings_sync.config.settings import CONFIG_FILE, Settings
 from bookings_sync.errors import BookingsError, ConfigurationError, described
-from bookings_sync.warehouse.duckdb_file import DuckDb, make_file
+from bookings_sync.warehouse.dlt_compat.destinations import (
+    cache_capabilities,
+    duckdb_path,
+    staging_layout,
+    supports_history,
+)
+from bookings_sync.warehouse.dlt_compat.duckdb import DuckDb
+from bookings_sync.warehouse.dlt_compat.postgres import Postgres
+from bookings_sync.warehouse.duckdb_file import make_file
 from bookings_sync.warehouse.lock import Lock, locked, locked_on_server
-from bookings_sync.warehouse.postgres import Postgres
-
-_MERGES = {"scd2", "delete-insert"}
-"""The ways of merging that the raw tables are loaded by."""
 
 
 @contextmanager
 def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
-    """The dlt pipeline into the raw dataset, in a working directory that is thrown away."""
+    """A dlt pipeline into the raw dataset. Its working directory is temporary: the warehouse is the only state."""
     with tempfile.TemporaryDirectory(prefix="bookings-sync-") as folder:
         pipeline = dlt.pipeline(
             pipeline_name=settings.pipeline_name,
@@ -45,7 +48,7 @@ def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
             dataset_name=settings.raw_dataset,
             pipelines_dir=folder,
         )
-        pipeline.config.restore_from_destination = False  # nothing of dlt's own state is relied on
+        pipeline.config.restore_from_destination = False
         try:
             yield pipeline
         finally:
@@ -53,72 +56,38 @@ def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
 
 
 def destination(settings: Settings) -> Destination[Any, Any]:
-    """The configured destination. Raises ConfigurationError for one that cannot keep the raw tables' history."""
-    # Parts of a sharded run would stand in one another's way in one staging dataset: each has its own.
-    part = settings.part
-    own: dict[str, Any] = {"staging_dataset_name_layout": f"%s_staging_{part.index}_of_{part.of}"} if part else {}
-    file = _duckdb_file(settings.destination)
+    """The configured destination. Raises ConfigurationError for an unknown one, or one without history."""
+    staging = staging_layout(settings.part)
+    path = duckdb_path(settings.destination)
     found: Destination[Any, Any] | None
     try:
-        found = Destination.from_reference(settings.destination, file, **own)
+        found = Destination.from_reference(settings.destination, path, **staging)
     except UnknownDestinationModule:
         found = None
     if found is None:
         raise ConfigurationError(
-            f"dlt knows no destination called {settings.destination}",
+            f"dlt has no destination named {settings.destination}",
             key="bookings.destination",
             where=CONFIG_FILE,
-            fix="Write one of docs/destinations.md, or the whole name of a class.",
+            fix="Choose one from docs/destinations.md, or write the full name of a class.",
         )
-    if not set(found.capabilities().supported_merge_strategies or ()) >= _MERGES:
-        # Of plain files dlt makes an append of a merge without a word.
+    if not supports_history(found):
         raise ConfigurationError(
-            f"{settings.destination} keeps no history: dlt has no slowly changing dimensions there",
+            f"{settings.destination} keeps no history: it has no slowly changing dimensions in dlt",
             key="bookings.destination",
             where=CONFIG_FILE,
-            fix='Write "duckdb", "postgres" or "ducklake". How to hand tables on as Delta, Iceberg or Parquet says '
-            "docs/destinations.md.",
+            fix='Write "duckdb", "postgres" or "ducklake". For Delta, Iceberg or Parquet see docs/destinations.md.',
         )
     if isinstance(found, postgres):
-        found = Postgres(destination_name=found.destination_name, **own)
-    elif type(found) is duckdb:  # not what dlt derives of it
-        found = DuckDb(file, destination_name=found.configured_name, **own)
-    return _with_capabilities_remembered(found)
-
-
-def _with_capabilities_remembered(found: Destination[Any, Any]) -> Destination[Any, Any]:
-    """The destination, which works its capabilities out once. dlt 1.31 asks for them some thirty times a load, and each
-    time looks every option up again in the environment and its files: half the CPU of a small sync."""
-    work_out = found.capabilities
-    known: dict[type[NamingConvention | None], DestinationCapabilitiesContext] = {}
-
-    def capabilities(config: Any = None, naming: Any = None) -> DestinationCapabilitiesContext:
-        if config is not None:
-            return work_out(config, naming)
-        asked = type(naming)
-        if asked not in known:
-            known[asked] = work_out(None, naming)
-        caps = known[asked].copy()  # dlt changes what it is given
-        caps.update(found.caps_params)  # they may have been set since
-        return caps
-
-    found.capabilities = capabilities  # type: ignore[method-assign]
-    return found
-
-
-def _duckdb_file(name: str) -> Any:
-    """What [destination.<name>] credentials say of a DuckDB file; None of anything else. A path is no secret and may
-    stand in config.toml, but by itself dlt takes credentials from the secrets alone."""
-    kind, _ = lookup.find(f"destination.{name}.destination_type")
-    if (kind or name).rpartition(".")[2] != "duckdb":
-        return None
-    return lookup.find(f"destination.{name}.credentials")[0]
+        found = Postgres(destination_name=found.destination_name, **staging)
+    elif type(found) is duckdb:  # MotherDuck and DuckLake are subclasses
+        found = DuckDb(path, destination_name=found.configured_name, **staging)
+    return cache_capabilities(found)
 
 
 @contextmanager
 def open_client(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[SqlClientBase[Any]]:
-    """dlt's SQL client on the raw dataset, connected. Raises ConfigurationError, or BookingsError where the warehouse
-    cannot be opened."""
+    """dlt's SQL client on the raw dataset, connected. Raises ConfigurationError, or BookingsError if that fails."""
     with opening(settings):
         client: SqlClientBase[Any] = pipeline.sql_client()
         if isinstance(pipeline.destination, DuckDb) and (file := _file_of(client.credentials)):
@@ -132,41 +101,39 @@ def open_client(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[SqlClien
 
 @contextmanager
 def opening(settings: Settings) -> Iterator[None]:
-    """Turns what dlt and the drivers raise where a warehouse cannot be opened into errors of ours."""
+    """Translates errors of dlt and of the database drivers while a warehouse is opened."""
     try:
         yield
     except MissingDependencyException as error:
         missing = ", ".join(error.dependencies)
-        raise BookingsError(
-            f"the destination {settings.destination} needs {missing}, which is not installed"
-        ) from error
+        raise BookingsError(f"the destination {settings.destination} needs {missing}. Install it.") from error
     except ConfigurationException as error:
         raise ConfigurationError(
-            "missing, or not such as the destination takes",
+            "missing, or not in the destination's format",
             key=f"destination.{settings.destination}.credentials",
             where=SECRETS_FILE,
-            fix=f"Write them there as dlt's documentation of the destination {settings.destination} says.",
+            fix=f"See dlt's documentation of the destination {settings.destination}.",
         ) from error
     except BookingsError:
         raise
-    except Exception as error:  # each driver has a tree of errors of its own
-        raise BookingsError(f"the warehouse cannot be opened: {described(error)}") from error
+    except Exception as error:  # drivers have no common base class
+        raise BookingsError(f"cannot open the warehouse: {described(error)}") from error
 
 
 @contextmanager
 def locked_dataset(pipeline: dlt.Pipeline, settings: Settings, *, since: DateTime) -> Iterator[Lock]:
-    """Holds the raw dataset's lock: who syncs or transforms does so under it. Raises LockedError at once.
+    """Holds the raw dataset's lock, which syncs and transforms need. Raises LockedError immediately if it is taken.
 
-    On PostgreSQL it is an advisory lock on a connection of its own, which all machines see. For a database that is a
-    file it is a file beside it; for any other warehouse one among this machine's temporary files, so that runs on
-    different machines must be kept apart by whoever starts them. A part of a sharded run in a file is an error.
+    - PostgreSQL: an advisory lock on its own connection, visible to all machines.
+    - DuckDB: a lock file next to the database file. Raises ConfigurationError for a part of a sharded run.
+    - Other destinations: a lock file in this machine's temporary folder. Operators must keep other machines away.
     """
     if settings.part and database_file(pipeline):
         raise ConfigurationError(
-            "a database that is a file takes one writer at a time: no shards can share it",
+            "a database file has one writer at a time, so shards cannot share it",
             key="bookings.destination",
             where=CONFIG_FILE,
-            fix='Leave out --shard, or write the name of a server, such as "postgres".',
+            fix='Omit --shard, or choose a server such as "postgres".',
         )
     if not isinstance(pipeline.destination, Postgres):
         with locked(lock_file(pipeline, settings), since=since) as lock:
@@ -180,7 +147,7 @@ def locked_dataset(pipeline: dlt.Pipeline, settings: Settings, *, since: DateTim
 
 
 def lock_file(pipeline: dlt.Pipeline, settings: Settings) -> Path:
-    """Where the run's lock stands: beside a database file, else among this machine's temporary files."""
+    """The path of the lock file: next to a database file, otherwise in this machine's temporary folder."""
     database = database_file(pipeline)
     if database is not None:
         return database.with_name(database.name + ".lock")
@@ -190,13 +157,13 @@ def lock_file(pipeline: dlt.Pipeline, settings: Settings) -> Path:
 
 
 def database_file(pipeline: dlt.Pipeline) -> Path | None:
-    """The file of a database that is one (DuckDB); None for a server."""
+    """The database file of DuckDB; None for a server."""
     return _file_of(getattr(pipeline.destination_client().config, "credentials", None))
 
 
 def _file_of(credentials: Any) -> Path | None:
-    database = getattr(credentials, "_conn_str", None)
-    if not callable(database):
+    connection_string = getattr(credentials, "_conn_str", None)
+    if not callable(connection_string):
         return None
-    path = str(database())
+    path = str(connection_string())
     return None if path.startswith((":memory:", "md:")) else Path(path).absolute()

@@ -1,11 +1,10 @@
-"""One run at a time on a dataset: dlt has no lock of its own, and of three processes with one pipeline two fail.
+"""The dataset's lock: one run at a time. dlt has no lock, and concurrent runs of one pipeline fail.
 
-Input:  the file that stands for the dataset, or a connection to the server that holds it.
-Output: a context that holds the lock, or LockedError naming the holder. The lock is the operating system's or the
-        server's own: a run that is killed frees it.
+Input:  a lock file, or a connection to the PostgreSQL server.
+Output: a context manager that holds the lock, or LockedError with the holder's process and host.
 
-On a server, runs that share the work by location (`Settings.shard`) hold the lock together, each its own part of it; a
-run that is not such a part, and a transform, hold it alone.
+The operating system or the server releases the lock of a killed run. On a server, all parts of one sharded run
+(`Settings.shard`) hold the lock together. Any other run holds it alone, and so does a transform.
 """
 
 from __future__ import annotations
@@ -27,16 +26,18 @@ from pendulum import DateTime
 from bookings_sync.config.settings import Part
 from bookings_sync.errors import LoadError, LockedError
 
+_UNKNOWN = "an unknown process"
+
 
 class Lock:
-    """A lock that is held. This one is a file's: the operating system keeps it as long as the process lives."""
+    """A held lock. This class is the file lock, which cannot be lost while the process lives."""
 
-    def alone(self) -> AbstractContextManager[None]:
-        """For what no two parts of a sharded run may do at once, such as making tables. Waits for its turn."""
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Excludes the other parts of a sharded run, for example while tables are created. Waits until it is free."""
         return nullcontext()
 
     def check(self) -> None:
-        """Raises LoadError where the lock has been lost."""
+        """Raises LoadError if the lock has been lost."""
 
 
 # -- a file ------------------------------------------------------------------------------------------------------------
@@ -44,52 +45,56 @@ class Lock:
 
 @contextmanager
 def locked(path: Path, *, since: DateTime) -> Iterator[Lock]:
-    """Holds the lock at `path` (a file beside the database). Raises LockedError at once where another run holds it."""
+    """Holds the lock file `path`. Raises LockedError immediately if another run holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    holder = path.with_name(path.name + ".holder")
+    holder_file = path.with_name(path.name + ".holder")
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise LockedError(_read(holder)) from None
+        raise LockedError(_read_holder(holder_file)) from None
     try:
-        about = {"pid": os.getpid(), "host": socket.gethostname(), "since": since.to_iso8601_string()}
-        holder.write_text(json.dumps(about), encoding="utf-8")
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since.to_iso8601_string()}
+        holder_file.write_text(json.dumps(holder), encoding="utf-8")
         yield Lock()
     finally:
-        holder.unlink(missing_ok=True)
+        holder_file.unlink(missing_ok=True)
         lock.release()
 
 
-def _read(holder: Path) -> str:
+def _read_holder(file: Path) -> str:
     try:
-        about = json.loads(holder.read_text(encoding="utf-8"))
-        return f"process {about['pid']} on {about['host']}, since {about['since']}"
+        holder = json.loads(file.read_text(encoding="utf-8"))
+        return _describe(holder["pid"], holder["host"], holder["since"])
     except (OSError, ValueError, KeyError, TypeError):
-        return "not known"  # it has only just taken the lock, or is giving it back
+        return _UNKNOWN  # the other run is just acquiring or releasing the lock
+
+
+def _describe(pid: object, host: object, since: object) -> str:
+    return f"process {pid} on {host}, since {since}"
 
 
 # -- a PostgreSQL server -----------------------------------------------------------------------------------------------
 
-_WHOLE = 0
-_GATE = -1
-"""Numbers that name, beside the dataset's, what is locked: all of it, or the right to look who holds what."""
+# An advisory lock has two 32-bit numbers: the dataset's, and one of these or a part's.
+_WHOLE = 0  # the whole dataset
+_GATE = -1  # the right to inspect the holders and to become one
 
-_GATE_SECONDS = 30
+_GATE_TIMEOUT = "30s"
 
-_NAME = "bookings"
-"""Begins the connection's application_name, which tells others who holds the lock."""
+_APPLICATION = "bookings"
+"""First word of the connection's application_name. Other runs read the holder from that name."""
 
 
 @contextmanager
 def locked_on_server(client: SqlClientBase[Any], dataset: str, *, part: Part | None, since: DateTime) -> Iterator[Lock]:
-    """Holds PostgreSQL's advisory lock on a dataset, for as long as the open `client` stays connected.
+    """Holds PostgreSQL's advisory lock on a dataset while the open `client` stays connected.
 
-    The connection must be a session of its own: not one that others use, nor one that a pooler shares out by
-    transaction. Raises LockedError at once where a run holds the lock that this one may not run beside.
+    The session must belong to `client` alone: no other user, no pooler in transaction mode. Raises LockedError
+    immediately if a conflicting run holds the lock.
     """
     lock = _ServerLock(client, dataset)
-    lock.take(part, since)
+    lock.acquire(part, since)
     try:
         yield lock
     finally:
@@ -99,48 +104,47 @@ def locked_on_server(client: SqlClientBase[Any], dataset: str, *, part: Part | N
 class _ServerLock(Lock):
     def __init__(self, client: SqlClientBase[Any], dataset: str) -> None:
         self._client = client
-        # Advisory locks are per database, and go by two 32-bit numbers. This one stands for the dataset.
         self._dataset = int.from_bytes(blake2b(dataset.encode(), digest_size=4).digest(), "big", signed=True)
         self._backend: Any = None
 
-    def take(self, part: Part | None, since: DateTime) -> None:
+    def acquire(self, part: Part | None, since: DateTime) -> None:
         wanted = part.of << 16 | part.index if part else _WHOLE
-        self._ask("SELECT set_config('application_name', %s, FALSE)", _about(since))
-        # A run's own connection may be silent for hours.
-        self._ask("SELECT set_config(name, '0', FALSE) FROM pg_settings WHERE name = 'idle_session_timeout'")
-        with self.alone():
-            for held, holder in self._holders():
+        self._query("SELECT set_config('application_name', %s, FALSE)", _application_name(since))
+        # The lock's connection may be idle for hours.
+        self._query("SELECT set_config(name, '0', FALSE) FROM pg_settings WHERE name = 'idle_session_timeout'")
+        with self.exclusive():
+            for held, application_name in self._holders():
                 if part is None or held >> 16 != part.of or held == wanted:
-                    raise LockedError(_holder(holder))
-            self._ask("SELECT pg_advisory_lock(%s, %s)", self._dataset, wanted)
-        self._backend = self._ask("SELECT pg_backend_pid()")
+                    raise LockedError(_holder_of(application_name))
+            self._query("SELECT pg_advisory_lock(%s, %s)", self._dataset, wanted)
+        self._backend = self._query("SELECT pg_backend_pid()")
 
     def release(self) -> None:
-        with suppress(DatabaseException):  # the connection is gone, and the lock with it
+        with suppress(DatabaseException):  # without a connection the lock is released already
             self._client.execute_sql("SELECT pg_advisory_unlock_all()")
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        self._ask("SELECT set_config('lock_timeout', %s, FALSE)", f"{_GATE_SECONDS}s")
+    def exclusive(self) -> Iterator[None]:
+        self._query("SELECT set_config('lock_timeout', %s, FALSE)", _GATE_TIMEOUT)
         try:
             self._client.execute_sql("SELECT pg_advisory_lock(%s, %s)", self._dataset, _GATE)
         except DatabaseException:
-            raise LockedError("not known; it has been making tables for a long time") from None
+            raise LockedError(f"{_UNKNOWN}, which has been creating tables for over {_GATE_TIMEOUT}") from None
         try:
             yield
         finally:
-            self._ask("SELECT pg_advisory_unlock(%s, %s)", self._dataset, _GATE)
+            self._query("SELECT pg_advisory_unlock(%s, %s)", self._dataset, _GATE)
 
     def check(self) -> None:
         try:
-            backend = self._ask("SELECT pg_backend_pid()")
+            backend = self._query("SELECT pg_backend_pid()")
         except DatabaseException:
             backend = None
         if backend != self._backend:
-            raise LoadError("the connection that held the lock was cut: another run may have begun")
+            raise LoadError("the connection with the lock was closed, so another run may have begun. Run again.")
 
     def _holders(self) -> list[tuple[int, str]]:
-        """What is held of the dataset, and the application_name of the connection that holds it."""
+        """The second number of each lock on the dataset, and its connection's application_name."""
         rows = self._client.execute_sql(
             """
             SELECT held.objid::bigint, holder.application_name
@@ -155,19 +159,20 @@ class _ServerLock(Lock):
         )
         return [(int(held), str(name or "")) for held, name in rows or ()]
 
-    def _ask(self, sql: str, *values: Any) -> Any:
+    def _query(self, sql: str, *values: Any) -> Any:
+        """The first value of the result; None without one."""
         rows = self._client.execute_sql(sql, *values)
         return rows[0][0] if rows else None
 
 
-def _about(since: DateTime) -> str:
-    """What others are told, in the 63 bytes that the server keeps."""
+def _application_name(since: DateTime) -> str:
+    """This process as application_name. PostgreSQL keeps 63 bytes."""
     when = since.in_timezone("UTC").format("YYYY-MM-DD[T]HH:mm:ss[Z]")
-    return f"{_NAME} {os.getpid()} {when} {socket.gethostname()}".encode()[:63].decode(errors="ignore")
+    return f"{_APPLICATION} {os.getpid()} {when} {socket.gethostname()}".encode()[:63].decode(errors="ignore")
 
 
-def _holder(application_name: str) -> str:
+def _holder_of(application_name: str) -> str:
     match application_name.split(" ", 3):
-        case [name, pid, since, host] if name == _NAME:
-            return f"process {pid} on {host}, since {since}"
-    return "not known"
+        case [name, pid, since, host] if name == _APPLICATION:
+            return _describe(pid, host, since)
+    return _UNKNOWN

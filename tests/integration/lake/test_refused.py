@@ -35,6 +35,6 @@ def test_what_the_page_lists_is_let_in(name: str) -> None:
 
 def test_a_destination_of_no_such_name() -> None:
     assert refusal("duckbd") == (
-        "bookings.destination: dlt knows no destination called duckbd (in .dlt/config.toml). Write one of "
-        "docs/destinations.md, or the whole name of a class."
+        "bookings.destination: dlt has no destination named duckbd (in .dlt/config.toml). Choose one from "
+        "docs/destinations.md, or write the full name of a class."
     )

@@ -9,7 +9,7 @@ import pytest
 
 from bookings_sync.sync import pipeline
 from bookings_sync.sync.source import bookings_source
-from bookings_sync.warehouse.postgres import Postgres
+from bookings_sync.warehouse.dlt_compat.postgres import Postgres
 
 from .conftest import Database, Site
 

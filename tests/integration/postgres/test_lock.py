@@ -1,4 +1,4 @@
-"""The advisory lock: one run at a time on a dataset, or all parts of one sharded run; who dies holds nothing."""
+"""The advisory lock: one run at a time, or all parts of one sharded run. A killed process releases it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ with open_pipeline(settings) as pipeline, locked_dataset(pipeline, settings, sin
 
 @pytest.fixture
 def hold(database: Database) -> Iterator[Hold]:
-    """Holds a lock, over a connection of its own, until the stack is left."""
+    """Takes a lock on a new connection, and releases it with the stack."""
     with pipeline.open_pipeline(WHOLE) as opened:
 
         def hold(stack: ExitStack, settings: Settings) -> Lock:
@@ -48,17 +48,17 @@ def hold(database: Database) -> Iterator[Hold]:
         yield hold
 
 
-def test_two_processes(site: Site, database: Database) -> None:
+def test_another_process_fails_and_names_the_holder(site: Site, database: Database) -> None:
     process = subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        told = rf"process {process.pid} on \S+, since 2026-11-02T09:00:00Z"
-        with pytest.raises(LockedError, match=told) as refused:
+        holder = rf"process {process.pid} on \S+, since 2026-11-02T09:00:00Z"
+        with pytest.raises(LockedError, match=holder) as refused:
             site.sync()
         assert refused.value.exit_code == 75
         assert site.world.requests.total == 0
-        with pytest.raises(LockedError, match=told), open_client(site.settings, writes=True):
+        with pytest.raises(LockedError, match=holder), open_client(site.settings, writes=True):
             pass
         process.kill()
     _until_free(database)
@@ -66,7 +66,7 @@ def test_two_processes(site: Site, database: Database) -> None:
 
 
 def _until_free(database: Database) -> None:
-    """The server sees at once that a connection is closed, but not within the same instant."""
+    """The server takes a moment to notice a closed connection."""
     deadline = time.monotonic() + 30
     while database.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'") and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -76,15 +76,15 @@ def _until_free(database: Database) -> None:
     ("held", "wanted", "together"),
     [
         pytest.param(WHOLE, WHOLE, False, id="two runs"),
-        pytest.param(WHOLE, WHOLE.shard(1, 4), False, id="a part beside a run"),
-        pytest.param(WHOLE.shard(1, 4), WHOLE, False, id="a run beside a part"),
+        pytest.param(WHOLE, WHOLE.shard(1, 4), False, id="a part during a run"),
+        pytest.param(WHOLE.shard(1, 4), WHOLE, False, id="a run during a part"),
         pytest.param(WHOLE.shard(1, 4), WHOLE.shard(1, 4), False, id="the same part twice"),
         pytest.param(WHOLE.shard(1, 4), WHOLE.shard(2, 4), True, id="two parts"),
         pytest.param(WHOLE.shard(1, 4), WHOLE.shard(2, 3), False, id="parts of different wholes"),
         pytest.param(WHOLE, Settings(destination="postgres", raw_dataset="other"), True, id="another dataset"),
     ],
 )
-def test_who_may_run_beside_whom(hold: Hold, held: Settings, wanted: Settings, together: bool) -> None:
+def test_runs_that_exclude_each_other(hold: Hold, held: Settings, wanted: Settings, together: bool) -> None:
     with ExitStack() as stack:
         hold(stack, held)
         if together:
@@ -93,10 +93,10 @@ def test_who_may_run_beside_whom(hold: Hold, held: Settings, wanted: Settings, t
             with pytest.raises(LockedError, match=re.compile(r"process \d+ on ")):
                 hold(stack, wanted)
     with ExitStack() as stack:
-        hold(stack, wanted)  # and all is given back
+        hold(stack, wanted)  # everything was released
 
 
-def test_a_lock_that_was_lost_is_noticed(database: Database, hold: Hold) -> None:
+def test_a_lost_lock_is_noticed(database: Database, hold: Hold) -> None:
     with ExitStack() as stack:
         lock = hold(stack, WHOLE)
         lock.check()

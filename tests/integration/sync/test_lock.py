@@ -1,4 +1,4 @@
-"""One run at a time on a dataset: the second is told who holds it, and a holder that is killed holds nothing."""
+"""The lock file: a second run fails with the holder's name, and a killed process releases the lock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ with locked(Path(sys.argv[1]), since=pendulum.datetime(2026, 11, 2, 9)):
 
 @pytest.fixture
 def holder(site: Site) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the lock of the site's warehouse."""
+    """Another process with the lock of the site's warehouse."""
     with dataset.open_pipeline(site.settings) as opened:
         path = dataset.lock_file(opened, site.settings)
     assert path.parent == site.database.parent
@@ -42,7 +42,7 @@ def holder(site: Site) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_the_second_is_told_of_the_first(site: Site, holder: subprocess.Popen[str]) -> None:
+def test_a_second_run_fails_and_names_the_holder(site: Site, holder: subprocess.Popen[str]) -> None:
     with pytest.raises(LockedError, match=rf"process {holder.pid} on .*2026-11-02T09:00:00Z") as refused:
         site.sync()
     assert refused.value.exit_code == 75
@@ -50,13 +50,13 @@ def test_the_second_is_told_of_the_first(site: Site, holder: subprocess.Popen[st
     assert not site.database.exists()
 
 
-def test_a_killed_holder_holds_nothing(site: Site, holder: subprocess.Popen[str]) -> None:
+def test_killing_the_holder_releases_the_lock(site: Site, holder: subprocess.Popen[str]) -> None:
     holder.kill()
     holder.wait()
     assert site.sync().outcome == "ok"
 
 
-def test_freed_by_an_error_too(site: Site) -> None:
+def test_an_error_releases_the_lock(site: Site) -> None:
     path = site.database.with_name("some.lock")
 
     def hold() -> None:

@@ -1,4 +1,4 @@
-"""How the raw dataset is opened."""
+"""Opening the raw dataset in a DuckDB file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from bookings_sync.config.settings import Location, Settings
 from bookings_sync.warehouse.dataset import database_file, open_client, open_pipeline
 
 
-def test_each_client_of_dlts_leaves_the_log_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # dlt makes it a gigabyte as it opens each of its own: all of a load is then written twice.
+def test_every_client_keeps_duckdbs_checkpoint_threshold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "bookings.duckdb"))
     settings = Settings(base_url="http://127.0.0.1:1", locations={"North": Location("North", "key")})
     with (
@@ -22,12 +21,10 @@ def test_each_client_of_dlts_leaves_the_log_small(tmp_path: Path, monkeypatch: p
     ):
         for client in (first, second):
             [(threshold,)] = client.execute_sql("SELECT current_setting('checkpoint_threshold')") or ()
-            assert threshold == "15.2 MiB"  # 16 MB, as DuckDB has it
+            assert threshold == "15.2 MiB"  # 16 MB, DuckDB's default
 
 
-def test_what_a_load_sets_of_the_database_is_as_before_after_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_load_restores_the_number_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "bookings.duckdb"))
     settings = Settings(base_url="http://127.0.0.1:1", locations={"North": Location("North", "key")})
     with open_pipeline(settings) as pipeline, open_client(pipeline, settings) as client:
@@ -37,7 +34,7 @@ def test_what_a_load_sets_of_the_database_is_as_before_after_it(
         assert threads == 3
 
 
-def test_a_database_that_is_not_named_is_dlts_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_database_is_dlts_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DESTINATION__DUCKDB__CREDENTIALS", raising=False)
     settings = Settings(base_url="http://127.0.0.1:1", locations={"North": Location("North", "key")})
@@ -46,14 +43,14 @@ def test_a_database_that_is_not_named_is_dlts_default(tmp_path: Path, monkeypatc
         assert database_file(pipeline) == tmp_path / "bookings.duckdb"
 
 
-def test_a_new_file_keeps_texts_small_and_one_that_stands_its_format(
+def test_new_files_get_the_newer_storage_format_and_old_files_keep_theirs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(base_url="http://127.0.0.1:1", locations={"North": Location("North", "key")})
     duckdb.connect(tmp_path / "older.duckdb").close()
     for name, version in (("new.duckdb", "v1.3.0+"), ("older.duckdb", "v1.0.0+")):
         monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / name))
-        for _ in ("made", "opened again"):
+        for _ in ("first", "again"):
             with open_pipeline(settings) as pipeline, open_client(pipeline, settings) as client:
                 [(tags,)] = client.execute_sql("SELECT tags FROM duckdb_databases() WHERE NOT internal") or ()
                 assert tags["storage_version"] == version
