@@ -1,10 +1,10 @@
-"""Publishes the reporting tables as Delta or Iceberg tables, each replaced whole: run it after `bookings transform`.
+"""Exports the reporting tables as Delta or Iceberg tables, each replaced completely. Run it after `bookings transform`.
 
     python examples/lake/publish.py bookings_read.duckdb file:///srv/lake delta
     python examples/lake/publish.py bookings_read.duckdb s3://bucket/lake iceberg
 
-Needs deltalake or pyiceberg beside dlt (`pip install 'dlt[deltalake]'`, `pip install 'dlt[pyiceberg]'`). The history
-stays in the warehouse: neither format takes dlt's slowly changing dimensions.
+Needs `pip install 'dlt[deltalake]'` or `pip install 'dlt[pyiceberg]'`. The history stays in the warehouse, because dlt
+cannot keep slowly changing dimensions in either format.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MARTS = "bookings_marts"
 
 
 def publish(database: str, bucket_url: str, table_format: Literal["delta", "iceberg"]) -> None:
-    """Replaces every table of the marts in the lake."""
+    """Replaces every reporting table in the lake."""
     with duckdb.connect(database, read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
 
