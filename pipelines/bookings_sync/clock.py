@@ -1,9 +1,9 @@
-"""The clock. Only the command and the orchestrators read it; everything below them takes the time as an argument."""
+"""The clock. Only the command line and the orchestrators read it; all other code takes the time as an argument."""
 
 import pendulum
 from pendulum import DateTime
 
 
 def utc_now() -> DateTime:
-    """The present time in UTC."""
+    """The current time in UTC."""
     return pendulum.now("UTC")

@@ -1,7 +1,6 @@
-"""The errors: one tree, raised by every hop of the flow.
+"""The errors that bookings-sync raises: one tree.
 
-Input:  what went wrong, and where.
-Output: exceptions whose message is one line, fit for a log and a run's record: no key, no body, no personal data.
+Every message is one line that may be logged and stored: it holds no API key, no response body and no personal data.
 
 ```
 BookingsError                   exit code 1
@@ -9,7 +8,7 @@ BookingsError                   exit code 1
 ├── LockedError                 exit code 75
 ├── LoadError
 ├── AuditError
-└── ApiError                    what is retried is decided by its type: `retryable`
+└── ApiError                    a request failed; `retryable`: whether it is sent again
     ├── ConnectionFailed        retried
     ├── TimedOut                retried
     ├── AuthenticationFailed
@@ -29,12 +28,12 @@ from typing import Any, ClassVar
 
 
 class BookingsError(Exception):
-    """Anything the connector raises on purpose. `exit_code` is the command's."""
+    """Base class. `exit_code` is the exit code of the command."""
 
     exit_code: ClassVar[int] = 1
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Orchestrators send exceptions from process to process; pickle's own way would call __init__ with the message.
+        # Orchestrators pickle exceptions. By default pickle would call __init__ with the message as its only argument.
         return _restore, (type(self), self.args, self.__dict__)
 
 
@@ -45,9 +44,10 @@ def _restore(kind: type[BookingsError], args: tuple[Any, ...], attributes: dict[
 
 
 class ConfigurationError(BookingsError):
-    """A setting is missing or cannot be right.
+    """A setting is missing or wrong.
 
-    `key` is its dotted name, `where` the file or environment variable to look in, `fix` what to write there.
+    `problem` describes the mistake. `key` is the dotted name of the setting, `where` its file or environment variable,
+    and `fix` what to write there.
     """
 
     exit_code = 2
@@ -61,7 +61,7 @@ class ConfigurationError(BookingsError):
 
 
 class LockedError(BookingsError):
-    """Another run holds the dataset's lock. `holder` says which, as far as it is known."""
+    """Another run holds the dataset's lock. `holder` describes that run as far as it is known."""
 
     exit_code = 75
 
@@ -71,22 +71,23 @@ class LockedError(BookingsError):
 
 
 class LoadError(BookingsError):
-    """The warehouse did not take a load. What had been loaded before it stands."""
+    """The warehouse refused a load. Earlier loads are complete and stay."""
 
 
 class AuditError(BookingsError):
-    """Audits failed, so nothing was published. `models` are the names of those that failed."""
+    """Audits failed, so no table was published. `models` are the names of the failed models."""
 
     def __init__(self, models: Iterable[str]) -> None:
         self.models = tuple(models)
-        super().__init__(f"audits failed, the live tables stand as they were: {', '.join(self.models)}")
+        super().__init__(f"audits failed, the live tables are unchanged: {', '.join(self.models)}")
 
 
 class ApiError(BookingsError):
-    """A request that did not succeed.
+    """A request failed.
 
-    `location` is the location's configured name; `path` may hold ids, never a query; `window` is the one asked for,
-    where there was one (a `Window`); `status` is None where no reply came.
+    `location` is the location's configured name. `path` may hold ids, never a query. `window` is the requested `Window`
+    if the call has one. `status` is None if no reply came. `retry_after` is the server's Retry-After in seconds, if it
+    sent one.
     """
 
     retryable: ClassVar[bool] = False
@@ -115,81 +116,82 @@ class ApiError(BookingsError):
         self.status = status
 
     retry_after: float | None = None
-    """Seconds the server asked to be left alone for; None where it did not say."""
 
 
-class ConnectionFailed(ApiError):  # noqa: N818 - the tree's names say what happened
-    """No reply: the connection was refused, reset or closed before one began."""
+class ConnectionFailed(ApiError):  # noqa: N818 - the names say what happened
+    """The connection was refused, reset or closed before a reply began."""
 
     retryable = True
 
 
 class TimedOut(ApiError):  # noqa: N818
-    """No reply, or not the whole of it, within the time-out."""
+    """The reply did not arrive completely within the timeout."""
 
     retryable = True
 
 
 class AuthenticationFailed(ApiError):  # noqa: N818
-    """401 or 403: the key is unknown, revoked or of the wrong kind (api.md, OBS)."""
+    """401 or 403: the API key is unknown, revoked or of the wrong kind (OBS)."""
 
 
 class RequestRefused(ApiError):  # noqa: N818
-    """400, 404, 422 or another 4xx with a JSON object: the API understood the request and says no.
+    """400, 404, 422 or another 4xx with a JSON object: the API understood the request and refused it.
 
-    `fields` are the names of the fields a 422 complains of (api.md, DOC), never what was sent in them.
+    `fields` are the names of the fields that a 422 rejects (DOC), without their values.
     """
 
     fields: tuple[str, ...] = ()
 
 
 class RateLimited(ApiError):  # noqa: N818
-    """429. Its body and headers are UNK (api.md): `retry_after` is there if the server said."""
+    """429: too many requests. Its body and headers are not documented (UNK)."""
 
     retryable = True
 
 
 class ServerFailed(ApiError):  # noqa: N818
-    """5xx."""
+    """5xx: the server failed."""
 
     retryable = True
 
 
 class BadReply(ApiError):  # noqa: N818
-    """A reply that is not the API's: cut short, HTML, a redirect, not JSON, or JSON of another shape."""
+    """The reply is cut short, HTML, a redirect, not JSON, or JSON of the wrong shape."""
 
     retryable = True
 
 
 class ReplyTooLarge(ApiError):  # noqa: N818
-    """The reply passed `max_reply_mb`. Asking again brings the same: ask for a shorter window."""
+    """The reply is larger than `max_reply_mb`. A retry would not help; a shorter window does."""
 
 
 _SAFE = re.compile(
     r"(?:\w+: \[libpq\] Failed to connect: )?(?:could not translate host name|(?:connection to server|IO Error: ).*)"
 )
-"""First lines of drivers' errors that name a host, a database, a user or a file, and nothing else. A host that cannot
-be found may be the end of a password that was not escaped."""
+"""First lines of driver errors that name only a host, a database, a user or a file.
+
+The host of "could not translate host name" is left out: it can be the end of a password that was not URL-encoded.
+"""
 
 _RAISED = re.compile(r"^(?:\w+\.)*([A-Z]\w+)(?:: (.*))?$", re.MULTILINE)
-"""An error's line in a traceback that has become text."""
+"""The line of an error in a traceback that was turned into text."""
 
 
 def described(error: BaseException) -> str:
-    """An error of the loader or a driver in one line, fit for a log: its kind, and that of the error at its root.
+    """One line about an error of dlt or a driver, safe to log: its type and the type of its root cause.
 
-    Their own words may quote a record's values or a connection string, and are left out but for what `_SAFE` matches.
+    Their messages may quote a record's values or a connection string, so only messages that match `_SAFE` are included.
     """
     root, seen = error, {id(error)}
     while (cause := getattr(root, "dbapi_exception", None) or root.__cause__) is not None and id(cause) not in seen:
         root = cause
         seen.add(id(root))
-    kind, words = type(root).__name__, str(root).strip()
-    if raised := _RAISED.findall(words.partition("Traceback (most recent call last):")[2]):
-        kind, words = raised[-1]  # dlt hands on a failed job's error as text
-    said = type(error).__name__ + (f", from {kind}" if kind != type(error).__name__ else "")
+    kind, message = type(root).__name__, str(root).strip()
+    if raised := _RAISED.findall(message.partition("Traceback (most recent call last):")[2]):
+        kind, message = raised[-1]  # dlt reports the error of a failed job as text
+    line = type(error).__name__ + (f", from {kind}" if kind != type(error).__name__ else "")
     if state := getattr(root, "pgcode", None):
-        said += f" (SQLSTATE {state})"
-    if safe := _SAFE.match(words):
-        said += f": {safe[0][:300]}"
-    return said
+        line += f" (SQLSTATE {state})"
+    if safe := _SAFE.match(message):
+        line += f": {safe[0][:300]}"
+    return line

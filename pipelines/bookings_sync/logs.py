@@ -1,7 +1,8 @@
-"""Logs for machines: one JSON object a line.
+"""JSON logs: one object per line.
 
-Input:  log records; the run and the location they belong to.
-Output: lines with `time` (UTC), `level`, `logger`, `message`, `run_id`, `location`, and whatever else a record carries.
+Input:  log records.
+Output: lines on stderr with `time` (UTC), `level`, `logger`, `message`, `run_id`, `location` and the record's extra
+        attributes.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 LOCATION: ContextVar[str | None] = ContextVar("location", default=None)
-"""The location that is asked at the moment, in the thread that asks."""
+"""The location that the current thread reads."""
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "location"}
 
 
 class JsonFormatter(logging.Formatter):
-    """`run_id` is set once the run has one. Tracebacks are left out: they may quote data."""
+    """Formats a record as one line of JSON, without its traceback, which may quote data.
+
+    The command sets `run_id` once a run has one.
+    """
 
     run_id: str | None = None
 
@@ -38,13 +42,15 @@ class JsonFormatter(logging.Formatter):
 
 
 class JsonHandler(logging.Handler):
-    """Writes to stderr what `lines` makes of a record, whatever formatter it is given: dlt gives the handler of its own
-    logger another one, whose lines tell neither run nor location."""
+    """Writes records to stderr with one JsonFormatter.
 
-    def __init__(self, lines: JsonFormatter) -> None:
+    It ignores `setFormatter`: dlt would set a formatter that drops run and location.
+    """
+
+    def __init__(self, json_formatter: JsonFormatter) -> None:
         super().__init__()
-        self._lines = lines
+        self._json_formatter = json_formatter
 
     def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError, ValueError):  # stderr is closed: nobody listens
-            sys.stderr.write(self._lines.format(record) + "\n")
+        with suppress(OSError, ValueError):  # stderr is closed
+            sys.stderr.write(self._json_formatter.format(record) + "\n")

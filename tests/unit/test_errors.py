@@ -1,8 +1,9 @@
-"""The error tree: exit codes, what is retried, one-line messages, and the way from process to process."""
+"""The error tree: exit codes, retries, one-line messages without secrets, and pickling."""
 
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -10,19 +11,19 @@ from bookings_sync import errors
 from bookings_sync.planning.windows import Window
 
 
-def test_exit_codes_are_the_commands() -> None:
+def test_exit_codes() -> None:
     assert errors.BookingsError.exit_code == 1
     assert errors.ConfigurationError.exit_code == 2
     assert errors.LockedError.exit_code == 75
     assert {errors.LoadError.exit_code, errors.AuditError.exit_code, errors.ApiError.exit_code} == {1}
 
 
-def test_retrying_is_decided_by_type() -> None:
+def test_retries_depend_on_the_type() -> None:
     kinds = {kind.__name__ for kind in errors.ApiError.__subclasses__() if kind.retryable}
     assert kinds == {"ConnectionFailed", "TimedOut", "RateLimited", "ServerFailed", "BadReply"}
 
 
-def test_an_api_error_says_where_in_one_line() -> None:
+def test_api_errors_name_the_request_in_one_line() -> None:
     error = errors.ServerFailed(
         "the server failed",
         location="berlin",
@@ -47,7 +48,51 @@ def test_an_api_error_says_where_in_one_line() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_errors_travel_between_processes(error: errors.BookingsError) -> None:
+def test_errors_can_be_pickled(error: errors.BookingsError) -> None:
     error.__dict__["retry_after"] = 3.0
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy), copy.__dict__) == (type(error), str(error), error.__dict__)
+
+
+def nothing_known(error: Exception) -> Exception:
+    return error
+
+
+def with_cause(error: Exception) -> Exception:
+    outer = RuntimeError("row 17: ada@example.org is not unique")
+    outer.__cause__ = error
+    return outer
+
+
+def with_sqlstate(error: Exception) -> Exception:
+    error.pgcode = "23505"  # type: ignore[attr-defined]
+    return error
+
+
+@pytest.mark.parametrize(
+    ("message", "wrapped", "expected"),
+    [
+        ("postgresql://user:hunter2@db/calendar: ada@example.org", nothing_known, "ValueError"),
+        ("ada@example.org", with_cause, "RuntimeError, from ValueError"),
+        ("Key (email)=(ada@example.org) already exists", with_sqlstate, "ValueError (SQLSTATE 23505)"),
+        (
+            'could not translate host name "hunter2@db" to address',
+            nothing_known,
+            "ValueError: could not translate host name",
+        ),
+        (
+            'IO Error: Cannot open file "bookings.duckdb"\nada@example.org',
+            nothing_known,
+            'ValueError: IO Error: Cannot open file "bookings.duckdb"',
+        ),
+        (
+            "Job failed\nTraceback (most recent call last):\n  File 'x'\nduckdb.IOException: ada@example.org",
+            nothing_known,
+            "ValueError, from IOException",
+        ),
+    ],
+)
+def test_described_errors_hold_no_secrets_and_no_personal_data(
+    message: str, wrapped: Callable[[Exception], Exception], expected: str
+) -> None:
+    assert errors.described(wrapped(ValueError(message))) == expected

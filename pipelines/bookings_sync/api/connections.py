@@ -22,7 +22,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from bookings_sync.api.wire import Wire
-from bookings_sync.config.settings import Settings, is_loopback
+from bookings_sync.config.checks import is_loopback
+from bookings_sync.config.settings import Settings
 
 
 class Connections:

@@ -13,8 +13,9 @@ from pendulum import DateTime
 from bookings_sync.cli.console import Output, seconds, styled, table
 from bookings_sync.cli.times import ago
 from bookings_sync.clock import utc_now
+from bookings_sync.config.keys import key_of
 from bookings_sync.config.load import load_settings
-from bookings_sync.config.settings import Settings, key_of
+from bookings_sync.config.settings import Settings
 from bookings_sync.errors import ConfigurationError
 from bookings_sync.models.access import open_client
 from bookings_sync.status import LocationStatus, Status, read_status

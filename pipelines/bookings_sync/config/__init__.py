@@ -1,1 +1,1 @@
-"""Settings: what the user configured, and where each value was found."""
+"""Configuration: the settings, their checks, and where each value was found."""

@@ -1,7 +1,7 @@
-"""Locations: the tenants whose calendars are read, each with its own key.
+"""Locations: the tenants that a sync reads, each with its own API key.
 
 Input:  a location's configuration.
-Output: `Location`, checked; and its id as far as the key itself tells it. Part of `settings`, which holds them all.
+Output: `Location`, checked; and the location's id, if the key contains it.
 """
 
 from __future__ import annotations
@@ -14,20 +14,18 @@ from functools import lru_cache
 
 import pendulum
 
+from bookings_sync.config.keys import LOCATIONS_SECTION, SECRETS_FILE
 from bookings_sync.errors import ConfigurationError
 
-SECRETS_FILE = ".dlt/secrets.toml"
-SECTION = "sources.bookings.locations"
 PLACEHOLDER = "paste-the-location-api-key-here"
-"""Stands in .dlt/secrets.toml.example, and is refused as a key."""
+"""The value in .dlt/secrets.toml.example. It is refused as a key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """One location (tenant): its name in the configuration, and its key, which no repr shows.
+    """One location (tenant): its name in the configuration and its key, which `repr` hides.
 
-    `location_id` and `timezone` (IANA) are None where the configuration does not name them.
-    Raises ConfigurationError.
+    `location_id` and `timezone` (IANA) are None if the configuration does not name them. Raises ConfigurationError.
     """
 
     name: str
@@ -37,39 +35,41 @@ class Location:
 
     def __post_init__(self) -> None:
         if not self.name.strip():
-            raise self._wrong("name", "empty", f"Name the section: [{SECTION}.<name>].")
+            raise self._invalid("name", "empty", f"Name the section: [{LOCATIONS_SECTION}.<name>].")
         if not self.api_key:
-            raise self._wrong("api_key", "missing", "Paste the location's API key.")
+            raise self._invalid("api_key", "missing", "Paste the location's API key.")
         if self.api_key == PLACEHOLDER:
-            raise self._wrong("api_key", "still the example's", "Paste the location's own API key.")
+            raise self._invalid("api_key", "still the example's text", "Paste the location's own API key.")
         if not self.api_key.isascii() or not self.api_key.isprintable() or " " in self.api_key:
-            # Such a key cannot stand in a header, and the HTTP library's error would quote it.
+            # Such a key cannot be sent in a header, and the HTTP library's error would quote it.
             fix = "Paste it again: a key is one word of letters, digits and punctuation."
-            raise self._wrong("api_key", "holds a space, a line break or a special character", fix)
+            raise self._invalid("api_key", "holds a space, a line break or a special character", fix)
         if self.location_id is not None and not self.location_id.strip():
-            raise self._wrong("location_id", "empty", "Leave it out: it is then learnt from the key or the data.")
+            raise self._invalid("location_id", "empty", "Remove it: the sync finds the id in the key or in the data.")
         if self.timezone is not None and not is_timezone(self.timezone):
-            fix = "Write an IANA zone such as Europe/Berlin, or leave it out."
-            raise self._wrong("timezone", f"no time zone is called {self.timezone!r}", fix)
+            fix = "Write an IANA zone such as Europe/Berlin, or remove it."
+            raise self._invalid("timezone", f"no time zone is called {self.timezone!r}", fix)
 
-    def _wrong(self, field_name: str, problem: str, fix: str) -> ConfigurationError:
-        key = f"{SECTION}.{self.name or '<name>'}.{field_name}"
+    def _invalid(self, field_name: str, problem: str, fix: str) -> ConfigurationError:
+        key = f"{LOCATIONS_SECTION}.{self.name or '<name>'}.{field_name}"
         return ConfigurationError(problem, key=key, where=SECRETS_FILE, fix=fix)
 
 
-@lru_cache  # pendulum reads a zone's file each time, and many locations lie in a few zones
+@lru_cache  # pendulum reads the zone's file on every call, and many locations share few zones
 def is_timezone(name: str) -> bool:
-    """Whether `name` is an IANA zone or one of its aliases, such as US/Central."""
+    """Whether `name` is an IANA zone or an alias such as US/Central."""
     try:
         pendulum.timezone(name)
-    except (ValueError, OSError):  # pendulum's InvalidTimezone is a ValueError; a folder's name is an OSError
+    except (ValueError, OSError):  # InvalidTimezone is a ValueError; the name of a folder gives an OSError
         return False
     return True
 
 
 def location_id_from_key(api_key: str) -> str | None:
-    """The location's id as the key itself tells it: the claim `location_id` of a JWT (api.md, CODE), not verified, as
-    only the API can. None for an opaque key."""
+    """The claim `location_id` of a key that is a JWT (CODE); None for an opaque key.
+
+    The JWT's signature is not verified: only the API can do that.
+    """
     parts = api_key.split(".")
     if len(parts) != 3:
         return None

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, fields
 from urllib.parse import urlsplit
 
 from bookings_sync.config import lookup
-from bookings_sync.config.locations import SECRETS_FILE
-from bookings_sync.config.settings import CONFIG_FILE, is_loopback
+from bookings_sync.config.checks import is_loopback
+from bookings_sync.config.keys import CONFIG_FILE, SECRETS_FILE
 from bookings_sync.errors import ConfigurationError
 
 EVENTS = ("failed", "partial", "stale", "schema")
@@ -50,11 +50,11 @@ def load_observing() -> Observing:
     """From dlt's configuration. Raises ConfigurationError, which names key, place and fix."""
     found = lookup.Found()
     types = {each.name: list if isinstance(each.default, tuple) else type(each.default) for each in fields(Observing)}
-    lookup.find_knobs(types, "observe", found, strict=True)
+    lookup.find_settings(types, "observe", found, strict=True)
     if found.places.get("observe.notify_webhook") == CONFIG_FILE:
         fix = f"Move it to {SECRETS_FILE}, and take a new one if the file was ever committed."
         raise _wrong("notify_webhook", "a secret in a file that is committed", fix)
-    return Observing(**found.knobs)
+    return Observing(**found.values)
 
 
 def _is_safe(url: str) -> bool:

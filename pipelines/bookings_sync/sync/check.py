@@ -17,8 +17,8 @@ from typing import Any, Literal, TypeVar
 from pendulum import DateTime
 
 from bookings_sync.api import Client, Connections, Records, Scope, open_http
-from bookings_sync.config.locations import SECRETS_FILE, SECTION
-from bookings_sync.config.settings import CONFIG_FILE, Location, ScopeKind, Settings, location_id_from_key
+from bookings_sync.config.keys import CONFIG_FILE, LOCATIONS_SECTION, SECRETS_FILE
+from bookings_sync.config.settings import Location, ScopeKind, Settings, location_id_from_key
 from bookings_sync.errors import ApiError, AuthenticationFailed, ConnectionFailed, RequestRefused, TimedOut
 from bookings_sync.planning.windows import Window
 
@@ -115,7 +115,9 @@ class _Checking:
         try:
             self._teams = self._client.list_teams().records or []
         except AuthenticationFailed as error:
-            where = f"[{SECTION}.{self._location.name}] api_key in {SECRETS_FILE}, or its environment variable"
+            where = (
+                f"[{LOCATIONS_SECTION}.{self._location.name}] api_key in {SECRETS_FILE}, or its environment variable"
+            )
             self._find("key", "failed", str(error), f"Paste the location's API key again: {where}.")
             return False
         except (ConnectionFailed, TimedOut) as error:
@@ -193,7 +195,7 @@ class _Checking:
         configured, from_key = self._location.location_id, location_id_from_key(self._location.api_key)
         found = configured or from_key or from_data
         if not found:
-            fix = f"Write location_id under [{SECTION}.{self._location.name}] in {SECRETS_FILE}."
+            fix = f"Write location_id under [{LOCATIONS_SECTION}.{self._location.name}] in {SECRETS_FILE}."
             what = "stands neither in the configuration nor in the key nor in these appointments"
             self._find("location id", "failed", what, fix)
         elif from_data and from_data != found:

@@ -23,8 +23,8 @@ from dlt.destinations import duckdb, postgres
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
-from bookings_sync.config.locations import SECRETS_FILE
-from bookings_sync.config.settings import CONFIG_FILE, Settings
+from bookings_sync.config.keys import CONFIG_FILE, SECRETS_FILE
+from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError, ConfigurationError, described
 from bookings_sync.warehouse.dlt_compat.destinations import (
     cache_capabilities,

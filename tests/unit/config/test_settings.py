@@ -1,4 +1,4 @@
-"""Settings: what dlt's configuration gives, and what each mistake is told. Real files, real environment, real dlt."""
+"""Settings are read from dlt's configuration, and each mistake is reported. Uses real files, variables and dlt."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ import pytest
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
+from bookings_sync.config.keys import WAREHOUSE_KEYS
 from bookings_sync.config.load import load_settings
-from bookings_sync.config.settings import WAREHOUSE_KEYS, Location, Settings, location_id_from_key
+from bookings_sync.config.settings import Location, Settings, location_id_from_key
 from bookings_sync.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[3]
@@ -30,7 +31,7 @@ Configure = Callable[..., None]
 
 @pytest.fixture
 def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
-    """Writes .dlt/config.toml and .dlt/secrets.toml, sets variables, and lets dlt find them."""
+    """Writes .dlt/config.toml and .dlt/secrets.toml, sets variables, and reloads dlt's configuration."""
     context = Container()[PluggableRunContext]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -56,12 +57,12 @@ def problem(need_locations: bool = True) -> ConfigurationError:
     return caught.value
 
 
-# --- what is committed -----------------------------------------------------------------------------------------------
+# -- committed files ---------------------------------------------------------------------------------------------------
 
 
-def test_committed_config_names_every_knob_at_its_default() -> None:
+def test_committed_config_has_every_setting_at_its_default() -> None:
     document = tomllib.loads((ROOT / ".dlt/config.toml").read_text())
-    elsewhere = {"locations", "pii_key", "part"}  # secrets, and what no configuration says
+    elsewhere = {"locations", "pii_key", "part"}  # secrets, and what no configuration sets
     defaults = {each.name: getattr(Settings(), each.name) for each in fields(Settings) if each.name not in elsewhere}
     written = {**document["sources"]["bookings"], **document["bookings"]}
     assert {name: tuple(value) if isinstance(value, list) else value for name, value in written.items()} == defaults
@@ -69,14 +70,14 @@ def test_committed_config_names_every_knob_at_its_default() -> None:
     assert document["runtime"] == {"dlthub_telemetry": False, "log_level": "WARNING"}
 
 
-def test_every_knob_of_the_committed_config_is_explained() -> None:
+def test_committed_config_explains_every_setting() -> None:
     text = (ROOT / ".dlt/config.toml").read_text().partition("[runtime]")[0]
     for paragraph in text.split("\n\n"):
         if re.search(r"^\w+ = ", paragraph, re.MULTILINE):
             assert re.search(r"^#", paragraph, re.MULTILINE), paragraph
 
 
-def test_the_examples_placeholder_is_refused(configure: Configure) -> None:
+def test_placeholder_of_the_example_is_refused(configure: Configure) -> None:
     configure((ROOT / ".dlt/config.toml").read_text(), (ROOT / ".dlt/secrets.toml.example").read_text())
     error = problem()
     assert error.key == "sources.bookings.locations.berlin.api_key"
@@ -84,7 +85,7 @@ def test_the_examples_placeholder_is_refused(configure: Configure) -> None:
     assert "example" in error.problem
 
 
-# --- where values come from ------------------------------------------------------------------------------------------
+# -- where values come from --------------------------------------------------------------------------------------------
 
 
 def test_files_are_read(configure: Configure) -> None:
@@ -99,7 +100,7 @@ def test_files_are_read(configure: Configure) -> None:
     assert settings.horizon_days == Settings().horizon_days
 
 
-def test_the_environment_overrides_files(configure: Configure) -> None:
+def test_environment_overrides_files(configure: Configure) -> None:
     configure(
         "[sources.bookings]\nlookback_days = 10\n",
         SOURCES__BOOKINGS__LOOKBACK_DAYS="11",
@@ -116,7 +117,7 @@ def test_the_environment_overrides_files(configure: Configure) -> None:
     assert settings.marts_dataset == "marts"
 
 
-def test_bare_variables_are_not_ours(configure: Configure) -> None:
+def test_variables_without_the_section_are_ignored(configure: Configure) -> None:
     configure(
         BASE_URL="https://elsewhere.example", LOCATIONS='{"x": {"api_key": "y"}}', SCOPES='["user"]', LOOKBACK_DAYS="1"
     )
@@ -125,7 +126,7 @@ def test_bare_variables_are_not_ours(configure: Configure) -> None:
     assert (list(settings.locations), settings.scopes, settings.lookback_days) == (["Berlin"], ("service",), 45)
 
 
-def test_one_variable_per_value(configure: Configure) -> None:
+def test_locations_from_one_variable_per_value(configure: Configure) -> None:
     configure(
         SOURCES__BOOKINGS__LOCATIONS__BERLIN__API_KEY="from-the-environment",
         SOURCES__BOOKINGS__LOCATIONS__OSLO__API_KEY="oslos-key",
@@ -137,7 +138,7 @@ def test_one_variable_per_value(configure: Configure) -> None:
     }
 
 
-def test_locations_as_json_stand_instead_of_the_files(configure: Configure) -> None:
+def test_locations_as_json_replace_those_of_the_files(configure: Configure) -> None:
     configure(
         SOURCES__BOOKINGS__LOCATIONS='{"rome": {"api_key": "romes-key", "location_id": "abc"}, "oslo": {}}',
         SOURCES__BOOKINGS__LOCATIONS__OSLO__API_KEY="oslos-key",
@@ -148,20 +149,20 @@ def test_locations_as_json_stand_instead_of_the_files(configure: Configure) -> N
     }
 
 
-def test_sections_that_dlt_itself_reads_are_left_to_it(configure: Configure) -> None:
+def test_sections_that_dlt_reads_are_accepted(configure: Configure) -> None:
     configure("[sources.bookings.extract]\nworkers = 2\n[bookings]\nrestore_from_destination = true\n")
     assert load_settings().locations
 
 
-def test_the_warehouse_side_needs_no_location(configure: Configure) -> None:
+def test_locations_are_optional_for_read_only_commands(configure: Configure) -> None:
     configure(secrets="")
     assert load_settings(need_locations=False).locations == {}
 
 
-# --- what each mistake is told ---------------------------------------------------------------------------------------
+# -- error messages ----------------------------------------------------------------------------------------------------
 
 
-def test_no_location_at_all(configure: Configure) -> None:
+def test_no_location_is_an_error(configure: Configure) -> None:
     configure(secrets="")
     error = problem()
     assert (error.key, error.where) == ("sources.bookings.locations", ".dlt/secrets.toml")
@@ -169,7 +170,7 @@ def test_no_location_at_all(configure: Configure) -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "key", "says"),
+    ("config", "key", "expected"),
     [
         ("lookbak_days = 3", "lookbak_days", "Did you mean lookback_days?"),
         ("[sources.bookings.location.x]\na = 1", "location", "Did you mean locations?"),
@@ -187,23 +188,23 @@ def test_no_location_at_all(configure: Configure) -> None:
         ("base_url = 'link.amtssl.com/v1'", "base_url", "http(s)"),
         ("base_url = 'http://link.amtssl.com/v1'", "base_url", "https"),
         ("base_url = 'https://user:word@link.amtssl.com/v1'", "base_url", "user"),
-        ("base_url = 'https://[link'", "base_url", "not an address"),
+        ("base_url = 'https://[link'", "base_url", "not a URL"),
         ("service_id_parameter = 'a b'", "service_id_parameter", "one word"),
     ],
 )
-def test_a_wrong_knob_names_key_file_and_fix(configure: Configure, config: str, key: str, says: str) -> None:
+def test_wrong_setting_names_key_file_and_fix(configure: Configure, config: str, key: str, expected: str) -> None:
     configure(f"[sources.bookings]\n{config}\n")
     error = problem()
     assert (error.key, error.where) == (f"sources.bookings.{key}", ".dlt/config.toml")
-    assert says in str(error)
+    assert expected in str(error)
 
 
-def test_a_wrong_variable_is_named(configure: Configure) -> None:
+def test_wrong_variable_is_named(configure: Configure) -> None:
     configure(SOURCES__BOOKINGS__WINDOW_DAYS="3")
     assert problem().where == "environment variable SOURCES__BOOKINGS__WINDOW_DAYS"
 
 
-def test_a_misspelt_variable_is_named(configure: Configure) -> None:
+def test_misspelt_variable_is_named(configure: Configure) -> None:
     configure(SOURCES__BOOKINGS__LOCATIONS__OSLO__APIKEY="oslos-key")
     error = problem()
     assert error.where == "environment variable SOURCES__BOOKINGS__LOCATIONS__OSLO__APIKEY"
@@ -222,7 +223,7 @@ def test_malformed_locations_in_the_environment(configure: Configure, text: str)
 
 
 @pytest.mark.parametrize(
-    ("secrets", "key", "says"),
+    ("secrets", "key", "expected"),
     [
         ("api_key = ''", "api_key", "missing"),
         ("location_id = 'x'", "api_key", "missing"),
@@ -234,34 +235,34 @@ def test_malformed_locations_in_the_environment(configure: Configure, text: str)
         ("api_key = 'k'\ntime_zone = 'Europe/Berlin'", "time_zone", "Did you mean timezone?"),
     ],
 )
-def test_a_wrong_location_names_key_file_and_fix(configure: Configure, secrets: str, key: str, says: str) -> None:
+def test_wrong_location_names_key_file_and_fix(configure: Configure, secrets: str, key: str, expected: str) -> None:
     configure(secrets=f"[sources.bookings.locations.berlin]\n{secrets}\n")
     error = problem()
     assert (error.key, error.where) == (f"sources.bookings.locations.berlin.{key}", ".dlt/secrets.toml")
-    assert says in str(error)
+    assert expected in str(error)
     assert "two words" not in str(error)
 
 
-def test_a_key_in_the_committed_file_is_refused(configure: Configure) -> None:
+def test_api_key_in_the_committed_file_is_refused(configure: Configure) -> None:
     configure('[sources.bookings.locations.berlin]\napi_key = "a-secret"\n', secrets="")
     error = problem()
     assert (error.where, "a-secret" in str(error)) == (".dlt/config.toml", False)
 
 
-def test_two_locations_with_one_key(configure: Configure) -> None:
+def test_two_locations_with_the_same_key(configure: Configure) -> None:
     configure(secrets=SECRETS + SECRETS.replace("Berlin", "Oslo"))
     error = problem()
     assert error.key.endswith("Oslo.api_key")
     assert "Berlin" in error.problem
 
 
-def test_two_locations_with_one_id() -> None:
+def test_two_locations_with_the_same_id() -> None:
     with pytest.raises(ConfigurationError, match="the same id as a's"):
         Settings(locations={name: Location(name, f"key-{name}", "one") for name in "ab"})
 
 
 def test_malformed_toml_names_file_and_line(tmp_path: Path) -> None:
-    # In a process of its own: dlt reads the files when it is first used.
+    # In a separate process, because dlt reads the files when it is first used.
     (tmp_path / ".dlt").mkdir()
     (tmp_path / ".dlt/secrets.toml").write_text("[sources.bookings\napi_key = 'a-secret'")
     script = "from bookings_sync.config.load import load_settings; load_settings()"
@@ -279,7 +280,7 @@ def test_malformed_toml_names_file_and_line(tmp_path: Path) -> None:
         ('[destination.duckdb]\ncredentials = "bookings_raw.duckdb"', {}, True),
         ('[destination.duckdb]\ncredentials = "duckdb:///data/Bookings_Marts.db"', {}, True),
         ('[destination.duckdb.credentials]\ndatabase = "bookings_staging.duckdb"', {}, True),
-        ('[bookings]\nraw_dataset = "bookings"', {}, True),  # dlt's own default file is <pipeline_name>.duckdb
+        ('[bookings]\nraw_dataset = "bookings"', {}, True),  # dlt's default file is <pipeline_name>.duckdb
         ('[bookings]\ndestination = "postgres"\nraw_dataset = "bookings"', {}, False),
         ("", {"DESTINATION__DUCKDB__CREDENTIALS": "bookings_raw.duckdb"}, True),
         (
@@ -290,7 +291,7 @@ def test_malformed_toml_names_file_and_line(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_dataset_named_like_the_duckdb_file(
+def test_dataset_with_the_name_of_the_duckdb_file(
     configure: Configure, config: str, variables: dict[str, str], clashes: bool
 ) -> None:
     configure(config, **variables)
@@ -311,20 +312,20 @@ def test_datasets_differ() -> None:
         Settings(marts_dataset="bookings_raw")
 
 
-# --- in Python -------------------------------------------------------------------------------------------------------
+# -- settings in Python ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:80", "localhost:8080", "[::1]:9"])
-def test_http_is_for_this_machine(host: str) -> None:
+def test_http_is_allowed_for_this_machine(host: str) -> None:
     assert Settings(base_url=f"http://{host}/v1/").base_url == f"http://{host}/v1"
 
 
-def test_no_repr_shows_a_key() -> None:
+def test_repr_hides_keys() -> None:
     settings = Settings(locations={"berlin": Location("berlin", "a-secret")})
     assert "a-secret" not in repr(settings)
 
 
-def test_only_some_locations() -> None:
+def test_only_keeps_the_named_locations() -> None:
     settings = Settings(locations={name: Location(name, f"key-{name}") for name in "abc"})
     assert list(settings.only(["c", "a"]).locations) == ["c", "a"]
     with pytest.raises(ConfigurationError, match="Configured are: a, b, c"):
@@ -350,7 +351,7 @@ def _jwt(claims: Any) -> str:
         ("0123456789abcdef0123456789abcdef0123456789abcdef01", None),
     ],
 )
-def test_the_location_id_a_key_tells(key: str, location_id: str | None) -> None:
+def test_location_id_from_a_key(key: str, location_id: str | None) -> None:
     assert location_id_from_key(key) == location_id
 
 
@@ -358,7 +359,7 @@ def test_the_location_id_a_key_tells(key: str, location_id: str | None) -> None:
     ("config", "variables"),
     [("[load]\nraise_on_failed_jobs = false\n", {}), ("", {"LOAD__RAISE_ON_FAILED_JOBS": "False"})],
 )
-def test_a_failed_load_may_not_count_as_complete(configure: Configure, config: str, variables: dict[str, str]) -> None:
+def test_failed_loads_must_not_count_as_complete(configure: Configure, config: str, variables: dict[str, str]) -> None:
     configure(config, **variables)
     error = problem()
     assert error.key == "load.raise_on_failed_jobs"

@@ -1,4 +1,4 @@
-"""Privacy: what is dropped or hashed is gone before anything else sees the record; what is a key stays."""
+"""Dropped and hashed values reach no table, no digest and no rejected record. Keys stay."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ APPOINTMENT = {
 
 
 def everything(settings: Settings, *records: Any) -> str:
-    """All that any table would hold of these appointments, rejected ones among them, as text."""
+    """Everything that any table would hold of these appointments, including rejected records, as text."""
     batch = appointment_rows("L", records, Privacy.of(settings))
     fields = custom_field_rows("L", batch.rows["contacts"])
     tables = [rows.arrow().to_pylist() for each in (batch, fields) for rows in each.rows.values()]
@@ -72,7 +72,7 @@ def test_dropped_fields_leave_no_trace_and_keys_stay() -> None:
     assert "GB" in text
 
 
-def test_hashed_fields_join_and_show_nothing() -> None:
+def test_hashed_fields_still_join() -> None:
     settings = Settings(pii="hash", pii_key=KEY)
     text = everything(settings, APPOINTMENT)
     assert not [secret for secret in SECRETS if secret in text]
@@ -85,13 +85,13 @@ def test_hashed_fields_join_and_show_nothing() -> None:
 
 
 @pytest.mark.parametrize("misshapen", ["Ada Lovelace", ["Ada"], {**CONTACT, "id": None}, 42])
-def test_quarantine_holds_nothing_personal(misshapen: Any) -> None:
+def test_rejected_records_hold_nothing_personal(misshapen: Any) -> None:
     for settings in (Settings(pii="drop"), Settings(pii="hash", pii_key=KEY)):
         text = everything(settings, {**APPOINTMENT, "contact": misshapen}, "Ada Lovelace", {**APPOINTMENT, "id": None})
         assert not [secret for secret in SECRETS if secret in text]
 
 
-def test_one_field_may_have_another_rule() -> None:
+def test_fields_may_have_different_rules() -> None:
     settings = Settings(pii="drop", pii_keep=("postal_code",), pii_hash=("email",), pii_key=KEY)
     contact = Privacy.of(settings).contact(CONTACT)
     assert contact["postalCode"] == "SW1A"
@@ -99,12 +99,12 @@ def test_one_field_may_have_another_rule() -> None:
     assert "phone" not in contact
 
 
-def test_keeping_all_changes_nothing() -> None:
+def test_keeping_everything_changes_nothing() -> None:
     assert Privacy.of(Settings()) == KEEP_ALL
     assert KEEP_ALL.appointment(APPOINTMENT) is APPOINTMENT
 
 
-def test_rules_have_a_fingerprint_each() -> None:
+def test_fingerprints_differ_by_rules_and_key() -> None:
     rules = [Settings(), Settings(pii="drop"), Settings(pii_drop=("phone",)), Settings(pii="hash", pii_key=KEY)]
     assert len({Privacy.of(each).fingerprint for each in rules}) == len(rules)
 

@@ -1,4 +1,4 @@
-"""Records: one digest for one content, every value kept somewhere, and only what has no key rejected."""
+"""Decoding: equal content has equal digests, no value is lost, and only records without a key are rejected."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FIELDS = [column.source for column in TABLES["appointments"].columns if column.s
 content = st.dictionaries(st.one_of(st.sampled_from(FIELDS), texts), values, max_size=8).map(
     lambda record: {name: value for name, value in record.items() if name not in ("contact", "id")}
 )
-"""An appointment's fields: known and unknown ones, of any type."""
+"""An appointment's fields: known and unknown, of any type."""
 
 
 def appointments(*records: Any) -> pa.Table:
@@ -45,7 +45,7 @@ def appointments(*records: Any) -> pa.Table:
 
 
 def row(record: dict[str, Any]) -> dict[str, Any]:
-    """The one row of an appointment."""
+    """The row of an appointment with these fields."""
     rows: list[dict[str, Any]] = appointments({"id": "a", **record}).to_pylist()
     return rows[0]
 
@@ -58,7 +58,7 @@ def digest(batch: Batch, table: str) -> str:
 
 
 @given(content, st.randoms(use_true_random=False))
-def test_order_and_nulls_do_not_count(record: dict[str, Any], rng: random.Random) -> None:
+def test_digest_ignores_order_and_nulls(record: dict[str, Any], rng: random.Random) -> None:
     shuffled = [*record.items(), *((f"null {n}", None) for n in range(2))]
     rng.shuffle(shuffled)
     without = {name: value for name, value in record.items() if value is not None}
@@ -70,38 +70,38 @@ def test_order_and_nulls_do_not_count(record: dict[str, Any], rng: random.Random
 
 
 @given(content, content)
-def test_other_content_another_digest(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_different_content_has_different_digests(one: dict[str, Any], other: dict[str, Any]) -> None:
     found = [json.dumps({k: v for k, v in each.items() if v is not None}, sort_keys=True) for each in (one, other)]
     digests = {digest(appointment_rows("L", [{"id": "a", **each}]), "appointments") for each in (one, other)}
     assert len(digests) == len(set(found))
 
 
-def test_the_digest_holds_the_key() -> None:
-    """A digest that two rows shared would lose the second (design.md)."""
+def test_digest_covers_the_key() -> None:
+    """dlt would drop the second of two rows with the same digest."""
     record = {"title": "the same"}
     batch = appointment_rows("L", [{"id": "a", **record}, {"id": "b", **record}])
     elsewhere = appointment_rows("M", [{"id": "a", **record}])
     assert len({*batch.rows["appointments"].digests, digest(elsewhere, "appointments")}) == 3
 
 
-def test_a_contact_changes_with_its_custom_fields() -> None:
+def test_contact_digest_covers_custom_fields() -> None:
     def contacts(fields: Any) -> Batch:
         return appointment_rows("L", [{"id": "a", "contact": {"id": "c", "customField": fields}}])
 
     one, other = contacts([{"id": "f", "value": "x"}]), contacts([{"id": "f", "value": ["x"]}])
     assert digest(one, "contacts") != digest(other, "contacts")
-    assert digest(one, "appointments") == digest(other, "appointments"), "its contact is no part of an appointment"
+    assert digest(one, "appointments") == digest(other, "appointments"), "an appointment does not include its contact"
     changed = [each.rows["contacts"].arrow()["custom_fields_digest"][0].as_py() for each in (one, other, contacts([]))]
     assert len(set(changed)) == 3
     assert changed[2] is None
 
 
 @given(st.lists(content, max_size=3))
-def test_digests_of_few_rows_are_those_of_many(records: list[dict[str, Any]]) -> None:
+def test_digests_are_the_same_with_and_without_pyarrow_compute(records: list[dict[str, Any]]) -> None:
     rows = appointment_rows("L", [{"id": str(number), **record} for number, record in enumerate(records)])
     columns = rows.rows["appointments"].columns
     with pytest.MonkeyPatch.context() as patch:
-        patch.delitem(sys.modules, "pyarrow.compute")  # as where nothing else needs it
+        patch.delitem(sys.modules, "pyarrow.compute")  # as in a process that has not imported it
         assert row_digests("L", columns) == rows.rows["appointments"].digests
 
 
@@ -115,8 +115,8 @@ def test_children_do_not_change_their_parent() -> None:
 
 
 @given(content)
-def test_every_value_is_kept(record: dict[str, Any]) -> None:
-    """In its column, or in `extra`, whatever its type; and nothing is made up."""
+def test_every_value_is_in_its_column_or_in_extra(record: dict[str, Any]) -> None:
+    """Holds for values of any type. `extra` has nothing that the record does not have."""
     found = row(record)
     extra = json.loads(found["extra"]) if found["extra"] else {}
     columns = {column.source: column for column in TABLES["appointments"].columns if column.source}
@@ -134,7 +134,7 @@ def test_every_value_is_kept(record: dict[str, Any]) -> None:
 
 
 @given(st.lists(content, min_size=2, max_size=5))
-def test_a_row_does_not_depend_on_its_neighbours(records: list[dict[str, Any]]) -> None:
+def test_rows_do_not_depend_on_other_records(records: list[dict[str, Any]]) -> None:
     together = appointments(*({"id": str(number), **record} for number, record in enumerate(records)))
     alone = [appointments({"id": str(number), **record}) for number, record in enumerate(records)]
     assert together == pa.concat_tables(alone).combine_chunks()
@@ -145,8 +145,8 @@ offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(
 
 
 @given(instants, offsets, st.sampled_from([None, "no instant", 5, "20260101T000000Z"]))
-def test_instants_are_exact(naive: datetime, offset: timezone, neighbour: Any) -> None:
-    """To the microsecond, at any offset, whatever else stands in the column."""
+def test_timestamps_are_exact_to_the_microsecond(naive: datetime, offset: timezone, neighbour: Any) -> None:
+    """At any offset, and with any other value in the column."""
     instant = naive.replace(tzinfo=offset)
     found = appointments(
         {"id": "a", "startTime": instant.isoformat()}, {"id": "b", "startTime": neighbour}
@@ -156,8 +156,8 @@ def test_instants_are_exact(naive: datetime, offset: timezone, neighbour: Any) -
 
 
 @given(instants, offsets)
-def test_milliseconds_are_exact(naive: datetime, offset: timezone) -> None:
-    """Rounded down: what the warehouse's microseconds come to when they are cut to milliseconds."""
+def test_milliseconds_are_rounded_down(naive: datetime, offset: timezone) -> None:
+    """As the warehouse truncates microseconds to milliseconds."""
     instant = naive.replace(tzinfo=offset)
     expected = (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     assert instant_ms(instant.isoformat()) == expected
@@ -184,8 +184,8 @@ def test_milliseconds_are_exact(naive: datetime, offset: timezone) -> None:
         ({"at": 5}, None),
     ],
 )
-def test_what_is_an_instant(given: Any, expected: datetime | None) -> None:
-    """A wall clock without its zone is none. What the column cannot hold is kept in `extra` or as raw text."""
+def test_values_that_are_timestamps(given: Any, expected: datetime | None) -> None:
+    """A local time without an offset is not one. Other values stay in `extra`."""
     found = appointments({"id": "a", "createdAt": given}, {"id": "b", "createdAt": "never"}).to_pylist()[0]
     assert found["created_at"] == expected
     assert (json.loads(found["extra"])["createdAt"] == given) if expected is None else (found["extra"] is None)
@@ -211,7 +211,7 @@ def test_values_that_do_not_fit_go_to_extra(field: str, column: str, value: Any,
     assert found["extra"] == (json.dumps({field: value}, separators=(",", ":")) if misfit else None)
 
 
-def test_both_spellings_stand_beside_each_other() -> None:
+def test_both_spellings_have_their_own_column() -> None:
     found = row({"appoinmentStatus": "showed", "appointmentStatus": "new"})
     assert (found["appoinment_status"], found["appointment_status"]) == ("showed", "new")
     assert row({"appointmentStatus": "noshow"})["appoinment_status"] is None
@@ -238,7 +238,7 @@ def test_whole_numbers(value: Any, expected: int | None) -> None:
     assert (found["extra"] is None) == (expected is not None)
 
 
-def test_nested_fields_that_no_column_names() -> None:
+def test_unknown_nested_fields_go_to_extra() -> None:
     record = {
         "id": "t",
         "calendarConfig": {"slug": "s", "colour": {"hex": "#fff", "none": None}, "nothing": None},
@@ -252,19 +252,19 @@ def test_nested_fields_that_no_column_names() -> None:
     }
 
 
-# -- tables of their own, and what is rejected -------------------------------------------------------------------------
+# -- nested tables and rejected records --------------------------------------------------------------------------------
 
 
-def test_the_last_of_equal_ids_wins() -> None:
+def test_last_record_of_an_id_wins() -> None:
     batch = appointment_rows("L", [{"id": "a", "title": "1"}, {"id": "b"}, {"id": "a", "title": "2"}, {"id": "b"}])
     found = batch.rows["appointments"].arrow()
     assert dict(zip(found["id"].to_pylist(), found["title"].to_pylist(), strict=True)) == {"a": "2", "b": None}
-    assert [each.record for each in batch.rejected] == [{"id": "a", "title": "1"}], "equal twins are no loss"
+    assert [each.record for each in batch.rejected] == [{"id": "a", "title": "1"}], "equal duplicates are dropped"
 
 
 @pytest.mark.parametrize("record", [None, "a", 5, [], {}, {"id": None}, {"id": ""}, {"id": True}, {"id": {"$oid": 1}}])
-def test_what_has_no_key_is_rejected_whole(record: Any) -> None:
-    """And stops nothing else."""
+def test_records_without_a_key_are_rejected_unchanged(record: Any) -> None:
+    """The other records of the reply are not affected."""
     batch = appointment_rows("L", [record, {"id": "good"}])
     assert batch.rows["appointments"].keys == [("good",)]
     (rejected,) = batch.rejected
@@ -274,7 +274,7 @@ def test_what_has_no_key_is_rejected_whole(record: Any) -> None:
     assert rows["table_name"][0].as_py() == "appointments"
 
 
-def test_any_id_of_text_or_digits() -> None:
+def test_ids_are_texts_or_integers() -> None:
     ids = ["EaALh02zfPo8VB3JOnpq", "0b7c-uuid", "EaALh02zfPo8VB3JOnpq_1595413800000", "ключ", 12345]
     assert [key[0] for key in appointment_rows("L", [{"id": each} for each in ids]).rows["appointments"].keys] == [
         *ids[:-1],
@@ -282,7 +282,7 @@ def test_any_id_of_text_or_digits() -> None:
     ]
 
 
-def test_contacts_once_each_the_last_as_it_is() -> None:
+def test_last_occurrence_of_a_contact_wins() -> None:
     contact = {"id": "c", "firstName": "Ada", "tags": ["x"], "customField": [{"id": "f", "value": ["1", "2"]}]}
     batch = appointment_rows(
         "L",
@@ -302,7 +302,7 @@ def test_contacts_once_each_the_last_as_it_is() -> None:
     assert len(batch.rows["appointments"]) == 4
 
 
-def test_a_member_twice_counts_once() -> None:
+def test_duplicate_members_count_once() -> None:
     ada = {"id": "u", "name": "Ada"}
     batch = listed_rows(TEAMS, "L", [{"id": "t", "members": [ada, ada, {**ada, "name": "A."}, "x"]}, {"id": "v"}])
     assert batch.rows["team_members"].keys == [("t", "u")]
@@ -317,7 +317,7 @@ def test_odd_office_hours(hours: Any) -> None:
     assert len(batch.rejected) == (hours not in (None, {}, {"monday": None}))
 
 
-def test_openings_by_day_and_place() -> None:
+def test_office_hours_by_day_and_position() -> None:
     hours = {"monday": [{"openHour": 9, "closeHour": 12}, {"openHour": 13, "closeHour": 24}], "sunday": []}
     batch = listed_rows(SERVICES, "L", [{"id": "s", "availability": {"officeHours": hours}}])
     found = batch.rows["service_hours"].arrow().to_pylist()
@@ -327,8 +327,8 @@ def test_openings_by_day_and_place() -> None:
     ]
 
 
-def test_slots_once_for_each_instant() -> None:
-    """The clocks go back: two wall clocks alike are two instants, one instant written twice is one slot."""
+def test_one_slot_per_instant() -> None:
+    """When the clocks go back, equal local times are two slots; one instant written twice is one slot."""
     days = {
         "2026-10-25": ["2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00", "2026-10-25T01:30:00Z", 5, None, "x"],
         "2026-10-26": [],
@@ -342,7 +342,7 @@ def test_slots_once_for_each_instant() -> None:
     assert len(batch.rejected) == 3
 
 
-def test_every_table_has_its_declared_shape() -> None:
+def test_tables_have_their_declared_schema() -> None:
     tables = [
         location_rows("L", "north", "config", None),
         *listed_rows(TEAMS, "L", [{"id": "t", "members": [{"id": "u"}]}]).rows.values(),
@@ -377,29 +377,15 @@ ODD_FIELD = st.sampled_from(
         max_size=4,
     )
 )
-def test_custom_fields_are_the_same_read_one_by_one_or_together(of_contacts: list[Any]) -> None:
+def test_custom_fields_do_not_depend_on_other_contacts(lists: list[Any]) -> None:
+    """One contact with a malformed list makes all lists go through the slow path. Both paths give the same rows."""
     records = [
         {"id": f"a{number}", "contact": {"id": f"c{number}", "customField": fields}}
-        for number, fields in enumerate(of_contacts)
+        for number, fields in enumerate([*lists, "malformed"])
     ]
     contacts = appointment_rows("L", records).rows["contacts"]
-    together = custom_field_rows("L", contacts)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("bookings_sync.records.decoding._plain_custom_fields", lambda *_: None)
-        one_by_one = custom_field_rows("L", contacts)
-    rows, others = (batch.rows["contact_custom_fields"] for batch in (together, one_by_one))
+    without = custom_field_rows("L", contacts.take(list(range(len(lists)))))
+    slow = custom_field_rows("L", contacts)
+    rows, others = (batch.rows["contact_custom_fields"] for batch in (without, slow))
     assert (rows.keys, rows.digests, rows.arrow()) == (others.keys, others.digests, others.arrow())
-    assert together.rejected == one_by_one.rejected
-
-
-def test_contacts_that_list_no_custom_fields_leave_the_others_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    fields = {"with": [{"id": "one", "value": "x"}], "null": None, "none": []}
-    records: list[Any] = [{"id": key, "contact": {"id": key, "customField": each}} for key, each in fields.items()]
-    records.append({"id": "without", "contact": {"id": "without"}})
-    contacts = appointment_rows("L", records).rows["contacts"]
-
-    def one_by_one(*_: Any) -> None:
-        pytest.fail("they were read one by one")
-
-    monkeypatch.setattr("bookings_sync.records.decoding._Sorting.add_list", one_by_one)
-    assert custom_field_rows("L", contacts).rows["contact_custom_fields"].keys == [("with", "one")]
+    assert [*(each.record for each in without.rejected), "malformed"] == [each.record for each in slow.rejected]
