@@ -1,11 +1,11 @@
-"""The calendar's API: every call of api.md's table, typed, at the location's rate limit, retried where it is safe.
+"""The calendar API: typed calls, within each location's rate limit, with retries.
 
 Input:  `Settings`, and what to read or write.
-Output: `Reply`, or an error of the tree in `errors`. Between `plan` and `records` in the flow.
+Output: `Reply`, or an error of the tree in `errors`. Comes after `planning` and before `records` in the flow.
 """
 
 from bookings_sync.api.client import Client
-from bookings_sync.api.connections import Connections, open_http
+from bookings_sync.api.connections import ConnectionPool, open_http
 from bookings_sync.api.replies import FreeSlots, Reply
 from bookings_sync.api.writes import (
     BlockOffRequest,
@@ -27,7 +27,7 @@ __all__ = [
     "Booked",
     "BookingRequest",
     "Client",
-    "Connections",
+    "ConnectionPool",
     "FreeSlots",
     "Opening",
     "Record",

@@ -1,7 +1,7 @@
-"""The client: every read of the calendar's API (api.md's table), for one location.
+"""Reads one location's calendar: one method per read endpoint of the API.
 
-Input:  a location, settings, and the scopes and windows that `plan` asks for.
-Output: `Reply`, for `records`. What is written to the API stands in `writes`.
+Input:  a location, settings, and the scopes and windows that `planning` asks for.
+Output: `Reply`, for `records`. `writes` has the endpoints that change something.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from urllib.parse import quote
 
 from pendulum import DateTime
 
-from bookings_sync.api.connections import Connections, open_http
-from bookings_sync.api.listing import Listing, all_of
+from bookings_sync.api.calls import ApiCall, Sender
+from bookings_sync.api.connections import ConnectionPool, open_http
+from bookings_sync.api.listing import Listing, decode_all
 from bookings_sync.api.replies import FreeSlots, Reply, decode_object, decode_one, decode_slots, list_under
-from bookings_sync.api.transport import Call, Transport
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window
 from bookings_sync.records.json_text import Records
 
-_teams = list_under("teams")
-_services = list_under("services")
+_decode_teams = list_under("teams")
+_decode_services = list_under("services")
 
 
 class Client:
-    """Reads one location's calendar; at most at its rate limit, from as many threads as ask.
+    """Reads one location's calendar within its rate limit. Thread-safe. Every method raises ApiError.
 
-    Every call raises ApiError. `http` is shared between locations (`open_http`); without one the client opens its own,
-    and `close` closes that. `clock` gives the time in UTC.
+    Locations can share a connection pool, `http`. A client without one opens its own, and closes it in `close`.
+    `clock` returns the time in UTC.
     """
 
     def __init__(
         self,
         location: Location,
         settings: Settings,
-        http: Connections | None = None,
+        http: ConnectionPool | None = None,
         *,
         clock: Callable[[], DateTime],
         monotonic: Callable[[], float] = time.monotonic,
@@ -46,7 +46,7 @@ class Client:
         self._settings = settings
         self._http = http if http is not None else open_http(settings)
         self._owns_http = http is None
-        self.transport = Transport(location, settings, self._http, clock=clock, monotonic=monotonic, sleep=sleep)
+        self.sender = Sender(location, settings, self._http, clock=clock, monotonic=monotonic, sleep=sleep)
 
     def close(self) -> None:
         if self._owns_http:
@@ -60,73 +60,66 @@ class Client:
 
     @property
     def location(self) -> Location:
-        return self.transport.location
+        return self.sender.location
 
     @property
     def requests_sent(self) -> int:
-        """Requests sent so far, retries among them."""
-        return self.transport.requests_sent
+        """Requests sent so far, retries included."""
+        return self.sender.requests_sent
 
-    def list_teams(self, known_digest: str | None = None) -> Reply[Records]:
+    def list_teams(self) -> Reply[Records]:
         """All teams (DOC)."""
-        return self.transport.call(Call("GET", "/calendars/teams"), _teams, known_digest)
+        return self.sender.send(ApiCall("GET", "/calendars/teams"), _decode_teams)
 
-    def list_services(self, team_id: str | None = None, known_digest: str | None = None) -> Reply[Records]:
-        """All services, or one team's (DOC)."""
-        params = {} if team_id is None else {"teamId": team_id}
-        return self.transport.call(Call("GET", "/calendars/services", params), _services, known_digest)
+    def list_services(self) -> Reply[Records]:
+        """All services (DOC)."""
+        return self.sender.send(ApiCall("GET", "/calendars/services"), _decode_services)
 
     def list_appointments(
         self,
         scope: Scope,
         window: Window,
         known_digest: str | None = None,
-        decode: Callable[[bytes], Listing] = all_of,
+        decode: Callable[[bytes], Listing] = decode_all,
     ) -> Reply[Listing]:
-        """The appointments of a scope in a window, cancelled ones too (DOC). `decode` may compare them with the last
-        reply's, and wait until there is room for them.
+        """The appointments of a scope in a window, cancelled ones included (DOC).
 
-        Whether the window is on the start or on any overlap, its end inclusive or not, and the reply capped, is UNK.
+        `decode` may compare the list with the last reply, and may block until there is memory for the records.
+        UNK: whether the window selects by start or by overlap, whether its end is inclusive, and whether the API caps
+        the list.
         """
-        params = {self._parameter(scope): scope.id, **_dates(window)}
+        params = {self._scope_parameter(scope): scope.id, **_dates(window)}
         if self._settings.include_contacts:
             params["includeAll"] = "true"
-        return self.transport.call(
-            Call("GET", "/appointments/", params, window=window, halvable=True), decode, known_digest
-        )
+        call = ApiCall("GET", "/appointments/", params, window=window, can_halve_window=True)
+        return self.sender.send(call, decode, known_digest)
 
     def get_appointment(self, appointment_id: str) -> Reply[Records]:
-        """One appointment (DOC), or no record where the API says that there is none.
+        """One appointment (DOC), or an empty list if the API has no such appointment.
 
-        How it says so is UNK: a status of `unknown_id_statuses` with a JSON object, or 200 with nothing in it.
+        How the API reports an unknown id is UNK. Accepted are a status of `unknown_id_statuses` with a JSON object,
+        and a 200 with an empty body or object.
         """
-        call = Call("GET", f"/appointments/{segment(appointment_id)}", absent=self._settings.unknown_id_statuses)
-        return self.transport.call(call, decode_one)
+        path = f"/appointments/{path_segment(appointment_id)}"
+        call = ApiCall("GET", path, not_found_statuses=self._settings.unknown_id_statuses)
+        return self.sender.send(call, decode_one)
 
     def list_slots(
-        self,
-        service_id: str,
-        window: Window,
-        timezone: str | None = None,
-        user_id: str | None = None,
-        known_digest: str | None = None,
+        self, service_id: str, window: Window, timezone: str | None = None, known_digest: str | None = None
     ) -> Reply[FreeSlots]:
-        """The free slots of a service in a window, by local date in `timezone` (DOC); its default is UNK."""
+        """The free slots of a service in a window, by local date in `timezone` (DOC). The default time zone is UNK."""
         params = {self._settings.service_id_parameter: service_id, **_dates(window)}
         if timezone is not None:
             params["timezone"] = timezone
-        if user_id is not None:
-            params["userId"] = user_id
-        return self.transport.call(
-            Call("GET", "/appointments/slots", params, window=window), decode_slots, known_digest
-        )
+        call = ApiCall("GET", "/appointments/slots", params, window=window)
+        return self.sender.send(call, decode_slots, known_digest)
 
     def check_slug(self, slug: str) -> Reply[dict[str, Any]]:
         """`{"slug", "isSlugAvailable"}` (DOC)."""
-        path = f"/calendars/check-slug-availability/{segment(slug)}"
-        return self.transport.call(Call("GET", path), decode_object)
+        path = f"/calendars/check-slug-availability/{path_segment(slug)}"
+        return self.sender.send(ApiCall("GET", path), decode_object)
 
-    def _parameter(self, scope: Scope) -> str:
+    def _scope_parameter(self, scope: Scope) -> str:
         return {"service": self._settings.service_id_parameter, "team": "teamId", "user": "userId"}[scope.kind]
 
 
@@ -134,8 +127,8 @@ def _dates(window: Window) -> dict[str, str]:
     return {"startDate": str(window.start_ms), "endDate": str(window.end_ms)}
 
 
-def segment(text: str) -> str:
-    """An id or a slug as one segment of a path. Raises ValueError where it would name another path."""
+def path_segment(text: str) -> str:
+    """Quotes an id or a slug for a URL path. Raises ValueError if the path would then name another endpoint."""
     if text in {"", ".", ".."}:
-        raise ValueError(f"no id: {text!r}")
+        raise ValueError(f"not an id: {text!r}")
     return quote(text, safe="")

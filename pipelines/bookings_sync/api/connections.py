@@ -1,13 +1,11 @@
-"""Connections: how requests reach the API, as many at a time as there are threads that send them.
+"""Opens connections to the API, and shares them between threads and locations.
 
 Input:  settings.
-Output: `Connections`, of which a request takes one. `transport` says what is sent, and reads the reply.
+Output: `ConnectionPool`. `calls` borrows a connection for each request.
 
-They are transports of httpx's, not its clients: those would merge what each request brings with what they were told,
-look for cookies and for redirects in each reply, and wait in turn for the lock of a pool that all threads share. A
-request costs half as much so, and there is nobody who could keep one location's cookie for another's requests, or
-follow a redirect and carry a key elsewhere. A `Wire` it is, as a rule, with which a request costs two fifths of what it
-does with httpx's own transport; that one knows proxies.
+A connection is an httpx transport, used without httpx.Client. The client would keep cookies, which one location must
+not send for another, and follow redirects, which would carry the key elsewhere. It also takes as much CPU again for
+each request.
 """
 
 from __future__ import annotations
@@ -21,78 +19,87 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from bookings_sync.api.wire import Wire
+from bookings_sync.api.socket_transport import SocketTransport
 from bookings_sync.config.checks import is_loopback
 from bookings_sync.config.settings import Settings
 
 
-class Connections:
-    """The connections that all locations share: a request takes one that is free, or opens another. Close them when
-    done. Safe to share between threads. `open_one` gives a transport that holds one connection, and closes it."""
+class ConnectionPool:
+    """Connections that all locations share. Thread-safe. Opens one more whenever none is idle.
+
+    `open_one` returns a transport for a single connection.
+    """
 
     def __init__(self, open_one: Callable[[], httpx.BaseTransport]) -> None:
         self._open_one = open_one
         self._opened: list[httpx.BaseTransport] = []
-        self._free: list[httpx.BaseTransport] = []
+        self._idle: list[httpx.BaseTransport] = []
         self.headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
             "Connection": "keep-alive",
             "User-Agent": f"bookings-sync/{version('bookings-sync')}",
         }
-        """Those of every request, whosever it is: no key."""
+        """Headers of every request. They hold no key."""
 
     def close(self) -> None:
         for connection in self._opened:
             connection.close()
 
-    def __enter__(self) -> Connections:
+    def __enter__(self) -> ConnectionPool:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     @contextmanager
-    def one(self) -> Iterator[httpx.BaseTransport]:
-        """One that nobody else has for so long: of the free ones that used last, the likeliest to stand still."""
+    def connection(self) -> Iterator[httpx.BaseTransport]:
+        """Borrows the most recently used idle connection, the least likely to be stale, or a new one."""
         try:
-            connection = self._free.pop()
+            connection = self._idle.pop()
         except IndexError:
             connection = self._open_one()
             self._opened.append(connection)
         try:
             yield connection
         finally:
-            self._free.append(connection)
+            self._idle.append(connection)
 
 
-def open_http(settings: Settings) -> Connections:
-    """Connections to the API, always with TLS verified; by the environment's proxy where it names one."""
-    to_this_machine = is_loopback(settings.base_url)
-    # Where there is no TLS, the certificates of the world's authorities need not be read, 50 ms of work: the context
-    # trusts none, so that it could only refuse.
-    in_clear = to_this_machine and settings.base_url.startswith("http://")
-    context = (
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if in_clear else httpx.create_ssl_context(trust_env=not to_this_machine)
-    )
-    if not to_this_machine and (proxy := environment_proxy(settings.base_url)):
-        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-        return Connections(lambda: _ByProxy(verify=context, limits=limits, proxy=proxy))
+def open_http(settings: Settings) -> ConnectionPool:
+    """Connections to the API: TLS is always verified, and the environment's proxy is used if it names one."""
+    to_loopback = is_loopback(settings.base_url)
+    if to_loopback and settings.base_url.startswith("http://"):
+        # Loading certificates takes 50 ms. Without TLS none are needed, and this context trusts none.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    else:
+        context = httpx.create_ssl_context(trust_env=not to_loopback)
+    proxy = None if to_loopback else environment_proxy(settings.base_url)
+    if proxy or settings.http_transport == "httpx":
+        return ConnectionPool(lambda: HttpxTransport(context, proxy))
     context.set_alpn_protocols(["http/1.1"])
-    return Connections(lambda: Wire(context))
+    return ConnectionPool(lambda: SocketTransport(context))
 
 
-class _ByProxy(httpx.HTTPTransport):
-    """httpx's own transport, which would ask the proxy itself for what stands beside the address (httpcore 1.0)."""
+class HttpxTransport(httpx.HTTPTransport):
+    """httpx's own transport for a single connection.
+
+    Unlike `SocketTransport`, httpcore 1.0 takes bytes that a server sends after a reply for the next reply.
+    """
+
+    def __init__(self, context: ssl.SSLContext, proxy: str | None = None) -> None:
+        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
+        super().__init__(verify=context, limits=limits, proxy=proxy)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        # httpcore ignores the `target` extension for the request to a proxy, so the URL must hold the target.
         request.url = request.url.copy_with(raw_path=request.extensions["target"])
         request.extensions = {"timeout": request.extensions["timeout"]}
         return super().handle_request(request)
 
 
 def environment_proxy(url: str) -> str | None:
-    """The proxy that the environment names for an address: HTTPS_PROXY or ALL_PROXY, unless NO_PROXY names its host."""
+    """The proxy for a URL: HTTPS_PROXY or ALL_PROXY, unless NO_PROXY lists its host."""
     parts, proxies = urlsplit(url), getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy or proxy_bypass(parts.netloc):

@@ -1,14 +1,15 @@
-"""The rate limit of one location.
+"""Keeps one location within the API's rate limit.
 
-Input:  permits asked for by the threads that send its requests.
-Output: `acquire` returns when the next request may be sent; `release` is told when its reply began.
+Input:  `acquire` before each request, `release` when its reply begins.
+Output: `acquire` returns when the next request may be sent.
 
-The API allows `rate_limit` requests in any `rate_period_seconds` (api.md, DOC), as *it* sees them, and a request is on
-its way for an unknown time: a new connection's handshake alone may take 0.3 s. A limiter that counts requests as they
-leave lets the late ones of one burst meet the early ones of the next. Here a permit comes back one period after its
-reply *began*: the API has surely seen that request before, so between two requests of one permit lies a whole period by
-any clock, and with `rate_limit` permits no window of that length ever holds more. The cost is the time to the first
-byte, once a period: 50 ms in 10 s is 0.5 %.
+The API allows `rate_limit` requests in any `rate_period_seconds` (DOC), counted when requests arrive. How long a
+request travels is unknown: the handshake of a new connection alone can take 0.3 s. A limiter that counts departures can
+let the slow requests of one burst arrive together with the fast requests of the next burst.
+
+This limiter hands out `rate_limit` permits. A permit becomes usable again one period after its reply *began*. The API
+has counted the request by then, so two requests with the same permit arrive at least one period apart. The price is
+the time to first byte, once per period: 50 ms in 10 s is 0.5 %.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from collections import deque
 from collections.abc import Callable
 
 _CLOCK_DRIFT = 1.002
-"""The API's clock may run a little slower than ours."""
+"""Factor on the period: the API's clock may run slightly slower than ours."""
 
 
-class RateLimit:
-    """At most `limit` requests in any `period_seconds`, and none while `pause` lasts. Safe to share between threads.
+class RateLimiter:
+    """Allows `limit` requests in any `period_seconds`, and none during a `pause`. Thread-safe.
 
-    `monotonic` (seconds) and `sleep` can be a test's own.
+    Tests pass their own `monotonic` (seconds) and `sleep`.
     """
 
     def __init__(
@@ -39,34 +40,36 @@ class RateLimit:
         self._period = period_seconds * _CLOCK_DRIFT
         self._monotonic = monotonic
         self._sleep = sleep
+        # Permits are counted, not stored: each location has a limiter, and a limit can be a million.
         self._unused = limit
-        # When each other permit at rest may be used again, the earliest first: they come back in order.
+        # When each released permit becomes usable. Permits are released in this order, so the deque stays sorted.
         self._usable_at: deque[float] = deque()
         self._paused_until = float("-inf")
         self._changed = threading.Condition()
 
     def acquire(self) -> None:
-        """Waits for a permit to be usable, and for any pause to end; takes the permit."""
+        """Takes a permit. Waits until the permit is usable and any pause is over."""
         with self._changed:
             usable_at = self._take()
         try:
+            # A pause can start during the sleep, so check again.
             while (seconds := max(usable_at, self._paused_until) - self._monotonic()) > 0:
                 self._sleep(seconds)
-        except BaseException:  # interrupted: the permit was not used
+        except BaseException:  # interrupted: no request was sent, so the permit keeps its time
             self._return(usable_at, first=True)
             raise
 
     def release(self) -> None:
-        """The reply has begun, or the request failed: the permit is usable again one period from now."""
+        """Returns a permit, usable one period from now. Call when the reply has begun or the request has failed."""
         self._return(self._monotonic() + self._period, first=False)
 
     def pause(self, seconds: float) -> None:
-        """No request for so long: the API asked for it. A longer pause that is already on stays."""
+        """Stops all requests for a time. A longer pause that is already running stays in force."""
         with self._changed:
             self._paused_until = max(self._paused_until, self._monotonic() + seconds)
 
     def _take(self) -> float:
-        """A permit, and when it may be used."""
+        """Takes a permit and returns the time when it becomes usable."""
         if self._unused:
             self._unused -= 1
             return float("-inf")

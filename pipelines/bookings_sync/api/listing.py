@@ -1,11 +1,12 @@
-"""Listing: the records of a list of appointments, all of them or only those that differ from the last reply's.
+"""Decodes a list of appointments: all records, or only the records that changed since the last reply.
 
-Input:  a body, and the record digests of the last reply for the same window; and what reads records.
-Output: `Listing`, or `Unreadable`. Pure.
+Input:  a body, the record digests of the last reply for the same window, and a function that reads records.
+Output: `Listing`, or `Unreadable`. Pure functions.
 
-Where a few appointments of thousands have changed, to find those takes a fifth of the time of decoding all. A record
-digest is 16 bytes: 8 that digest the record's id, and 8 that digest its very bytes. They are made only of replies in
-which each record has an id of its own, a text; any other is decoded whole each time, as is one that is no strict JSON.
+Finding a few changed appointments among thousands by digest takes a fifth of the time of decoding all of them.
+A record digest has 16 bytes: 8 for the digest of the record's id, 8 for the digest of the record's JSON.
+Lists with duplicate ids, with ids that are not strings, or in lenient JSON have no record digests and are always
+decoded whole.
 """
 
 from __future__ import annotations
@@ -22,27 +23,32 @@ from bookings_sync.records.digests import short_digest_of
 from bookings_sync.records.json_text import holds_nul
 
 _HALF = 8
+"""Bytes of each of the two digests in a record digest."""
 
-decode_all = list_under("appointments")
+_decode_list = list_under("appointments")
 
 
 ReadRecords = Callable[[Sequence[msgspec.Raw]], list[Any]]
-"""Reads records into what stands for them, in their order: a dict for one, whatever has their `ids` for several.
-No text in them holds a NUL; an integer may be beyond 64 bits. Raises msgspec's errors or ValueError."""
+"""Reads records from their JSON, in order. Raises msgspec's errors or ValueError.
+
+A result is either a dict of one record, or an object that holds several records and has their `ids`.
+The JSON contains no NUL. It may contain integers beyond 64 bits.
+"""
 
 
 class Listing(NamedTuple):
-    """What a list says.
+    """A decoded list of `size` appointments.
 
-    `records` are all of its `size` records, as they were read, where `gone` is None; else those alone that differ from
-    the last reply's, and `gone` has the `id_digest` of each that was listed then and is no more. `digests` are the
-    record digests in order, joined; None where there are none.
+    Without a comparison, `records` holds all records and `missing` is None.
+    After a comparison, `records` holds only the changed records, and `missing` the `id_digest` of each appointment
+    that was in the last reply but is not in this one.
+    `digests` are the record digests, concatenated in the list's order, or None if the list has none.
     """
 
     records: list[Any]
     size: int
     digests: bytes | None = None
-    gone: frozenset[bytes] | None = None
+    missing: frozenset[bytes] | None = None
 
 
 class _Body(msgspec.Struct):
@@ -56,72 +62,77 @@ def id_digest(record_id: str) -> bytes:
     return short_digest_of(record_id.encode(errors="surrogatepass"))
 
 
-def all_of(body: bytes) -> Listing:
-    """Every record, decoded."""
-    records = decode_all(body)
+def decode_all(body: bytes) -> Listing:
+    """Decodes every record to a dict."""
+    records = _decode_list(body)
     return Listing(records, len(records))
 
 
-def taken_apart(read: ReadRecords) -> Callable[[bytes], Listing]:
-    """A decoder that reads records from their bytes."""
-    return lambda body: _by_itself(body, lambda records: _whole(body, records, read))
+def split_decoder(read: ReadRecords) -> Callable[[bytes], Listing]:
+    """Returns a decoder that hands each record's JSON to `read`."""
+    return lambda body: _split_or_decode(body, lambda records: _read_all(body, records, read))
 
 
-def compared_with(known: bytes | None, read: ReadRecords) -> Callable[[bytes], Listing]:
-    """A decoder that compares a list with the record digests of the last reply, if any, and makes its own; what is to
-    be read, it reads from its bytes."""
+def diff_decoder(known: bytes | None, read: ReadRecords) -> Callable[[bytes], Listing]:
+    """Returns a decoder that hands only changed records to `read`.
 
-    def look_at(body: bytes, records: Sequence[msgspec.Raw]) -> Listing | None:
+    `known` are the record digests of the last reply for the same window, or None if it had none.
+    """
+
+    def diff(body: bytes, records: Sequence[msgspec.Raw]) -> Listing | None:
         digests = list(map(short_digest_of, records))
-        return _differing(records, digests, known, read) or _whole(body, records, read, digests)
+        return _read_changed(records, digests, known, read) or _read_all(body, records, read, digests)
 
-    return lambda body: _by_itself(body, lambda records: look_at(body, records))
+    return lambda body: _split_or_decode(body, lambda records: diff(body, records))
 
 
-def _by_itself(body: bytes, look_at: Callable[[Sequence[msgspec.Raw]], Listing | None]) -> Listing:
-    """What is found of the records, each as its bytes; all of them decoded, where they do not come apart so."""
+def _split_or_decode(body: bytes, read_split: Callable[[Sequence[msgspec.Raw]], Listing | None]) -> Listing:
+    """Splits the body into its records for `read_split`. Decodes the whole body if that is not possible."""
     try:
-        found = look_at(_split.decode(body).appointments)
+        listing = read_split(_split.decode(body).appointments)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        found = None
-    return all_of(body) if found is None else found
+        listing = None
+    return decode_all(body) if listing is None else listing
 
 
-def _whole(
+def _read_all(
     body: bytes, records: Sequence[msgspec.Raw], read: ReadRecords, digests: Sequence[bytes] | None = None
 ) -> Listing | None:
-    """All of the records, which stand in `body`; None where they hold a NUL, an id is no text, or stands twice."""
+    """Reads all records of `body`. Returns None if the body holds a NUL, or if ids are not strings or not unique."""
     if holds_nul(body):
         return None
     whole = read(records)
     ids = _ids_of(whole)
     if not all(isinstance(each, str) for each in ids) or len(set(ids)) < len(ids):
         return None
-    return Listing(whole, len(records), None if digests is None else _joined(map(id_digest, ids), digests))
+    return Listing(whole, len(records), None if digests is None else _interleaved(map(id_digest, ids), digests))
 
 
-def _differing(
+def _read_changed(
     records: Sequence[msgspec.Raw], digests: Sequence[bytes], known: bytes | None, read: ReadRecords
 ) -> Listing | None:
-    """The records that are not among the known; None where those are most of them, hold a NUL (the known hold none), or
-    an id is no text or stands twice."""
+    """Reads the records with a digest that is not in `known`.
+
+    Returns None if that is most of them, if they hold a NUL, or if ids are not strings or not unique. The unchanged
+    records need no check for NUL: a list with a NUL has no digests.
+    """
     if not known or len(known) % (2 * _HALF):
         return None
     known_ids = {digest: id_ for id_, digest in iter_unpack(f"{_HALF}s{_HALF}s", known)}
-    of_known = list(map(known_ids.get, digests))
-    differing = [record for record, id_ in zip(records, of_known, strict=True) if id_ is None]
-    if 2 * len(differing) > len(records):
+    unchanged = list(map(known_ids.get, digests))
+    changed = [record for record, id_ in zip(records, unchanged, strict=True) if id_ is None]
+    if 2 * len(changed) > len(records):
         return None
-    found = _whole(b"".join(differing), differing, read)
-    if found is None:
+    listing = _read_all(b"".join(changed), changed, read)
+    if listing is None:
         return None
-    own = map(id_digest, _ids_of(found.records))
-    ids = [next(own) if id_ is None else id_ for id_ in of_known]
+    changed_ids = map(id_digest, _ids_of(listing.records))
+    ids = [next(changed_ids) if id_ is None else id_ for id_ in unchanged]
     listed = set(ids)
     if len(listed) < len(ids):
         return None
-    gone = frozenset(filterfalse(listed.__contains__, known_ids.values()))
-    return Listing(found.records, len(records), _joined(ids, digests), gone)
+    missing = frozenset(filterfalse(listed.__contains__, known_ids.values()))
+    return Listing(listing.records, len(records), _interleaved(ids, digests), missing)
 
 
 def _ids_of(records: Iterable[Any]) -> list[Any]:
@@ -132,5 +143,5 @@ def _id_of(record: Any) -> Any:
     return record.get("id") if isinstance(record, dict) else None
 
 
-def _joined(ids: Iterable[bytes], digests: Iterable[bytes]) -> bytes:
+def _interleaved(ids: Iterable[bytes], digests: Iterable[bytes]) -> bytes:
     return b"".join(chain.from_iterable(zip(ids, digests, strict=True)))

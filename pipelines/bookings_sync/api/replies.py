@@ -1,7 +1,7 @@
-"""Replies: the bytes of a body become records, or are refused.
+"""Decodes the bytes of a reply's body.
 
-Input:  a body, whole.
-Output: `Reply`, with the records as the API wrote them; `Unreadable` where the body is not what was asked for. Pure.
+Input:  a whole body.
+Output: records as the API wrote them, or `Unreadable` if the body has another shape. Pure functions.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from pendulum import DateTime
 from bookings_sync.records.json_text import Record, Records, Unreadable, decode
 
 FreeSlots = dict[str, list[Any]]
-"""Starts of free slots (ISO 8601 texts) by local date `YYYY-MM-DD`."""
+"""Starts of free slots (ISO 8601 strings) by local date `YYYY-MM-DD`."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[T]):
-    """One successful call.
+    """A successful call.
 
-    `records` is None where the body's digest is the one already known: nothing changed, so nothing was decoded.
-    `digest` is the body's (`digests`), in hex; `bytes` its size, unpacked. `sent_at` is UTC.
-    `seconds` is the time from request to whole body of the attempt that succeeded, waiting for the rate limit not
-    counted; `requests` is how many attempts were sent.
+    `records` is None if the body's digest equals the caller's `known_digest`: nothing changed, nothing was decoded.
+    `digest` is the hex digest of the body, and `bytes` the body's decompressed size. `sent_at` is in UTC.
+    `seconds` is the duration of the successful attempt, without the wait for the rate limit.
+    `requests` counts the attempts.
     """
 
     records: T | None
@@ -42,38 +42,41 @@ class Reply(Generic[T]):
 def decode_object(body: bytes) -> Record:
     value = decode(body)
     if not isinstance(value, dict):
-        raise Unreadable(f"a JSON object was expected, not a {type(value).__name__}")
+        raise Unreadable(f"expected a JSON object, got a {type(value).__name__}")
     return value
 
 
 def list_under(name: str) -> Callable[[bytes], Records]:
-    """A decoder for `{"<name>": [record, …]}`, the shape of every list but the slots' (api.md, DOC)."""
+    """Returns a decoder for `{"<name>": [record, …]}`, the shape of all lists except slots (DOC)."""
 
     def decode_list(body: bytes) -> Records:
         records = decode_object(body).get(name)
         if not isinstance(records, list):
-            raise Unreadable(f'the JSON object holds no list "{name}"')
+            raise Unreadable(f'expected a list under "{name}" in the JSON object')
         return records
 
     return decode_list
 
 
 def decode_one(body: bytes) -> Records:
-    """One record, or none: an empty body or an empty object is one of the ways to say so that are UNK (api.md)."""
+    """A list of one record, or an empty list if the API has no such record.
+
+    An empty body and an empty object both mean "no such record" (UNK).
+    """
     if not body.strip():
         return []
     record = decode_object(body)
     if record and "id" not in record:
-        # It must not pass for "there is none": a record would be taken for deleted.
+        # An unexpected object must not count as "no such record": the appointment would be recorded as deleted.
         raise Unreadable("the JSON object has no id")
     return [record] if record else []
 
 
 def decode_slots(body: bytes) -> FreeSlots:
-    """Free slots by local date.
+    """Free slots by local date. Raises Unreadable.
 
-    A key that is no date is passed over, as api.md says (DOC and OBS: `_dates_`, `traceId`); a day's `slots` may be
-    missing, null or empty (UNK). Raises Unreadable.
+    Keys that are not dates, such as `traceId`, are ignored (DOC, OBS). A day's slots may be missing, null or empty
+    (UNK).
     """
     days: FreeSlots = {}
     for key, day in decode_object(body).items():
@@ -81,7 +84,7 @@ def decode_slots(body: bytes) -> FreeSlots:
             continue
         slots = day.get("slots") if isinstance(day, dict) else day
         if slots is not None and not isinstance(slots, list):
-            raise Unreadable("a day's slots are no list")
+            raise Unreadable(f"expected a list of slots for a day, got a {type(slots).__name__}")
         days[key] = slots or []
     return days
 
@@ -94,7 +97,7 @@ def _is_date(text: str) -> bool:
 
 
 def is_object(body: bytes) -> bool:
-    """Whether a refusal's body is the API's own, a JSON object, and not a page of some proxy on the way."""
+    """Whether an error's body is a JSON object, as the API sends, rather than a proxy's page."""
     try:
         return isinstance(decode(body), dict)
     except Unreadable:

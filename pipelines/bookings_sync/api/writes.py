@@ -1,12 +1,11 @@
-"""Writes: every call of the calendar's API that changes something, typed.
+"""Changes one location's calendar: a typed method per write endpoint of the API.
 
-Input:  request dataclasses, with the names and types of the POST and PUT bodies (api.md, DOC), which are not those of
-        the replies.
-Output: what the API made, or None where it answers with an empty or a plain-text body.
+Input:  request dataclasses, with the names and types of the POST and PUT bodies (DOC), which differ from the replies'.
+Output: the record that the API saved, or None if the API replies with an empty or plain-text body.
 
-The sync never writes: this is for tests, for tools and for the demo. A POST is sent once and never again by itself, as
-nothing tells whether a failed one arrived; PUT and DELETE are retried like reads, so a DELETE whose reply was lost may
-end in a RequestRefused. Every call raises ApiError; a 422 is a RequestRefused that names the fields.
+A sync never writes; tests and tools do. A POST is sent once and never retried, since a failed POST may have arrived.
+PUT and DELETE are retried like reads, so a DELETE that arrived but lost its reply can end in a RequestRefused.
+All calls raise ApiError. A 422 is a RequestRefused that names the fields.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from typing import Any, Literal
 
 from pendulum import DateTime
 
-from bookings_sync.api.client import Client, segment
+from bookings_sync.api.calls import ApiCall
+from bookings_sync.api.client import Client, path_segment
 from bookings_sync.api.replies import decode_object
-from bookings_sync.api.transport import Call
 from bookings_sync.records.json_text import Record, Unreadable
 
 AttendanceStatus = Literal["confirmed", "cancelled", "showed", "noshow", "invalid"]
@@ -44,7 +43,7 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 
 @dataclass(frozen=True, slots=True)
 class TeamRequest:
-    """A team to create, or what one is to become."""
+    """The body that creates or updates a team."""
 
     name: str
     user_ids: tuple[str, ...]
@@ -55,7 +54,7 @@ class TeamRequest:
     should_skip_assigning_contact_for_existing: bool | None = None
 
     def body(self) -> Record:
-        calendar = _given(
+        calendar = _without_none(
             calendarName=self.calendar_name,
             description=self.description,
             slug=self.slug,
@@ -67,19 +66,19 @@ class TeamRequest:
 
 @dataclass(frozen=True, slots=True)
 class ServiceMember:
-    """A member who takes a service's appointments. (The reply has the priority as an integer.)"""
+    """A member who takes a service's appointments. Replies have `priority` as a number."""
 
     user_id: str
     priority: Literal["High", "Medium", "Low"] = "Medium"
     meeting_location: str | None = None
 
     def body(self) -> Record:
-        return _given(userId=self.user_id, priority=self.priority, meetingLocation=self.meeting_location)
+        return _without_none(userId=self.user_id, priority=self.priority, meetingLocation=self.meeting_location)
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A span of office hours on one day, by the location's clock."""
+    """A span of office hours on one day, in the location's time zone."""
 
     open_hour: int
     open_minute: int
@@ -97,7 +96,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How much notice a booking needs, and how far ahead one may be made."""
+    """How much notice a booking needs, and how far ahead customers may book."""
 
     allow_booking_after: int
     allow_booking_after_unit: Unit
@@ -115,10 +114,10 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRequest:
-    """A service to create, or what one is to become. Monday to Friday must stand in `office_hours`.
+    """The body that creates or updates a service. `office_hours` must include Monday to Friday.
 
-    Where `slot_buffer` (minutes), `alert_email`, `notes` and `facebook_pixel_id` belong in the body is inferred from
-    the reply's shape (UNK).
+    `slot_duration`, `slot_interval` and `slot_buffer` are in minutes. The places of `slot_buffer`, `alert_email`,
+    `notes` and `facebook_pixel_id` in the body are inferred from the reply (UNK).
     """
 
     team_id: str
@@ -152,7 +151,7 @@ class ServiceRequest:
     facebook_pixel_id: str | None = None
 
     def body(self) -> Record:
-        return _given(
+        return _without_none(
             teamId=self.team_id,
             name=self.name,
             description=self.description,
@@ -168,19 +167,19 @@ class ServiceRequest:
         )
 
     def _availability(self) -> Record:
-        return _given(
-            eventTiming=_given(
+        return _without_none(
+            eventTiming=_without_none(
                 slotDuration=self.slot_duration, slotInterval=self.slot_interval, slotBuffer=self.slot_buffer
             ),
-            appointmentInfo=_given(perSlot=self.per_slot, perDay=self.per_day) or None,
+            appointmentInfo=_without_none(perSlot=self.per_slot, perDay=self.per_day) or None,
             schedule=None if self.schedule is None else self.schedule.body(),
             officeHours={day: [opening.body() for opening in spans] for day, spans in self.office_hours.items()},
         )
 
     def _confirmation(self) -> Record:
-        return _given(
-            form=_given(customFormId=self.custom_form_id, stickyContact=self.sticky_contact) or None,
-            notificationAndOther=_given(
+        return _without_none(
+            form=_without_none(customFormId=self.custom_form_id, stickyContact=self.sticky_contact) or None,
+            notificationAndOther=_without_none(
                 autoConfirm=self.auto_confirm,
                 shouldSendAlertEmailsToAssignedMember=self.should_send_alert_emails_to_assigned_member,
                 googleInvitationEmails=self.google_invitation_emails,
@@ -196,10 +195,11 @@ class ServiceRequest:
 
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
-    """An appointment to book at a free slot. The contact is found or made by email or phone: one is needed (DOC).
+    """An appointment to book at a free slot.
 
-    Which id `calendar_id` takes is UNK: live clients pass the service's. `fields` are further fields of the body, such
-    as `firstName`, by the API's names.
+    The API finds or creates the contact by email or phone, so one of them is required (DOC). Which id `calendar_id`
+    takes is UNK: live clients pass the service's. `fields` holds more body fields by their API names, such as
+    `firstName`.
     """
 
     calendar_id: str
@@ -212,7 +212,7 @@ class BookingRequest:
     def body(self) -> Record:
         return {
             **self.fields,
-            **_given(
+            **_without_none(
                 calendarId=self.calendar_id,
                 selectedSlot=self.selected_slot.isoformat(),
                 selectedTimezone=self.selected_timezone,
@@ -224,7 +224,7 @@ class BookingRequest:
 
 @dataclass(frozen=True, slots=True)
 class BlockOffRequest:
-    """Time to block off in a calendar, of one member or of whoever is free: nobody can book it. It has no contact."""
+    """Time that customers cannot book, in the calendar of one member or of any free member. Has no contact."""
 
     calendar_id: str
     selected_slot: DateTime
@@ -233,7 +233,7 @@ class BlockOffRequest:
     user_id: str | None = None
 
     def body(self) -> Record:
-        return _given(
+        return _without_none(
             calendarId=self.calendar_id,
             selectedSlot=self.selected_slot.isoformat(),
             endAt=self.end_at.isoformat(),
@@ -244,7 +244,7 @@ class BlockOffRequest:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A team or service as the API now has it, in the reply's names."""
+    """A saved team or service, with the field names of replies."""
 
     id: str
     record: Record = field(repr=False)
@@ -252,7 +252,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A booking, a reschedule or blocked-off time. `contact_id` can be a fingerprint rather than an id (OBS)."""
+    """A booked, rescheduled or blocked-off appointment. `contact_id` can be the contact's fingerprint (OBS)."""
 
     id: str
     contact_id: str | None
@@ -260,72 +260,72 @@ class Booked:
 
 
 class Writer:
-    """Writes to one location's calendar, through its client's rate limit and counter."""
+    """Writes to one location's calendar. Shares the rate limit and the request count of `client`."""
 
     def __init__(self, client: Client) -> None:
-        self._transport = client.transport
+        self._sender = client.sender
 
     def create_team(self, team: TeamRequest) -> Saved:
-        return self._save(Call("POST", "/calendars/teams/", body=team.body()))
+        return self._save(ApiCall("POST", "/calendars/teams/", body=team.body()))
 
     def update_team(self, team_id: str, team: TeamRequest) -> Saved:
-        return self._save(Call("PUT", f"/calendars/teams/{segment(team_id)}", body=team.body()))
+        return self._save(ApiCall("PUT", f"/calendars/teams/{path_segment(team_id)}", body=team.body()))
 
     def delete_team(self, team_id: str) -> None:
-        self._do(Call("DELETE", f"/calendars/teams/{segment(team_id)}"))
+        self._send(ApiCall("DELETE", f"/calendars/teams/{path_segment(team_id)}"))
 
     def create_service(self, service: ServiceRequest) -> Saved:
-        return self._save(Call("POST", "/calendars/services/", body=service.body()))
+        return self._save(ApiCall("POST", "/calendars/services/", body=service.body()))
 
     def update_service(self, service_id: str, service: ServiceRequest) -> Saved:
-        return self._save(Call("PUT", f"/calendars/services/{segment(service_id)}", body=service.body()))
+        return self._save(ApiCall("PUT", f"/calendars/services/{path_segment(service_id)}", body=service.body()))
 
     def delete_service(self, service_id: str) -> None:
-        self._do(Call("DELETE", f"/calendars/services/{segment(service_id)}"))
+        self._send(ApiCall("DELETE", f"/calendars/services/{path_segment(service_id)}"))
 
     def book(self, booking: BookingRequest) -> Booked:
-        return self._book(Call("POST", "/appointments/", body=booking.body()))
+        return self._book(ApiCall("POST", "/appointments/", body=booking.body()))
 
     def block_off(self, time: BlockOffRequest) -> Booked:
-        return self._book(Call("POST", "/appointments/", body=time.body()))
+        return self._book(ApiCall("POST", "/appointments/", body=time.body()))
 
     def reschedule(self, appointment_id: str, selected_slot: DateTime, selected_timezone: str) -> Booked:
         body = {"selectedSlot": selected_slot.isoformat(), "selectedTimezone": selected_timezone}
-        return self._book(Call("PUT", f"/appointments/{segment(appointment_id)}", body=body))
+        return self._book(ApiCall("PUT", f"/appointments/{path_segment(appointment_id)}", body=body))
 
     def set_status(self, appointment_id: str, status: AttendanceStatus) -> None:
-        self._do(Call("PUT", f"/appointments/{segment(appointment_id)}/status", body={"status": status}))
+        self._send(ApiCall("PUT", f"/appointments/{path_segment(appointment_id)}/status", body={"status": status}))
 
     def delete_appointment(self, appointment_id: str) -> None:
-        self._do(Call("DELETE", f"/appointments/{segment(appointment_id)}"))
+        self._send(ApiCall("DELETE", f"/appointments/{path_segment(appointment_id)}"))
 
-    def _save(self, call: Call) -> Saved:
-        record = self._transport.call(call, _with_id).records
-        assert record is not None  # noqa: S101 - only a known digest leaves a reply unread
+    def _save(self, call: ApiCall) -> Saved:
+        record = self._sender.send(call, _decode_with_id).records
+        assert record is not None  # noqa: S101 - records are None only for a known digest
         return Saved(record["id"], record)
 
-    def _book(self, call: Call) -> Booked:
-        record = self._transport.call(call, _with_id).records
+    def _book(self, call: ApiCall) -> Booked:
+        record = self._sender.send(call, _decode_with_id).records
         assert record is not None  # noqa: S101 - as above
         return Booked(record["id"], record.get("contactId"), record.get("contact"))
 
-    def _do(self, call: Call) -> None:
-        """A call that is answered by its status alone: its body is empty or plain text (DOC)."""
-        self._transport.call(call, _no_page)
+    def _send(self, call: ApiCall) -> None:
+        """Sends a call that returns no record: the reply's body is empty or plain text (DOC)."""
+        self._sender.send(call, _reject_html)
 
 
-def _no_page(body: bytes) -> None:
+def _reject_html(body: bytes) -> None:
     if body.lstrip().startswith(b"<"):
-        raise Unreadable("a page of a proxy, not the API's answer")
+        raise Unreadable("expected an empty or plain-text body, got HTML")
 
 
-def _with_id(body: bytes) -> Record:
+def _decode_with_id(body: bytes) -> Record:
     record = decode_object(body)
     if not isinstance(record.get("id"), str):
         raise Unreadable("the JSON object has no id")
     return record
 
 
-def _given(**fields: Any) -> Record:
-    """The fields that are given: one that is left out of a body keeps the API's default."""
+def _without_none(**fields: Any) -> Record:
+    """The fields that are not None. The API uses its default for a field that the body omits."""
     return {name: value for name, value in fields.items() if value is not None}

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 ScopeKind = Literal["service", "team", "user"]
 """What appointments can be listed by. It is unknown which of them lists every appointment (UNK), so it is a setting."""
 
+HttpTransport = Literal["socket", "httpx"]
+"""What sends requests: our own HTTP/1.1 client over a socket, or httpx's transport."""
+
 PII_LISTS: dict[str, Rule] = {"pii_keep": "keep", "pii_hash": "hash", "pii_drop": "drop"}
 """Settings that list fields with another rule than `pii`."""
 
@@ -88,6 +91,9 @@ def _check_choices(settings: Settings) -> None:
         raise invalid("scopes", f"cannot be {list(settings.scopes)!r}", f"Choose one or more of {list(kinds)}.")
     if len(set(settings.scopes)) < len(settings.scopes):
         raise invalid("scopes", "names a scope twice", "Name each scope once.")
+    if settings.http_transport not in get_args(HttpTransport):
+        fix = f"Choose one of {list(get_args(HttpTransport))}."
+        raise invalid("http_transport", f"cannot be {settings.http_transport!r}", fix)
     if any(not 400 <= status < 500 or status in {401, 403, 429} for status in settings.unknown_id_statuses):
         fix = "List 4xx statuses other than 401, 403 and 429."
         raise invalid("unknown_id_statuses", "holds a status that cannot mean an unknown id", fix)

@@ -14,12 +14,12 @@ from datetime import date
 from hashlib import blake2b
 
 from bookings_sync.config import checks
-from bookings_sync.config.checks import ScopeKind
+from bookings_sync.config.checks import HttpTransport, ScopeKind
 from bookings_sync.config.keys import SECRETS_FILE, invalid
 from bookings_sync.config.locations import Location, location_id_from_key
 from bookings_sync.config.privacy import FIELDS, Rule
 
-__all__ = ["NO_KNOBS", "Location", "Part", "ScopeKind", "Settings", "location_id_from_key"]
+__all__ = ["NO_KNOBS", "HttpTransport", "Location", "Part", "ScopeKind", "Settings", "location_id_from_key"]
 
 NO_KNOBS = frozenset({"locations", "part"})
 """Fields of `Settings` that no single configuration key sets."""
@@ -68,6 +68,7 @@ class Settings:
     connect_timeout_seconds: float = 10.0
     read_timeout_seconds: float = 60.0
     attempts: int = 8
+    http_transport: HttpTransport = "socket"
 
     pii: Rule = "keep"
     pii_keep: tuple[str, ...] = ()

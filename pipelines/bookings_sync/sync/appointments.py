@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from pendulum import DateTime
 
 from bookings_sync.api import Reply
-from bookings_sync.api.listing import Listing, all_of, compared_with, id_digest, taken_apart
+from bookings_sync.api.listing import Listing, decode_all, diff_decoder, id_digest, split_decoder
 from bookings_sync.changes.diff import missing
 from bookings_sync.changes.held import Held, Placed, standing_of
 from bookings_sync.changes.stage import Emitted, Stage, Staged
@@ -106,11 +106,11 @@ class AppointmentReads:
         if (
             not self._run.privacy.keeps_all
         ):  # of personal data that is not kept no digest is, and no row comes by itself
-            return all_of
+            return decode_all
         read_record = reader(read.location_id, self._run.contacts)
         if _window(read).overlaps(self._hot):  # record digests are worth their making where every run reads the window
-            return compared_with(known.record_digests if known else None, read_record)
-        return taken_apart(read_record)
+            return diff_decoder(known.record_digests if known else None, read_record)
+        return split_decoder(read_record)
 
     def _relied_on(self, read: PlannedRead) -> Read | None:
         return self._run.ledger.relied_on(read.location_id, read.scope, _window(read), self._run.rules)
@@ -151,10 +151,10 @@ class AppointmentReads:
         staged = self._stage.rows
         batch = appointment_rows(read.location_id, listing.records, self._run.privacy, self._run.contacts)
         self._stage.reject(batch)
-        if listing.gone is None:
+        if listing.missing is None:
             yield from self._take_appointments(batch.rows["appointments"], read, noted)
         else:
-            self._find_absent(read, noted, listing.gone)
+            self._find_absent(read, noted, listing.missing)
             yield from self._let_wait(batch.rows["appointments"], read, noted)
         yield from self._contacts.take(batch.rows["contacts"], noted)
         if self._stage.rows > staged:

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 
 from pendulum import DateTime
 
-from bookings_sync.api import Client, Connections, Records, Scope, open_http
+from bookings_sync.api import Client, ConnectionPool, Records, Scope, open_http
 from bookings_sync.config.keys import CONFIG_FILE, LOCATIONS_SECTION, SECRETS_FILE
 from bookings_sync.config.settings import Location, ScopeKind, Settings, location_id_from_key
 from bookings_sync.errors import ApiError, AuthenticationFailed, ConnectionFailed, RequestRefused, TimedOut
@@ -67,7 +67,7 @@ def check(settings: Settings, *, clock: Callable[[], DateTime]) -> Iterator[Loca
 
 
 def _check_location(
-    settings: Settings, careful: Settings, http: Connections, clock: Callable[[], DateTime], location: Location
+    settings: Settings, careful: Settings, http: ConnectionPool, clock: Callable[[], DateTime], location: Location
 ) -> LocationCheck:
     client = Client(location, careful, http, clock=clock)
     checking = _Checking(settings, location, client, clock())

@@ -98,7 +98,7 @@ class SlotReads:
         calls = slot_calls(self._run.settings, _window(read))
         known = self._known(read) if len(calls) == 1 else None
         digest = known.reply_digest if known else None
-        return [client.list_slots(read.scope.id, window, client.location.timezone, None, digest) for window in calls]
+        return [client.list_slots(read.scope.id, window, client.location.timezone, digest) for window in calls]
 
     def _known(self, read: PlannedRead) -> Read | None:
         """The service's last read, where the warehouse was left holding just what its reply listed, of what was open to

@@ -33,7 +33,7 @@ def test_json_logs_have_run_and_location_on_each_line(project: Project) -> None:
     run_id = json.loads(said.stdout)["run_id"]
     lines = [json.loads(line) for line in said.stderr.splitlines()]
     assert {line["run_id"] for line in lines} == {run_id}
-    asked = [line for line in lines if line["logger"] == "bookings_sync.api.transport"]
+    asked = [line for line in lines if line["logger"] == "bookings_sync.api.calls"]
     names = {each.name for each in project.world.locations}
     assert {line["location"] for line in asked} == names
     assert all(line["message"].startswith(line["location"]) for line in asked)

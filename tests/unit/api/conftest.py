@@ -1,10 +1,10 @@
-"""A location, settings, and a clock that moves only when something sleeps."""
+"""Fixtures: a client with scripted replies, both HTTP transports, and a clock that only `sleep` moves."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pendulum
@@ -12,14 +12,14 @@ import pytest
 import stamina
 from pendulum import DateTime
 
-from bookings_sync.api import Client, Connections
-from bookings_sync.config.settings import Location, Settings
+from bookings_sync.api import Client, ConnectionPool
+from bookings_sync.config.settings import HttpTransport, Location, Settings
 
 KEY = "berlins-secret-key"
 
 
 class FakeTime:
-    """Seconds that pass only by sleeping, and the UTC time they make."""
+    """A monotonic clock and a UTC clock that only `sleep` moves."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -40,7 +40,7 @@ class FakeTime:
 
 @pytest.fixture(autouse=True)
 def no_backoff() -> Iterator[None]:
-    """stamina's own pauses are left out; how often it tries is not."""
+    """stamina retries as often as configured, but without pauses."""
     with stamina.set_testing(True, attempts=100, cap=True):
         yield
 
@@ -50,20 +50,27 @@ def fake_time() -> FakeTime:
     return FakeTime()
 
 
-def _with_its_target(request: httpx.Request) -> httpx.Request:
-    """The request as a server sees it, with what is asked for in its address."""
-    address = request.url.copy_with(raw_path=request.extensions["target"])
-    return httpx.Request(request.method, address, headers=request.headers, content=request.read())
+@pytest.fixture(params=get_args(HttpTransport))
+def http_transport(request: pytest.FixtureRequest) -> HttpTransport:
+    """Tests that use this fixture run once with each HTTP transport."""
+    transport: HttpTransport = request.param
+    return transport
+
+
+def _with_target(request: httpx.Request) -> httpx.Request:
+    """The request as a server sees it: its URL has the path and query of the `target` extension."""
+    url = request.url.copy_with(raw_path=request.extensions["target"])
+    return httpx.Request(request.method, url, headers=request.headers, content=request.read())
 
 
 @pytest.fixture
 def client_for(fake_time: FakeTime) -> Iterator[Callable[..., Client]]:
-    """A client whose requests are answered by a function of the request, through httpx's own transport."""
-    opened: list[Connections] = []
+    """Returns a client with a function as its server. Replies pass through httpx's MockTransport."""
+    opened: list[ConnectionPool] = []
 
     def make(answer: Callable[[httpx.Request], httpx.Response], **knobs: Any) -> Client:
         settings = Settings(base_url="https://calendar.example/v1", **knobs)
-        http = Connections(lambda: httpx.MockTransport(lambda request: answer(_with_its_target(request))))
+        http = ConnectionPool(lambda: httpx.MockTransport(lambda request: answer(_with_target(request))))
         opened.append(http)
         return Client(
             Location("berlin", KEY),

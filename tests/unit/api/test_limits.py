@@ -1,4 +1,4 @@
-"""The rate limit: never more than allowed in any window as the API sees it, and next to nothing wasted."""
+"""The rate limiter: no period has more requests than allowed, counted when they arrive, and little time is wasted."""
 
 from __future__ import annotations
 
@@ -12,32 +12,34 @@ from typing import Any
 
 import pytest
 
-from bookings_sync.api.limits import RateLimit
+from bookings_sync.api.limits import RateLimiter
 
 
 def most_in_any(times: list[float], period: float) -> int:
-    """The most of `times` that any half-open window `[t, t + period)` holds."""
+    """The highest number of `times` in any half-open interval `[t, t + period)`."""
     times = sorted(times)
     return max(bisect_left(times, start + period) - i for i, start in enumerate(times))
 
 
-def test_a_burst_then_a_steady_rate_and_little_waste(fake_time: Any) -> None:
-    limit = RateLimit(100, 10, monotonic=fake_time.monotonic, sleep=fake_time.sleep)
+def test_burst_then_steady_rate(fake_time: Any) -> None:
+    limit = RateLimiter(100, 10, monotonic=fake_time.monotonic, sleep=fake_time.sleep)
     seen = []
     for _ in range(1_000):
         limit.acquire()
-        fake_time.seconds += 0.05  # the API sees it and its reply begins
+        fake_time.seconds += 0.05  # the request arrives and its reply begins
         seen.append(fake_time.seconds)
         limit.release()
     assert most_in_any(seen, 10) == 100
-    assert 90 <= seen[999] - seen[99] < 90 * 1.01  # nine periods, and less than 1 % beside them
+    assert 90 <= seen[999] - seen[99] < 90 * 1.01  # nine periods, with less than 1 % waste
     assert all(seconds > 0 for seconds in fake_time.slept)
 
 
-def test_a_slow_handshake_does_not_break_the_limit() -> None:
-    """The first 20 requests take 0.2 s to arrive, the later ones next to nothing: a limiter that counts departures
-    lets 40 arrive in one period."""
-    limit, period, arrivals = RateLimit(20, 0.4), 0.4, []
+def test_slow_handshake_does_not_break_the_limit() -> None:
+    """The first 20 requests take 0.2 s to arrive and the later ones 1 ms.
+
+    A limiter that counts departures would let 40 requests arrive in one period.
+    """
+    limit, period, arrivals = RateLimiter(20, 0.4), 0.4, []
     lock = threading.Lock()
 
     def request(number: int) -> None:
@@ -53,8 +55,8 @@ def test_a_slow_handshake_does_not_break_the_limit() -> None:
     assert most_in_any(arrivals, period) == 20
 
 
-def test_a_pause_holds_for_every_thread_and_a_shorter_one_does_not_cut_it(fake_time: Any) -> None:
-    limit = RateLimit(100, 10, monotonic=fake_time.monotonic, sleep=fake_time.sleep)
+def test_shorter_pause_does_not_end_a_longer_one(fake_time: Any) -> None:
+    limit = RateLimiter(100, 10, monotonic=fake_time.monotonic, sleep=fake_time.sleep)
     limit.pause(30)
     limit.pause(5)
     limit.acquire()
@@ -63,34 +65,34 @@ def test_a_pause_holds_for_every_thread_and_a_shorter_one_does_not_cut_it(fake_t
     assert fake_time.slept == [30]
 
 
-def test_a_pause_that_begins_during_a_wait_is_kept(fake_time: Any) -> None:
+def test_pause_that_starts_during_a_wait(fake_time: Any) -> None:
     def sleep(seconds: float) -> None:
         if not fake_time.slept:
             limit.pause(60)
         fake_time.sleep(seconds)
 
-    limit = RateLimit(1, 10, monotonic=fake_time.monotonic, sleep=sleep)
+    limit = RateLimiter(1, 10, monotonic=fake_time.monotonic, sleep=sleep)
     limit.acquire()
     limit.release()
     limit.acquire()
     assert fake_time.seconds == 60
 
 
-def test_an_interrupted_wait_gives_its_permit_back(fake_time: Any) -> None:
+def test_interrupted_wait_returns_its_permit(fake_time: Any) -> None:
     def interrupted(_: float) -> None:
         raise KeyboardInterrupt
 
     sleeps: list[Callable[[float], None]] = [interrupted, fake_time.sleep]
-    limit = RateLimit(1, 10, monotonic=fake_time.monotonic, sleep=lambda seconds: sleeps.pop(0)(seconds))
+    limit = RateLimiter(1, 10, monotonic=fake_time.monotonic, sleep=lambda seconds: sleeps.pop(0)(seconds))
     limit.acquire()
     limit.release()
     with pytest.raises(KeyboardInterrupt):
         limit.acquire()
-    limit.acquire()  # would wait for ever, had the permit been lost
+    limit.acquire()  # would block forever if the permit were lost
 
 
-def test_without_a_permit_at_rest_threads_wait_for_one() -> None:
-    limit, order = RateLimit(1, 0.01), []
+def test_thread_waits_until_another_releases_a_permit() -> None:
+    limit, order = RateLimiter(1, 0.01), []
     limit.acquire()
 
     def second() -> None:
@@ -105,11 +107,11 @@ def test_without_a_permit_at_rest_threads_wait_for_one() -> None:
     assert order == ["released", "acquired"]
 
 
-def test_a_limit_costs_the_same_however_high_it_is() -> None:
-    # Each location has one of its own: a permit for each request allowed took 8 MB where a million are.
+def test_high_limit_needs_little_memory() -> None:
+    # Each location has its own limiter. One object per permit took 8 MB for a million permits.
     tracemalloc.start()
     try:
-        limit = RateLimit(1_000_000, 10)
+        limit = RateLimiter(1_000_000, 10)
         limit.acquire()
         limit.release()
         assert tracemalloc.get_traced_memory()[1] < 100_000  # bytes

@@ -1,4 +1,4 @@
-"""Bodies to records: what reads, what reads all the same, and what does not."""
+"""Decoders of reply bodies: lenient JSON, wrong shapes, empty replies."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from bookings_sync.records.json_text import Unreadable
         (b"[0.12345678901234567890123, 12345678901234567890123e2]", [0.12345678901234568, 12345678901234567890123e2]),
     ],
 )
-def test_odd_but_whole(body: bytes, value: Any) -> None:
+def test_lenient_json(body: bytes, value: Any) -> None:
     decoded = replies.decode(body)
     assert decoded == value
-    json.dumps(decoded, ensure_ascii=False).encode()  # any warehouse takes it
+    json.dumps(decoded, ensure_ascii=False).encode()  # strict JSON again, which every warehouse accepts
 
 
 @given(st.lists(st.integers(-(10**40), 10**40) | st.floats(allow_nan=False, allow_infinity=False)))
 def test_no_digit_of_an_integer_is_lost(numbers: list[int | float]) -> None:
-    """Beyond 64 bits as text, for neither JSON's readers nor a warehouse take it as it is; else as it came."""
+    """Integers beyond 64 bits become strings, since JSON readers and warehouses would round them."""
     for separators in ((",", ":"), (", ", ": ")):
         for read, sent in zip(
             replies.decode(json.dumps(numbers, separators=separators).encode()), numbers, strict=True
@@ -51,25 +51,25 @@ def test_no_digit_of_an_integer_is_lost(numbers: list[int | float]) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b" ", b"OK", b"<html></html>", b'{"a": [1, 2', b'{"a": "', b"[" * 100_000, b'{"a": 1} {"a": 2}']
 )
-def test_not_json_or_not_all_of_it(body: bytes) -> None:
+def test_invalid_or_truncated_json(body: bytes) -> None:
     with pytest.raises(Unreadable) as caught:
         replies.decode(body)
     assert caught.value.__cause__ is None
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b'"x"', b"{}", b'{"teams": null}', b'{"teams": {}}', b'{"team": []}'])
-def test_a_list_must_be_where_it_belongs(body: bytes) -> None:
+def test_list_is_missing_or_not_a_list(body: bytes) -> None:
     with pytest.raises(Unreadable):
         replies.list_under("teams")(body)
 
 
 @pytest.mark.parametrize(("body", "records"), [(b"", []), (b" \n", []), (b"{}", []), (b'{"id": "x"}', [{"id": "x"}])])
-def test_one_record_or_none(body: bytes, records: list[Any]) -> None:
+def test_one_record_or_no_record(body: bytes, records: list[Any]) -> None:
     assert replies.decode_one(body) == records
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b'{"msg": "Bad Request"}', b"OK"])
-def test_no_record_is_never_guessed(body: bytes) -> None:
+def test_unexpected_body_does_not_mean_no_record(body: bytes) -> None:
     with pytest.raises(Unreadable):
         replies.decode_one(body)
 
@@ -99,7 +99,7 @@ def test_slots_by_date() -> None:
 
 @pytest.mark.parametrize("decode", [replies.decode_slots, replies.decode_object])
 @pytest.mark.parametrize("body", [b"[]", b"null", b""])
-def test_slots_are_an_object(decode: Callable[[bytes], Any], body: bytes) -> None:
+def test_reply_must_be_an_object(decode: Callable[[bytes], Any], body: bytes) -> None:
     with pytest.raises(Unreadable):
         decode(body)
 

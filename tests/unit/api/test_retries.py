@@ -1,4 +1,4 @@
-"""Which failures are sent again, how often exactly, and what Retry-After does."""
+"""Which failures are retried, exactly how often, and how Retry-After pauses the location."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FAILURES = [
     (replies_with(200, json=[]), errors.BadReply, 8),
     (replies_with(200, json={"teams": None}), errors.BadReply, 8),
     (replies_with(200, content=b'{"teams": [{"name": "jane.doe@exa'), errors.BadReply, 8),
-    (replies_with(200, content=b"no gzip", headers={"Content-Encoding": "gzip"}), errors.BadReply, 8),
+    (replies_with(200, content=b"not gzip", headers={"Content-Encoding": "gzip"}), errors.BadReply, 8),
     (replies_with(408), errors.TimedOut, 8),
     (replies_with(429), errors.RateLimited, 8),
     (replies_with(500, html=HTML), errors.ServerFailed, 8),
@@ -58,7 +58,7 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("answer", "kind", "attempts"), FAILURES)
-def test_a_failure_is_of_its_kind_and_sent_so_often(
+def test_error_type_and_attempts(
     client_for: ClientFor, answer: Callable[[httpx.Request], httpx.Response], kind: type[errors.ApiError], attempts: int
 ) -> None:
     client = client_for(answer, max_reply_mb=1)
@@ -73,7 +73,7 @@ def test_a_failure_is_of_its_kind_and_sent_so_often(
     assert "\n" not in str(error)
 
 
-def test_a_refused_key_is_not_shown_by_a_traceback(client_for: ClientFor) -> None:
+def test_traceback_does_not_show_the_key(client_for: ClientFor) -> None:
     with pytest.raises(errors.ConnectionFailed) as caught:
         client_for(fails_with(httpx.LocalProtocolError)).list_teams()
     assert caught.value.__suppress_context__
@@ -94,28 +94,28 @@ def test_errors_carry_window_and_status(client_for: ClientFor) -> None:
     assert (caught.value.window, caught.value.status) == (window, 502)
 
 
-def test_the_second_attempt_may_succeed(client_for: ClientFor) -> None:
+def test_second_attempt_succeeds(client_for: ClientFor) -> None:
     answers = iter([httpx.Response(500), httpx.Response(200, json={"teams": [{"id": "t"}]})])
     client = client_for(lambda _: next(answers))
     reply = client.list_teams()
     assert (reply.records, reply.requests, client.requests_sent) == ([{"id": "t"}], 2, 2)
 
 
-def test_attempts_are_a_setting(client_for: ClientFor) -> None:
+def test_attempts_setting(client_for: ClientFor) -> None:
     client = client_for(replies_with(500), attempts=2)
     with pytest.raises(errors.ServerFailed):
         client.list_teams()
     assert client.requests_sent == 2
 
 
-def test_a_post_is_never_sent_again(client_for: ClientFor, fake_time: Any) -> None:
+def test_post_is_not_retried(client_for: ClientFor, fake_time: Any) -> None:
     client = client_for(replies_with(500))
     with pytest.raises(errors.ServerFailed):
         Writer(client).book(BookingRequest("s1", fake_time.clock(), "UTC", email=PERSONAL))
     assert client.requests_sent == 1
 
 
-def test_put_and_delete_are_sent_again(client_for: ClientFor) -> None:
+def test_put_and_delete_are_retried(client_for: ClientFor) -> None:
     client = client_for(replies_with(500))
     for call in (lambda: Writer(client).set_status("a1", "showed"), lambda: Writer(client).delete_appointment("a1")):
         with pytest.raises(errors.ServerFailed):
@@ -128,10 +128,10 @@ def test_put_and_delete_are_sent_again(client_for: ClientFor) -> None:
     [
         ({"Retry-After": "7"}, 7),
         ({"Retry-After": "0"}, 0),
-        ({"Retry-After": "Sun, 01 Mar 2026 12:00:30 GMT"}, 30),  # the clock begins at 12:00:00
+        ({"Retry-After": "Sun, 01 Mar 2026 12:00:30 GMT"}, 30),  # the clock starts at 12:00:00
         ({"Retry-After": "Sun, 01 Mar 2026 11:00:00 GMT"}, 0),
         ({"Retry-After": "Sat, 01 Jan 2000 00:01:00 GMT", "Date": "Sat, 01 Jan 2000 00:00:00 GMT"}, 60),
-        ({"Retry-After": "soon"}, 10),  # does not read: one period
+        ({"Retry-After": "soon"}, 10),  # unreadable: one period
         ({"Retry-After": "-5"}, 10),
         ({}, 10),
     ],
@@ -151,7 +151,7 @@ def test_retry_after_pauses_the_location(
     assert sent == [0, seconds, seconds]
 
 
-def test_a_pause_stops_the_locations_other_requests_too(client_for: ClientFor, fake_time: Any) -> None:
+def test_pause_applies_to_other_calls_of_the_location(client_for: ClientFor, fake_time: Any) -> None:
     answers = iter([httpx.Response(429, headers={"Retry-After": "20"}), httpx.Response(200, json={"services": []})])
     client = client_for(lambda _: next(answers), attempts=1)
     with pytest.raises(errors.RateLimited) as caught:
@@ -161,20 +161,20 @@ def test_a_pause_stops_the_locations_other_requests_too(client_for: ClientFor, f
     assert fake_time.seconds == 20
 
 
-def test_a_503_may_ask_for_a_pause(client_for: ClientFor, fake_time: Any) -> None:
+def test_503_with_retry_after_pauses(client_for: ClientFor, fake_time: Any) -> None:
     answers = iter([httpx.Response(503, headers={"Retry-After": "5"}), httpx.Response(200, json={"teams": []})])
     client_for(lambda _: next(answers)).list_teams()
     assert fake_time.seconds == 5
 
 
-def test_an_absurd_retry_after_gives_up(client_for: ClientFor, fake_time: Any) -> None:
+def test_long_retry_after_is_not_waited_for(client_for: ClientFor, fake_time: Any) -> None:
     client = client_for(replies_with(429, headers={"Retry-After": "86400"}))
     with pytest.raises(errors.RateLimited) as caught:
         client.list_teams()
     assert (caught.value.retry_after, client.requests_sent, fake_time.slept) == (86_400, 1, [])
 
 
-def test_a_reply_in_drips_ends(client_for: ClientFor, fake_time: Any) -> None:
+def test_reply_in_drips_times_out(client_for: ClientFor, fake_time: Any) -> None:
     class Drips(httpx.SyncByteStream):
         def __iter__(self) -> Any:
             while True:
@@ -186,7 +186,7 @@ def test_a_reply_in_drips_ends(client_for: ClientFor, fake_time: Any) -> None:
         client.list_teams()
 
 
-def test_requests_of_one_location_keep_its_limit(client_for: ClientFor, fake_time: Any) -> None:
+def test_client_keeps_the_rate_limit(client_for: ClientFor, fake_time: Any) -> None:
     sent: list[float] = []
 
     def answer(_: httpx.Request) -> httpx.Response:

@@ -1,5 +1,7 @@
-"""The client against the sandbox, over real sockets: every endpoint, every fault, and the rate limit as a server sees
-it. The sandbox shares no code with the client, so a misreading cannot stand on both sides."""
+"""The client against the sandbox, with both HTTP transports: all endpoints, all faults, and the rate limit.
+
+The sandbox shares no code with the client, so a misunderstanding of the API in one of them makes a test fail.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ from bookings_sync.api import (
     Writer,
     writes,
 )
-from bookings_sync.config.settings import Location, Settings, location_id_from_key
+from bookings_sync.config.settings import HttpTransport, Location, Settings, location_id_from_key
 from bookings_sync.planning.windows import Window
 from bookings_sync.sandbox import (
     Fault,
@@ -51,17 +53,19 @@ def listed(client: Client, scope: Scope) -> list[Any]:
 
 
 class Running:
-    """A served world, its first location, and clients for it."""
+    """A running sandbox, its first location, and clients for that location."""
 
-    def __init__(self, server: SandboxServer) -> None:
+    def __init__(self, server: SandboxServer, http_transport: HttpTransport) -> None:
         self.server = server
+        self.http_transport = http_transport
         self.world: World = server.world
         self.location = next(iter(self.world.locations))
         self.truth = self.world.truth(self.location.id)
         self._clients: list[Client] = []
 
     def client(self, key: str | None = None, **knobs: Any) -> Client:
-        settings = Settings(base_url=self.server.base_url, **{"rate_limit": 10_000, **knobs})
+        knobs = {"rate_limit": 10_000, "http_transport": self.http_transport, **knobs}
+        settings = Settings(base_url=self.server.base_url, **knobs)
         client = Client(Location("first", key or self.location.key), settings, clock=lambda: pendulum.now("UTC"))
         self._clients.append(client)
         return client
@@ -72,7 +76,7 @@ class Running:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Running]]:
+def serve(http_transport: HttpTransport) -> Iterator[Callable[..., Running]]:
     started: list[Running] = []
 
     def start(switches: Switches | None = None, **options: Any) -> Running:
@@ -81,7 +85,7 @@ def serve() -> Iterator[Callable[..., Running]]:
         )
         server = SandboxServer(world, switches=switches, **options)
         server.__enter__()
-        started.append(Running(server))
+        started.append(Running(server, http_transport))
         return started[-1]
 
     yield start
@@ -97,21 +101,20 @@ def by_id(records: Any) -> dict[str, Any]:
     return {record["id"]: record for record in records}
 
 
-def test_every_read(serve: Serve) -> None:
+def test_every_read_method(serve: Serve) -> None:
     running = serve()
     client, truth = running.client(), running.truth
     assert location_id_from_key(running.location.key) == running.location.id
     assert client.list_teams().records == truth["teams"]
     services = client.list_services().records
     assert services == truth["services"]
-    team_id = truth["teams"][0]["id"]
-    assert client.list_services(team_id).records == [each for each in truth["services"] if each["teamId"] == team_id]
 
     assert services is not None
     found: dict[str, Any] = {}
     for service in services:
         found |= by_id(listed(client, Scope("service", service["id"])))
     assert found == by_id(truth["appointments"])
+    team_id = truth["teams"][0]["id"]
     by_team = listed(client, Scope("team", team_id))
     assert by_team == [each for each in by_team if each["calendarProviderId"] == team_id] != []
     user_id = next(each["userId"] for each in truth["appointments"] if each["userId"])
@@ -126,18 +129,18 @@ def test_every_read(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("unknown", ["400", "404", "422", "empty"])
-def test_an_unknown_appointment_however_the_api_says_it(serve: Serve, unknown: Any) -> None:
+def test_unknown_appointment_in_each_form(serve: Serve, unknown: Any) -> None:
     running = serve(Switches(unknown_id=unknown))
     assert running.client().get_appointment("nobody-has-this").records == []
 
 
-def test_a_key_that_is_refused(serve: Serve) -> None:
+def test_refused_key(serve: Serve) -> None:
     with pytest.raises(errors.AuthenticationFailed) as caught:
         serve().client(key="a-fake-key").list_teams()
     assert caught.value.status == 401
 
 
-def test_a_window_that_is_refused_names_its_field(serve: Serve) -> None:
+def test_refused_window_names_its_field(serve: Serve) -> None:
     running = serve()
     window = Window.between(NOW, NOW.add(days=60))
     with pytest.raises(errors.RequestRefused) as caught:
@@ -183,7 +186,7 @@ def service_of(team_id: str, user_id: str) -> ServiceRequest:
     )
 
 
-def test_teams_and_services_are_made_changed_and_deleted(serve: Serve) -> None:
+def test_teams_and_services_are_created_updated_and_deleted(serve: Serve) -> None:
     running = serve()
     client = running.client()
     writer = Writer(client)
@@ -196,7 +199,7 @@ def test_teams_and_services_are_made_changed_and_deleted(serve: Serve) -> None:
 
     wanted = service_of(team.id, request.user_ids[0])
     service = writer.create_service(wanted)
-    shown = by_id(client.list_services(team.id).records)[service.id]
+    shown = by_id(client.list_services().records)[service.id]
     assert shown == service.record
     assert shown["availability"]["eventTiming"] == {"slotDuration": 30, "slotInterval": 60, "slotBuffer": 5}
     assert shown["availability"]["appointmentInfo"] == {"perSlot": 2, "perDay": 10}
@@ -221,7 +224,7 @@ def test_teams_and_services_are_made_changed_and_deleted(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("done_body", ["empty", "OK"])
-def test_an_appointments_life(serve: Serve, done_body: Any) -> None:
+def test_appointment_is_booked_moved_marked_and_deleted(serve: Serve, done_body: Any) -> None:
     running = serve(Switches(done_body=done_body))
     client = running.client()
     writer = Writer(client)
@@ -258,15 +261,15 @@ def test_an_appointments_life(serve: Serve, done_body: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in get_args(FaultKind) if kind != "slow"])
-def test_a_fault_is_got_over(serve: Serve, kind: FaultKind) -> None:
-    times = 1 if "_" in kind else 2  # Retry-After is in whole seconds, which are waited for
+def test_client_recovers_from_each_fault(serve: Serve, kind: FaultKind) -> None:
+    times = 1 if "_" in kind else 2  # each Retry-After costs the test a second
     running = serve(faults=Faults([Fault(kind=kind, endpoints=("GET /calendars/teams",), times=times, seconds=1)]))
     client = running.client(rate_period_seconds=0.2)
     reply = client.list_teams()
     assert (reply.records, reply.requests, client.requests_sent) == (running.truth["teams"], times + 1, times + 1)
 
 
-def test_a_reply_that_comes_too_late(serve: Serve) -> None:
+def test_slow_reply_is_retried(serve: Serve) -> None:
     running = serve(faults=Faults([Fault(kind="slow", times=1, seconds=3)]))
     reply = running.client(read_timeout_seconds=0.3).list_teams()
     assert (reply.records, reply.requests) == (running.truth["teams"], 2)

@@ -1,4 +1,4 @@
-"""What only a real connection can do: resets, bodies cut short, silence, redirects, cookies, many threads at once."""
+"""The client over real sockets, with both HTTP transports: broken connections, redirects, cookies, proxies, threads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
@@ -20,9 +21,9 @@ import pytest
 
 from bookings_sync import errors
 from bookings_sync.api import Client, open_http
-from bookings_sync.api.connections import _ByProxy, environment_proxy
-from bookings_sync.api.wire import Wire
-from bookings_sync.config.settings import Location, Settings
+from bookings_sync.api.connections import HttpxTransport, environment_proxy
+from bookings_sync.api.socket_transport import SocketTransport
+from bookings_sync.config.settings import HttpTransport, Location, Settings
 
 Behaviour = Callable[[socket.socket], None]
 
@@ -58,7 +59,7 @@ def silence(connection: socket.socket) -> None:
 
 
 class Server:
-    """Answers one request per connection, by the next of its behaviours, the last of which stays."""
+    """Answers one request per connection with the next behaviour. Repeats the last behaviour."""
 
     def __init__(self, *behaviours: Behaviour) -> None:
         self._behaviours = list(behaviours)
@@ -79,10 +80,10 @@ class Server:
         with connection:
             request = b""
             while b"\r\n\r\n" not in request:
-                piece = connection.recv(65_536)
-                if not piece:
+                data = connection.recv(65_536)
+                if not data:
                     return
-                request += piece
+                request += data
             self.requests.append(request)
             behaviour = self._behaviours.pop(0) if len(self._behaviours) > 1 else self._behaviours[0]
             behaviour(connection)
@@ -93,19 +94,20 @@ class Server:
 
 
 @pytest.fixture
-def connect() -> Iterator[Callable[..., tuple[Client, Server]]]:
+def connect(http_transport: HttpTransport) -> Iterator[Callable[..., tuple[Client, Server]]]:
     closing: list[Any] = []
 
     def start(*behaviours: Behaviour, **knobs: Any) -> tuple[Client, Server]:
         server = Server(*behaviours)
-        settings = Settings(base_url=server.base_url, **{"read_timeout_seconds": 5, **knobs})
+        knobs = {"read_timeout_seconds": 5, "http_transport": http_transport, **knobs}
+        settings = Settings(base_url=server.base_url, **knobs)
         client = Client(Location("berlin", "berlins-key"), settings, clock=lambda: pendulum.now("UTC"))
         closing.extend([client, server])
         return client, server
 
     yield start
     for each in closing:
-        with contextlib.suppress(OSError):  # one that a test has closed
+        with contextlib.suppress(OSError):  # the test may have closed it
             each.close()
 
 
@@ -115,9 +117,9 @@ Connect = Callable[..., tuple[Client, Server]]
 @pytest.mark.parametrize(
     "fault",
     [reset, hang_up, reset_midway, reply(length=10_000), reply(TEAMS[:-4]), reply(b"half", b"Content-Encoding: gzip")],
-    ids=["reset", "closed", "reset midway", "cut short", "cut with its length", "no gzip"],
+    ids=["reset", "closed", "reset midway", "cut short", "invalid JSON", "not gzip"],
 )
-def test_a_broken_connection_is_tried_again(connect: Connect, fault: Behaviour) -> None:
+def test_broken_connection_is_retried(connect: Connect, fault: Behaviour) -> None:
     client, server = connect(fault, fault, reply())
     answer = client.list_teams()
     assert (answer.records, answer.requests, len(server.requests)) == ([{"id": "t1"}], 3, 3)
@@ -134,7 +136,7 @@ def test_a_broken_connection_is_tried_again(connect: Connect, fault: Behaviour) 
     ],
     ids=["reset", "closed", "reset midway", "cut short", "silence"],
 )
-def test_and_in_the_end_is_an_error_of_its_kind(
+def test_error_after_the_last_attempt(
     connect: Connect, fault: Behaviour, kind: type[errors.ApiError], status: int | None
 ) -> None:
     client, server = connect(fault, attempts=2, read_timeout_seconds=0.2)
@@ -143,14 +145,14 @@ def test_and_in_the_end_is_an_error_of_its_kind(
     assert (caught.value.status, len(server.requests), client.requests_sent) == (status, 2, 2)
 
 
-def test_nobody_listens(connect: Connect) -> None:
+def test_connection_refused(connect: Connect) -> None:
     client, server = connect(reply(), attempts=2)
     server.close()
     with pytest.raises(errors.ConnectionFailed, match="ConnectError"):
         client.list_teams()
 
 
-def test_an_endless_body_is_given_up_at_its_bound(connect: Connect) -> None:
+def test_endless_body_stops_at_max_reply_mb(connect: Connect) -> None:
     def endless(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         try:
@@ -165,20 +167,20 @@ def test_an_endless_body_is_given_up_at_its_bound(connect: Connect) -> None:
     assert len(server.requests) == 1
 
 
-def test_the_bound_is_on_what_unpacks(connect: Connect) -> None:
+def test_max_reply_mb_counts_decompressed_bytes(connect: Connect) -> None:
     client, _ = connect(reply(gzip.compress(b" " * 2_000_000), b"Content-Encoding: gzip"), max_reply_mb=1)
     with pytest.raises(errors.ReplyTooLarge):
         client.list_teams()
 
 
-def test_gzip_is_asked_for_and_unpacked(connect: Connect) -> None:
+def test_gzip_is_requested_and_decompressed(connect: Connect) -> None:
     client, server = connect(reply(gzip.compress(TEAMS), b"Content-Encoding: gzip"))
     answer = client.list_teams()
     assert (answer.records, answer.bytes) == ([{"id": "t1"}], len(TEAMS))
     assert b"gzip" in server.requests[0]
 
 
-def test_a_redirect_takes_the_key_nowhere(connect: Connect) -> None:
+def test_redirect_is_not_followed(connect: Connect) -> None:
     elsewhere = Server(reply())
     location = f"Location: {elsewhere.base_url}/calendars/teams".encode()
     client, _ = connect(reply(b"", location, status=b"302 Found"), attempts=1)
@@ -188,9 +190,9 @@ def test_a_redirect_takes_the_key_nowhere(connect: Connect) -> None:
     assert elsewhere.requests == []
 
 
-def test_locations_share_connections_but_neither_key_nor_cookie() -> None:
+def test_locations_share_neither_key_nor_cookies(http_transport: HttpTransport) -> None:
     server = Server(reply(TEAMS, b"Set-Cookie: session=berlins; Path=/"))
-    settings = Settings(base_url=server.base_url)
+    settings = Settings(base_url=server.base_url, http_transport=http_transport)
     with open_http(settings) as http:
         for name in ("berlin", "oslo"):
             Client(Location(name, f"{name}s-key"), settings, http, clock=lambda: pendulum.now("UTC")).list_teams()
@@ -204,7 +206,7 @@ def test_locations_share_connections_but_neither_key_nor_cookie() -> None:
     assert "accept: application/json" in second.lower()
 
 
-def test_a_connection_is_used_again() -> None:
+def test_locations_share_a_connection(http_transport: HttpTransport) -> None:
     accepted = 0
 
     def answer(connection: socket.socket) -> None:
@@ -216,7 +218,7 @@ def test_a_connection_is_used_again() -> None:
             connection.recv(65_536)
 
     server = Server(answer)
-    settings = Settings(base_url=server.base_url)
+    settings = Settings(base_url=server.base_url, http_transport=http_transport)
     with open_http(settings) as http:
         for name in ("berlin", "oslo"):
             Client(Location(name, f"{name}s-key"), settings, http, clock=lambda: pendulum.now("UTC")).list_teams()
@@ -224,7 +226,27 @@ def test_a_connection_is_used_again() -> None:
     assert accepted == 1
 
 
-def test_a_proxy_of_the_environment_is_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [b"Ann Lee, 555-0100\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nAnn Lee\r\n"],
+    ids=["reply", "chunk"],
+)
+def test_malformed_reply_is_not_quoted_in_a_traceback(connect: Connect, answer: bytes) -> None:
+    client, _ = connect(lambda connection: connection.sendall(answer), attempts=1)
+    with pytest.raises(errors.ApiError) as caught:
+        client.list_teams()
+    assert "Ann" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_malformed_key_is_not_quoted_in_a_traceback(connect: Connect) -> None:
+    client, _ = connect(reply(), attempts=1)
+    client.sender._headers["Authorization"] = "Bearer secret\nkey"  # `Location` refuses such a key
+    with pytest.raises(errors.ConnectionFailed) as caught:
+        client.list_teams()
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_proxy_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = Server(reply(b"", status=b"403 Forbidden"))
     monkeypatch.setenv("HTTPS_PROXY", proxy.base_url.removesuffix("/v1"))
     monkeypatch.delenv("NO_PROXY", raising=False)
@@ -240,11 +262,12 @@ def test_a_proxy_of_the_environment_is_on_the_way(monkeypatch: pytest.MonkeyPatc
     assert b"berlins-key" not in proxy.requests[0]
 
 
-def test_a_proxy_is_asked_for_the_whole_address(connect: Connect) -> None:
-    _, proxy = connect(reply())
-    with _ByProxy(proxy=proxy.base_url.removesuffix("/v1")) as by_proxy:
-        told = {"timeout": httpx.Timeout(5).as_dict(), "target": b"/v1/calendars/teams?q=1"}
-        by_proxy.handle_request(httpx.Request("GET", "http://calendar.example/v1", extensions=told)).read()
+def test_http_proxy_is_sent_the_whole_url() -> None:
+    proxy = Server(reply())
+    with HttpxTransport(ssl.create_default_context(), proxy.base_url.removesuffix("/v1")) as transport:
+        extensions = {"timeout": httpx.Timeout(5).as_dict(), "target": b"/v1/calendars/teams?q=1"}
+        transport.handle_request(httpx.Request("GET", "http://calendar.example/v1", extensions=extensions)).read()
+    proxy.close()
     assert proxy.requests[0].split(b"\r\n")[0] == b"GET http://calendar.example/v1/calendars/teams?q=1 HTTP/1.1"
 
 
@@ -260,7 +283,7 @@ def test_a_proxy_is_asked_for_the_whole_address(connect: Connect) -> None:
         ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "*"}, None),
     ],
 )
-def test_which_proxy(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], proxy: str | None) -> None:
+def test_environment_proxy(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], proxy: str | None) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -269,7 +292,7 @@ def test_which_proxy(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str
     assert environment_proxy("https://calendar.example/v1") == proxy
 
 
-def test_this_machine_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch, connect: Connect) -> None:
+def test_loopback_needs_no_proxy(monkeypatch: pytest.MonkeyPatch, connect: Connect) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
@@ -277,7 +300,7 @@ def test_this_machine_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch, 
     assert client.list_teams().records == [{"id": "t1"}]
 
 
-def test_twenty_threads_share_a_client(connect: Connect) -> None:
+def test_client_is_thread_safe(connect: Connect) -> None:
     client, server = connect(reply(), concurrency=20, rate_limit=1_000)
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: client.list_teams(), range(100)))
@@ -286,15 +309,24 @@ def test_twenty_threads_share_a_client(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("base_url", ["https://127.0.0.1:1/v1", "https://link.amtssl.com/v1"])
-def test_a_servers_certificate_is_always_looked_at(monkeypatch: pytest.MonkeyPatch, base_url: str) -> None:
-    """There is no knob for it, and what turns it off in other clients' environments does nothing here."""
-    elsewhere = {"PYTHONHTTPSVERIFY": "0", "CURL_CA_BUNDLE": "", "REQUESTS_CA_BUNDLE": "", "SSL_VERIFY": "0"}
-    for name, value in elsewhere.items():
+def test_certificates_are_always_verified(monkeypatch: pytest.MonkeyPatch, base_url: str) -> None:
+    """No setting turns verification off, nor do the environment variables that turn it off in other clients."""
+    variables = {"PYTHONHTTPSVERIFY": "0", "CURL_CA_BUNDLE": "", "REQUESTS_CA_BUNDLE": "", "SSL_VERIFY": "0"}
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     settings = Settings(base_url=base_url, locations={"l": Location("l", "key")})
-    with open_http(settings) as connections, connections.one() as transport:
-        assert isinstance(transport, Wire)
+    with open_http(settings) as http, http.connection() as transport:
+        assert isinstance(transport, SocketTransport)
         context = transport._context
-    assert isinstance(context, ssl.SSLContext)
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert not [each.name for each in fields(Settings) if re.search("verify|tls|ssl|cert|insecure", each.name)]
+
+
+def test_setting_chooses_the_transport(http_transport: HttpTransport) -> None:
+    with open_http(Settings(http_transport=http_transport)) as http, http.connection() as transport:
+        assert isinstance(transport, {"socket": SocketTransport, "httpx": HttpxTransport}[http_transport])
+
+
+def test_unknown_transport_is_a_configuration_error() -> None:
+    with pytest.raises(errors.ConfigurationError, match="http_transport: cannot be 'curl'"):
+        Settings(http_transport="curl")  # type: ignore[arg-type]

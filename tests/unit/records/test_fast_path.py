@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookings_sync.api.listing import Listing, all_of, taken_apart
+from bookings_sync.api.listing import Listing, decode_all, split_decoder
 from bookings_sync.changes.contact_cache import ContactCache
 from bookings_sync.records.decoding import appointment_rows
 from bookings_sync.records.fast_path import Plain, reader
@@ -53,12 +53,12 @@ def test_read_straight_into_columns_or_decoded(seed: int, count: int) -> None:
     ]
     body = body_of(records)
     try:
-        expected = found_in(all_of(body))
+        expected = found_in(decode_all(body))
     except Unreadable:
         with pytest.raises(Unreadable):
-            taken_apart(reader("L", ContactCache()))(body)
+            split_decoder(reader("L", ContactCache()))(body)
         return
-    assert found_in(taken_apart(reader("L", ContactCache()))(body)) == expected
+    assert found_in(split_decoder(reader("L", ContactCache()))(body)) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,15 +86,15 @@ def test_a_contact_that_is_no_object_spoils_its_part_alone(odd: Any) -> None:
     records = [booked(number) for number in range(600)]
     records[550]["contact"] = odd
     body = body_of(records)
-    listing = taken_apart(reader("L", ContactCache()))(body)
+    listing = split_decoder(reader("L", ContactCache()))(body)
     [appointments] = listing.records
     assert [isinstance(each, Plain) for each in appointments.contacts.opened] == [True, *[False] * 100]
-    assert found_in(listing) == found_in(all_of(body))
+    assert found_in(listing) == found_in(decode_all(body))
 
 
 def test_names_spelt_with_escapes_and_twice() -> None:
     body = b'{"appointments": [{"\\u0069d": "abc", "title": "one", "titl\\u0065": "two", "more": 1, "mor\\u0065": 2}]}'
-    assert found_in(taken_apart(reader("L", ContactCache()))(body)) == found_in(all_of(body))
+    assert found_in(split_decoder(reader("L", ContactCache()))(body)) == found_in(decode_all(body))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_fields_of_any_name_are_kept(names: list[str]) -> None:
     records = [booked(number, **{names[number % len(names)]: [number, None]}) for number in range(1_200)]
     records += [booked(2_000 + number, **{name: {"a": 1} for name in names}) for number in range(3)]
     body = body_of(records)
-    assert found_in(taken_apart(reader("L", ContactCache()))(body)) == found_in(all_of(body))
+    assert found_in(split_decoder(reader("L", ContactCache()))(body)) == found_in(decode_all(body))
 
 
 def test_a_part_that_is_not_plain_stands_between_others() -> None:
@@ -117,9 +117,9 @@ def test_a_part_that_is_not_plain_stands_between_others() -> None:
     records = [booked(number, contactId="c", contact={"id": "c", "email": str(number)}) for number in range(1_600)]
     records[700]["title"] = 5
     body = body_of(records)
-    listing = taken_apart(reader("L", ContactCache()))(body)
+    listing = split_decoder(reader("L", ContactCache()))(body)
     assert [isinstance(each, Plain) for each in listing.records] == [True, *[False] * 500, True]
-    assert found_in(listing) == found_in(all_of(body))
+    assert found_in(listing) == found_in(decode_all(body))
 
 
 @pytest.mark.parametrize("odd", [b'"\\ud800"', b'"a\\u0000b"', b'"\xff"', b'"\x01"', b"NaN", b"123456789012345678901"])
@@ -128,12 +128,12 @@ def test_what_is_no_strict_json(field: str, odd: bytes) -> None:
     """Inside a contact, too, that would not be looked into."""
     text = json.dumps({"appointments": [booked(1, contact=None), booked(2, **{field: {"id": "c-1", "n": "ODD"}})]})
     body = text.encode().replace(b'"ODD"', odd)
-    assert found_in(taken_apart(reader("L", ContactCache()))(body)) == found_in(all_of(body))
+    assert found_in(split_decoder(reader("L", ContactCache()))(body)) == found_in(decode_all(body))
 
 
 def contacts_of(known: ContactCache, records: list[Any]) -> Batch:
     """The contacts that are not known to be held, which then are staged."""
-    listing = taken_apart(reader("L", known))(body_of(records))
+    listing = split_decoder(reader("L", known))(body_of(records))
     batch = appointment_rows("L", listing.records, known=known)
     known.remember(batch.rows["contacts"])
     return batch
@@ -143,7 +143,7 @@ def test_a_text_is_read_once() -> None:
     known = ContactCache()
     assert len(contacts_of(known, [booked(1), booked(2)]).rows["contacts"]) == 2
     again = [booked(3, contactId="contact-1", contact=booked(1)["contact"]), booked(2)]
-    [found] = taken_apart(reader("L", known))(body_of(again)).records
+    [found] = split_decoder(reader("L", known))(body_of(again)).records
     assert found.contacts.opened == []
     batch = contacts_of(known, again)
     assert len(batch.rows["appointments"]) == 2
@@ -177,7 +177,7 @@ def test_a_contact_that_changed_between_reading_and_taking() -> None:
     was, became = booked(1), booked(1)
     became["contact"]["email"] = "another@example.com"
     contacts_of(known, [was])
-    listing = taken_apart(reader("L", known))(body_of([was]))
+    listing = split_decoder(reader("L", known))(body_of([was]))
     assert listing.records[0].contacts.opened == []
     contacts_of(known, [booked(2)])
     assert len(appointment_rows("L", listing.records, known=known).rows["contacts"]) == 0

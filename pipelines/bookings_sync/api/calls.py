@@ -1,10 +1,10 @@
-"""Transport: one call, sent as often as it takes, to a body that reads or an error of the tree.
+"""Sends one API call: rate limit, retries, and failures as typed errors.
 
-Input:  `Call`, a decoder for its body, the location's key and rate limit.
-Output: `Reply`, or an ApiError. `client` and `writes` say what is called; here is how.
+Input:  `ApiCall`, a decoder for the reply's body, and the location's key and rate limit.
+Output: `Reply`, or an ApiError. `client` and `writes` define the calls.
 
-Retries are stamina's: bounded, with growing pauses and jitter, for idempotent calls and retryable types alone. What the
-API asks for by Retry-After holds for the whole location, so it pauses the rate limit and not the one call.
+stamina retries idempotent calls after retryable errors, with a bounded number of attempts, growing pauses and jitter.
+A Retry-After applies to the whole location, so it pauses the location's rate limiter and not only the failed call.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ import pendulum
 import stamina
 from pendulum import DateTime
 
-from bookings_sync.api.connections import Connections
-from bookings_sync.api.limits import RateLimit
+from bookings_sync.api.connections import ConnectionPool
+from bookings_sync.api.limits import RateLimiter
 from bookings_sync.api.replies import Reply, is_object
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.errors import (
@@ -49,56 +49,54 @@ from bookings_sync.records.json_text import Unreadable, decode
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_SECONDS = 15 * 60.0
-"""A longer Retry-After is no pause but a spent daily limit: give up, the next run goes on from there."""
+"""A longer Retry-After means that the daily limit is spent. The call fails, and the next run resumes."""
 
 _LONGEST_TARGET = 65_536
-"""Characters of path and query: no server takes as many."""
+"""Characters of path and query. Servers refuse longer ones."""
 
-_WHOLE_REPLY = 5
-"""The read time-out bounds each pause of a reply; so many times as long bounds the reply, should it come in drips."""
+_READ_TIMEOUTS_PER_REPLY = 5
+"""The read timeout applies to each read. This many timeouts bound a whole reply, in case a server sends it in drips."""
+
+_WINDOW_TIMEOUTS = 2
+"""Timeouts after which a window counts as too long: its reader asks for its halves."""
+
+_WINDOW_BAD_REPLIES = 3
+"""Unreadable replies after which a record in the window counts as the cause: its reader asks for its halves."""
 
 T = TypeVar("T")
 E = TypeVar("E", bound=ApiError)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """What is called. `path` begins with a slash, its ids are quoted; `params` and `body` are never logged.
-
-    `absent` are statuses with which the API, in a JSON object, may say that there is no such record.
-    """
+class ApiCall:
+    """An HTTP call. `path` begins with a slash, with quoted ids. `params` and `body` are never logged."""
 
     method: str
     path: str
     params: dict[str, str] = field(default_factory=dict)
     body: dict[str, Any] | None = None
     window: Window | None = None
-    absent: tuple[int, ...] = ()
-    halvable: bool = False
-    """Whether the reader asks for the window's halves where no good reply comes for the whole."""
+    not_found_statuses: tuple[int, ...] = ()
+    """Statuses that mean "no such record" if the body is a JSON object."""
+    can_halve_window: bool = False
+    """Whether the caller asks for the window's halves if the whole window brings no good reply."""
 
     @property
-    def idempotent(self) -> bool:
+    def is_idempotent(self) -> bool:
         return self.method != "POST"
 
 
-_TIMEOUTS_OF_A_WINDOW = 2
-"""A window that did not come in time twice is too long rather than unlucky: its reader asks for its halves."""
-_BAD_REPLIES_OF_A_WINDOW = 3
-"""And one that did not read well so often holds a record that spoils it, rather than that it is bad luck."""
+class Sender:
+    """Sends calls for one location. Thread-safe.
 
-
-class Transport:
-    """Sends calls for one location. Safe to share between threads.
-
-    `clock` gives the time in UTC; `monotonic` (seconds) and `sleep` can be a test's own.
+    `clock` returns the time in UTC. Tests pass their own `monotonic` (seconds) and `sleep`.
     """
 
     def __init__(
         self,
         location: Location,
         settings: Settings,
-        http: Connections,
+        http: ConnectionPool,
         *,
         clock: Callable[[], DateTime],
         monotonic: Callable[[], float] = time.monotonic,
@@ -107,44 +105,46 @@ class Transport:
         self.location = location
         self._settings = settings
         self._http = http
-        self._address = _address(settings.base_url)
-        self._base_path = self._address.raw_path.decode("ascii").rstrip("/")
+        self._base_url = _parsed_url(settings.base_url)
+        self._base_path = self._base_url.raw_path.decode("ascii").rstrip("/")
         self._headers = httpx.Headers({**http.headers, "Authorization": f"Bearer {location.api_key}"})
-        read, connect = settings.read_timeout_seconds, settings.connect_timeout_seconds
-        self._told = {"timeout": httpx.Timeout(read, connect=connect).as_dict()}
+        self._timeout = httpx.Timeout(settings.read_timeout_seconds, connect=settings.connect_timeout_seconds).as_dict()
         self._clock = clock
         self._monotonic = monotonic
-        self._limits = RateLimit(settings.rate_limit, settings.rate_period_seconds, monotonic=monotonic, sleep=sleep)
-        self._most_bytes = settings.max_reply_mb * 1_000_000
+        self._limiter = RateLimiter(settings.rate_limit, settings.rate_period_seconds, monotonic=monotonic, sleep=sleep)
+        self._max_bytes = settings.max_reply_mb * 1_000_000
         self._counting = threading.Lock()
         self.requests_sent = 0
-        """Requests sent so far, retries among them."""
+        """Requests sent so far, retries included."""
 
-    def call(self, call: Call, read: Callable[[bytes], T], known_digest: str | None = None) -> Reply[T]:
-        """The reply, its body read by `read` unless its digest is `known_digest`. Raises ApiError."""
-        LOCATION.set(self.location.name)  # for the log lines of this thread, stamina's among them
-        if not call.idempotent:
-            return self._attempt(call, read, known_digest, 1)
+    def send(self, call: ApiCall, decode_body: Callable[[bytes], T], known_digest: str | None = None) -> Reply[T]:
+        """Sends a call and returns its reply. Raises ApiError.
+
+        A body with the digest `known_digest` is not decoded.
+        """
+        LOCATION.set(self.location.name)  # log lines of this thread name the location, stamina's included
+        if not call.is_idempotent:
+            return self._attempt(call, decode_body, known_digest, 1)
         timeouts, bad_replies = 0, 0
 
-        def worth_retrying(error: Exception) -> bool:
+        def should_retry(error: Exception) -> bool:
             nonlocal timeouts, bad_replies
             timeouts += isinstance(error, TimedOut)
             bad_replies += isinstance(error, BadReply)
-            spoilt = call.halvable and call.window is not None and call.window.length_ms > SPOILT_MS
-            if spoilt and bad_replies >= _BAD_REPLIES_OF_A_WINDOW:
+            is_halved = call.can_halve_window and call.window is not None and call.window.length_ms > SPOILT_MS
+            if is_halved and bad_replies >= _WINDOW_BAD_REPLIES:
                 return False
-            if call.window is not None and timeouts >= _TIMEOUTS_OF_A_WINDOW:
+            if call.window is not None and timeouts >= _WINDOW_TIMEOUTS:
                 return False
-            return _worth_retrying(error)
+            return _is_retryable(error)
 
         try:
-            return self._attempt(call, read, known_digest, 1)
+            return self._attempt(call, decode_body, known_digest, 1)
         except ApiError as error:
-            failed = error
-        # Told of the first failure, stamina does the rest. Most calls succeed at once, and do without its machinery.
+            first_error = error
+        # Most calls succeed at once, so stamina's overhead is only paid after a failure: its first attempt raises it.
         for attempt in stamina.retry_context(
-            on=worth_retrying,
+            on=should_retry,
             attempts=self._settings.attempts,
             timeout=None,
             wait_initial=0.5,
@@ -154,13 +154,15 @@ class Transport:
         ):
             with attempt:
                 if attempt.num == 1:
-                    raise failed
-                return self._attempt(call, read, known_digest, attempt.num)
+                    raise first_error
+                return self._attempt(call, decode_body, known_digest, attempt.num)
         raise AssertionError("stamina ends with a result or an error")
 
-    def _attempt(self, call: Call, read: Callable[[bytes], T], known_digest: str | None, number: int) -> Reply[T]:
+    def _attempt(
+        self, call: ApiCall, decode_body: Callable[[bytes], T], known_digest: str | None, number: int
+    ) -> Reply[T]:
         request = self._request(call)
-        self._limits.acquire()
+        self._limiter.acquire()
         sent_at, started = self._clock(), self._monotonic()
         with self._counting:
             self.requests_sent += 1
@@ -175,84 +177,83 @@ class Transport:
             status,
             seconds * 1000,
         )
-        if status in call.absent and is_object(body):
-            body = b""  # how `read` is told that there is none
+        if status in call.not_found_statuses and is_object(body):
+            body = b""  # decode_one reads an empty body as "no such record"
         elif status // 100 != 2:
-            raise self._refusal(call, status, headers, body)
+            raise self._error_for_status(call, status, headers, body)
         digest = digest_of(body)
         try:
-            records = None if digest == known_digest else read(body)
+            records = None if digest == known_digest else decode_body(body)
         except Unreadable as error:
             raise self._error(BadReply, str(error), call, status) from None
         return Reply(records, digest, len(body), sent_at, seconds, number)
 
-    def _request(self, call: Call) -> httpx.Request:
-        """The request. All have one address, which httpx reads once; what is asked for stands beside it, as its
-        extension for that."""
+    def _request(self, call: ApiCall) -> httpx.Request:
         target = self._base_path + call.path
         if call.params:
             target += "?" + urlencode(call.params)
-        if len(target) > _LONGEST_TARGET:  # an id of the API's own may be longer
-            raise self._error(RequestRefused, "what is asked for fits in no address", call, None)
+        if len(target) > _LONGEST_TARGET:  # ids come from the API and have no bound
+            raise self._error(RequestRefused, "the URL is too long", call, None)
+        # Parsing a URL is slow, so all requests have the parsed base URL. The `target` extension holds path and query.
         request = httpx.Request(
             call.method,
-            self._address,
+            self._base_url,
             headers=self._headers,
             content=None if call.body is None else orjson.dumps(call.body),
-            extensions={**self._told, "target": target.encode("ascii")},
+            extensions={"timeout": self._timeout, "target": target.encode("ascii")},
         )
         if call.body is not None:
             request.headers["Content-Type"] = "application/json"
         return request
 
-    def _exchange(self, call: Call, request: httpx.Request, started: float) -> tuple[int, httpx.Headers, bytes]:
-        """Sends one request and reads its reply, whole. Raises the errors that leave no whole reply."""
+    def _exchange(self, call: ApiCall, request: httpx.Request, started: float) -> tuple[int, httpx.Headers, bytes]:
+        """Sends one request and reads the whole reply. Raises ApiError if there is no whole reply."""
         response: httpx.Response | None = None
         try:
-            with self._http.one() as connection:
+            with self._http.connection() as connection:
                 try:
                     response = connection.handle_request(request)
                 finally:
-                    self._limits.release()
+                    self._limiter.release()
                 try:
-                    return response.status_code, response.headers, self._body(call, response, started)
+                    return response.status_code, response.headers, self._read_body(call, response, started)
                 finally:
                     response.close()
         except httpx.TimeoutException as error:
-            raise self._error(TimedOut, f"{type(error).__name__}", call, _status(response)) from error
+            raise self._error(TimedOut, type(error).__name__, call, _status(response)) from error
         except httpx.DecodingError as error:
-            raise self._error(BadReply, "the body does not unpack", call, _status(response)) from error
-        except httpx.RemoteProtocolError as error:
-            if response is not None:
-                raise self._error(BadReply, "the body was cut short", call, response.status_code) from error
-            raise self._error(ConnectionFailed, "the reply did not begin", call, None) from error
+            raise self._error(BadReply, "the body cannot be decompressed", call, _status(response)) from error
         except httpx.NetworkError as error:
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             raise self._error(ConnectionFailed, what, call, _status(response)) from error
+        # Protocol errors can quote the key or a record, so neither their message nor their traceback is kept.
+        except httpx.RemoteProtocolError:
+            if response is not None:
+                raise self._error(BadReply, "the body was cut short", call, response.status_code) from None
+            raise self._error(ConnectionFailed, "the reply did not begin", call, None) from None
         except httpx.TransportError as error:
-            # Of these some quote what was to be sent: neither the message nor the cause is kept.
             raise self._error(ConnectionFailed, type(error).__name__, call, _status(response)) from None
 
-    def _body(self, call: Call, response: httpx.Response, started: float) -> bytes:
+    def _read_body(self, call: ApiCall, response: httpx.Response, started: float) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        longest = self._settings.read_timeout_seconds * _WHOLE_REPLY
+        longest = self._settings.read_timeout_seconds * _READ_TIMEOUTS_PER_REPLY
         for chunk in response.iter_bytes():
             chunks.append(chunk)
             size += len(chunk)
-            if size > self._most_bytes:
+            if size > self._max_bytes:
                 what = f"the reply is larger than max_reply_mb = {self._settings.max_reply_mb}"
                 raise self._error(ReplyTooLarge, what, call, response.status_code)
             if self._monotonic() - started > longest:
                 raise self._error(TimedOut, f"the reply is not whole after {longest:.0f} s", call, response.status_code)
         return b"".join(chunks)
 
-    def _refusal(self, call: Call, status: int, headers: httpx.Headers, body: bytes) -> ApiError:
-        """The error that a status other than 2xx stands for."""
+    def _error_for_status(self, call: ApiCall, status: int, headers: httpx.Headers, body: bytes) -> ApiError:
+        """The error for a status that is not 2xx. Pauses the rate limiter if the API asks for a pause."""
         if status in {401, 403}:
             return self._error(AuthenticationFailed, "the API key was refused", call, status)
         if status == 408:
-            return self._error(TimedOut, "the server gave up waiting", call, status)
+            return self._error(TimedOut, "the server timed out waiting for the request", call, status)
         if status == 429 or status >= 500:
             error: ApiError = (
                 self._error(RateLimited, "too many requests", call, status)
@@ -264,40 +265,40 @@ class Transport:
             if pause is None and status == 429:
                 pause = self._settings.rate_period_seconds
             if pause is not None and pause <= LONGEST_PAUSE_SECONDS:
-                self._limits.pause(pause)
+                self._limiter.pause(pause)
             return error
         if 400 <= status < 500 and is_object(body):
             fields = tuple(str(key)[:80] for key in decode(body)) if status == 422 else ()
             refused = self._error(RequestRefused, ": ".join(filter(None, ["refused", ", ".join(fields)])), call, status)
             refused.fields = fields
             return refused
-        what = "a redirect, which is never followed" if status // 100 == 3 else "not a reply of the API"
+        what = "a redirect, and redirects are not followed" if status // 100 == 3 else "not a reply of the API"
         return self._error(BadReply, what, call, status)
 
-    def _error(self, kind: type[E], what: str, call: Call, status: int | None) -> E:
+    def _error(self, kind: type[E], what: str, call: ApiCall, status: int | None) -> E:
         return kind(
             what, location=self.location.name, method=call.method, path=call.path, window=call.window, status=status
         )
 
 
-_address = cache(httpx.URL)
-"""The API's address, which all locations share."""
+_parsed_url = cache(httpx.URL)
+"""Locations share the base URL, so it is parsed once."""
 
 
 def _status(response: httpx.Response | None) -> int | None:
     return None if response is None else response.status_code
 
 
-def _worth_retrying(error: Exception) -> bool:
+def _is_retryable(error: Exception) -> bool:
     if not isinstance(error, ApiError) or not error.retryable:
         return False
     return error.retry_after is None or error.retry_after <= LONGEST_PAUSE_SECONDS
 
 
 def retry_after(headers: httpx.Headers, clock: Callable[[], DateTime]) -> float | None:
-    """Seconds of a Retry-After, in either of its forms (RFC 9110); None where there is none that reads.
+    """Seconds of a Retry-After header in either form (RFC 9110), or None if it is missing or unreadable.
 
-    A date is measured from the reply's own Date where it has one, so that a clock that differs does no harm.
+    A date is compared with the reply's own Date header if there is one, so a wrong local clock does no harm.
     """
     value = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
