@@ -1,4 +1,4 @@
-"""The demo, end to end: a process of its own in an empty folder, with nothing configured."""
+"""`bookings demo` in a new process, in an empty folder without configuration."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any
 
 import duckdb
 
-from bookings_sync.cli import demo
-from bookings_sync.config.settings import Location, Settings
+from bookings_sync.cli.demo_proof import FIELDS, count_differences
 
 SMALL = ["demo", "--locations", "3", "--services", "2", "--appointments", "1500"]
 
 
-def test_demo_from_an_empty_folder(tmp_path: Path) -> None:
+def test_the_demo_syncs_twice_and_matches_the_calendar(tmp_path: Path) -> None:
     hidden = ("SOURCES__", "DESTINATION__", "BOOKINGS__")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     done = subprocess.run(
@@ -29,46 +28,50 @@ def test_demo_from_an_empty_folder(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    result = json.loads(done.stdout)
 
-    assert told["first"]["tables"]["appointments"]["new"] == 1500
-    second = told["second"]
+    assert result["first"]["tables"]["appointments"]["new"] == 1500
+    second = result["second"]
     assert second["rows"]["new"] > 0
     assert second["rows"]["changed"] > 0
     assert second["tables"]["appointments"]["moved"] > 0
-    # Of a service that has come since, everything is read.
-    services, come = 3 * 2, told["happened"].get("service_added", 0)
-    assert second["requests"] / (services + come) < told["first"]["requests"] / services
+    # A service added since the first sync is read completely, so compare the requests per service.
+    services, added = 3 * 2, result["happened"].get("service_added", 0)
+    assert second["requests"] / (services + added) < result["first"]["requests"] / services
     assert second["reads"]["unchanged"] > 0
-    assert told["happened"]["booked"] > 0
-    assert (told["compared"] > 1500, told["differing"]) == (True, 0)
-    assert len(told["answers"]) == 3
-    assert all(answer["rows"] for answer in told["answers"])
+    assert result["happened"]["booked"] > 0
+    assert (result["compared"] > 1500, result["differing"]) == (True, 0)
+    assert len(result["answers"]) == 3
+    assert all(answer["rows"] for answer in result["answers"])
 
-    page = Path(told["page"]).read_text(encoding="utf-8")
+    page = Path(result["page"]).read_text(encoding="utf-8")
     assert "<title>Bookings report</title>" in page
     assert "vegaEmbed" in page
-    assert told["database"] == str(tmp_path / "shown/bookings.duckdb")
+    assert result["database"] == str(tmp_path / "shown/bookings.duckdb")
     assert not (tmp_path / "bookings.duckdb").exists()
-    with duckdb.connect(told["database"], read_only=True) as database:
-        for answer in told["answers"]:  # what is shown can be pasted
+    with duckdb.connect(result["database"], read_only=True) as database:
+        for answer in result["answers"]:  # the printed SQL can be pasted
             assert len(database.execute(answer["sql"]).fetchall()) == len(answer["rows"])
 
 
-def test_what_no_list_ever_named_is_not_compared() -> None:
-    """A service that came and went between the two syncs; one that is listed, or ever was, hides nothing."""
+def appointment(service: str, **changes: str) -> dict[str, Any]:
+    return {"calendarServiceId": service, "title": "Check-up", **changes}
 
-    class Client:
-        def execute_sql(self, sql: str) -> list[tuple[str, ...]]:
-            return [("was listed",)] if "services" in sql else []
 
-    class Calendar:
-        locations: ClassVar = [{"location_id": "L"}]
+def in_warehouse(service: str) -> tuple[Any, ...]:
+    return tuple(appointment(service).get(field) for field in FIELDS.values())
 
-        def truth(self, _: str) -> dict[str, Any]:
-            services = ("came and went", "was listed", "is listed")
-            appointments = [{"id": service, "calendarServiceId": service} for service in services]
-            return {"services": [{"id": "is listed"}], "appointments": appointments}
 
-    settings = Settings(base_url="http://localhost/v1", locations={"one": Location("one", "key")})
-    assert demo._compare(cast("Any", Client()), settings, cast("Any", Calendar())) == (2, 2)
+def test_missing_surplus_and_different_appointments_are_counted() -> None:
+    calendar = {
+        ("L", "same"): appointment("S"),
+        ("L", "different"): appointment("S", title="Follow-up"),
+        ("L", "missing"): appointment("S"),
+    }
+    warehouse = {("L", name): in_warehouse("S") for name in ("same", "different", "surplus")}
+    assert count_differences(warehouse, calendar, {"S"}) == (4, 3)
+
+
+def test_appointments_of_a_service_that_was_never_listed_are_not_compared() -> None:
+    calendar = {("L", "unknown"): appointment("created and deleted between syncs"), ("L", "known"): appointment("S")}
+    assert count_differences({}, calendar, {"S"}) == (1, 1)

@@ -1,5 +1,15 @@
-"""The commands: what `cli` has parsed is carried out here, and its outcome shown.
+"""The `bookings` command line.
 
-Input:  a command's options, dlt's configuration.
-Output: a summary on stdout for people, or one JSON object; progress and logs on stderr; the exit code.
+Input:  command-line options and dlt's configuration.
+Output: on stdout a summary for people, or one JSON object; on stderr progress, logs and errors; an exit code.
+
+`main` declares every command and its options. A command `X` is carried out by the module `X`; `bookings sync --plan` is
+in `plan`. The other modules are shared:
+
+- `help`, `sync_options`, `time_options`: what users read and type
+- `output`, `formatting`, `progress`: what users see
+- `error_report`, `exit_codes`: how a command ends
+- `observing`, `html_file`, `memory`: metrics and notifications, HTML files, memory settings
+- `demo_output`, `sandbox_process`: the demo's text, and the sandbox it runs against
+- `explore_app`: the marimo app that `bookings explore` serves
 """

@@ -1,4 +1,4 @@
-"""Runs the command as `python -m bookings_sync.cli`."""
+"""Lets `python -m bookings_sync.cli` run the command line."""
 
 from bookings_sync.cli.main import main
 

@@ -1,7 +1,7 @@
-"""`bookings check`: the verdicts, and what to do about each.
+"""Carries out `bookings check`.
 
-Input:  what `bookings_sync.sync.check` found.
-Output: a line for each finding, a fix under each that failed; exit code 0, 3 where some locations fail, 1 where all do.
+Input:  the findings of `bookings_sync.sync.check`.
+Output: one line per finding, and the fix below each failure. Exit code 0, 3 if some locations fail, 1 if all fail.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from bookings_sync.cli.console import Output, styled
+from bookings_sync.cli.exit_codes import BY_OUTCOME
+from bookings_sync.cli.formatting import styled
+from bookings_sync.cli.output import Output
 from bookings_sync.clock import utc_now
 from bookings_sync.config.load import load_settings
 from bookings_sync.sync.check import LocationCheck, check
@@ -18,34 +20,34 @@ _MARKS = {"ok": ("✓", "green"), "note": ("!", "yellow"), "failed": ("✗", "re
 
 
 def run_check(output: Output, *, locations: Sequence[str]) -> int:
-    """Checks. Returns the exit code."""
+    """Checks every location. Returns the exit code."""
     settings = load_settings()
     if locations:
         settings = settings.only(locations)
-    output.say(styled(settings.base_url, "dim"))
+    output.print(styled(settings.base_url, "dim"))
     checked = []
-    for each in check(settings, clock=utc_now):
-        checked.append(each)
-        _say(output, each)
-    passed = sum(1 for each in checked if each.passed)
+    for location in check(settings, clock=utc_now):
+        checked.append(location)
+        _print_findings(output, location)
+    passed = sum(1 for location in checked if location.passed)
     outcome = "ok" if passed == len(checked) else "partial" if passed else "failed"
-    exit_code = {"ok": 0, "partial": 3, "failed": 1}[outcome]
-    output.say(
+    output.print(
         styled(f"{passed} of {len(checked)} locations ready to sync", "bold green" if outcome == "ok" else "bold red")
     )
-    output.result(
+    exit_code = BY_OUTCOME[outcome]
+    output.print_json(
         outcome=outcome,
-        locations=[{**asdict(each), "passed": each.passed} for each in checked],
+        locations=[{**asdict(location), "passed": location.passed} for location in checked],
         exit_code=exit_code,
     )
     return exit_code
 
 
-def _say(output: Output, each: LocationCheck) -> None:
-    output.say("", styled(f"{each.name}  ({each.requests} requests)", "bold"))
-    width = max(len(finding.subject) for finding in each.findings)
-    for finding in each.findings:
+def _print_findings(output: Output, location: LocationCheck) -> None:
+    output.print("", styled(f"{location.name}  ({location.requests} requests)", "bold"))
+    width = max(len(finding.subject) for finding in location.findings)
+    for finding in location.findings:
         mark, style = _MARKS[finding.verdict]
-        output.say(styled(f"  {mark} {finding.subject:<{width}}  {finding.what}", style))
+        output.print(styled(f"  {mark} {finding.subject:<{width}}  {finding.what}", style))
         if finding.fix:
-            output.say(f"    {'':<{width}}  → {finding.fix}")
+            output.print(f"    {'':<{width}}  → {finding.fix}")

@@ -1,11 +1,10 @@
-"""The demo: a living calendar, synced into DuckDB, left alone for two weeks, synced again, and reported on.
+"""Carries out `bookings demo`: syncs a simulated calendar, lets two weeks pass, syncs again, and writes the report.
 
-Input:  nothing: the calendar is the sandbox, in a process of its own, behind a real socket and at the true API's rate
-        limit.
-Output: a story on the terminal (or one JSON object), a DuckDB file to look into, and the report as a page.
+Input:  nothing. The sandbox serves the calendar in a subprocess, over a real socket, with the real API's rate limit.
+Output: an explanation on the terminal or one JSON object, a DuckDB file, and the report.
 
-What it tells is counted, not written: by the journal of the sandbox, the connector's own figures, and at the end a
-comparison of the warehouse with the sandbox's truth.
+Every number is measured: by the sandbox's journal, by the connector's own figures, and by comparing the warehouse with
+the calendar at the end.
 """
 
 from __future__ import annotations
@@ -22,13 +21,14 @@ from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
 
-from bookings_sync.cli.console import Output
-from bookings_sync.cli.pages import write_page
+from bookings_sync.cli.demo_output import Answer, DemoOutput
+from bookings_sync.cli.demo_proof import compare_with_calendar
+from bookings_sync.cli.html_file import write_html
+from bookings_sync.cli.output import Output
 from bookings_sync.cli.progress import sync_progress, transform_progress
-from bookings_sync.cli.report import figures_of
-from bookings_sync.cli.served import Served, serve
-from bookings_sync.cli.story import Answer, Story
-from bookings_sync.cli.sync import summary_of
+from bookings_sync.cli.report import report_figures
+from bookings_sync.cli.sandbox_process import SandboxProcess, run_sandbox_process
+from bookings_sync.cli.sync import result_json
 from bookings_sync.clock import utc_now
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.errors import BookingsError
@@ -38,35 +38,23 @@ from bookings_sync.report import render
 from bookings_sync.sync.pipeline import SyncResult, sync
 
 DAYS = 14
-"""How long the calendar is left alone between the two syncs. The world begins so long ago, and ends now."""
+"""Days simulated between the two syncs. The calendar starts this many days ago, so that the second sync is now."""
+
 _CREDENTIALS = "DESTINATION__DUCKDB__CREDENTIALS"
-_COMPARED = {
-    "start_time_raw": "startTime",
-    "end_time_raw": "endTime",
-    "status": "status",
-    "appoinment_status": "appoinmentStatus",
-    "appointment_status": "appointmentStatus",
-    "user_id": "userId",
-    "contact_id": "contactId",
-    "calendar_id": "calendarId",
-    "service_id": "calendarServiceId",
-    "title": "title",
-}
-"""Columns of the raw appointments, and the API's fields they must equal."""
 
 QUESTIONS = (
     (
-        "What happened while nobody looked, and how much of it after the appointment's own start?",
+        "What changed between the two syncs, and how much of it after the appointment had started?",
         """
-SELECT event, count(*) AS seen, count_if(is_after_start) AS after_the_fact,
-  min(coalesce(from_starts_at, to_starts_at))::DATE AS oldest_booking
+SELECT event, count(*) AS changes, count_if(is_after_start) AS after_start,
+  min(coalesce(from_starts_at, to_starts_at))::DATE AS oldest_appointment
 FROM bookings_marts.fct_appointment_events
 WHERE observed_at >= TIMESTAMPTZ '{since}'
-GROUP BY event ORDER BY seen DESC
+GROUP BY event ORDER BY changes DESC
 """,
     ),
     (
-        "Who comes? The show rate by service, last twelve weeks",
+        "Show rate by service, last twelve weeks",
         """
 SELECT service.name AS service, sum(showed) AS showed, sum(noshow) AS no_show,
   sum(showed) / nullif(sum(showed) + sum(noshow), 0) AS show_rate
@@ -76,7 +64,7 @@ GROUP BY service.name ORDER BY show_rate DESC
 """,
     ),
     (
-        "Where is there room? Utilisation of the coming two weeks",
+        "Utilisation by location, next two weeks",
         """
 SELECT location.name AS location, round(sum(booked_minutes) / 60) AS booked_hours,
   round(sum(free_minutes) / 60) AS free_hours,
@@ -91,7 +79,7 @@ GROUP BY location.name ORDER BY utilisation DESC
 
 @dataclass(frozen=True, slots=True)
 class DemoWorld:
-    """What the sandbox serves: `services` of each location, `appointments` over all of them."""
+    """The size of the calendar: `services` per location, `appointments` in all locations together."""
 
     locations: int
     services: int
@@ -100,47 +88,48 @@ class DemoWorld:
 
 
 def run_demo(output: Output, world: DemoWorld, folder: Path) -> int:
-    """Runs the demo. Returns the exit code: 1 where the warehouse does not equal the calendar."""
+    """Runs the demo. Returns the exit code, which is 1 if the warehouse differs from the calendar."""
     began = time.monotonic()
-    story = Story(output)
-    database = _fresh_database(folder)
-    begins_at = utc_now().start_of("minute").subtract(days=DAYS)
-    with serve(now=begins_at, **asdict(world)) as served, _into(database):
+    text = DemoOutput(output)
+    database = _new_database(folder)
+    starts_at = utc_now().start_of("minute").subtract(days=DAYS)
+    with run_sandbox_process(now=starts_at, **asdict(world)) as sandbox, _destination(database):
         settings = Settings(
-            base_url=served.base_url,
-            locations={each["name"]: Location(each["name"], each["api_key"]) for each in served.locations},
+            base_url=sandbox.base_url,
+            locations={each["name"]: Location(each["name"], each["api_key"]) for each in sandbox.locations},
         )
-        story.opening(served.base_url, world.locations, world.services, world.appointments)
-        first = _sync(output, settings, served)
-        story.first_sync(first)
-        story.transformed(_transform(output, settings, served))
-        happened = served.advance(days=DAYS)
-        story.time_passed(DAYS, happened)
-        second = _sync(output, settings, served)
-        story.second_sync(second, first)
-        built = _transform(output, settings, served)
-        story.transformed(built)
+        text.calendar(sandbox.base_url, world.locations, world.services, world.appointments)
+        first = _sync(output, settings, sandbox)
+        text.first_sync(first)
+        text.transformed(_transform(output, settings, sandbox))
+        changes = sandbox.advance(days=DAYS)
+        text.days_passed(DAYS, changes)
+        second = _sync(output, settings, sandbox)
+        text.second_sync(second, first)
+        built = _transform(output, settings, sandbox)
+        text.transformed(built)
         with open_client(settings) as client:
-            compared, differing = _compare(client, settings, served)
+            compared, differing = compare_with_calendar(client, settings, sandbox)
             since = second.row["started_at"].to_datetime_string() + "Z"
-            answers = [_ask(client, *each, since=since, today=served.now.to_date_string()) for each in QUESTIONS]
-            figures = figures_of(client, settings, served.now)
+            today = sandbox.now.to_date_string()
+            answers = [_ask(client, question, sql.format(since=since, today=today)) for question, sql in QUESTIONS]
+            figures = report_figures(client, settings, sandbox.now)
     page = database.with_name("report.html")
-    write_page(render(figures), page)
-    story.proof(differing, compared)
+    write_html(render(figures), page)
+    text.comparison(compared, differing)
     for answer in answers:
-        story.question(answer)
-    took = round(time.monotonic() - began, 1)
-    story.ending(database, page, took)
+        text.answer(answer)
+    seconds = round(time.monotonic() - began, 1)
+    text.next_steps(database, page, seconds)
     exit_code = 1 if differing else 0
-    output.result(
+    output.print_json(
         outcome="failed" if differing else "ok",
         database=str(database),
         page=str(page),
-        seconds=took,
-        first=summary_of(first),
-        happened=happened,
-        second=summary_of(second),
+        seconds=seconds,
+        first=result_json(first),
+        happened=changes,
+        second=result_json(second),
         models=len(built.models),
         compared=compared,
         differing=differing,
@@ -150,8 +139,8 @@ def run_demo(output: Output, world: DemoWorld, folder: Path) -> int:
     return exit_code
 
 
-def _fresh_database(folder: Path) -> Path:
-    """The demo's database, none yet: one of an earlier demo is removed."""
+def _new_database(folder: Path) -> Path:
+    """The path of the demo's database. Deletes the database of an earlier demo."""
     folder.mkdir(parents=True, exist_ok=True)
     database = folder.absolute() / "bookings.duckdb"
     for path in (database, database.with_name(database.name + ".wal")):
@@ -160,65 +149,40 @@ def _fresh_database(folder: Path) -> Path:
 
 
 @contextmanager
-def _into(database: Path) -> Iterator[None]:
-    """Whatever is configured, the warehouse is this file. The environment is the strongest of dlt's providers."""
-    before = os.environ.get(_CREDENTIALS)
+def _destination(database: Path) -> Iterator[None]:
+    """Makes this file the destination. For dlt, the environment overrides every configuration file."""
+    configured = os.environ.get(_CREDENTIALS)
     os.environ[_CREDENTIALS] = str(database)
     try:
         yield
     finally:
-        if before is None:
+        if configured is None:
             del os.environ[_CREDENTIALS]
         else:
-            os.environ[_CREDENTIALS] = before
+            os.environ[_CREDENTIALS] = configured
 
 
-def _sync(output: Output, settings: Settings, served: Served) -> SyncResult:
+def _sync(output: Output, settings: Settings, sandbox: SandboxProcess) -> SyncResult:
     with sync_progress(output) as on_progress:
-        result = sync(settings, clock=lambda: served.now, on_progress=on_progress)
+        result = sync(settings, clock=lambda: sandbox.now, on_progress=on_progress)
     if result.outcome != "ok":
-        raise BookingsError(f"the sync ended {result.outcome}: {json.loads(result.row['errors'])[0]}")
+        raise BookingsError(f"the sync ended with {result.outcome}: {json.loads(result.row['errors'])[0]}")
     return result
 
 
-def _transform(output: Output, settings: Settings, served: Served) -> TransformResult:
+def _transform(output: Output, settings: Settings, sandbox: SandboxProcess) -> TransformResult:
     with open_client(settings, writes=True, publishes=True) as client, transform_progress(output) as progress:
-        return transform(client, datasets(settings), now=served.now, progress=progress)
+        return transform(client, datasets(settings), now=sandbox.now, progress=progress)
 
 
-def _compare(client: SqlClientBase[Any], settings: Settings, served: Served) -> tuple[int, int]:
-    """How many appointments were compared with the sandbox's truth, and how many differ, are missing or too many.
-
-    Those of a service that came and went between two syncs are left out: no list ever named it, so nobody could ask.
-    """
-    held = {
-        (location_id, appointment_id): tuple(rest)
-        for location_id, appointment_id, *rest in client.execute_sql(
-            f"SELECT location_id, id, {', '.join(_COMPARED)} FROM {settings.raw_dataset}.appointments"  # noqa: S608
-            " WHERE _dlt_valid_to IS NULL AND deleted_at IS NULL"
-        )
-        or ()
-    }
-    named = {row[0] for row in client.execute_sql(f"SELECT DISTINCT id FROM {settings.raw_dataset}.services") or ()}  # noqa: S608
-    true: dict[tuple[str, str], tuple[Any, ...]] = {}
-    for location_id in (location["location_id"] for location in served.locations):
-        truth = served.truth(location_id)
-        named |= {service["id"] for service in truth["services"]}
-        for each in truth["appointments"]:
-            key = location_id, each["id"]
-            if each.get("calendarServiceId") in named or key in held:
-                true[key] = tuple(each.get(name) for name in _COMPARED.values())
-    keys = held.keys() | true.keys()
-    return len(keys), sum(1 for key in keys if held.get(key) != true.get(key))
-
-
-def _ask(client: SqlClientBase[Any], question: str, sql: str, *, since: str, today: str) -> Answer:
-    sql = sql.strip().format(since=since, today=today)
+def _ask(client: SqlClientBase[Any], question: str, sql: str) -> Answer:
+    sql = sql.strip()
     with client.execute_query(sql) as cursor:
         columns = tuple(column[0] for column in cursor.description)
-        return Answer(question, sql, columns, tuple(tuple(_plain(each) for each in row) for row in cursor.fetchall()))
+        rows = tuple(tuple(_int_if_decimal(value) for value in row) for row in cursor.fetchall())
+    return Answer(question, sql, columns, rows)
 
 
-def _plain(value: Any) -> Any:
-    """DuckDB's sums of whole numbers are Decimals."""
+def _int_if_decimal(value: Any) -> Any:
+    """DuckDB returns sums of integers as Decimal."""
     return int(value) if isinstance(value, Decimal) else value

@@ -1,9 +1,9 @@
-"""The `bookings` command: what may be asked, and how it is answered for.
+"""Declares the `bookings` command: its commands, their options and their help.
 
 Input:  the command line.
-Output: exit codes; results on stdout, everything else on stderr. `commands` carries each command out.
+Output: an exit code. The module named after each command does the work.
 
-This module imports nothing heavy, so that `--help` comes at once: each command imports what it needs.
+`bookings --help` must be fast, so this module imports nothing heavy. Each command imports its module when it runs.
 """
 
 from __future__ import annotations
@@ -20,35 +20,39 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from bookings_sync.cli.console import Output
+from bookings_sync.cli.exit_codes import INTERRUPTED
 from bookings_sync.cli.help import EXIT_CODES, START, examples
+from bookings_sync.cli.output import Output
 
 
-class _AnsweredFor(TyperGroup):
-    """Runs a command; any failure becomes one line on stderr and its exit code."""
+class _ErrorReportingGroup(TyperGroup):
+    """Turns any exception of a command into one line on stderr and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort, typer.TyperException, SystemExit, BrokenPipeError):
-            raise  # Typer's own ways out, usage errors among them, and a reader of the output that has gone
-        except BaseException as error:  # noqa: BLE001 - the last resort: whatever it was, it ends as an exit code
-            from bookings_sync.cli.failures import answer_for
+            raise  # typer handles its own exceptions, and a closed pipe is not an error of ours
+        except BaseException as error:  # noqa: BLE001 - the last handler before the process ends
+            from bookings_sync.cli.error_report import report_error
 
-            raise typer.Exit(answer_for(error, ctx.obj)) from None
+            raise typer.Exit(report_error(error, ctx.obj)) from None
 
 
 app = typer.Typer(
-    cls=_AnsweredFor,
+    cls=_ErrorReportingGroup,
     name="bookings",
-    help="Keeps a warehouse equal to a booking calendar's API: every late mark, reschedule, back-dated booking and "
-    "deletion.",
+    help="Copies a booking calendar into a warehouse and keeps the copy exact: late attendance marks, reschedules, "
+    "back-dated bookings and deletions included.",
     epilog=f"{START}\n\n{EXIT_CODES}",
     no_args_is_help=True,
     rich_markup_mode="rich",
-    pretty_exceptions_enable=False,  # they would print the values of variables, keys among them
+    pretty_exceptions_enable=False,  # rich tracebacks print variables, and some hold API keys
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+# -- options of several commands ---------------------------------------------------------------------------------------
 
 
 class LogFormat(StrEnum):
@@ -60,11 +64,9 @@ class LogFormat(StrEnum):
 
 Json = Annotated[
     bool,
-    typer.Option(
-        "--json", metavar="", help="Print one JSON object on stdout and nothing else there; the rest is on stderr."
-    ),
+    typer.Option("--json", metavar="", help="Print one JSON object on stdout. Everything else goes to stderr."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progress and no summary: errors alone.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Print errors only: no progress, no summary.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -76,7 +78,7 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def _every_command(
+def _global_options(
     ctx: typer.Context,
     verbose: Annotated[
         int,
@@ -86,8 +88,8 @@ def _every_command(
             count=True,
             metavar="",
             show_default=False,
-            help="Log to stderr: -v requests and retries, -v -v dlt's own steps too, and tracebacks (which may quote "
-            "data). Comes before the command: bookings -v sync.",
+            help="Log more to stderr. -v logs requests and retries; -v -v also logs dlt's steps and tracebacks, which "
+            "may contain data. Put it before the command: bookings -v sync.",
         ),
     ] = 0,
     log_format: Annotated[
@@ -95,7 +97,7 @@ def _every_command(
         typer.Option(
             "--log-format",
             envvar="BOOKINGS_LOG_FORMAT",
-            help="json: one JSON object a line on stderr, with the run's id and the location, and no progress bar.",
+            help="json writes one JSON object per line to stderr, with run id and location, and shows no progress bar.",
         ),
     ] = LogFormat.text,
     _version: Annotated[
@@ -107,12 +109,15 @@ def _every_command(
     ctx.obj.command = ctx.invoked_subcommand or ""
 
 
-def _output(ctx: typer.Context, *, as_json: bool, quiet: bool) -> Output:
-    """The command's output, as its options have it."""
+def _output(ctx: typer.Context, *, as_json: bool = False, quiet: bool = False) -> Output:
+    """The command's output, set up for its options."""
     output: Output = ctx.obj
     output.as_json, output.quiet = as_json, quiet
     output.set_up_logging()
     return output
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
 
 
 @app.command(
@@ -120,9 +125,9 @@ def _output(ctx: typer.Context, *, as_json: bool, quiet: bool) -> Output:
         "bookings sync",
         "bookings sync --plan",
         "bookings sync --location berlin --location oslo",
-        "bookings sync --from 2026-01-01 --to 2026-02-01     January 2026, UTC",
-        "bookings sync --full                                all history again",
-        "bookings sync --shard 3/16                          the third of sixteen workers",
+        "bookings sync --from 2026-01-01 --to 2026-02-01   January 2026, UTC",
+        "bookings sync --full                              all history again",
+        "bookings sync --shard 3/16                        worker 3 of 16",
     )
 )
 def sync(
@@ -130,7 +135,7 @@ def sync(
     location: Annotated[
         list[str] | None,
         typer.Option(
-            "--location", "-l", help="Only this location, by its configured name. Repeatable.", metavar="NAME"
+            "--location", "-l", help="Sync only this location, by its configured name. Repeatable.", metavar="NAME"
         ),
     ] = None,
     start: Annotated[
@@ -138,12 +143,15 @@ def sync(
         typer.Option(
             "--from",
             metavar="TIME",
-            help="Read from here: a date or an ISO instant; UTC where it names no zone. Alone: up to the horizon.",
+            help="Read appointments from this time on: a date or an ISO instant, in UTC unless it names a zone. "
+            "Without --to, read up to the horizon.",
         ),
     ] = None,
     end: Annotated[
         str | None,
-        typer.Option("--to", metavar="TIME", help="Read up to here, exclusive. Alone: from history_start."),
+        typer.Option(
+            "--to", metavar="TIME", help="Read appointments before this time. Without --from, read from history_start."
+        ),
     ] = None,
     full: Annotated[
         bool, typer.Option("--full", metavar="", help="Read all history again, from history_start to the horizon.")
@@ -153,43 +161,52 @@ def sync(
         typer.Option(
             "--shard",
             metavar="I/N",
-            help="Only the locations that fall to worker I of N, which may run at once into one PostgreSQL or cloud "
-            "warehouse. All of them must say the same N.",
+            help="Sync only the locations of worker I of N. Workers may run at the same time into one PostgreSQL or "
+            "cloud warehouse. All workers must use the same N.",
         ),
     ] = None,
     plan: Annotated[
         bool,
         typer.Option(
-            "--plan", metavar="", help="Print what would be read, in how many requests and how long; read nothing."
+            "--plan",
+            metavar="",
+            help="Show what a sync would read, how many requests it needs and how long it takes. Send no request.",
         ),
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make the warehouse equal to the calendar.
+    """Bring the warehouse up to date with the calendar.
 
-    Reads the time around now, what was never read (newest first), and in
-    turn the rest of history; loads only what differs. A run that is stopped
-    anywhere is gone on with by the next.
+    Run it as often as you need fresh data, for example every 30 minutes.
+    Each run reads the days around now, then history that was never read
+    (newest first), then the history that was read longest ago. It writes
+    only rows that differ. After an interruption, the next run continues.
     """
-    from bookings_sync.cli.heaps import keep_little
+    from bookings_sync.cli.memory import limit_memory_use
 
-    keep_little()
-    from bookings_sync.cli.sync import run_plan, run_sync
+    limit_memory_use()
+    from bookings_sync.cli.sync_options import SyncOptions
 
-    gc.freeze()  # all that was imported stays: the first look through it for garbage takes a tenth of a second
-    carry_out = run_plan if plan else run_sync
+    options = SyncOptions(locations=tuple(location or ()), shard=shard, start=start, end=end, full=full)
     output = _output(ctx, as_json=as_json, quiet=quiet)
-    raise typer.Exit(carry_out(output, locations=location or [], shard=shard, start=start, end=end, full=full))
+    if plan:
+        from bookings_sync.cli.plan import run_plan
+
+        raise typer.Exit(run_plan(output, options))
+    from bookings_sync.cli.sync import run_sync
+
+    gc.freeze()  # imported objects live until the process ends: exclude them from garbage collection
+    raise typer.Exit(run_sync(output, options))
 
 
 @app.command(
     epilog=examples(
         "bookings transform",
-        "bookings transform --select +rpt_show_rate      with all it needs",
-        "bookings transform --audit-only                 check what stands",
-        "bookings transform --as-of 2026-10-01           all as it stood then",
-        "bookings transform --dev ann --select 'rpt_*'   try a change",
+        "bookings transform --select +rpt_show_rate      and the models it reads",
+        "bookings transform --audit-only                 check the live tables",
+        "bookings transform --as-of 2026-10-01           as known on that day",
+        "bookings transform --dev ann --select 'rpt_*'   try out a change",
     )
 )
 def transform(
@@ -200,16 +217,14 @@ def transform(
             "--select",
             "-s",
             metavar="MODEL",
-            help="Only this model, or a pattern of names such as 'rpt_*'; with a + before it what it is made of too, "
-            "with a + behind it what is made of it. Repeatable.",
+            help="Build only this model, or the models that match a pattern such as 'rpt_*'. +MODEL adds the models it "
+            "reads, MODEL+ the models that read it. Repeatable.",
         ),
     ] = None,
     dev: Annotated[
         str | None,
         typer.Option(
-            "--dev",
-            metavar="NAME",
-            help="Build in datasets of your own, whose names end in _NAME; the live ones stay as they are.",
+            "--dev", metavar="NAME", help="Build into separate datasets that end in _NAME, to try out a change."
         ),
     ] = None,
     as_of: Annotated[
@@ -217,8 +232,8 @@ def transform(
         typer.Option(
             "--as-of",
             metavar="TIME",
-            help="Build everything as it was known then: a date (its midnight, UTC) or an ISO instant. Into datasets "
-            "whose names end in _as_of, or in what --dev says.",
+            help="Build the tables as they were known at this time: a date (its midnight, UTC) or an ISO instant. They "
+            "go into datasets that end in _as_of, or into those of --dev.",
         ),
     ] = None,
     audit_only: Annotated[
@@ -226,18 +241,16 @@ def transform(
     ] = False,
     full: Annotated[
         bool,
-        typer.Option(
-            "--full",
-            metavar="",
-            help="Build every row of every table again, and not only of the appointments that changed.",
-        ),
+        typer.Option("--full", metavar="", help="Rebuild every row, not only appointments that changed."),
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Build the reporting tables: write, audit, publish.
+    """Build, audit and publish the reporting tables.
 
-    A failed audit leaves the tables of before standing.
+    Run it after each sync. It rebuilds the appointments that changed since
+    the last transform. If an audit fails, nothing is published: readers keep
+    the previous tables.
     """
     from bookings_sync.cli.transform import run_transform
 
@@ -250,105 +263,105 @@ def transform(
         "bookings report",
         "bookings report --open",
         "bookings report --location berlin --out berlin.html",
-        "bookings report --text                                in the terminal",
-        "bookings report --as-of 2026-10-01 --out october.html as it stood then",
+        "bookings report --text                                 in the terminal",
+        "bookings report --as-of 2026-10-01 --out october.html  as known that day",
     )
 )
 def report(
     ctx: typer.Context,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where the page is written.")] = Path(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Write the page to this file.")] = Path(
         "report.html"
     ),
-    opens: Annotated[bool, typer.Option("--open", metavar="", help="Open the page in the browser.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", metavar="", help="Open the page in the browser.")] = False,
     location: Annotated[
         list[str] | None,
-        typer.Option("--location", "-l", metavar="NAME", help="A page of only this location. Repeatable."),
+        typer.Option("--location", "-l", metavar="NAME", help="Report only on this location. Repeatable."),
     ] = None,
-    names_members: Annotated[
-        bool,
-        typer.Option(
-            "--member-names", metavar="", help="Name the members of staff in the page; else they are numbered."
-        ),
+    member_names: Annotated[
+        bool, typer.Option("--member-names", metavar="", help="Show the names of staff. By default they are numbered.")
     ] = False,
     text: Annotated[
-        bool, typer.Option("--text", metavar="", help="Answer in tables in the terminal; write no page.")
+        bool, typer.Option("--text", metavar="", help="Print the report's tables in the terminal. Write no page.")
     ] = False,
     as_of: Annotated[
         str | None,
         typer.Option(
             "--as-of",
             metavar="TIME",
-            help="As it stood then: a date (its midnight, UTC) or an ISO instant. Builds the tables of that moment "
-            "first, as transform --as-of does.",
+            help="Report on the calendar as it was known at this time: a date (its midnight, UTC) or an ISO instant. "
+            "Builds the tables for it first, like transform --as-of.",
         ),
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write the report: one HTML page, and its headlines here.
+    """Write the report as one HTML page, and print the key figures.
 
-    The page holds everything it needs: mail it, or open it offline. No
-    contact's data is in it, and no name of staff unless asked for.
+    Run it after a transform. The page works offline and can be mailed. It
+    contains no contact data, and staff names only with --member-names.
     """
     from bookings_sync.cli.report import run_report
 
-    output = _output(ctx, as_json=as_json, quiet=quiet)
-    raise typer.Exit(
-        run_report(
-            output,
-            out=out,
-            text=text,
-            opens=opens,
-            locations=location or [],
-            names_members=names_members,
-            as_of=as_of,
-        )
+    code = run_report(
+        _output(ctx, as_json=as_json, quiet=quiet),
+        out=out,
+        text=text,
+        open_page=open_page,
+        locations=location or [],
+        member_names=member_names,
+        as_of=as_of,
     )
+    raise typer.Exit(code)
 
 
 @app.command(
     epilog=examples(
-        'bookings query "SELECT status, sum(bookings) FROM rpt_bookings GROUP BY status"',
+        'bookings query "SELECT status, sum(bookings) FROM rpt_bookings GROUP BY 1"',
         'bookings query "FROM dim_service" --out services.csv',
         "bookings query - --format json < question.sql",
     )
 )
 def query(
     ctx: typer.Context,
-    sql: Annotated[str, typer.Argument(help="The query; - takes it from stdin.", metavar="SQL")],
-    form: Annotated[
+    sql: Annotated[str, typer.Argument(help="One SQL query. Use - to read it from stdin.", metavar="SQL")],
+    file_format: Annotated[
         Literal["table", "csv", "json", "parquet"] | None,
-        typer.Option("--format", "-f", help="How to answer; by default as FILE is named, else a table."),
+        typer.Option(
+            "--format", "-f", help="Format of the result. By default the extension of --out decides, else table."
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the answer there, not here.")
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the result to this file.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Rows that a table shows; other formats give all.")] = 100,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Show at most this many rows of a table. Other formats contain all rows.")
+    ] = 100,
 ) -> None:
-    """Ask the published tables one question, in SQL.
+    """Run one SQL query on the published tables.
 
-    Tables need no schema before their names. Reads only, and from the copy
-    that the last transform published: no sync is in its way.
+    Tables need no schema: FROM rpt_bookings works. Queries are read-only and
+    use the copy that the last transform published, so they also work while a
+    sync is running.
     """
     from bookings_sync.cli.query import run_query
 
-    output = _output(ctx, as_json=False, quiet=False)
-    raise typer.Exit(run_query(output, sql=sql, form=form, out=out, limit=limit))
+    raise typer.Exit(run_query(_output(ctx), sql=sql, file_format=file_format, out=out, limit=limit))
 
 
 @app.command(epilog=examples("bookings docs", "bookings docs --out site/dictionary.html"))
 def docs(
     ctx: typer.Context,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where the page is written.")] = Path(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Write the page to this file.")] = Path(
         "dictionary.html"
     ),
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write the data dictionary: one HTML page of every table and column.
+    """Write the data dictionary: every table and column on one HTML page.
 
-    What each means, its type and unit, and what it is made of, down to the
-    field of the API. To search, to link to, to read offline; no data is in it.
+    Use it to look up the meaning, type and unit of a column, and its lineage
+    down to the field of the API. The page is searchable, works offline and
+    contains no data.
     """
     from bookings_sync.cli.docs import run_docs
 
@@ -359,32 +372,34 @@ def docs(
 def explore(
     ctx: typer.Context,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port on 127.0.0.1; by default a free one.")
+        int | None, typer.Option(min=1, max=65535, help="Port on 127.0.0.1. By default any free port.")
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", metavar="", help="Do not open the browser.")] = False,
 ) -> None:
-    """Pick figures and dimensions in the browser; see chart and SQL.
+    """Chart metrics by dimension in the browser, and see the SQL.
 
-    Reads what the last transform published. Needs the extra: pip install
+    Use it to try questions before you write SQL. It reads the tables that the
+    last transform published. It needs an extra: pip install
     'bookings-sync\\[explore]'
     """
     from bookings_sync.cli.explore import run_explore
 
-    run_explore(_output(ctx, as_json=False, quiet=False), port=port, opens=not headless)
+    run_explore(_output(ctx), port=port, open_browser=not headless)
 
 
 @app.command(epilog=examples("bookings check", "bookings check --location berlin"))
 def check(
     ctx: typer.Context,
     location: Annotated[
-        list[str] | None, typer.Option("--location", "-l", metavar="NAME", help="Only this location. Repeatable.")
+        list[str] | None, typer.Option("--location", "-l", metavar="NAME", help="Check only this location. Repeatable.")
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Try each location's key and each endpoint, and say what to do about what fails.
+    """Test every API key and endpoint, and show how to fix what fails.
 
-    Nothing is written, neither to the calendar nor to the warehouse.
+    Run it after setting up a location, or when a sync fails. It writes
+    neither to the calendar nor to the warehouse.
     """
     from bookings_sync.cli.check import run_check
 
@@ -397,13 +412,14 @@ def status(
     runs: Annotated[int, typer.Option("--runs", min=1, help="How many of the last runs to show.")] = 5,
     as_json: Json = False,
 ) -> None:
-    """Say how fresh each location is, what history is read, how the last runs went.
+    """Show freshness, history coverage, the last runs and rejected records.
 
-    And what records were rejected, and why. Reads the warehouse alone.
+    Use it to see whether the data is up to date. It reads only the warehouse
+    and sends no request.
     """
     from bookings_sync.cli.status import run_status
 
-    raise typer.Exit(run_status(_output(ctx, as_json=as_json, quiet=False), runs=runs))
+    raise typer.Exit(run_status(_output(ctx, as_json=as_json), runs=runs))
 
 
 @app.command(
@@ -416,31 +432,32 @@ def status(
 )
 def sandbox(
     ctx: typer.Context,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 is any free one.")] = 0,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 1,
-    locations: Annotated[int, typer.Option(min=1, help="Locations, each with its own key.")] = 3,
-    appointments: Annotated[int, typer.Option(min=0, help="Appointments over all locations.")] = 20_000,
-    services: Annotated[int, typer.Option(min=0, help="Services of each location.")] = 6,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1. 0 means any free port.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the data. The same seed gives the same data.")] = 1,
+    locations: Annotated[int, typer.Option(min=1, help="Number of locations. Each has its own API key.")] = 3,
+    appointments: Annotated[int, typer.Option(min=0, help="Appointments in all locations together.")] = 20_000,
+    services: Annotated[int, typer.Option(min=0, help="Number of services per location.")] = 6,
     past_days: Annotated[int, typer.Option(min=0, help="Days of history.")] = 400,
-    future_days: Annotated[int, typer.Option(min=1, help="Days ahead with bookings.")] = 120,
+    future_days: Annotated[int, typer.Option(min=1, help="Days ahead that have bookings.")] = 120,
     now: Annotated[
-        str | None, typer.Option(metavar="TIME", help="The world's clock at the start, UTC; this moment if left out.")
+        str | None, typer.Option(metavar="TIME", help="Where the simulated clock starts, UTC. By default now.")
     ] = None,
     rate_limit: Annotated[
-        int, typer.Option(min=0, help="Requests each location allows in any 10 seconds; 0 is no limit.")
+        int, typer.Option(min=0, help="Requests per location and 10 seconds. 0 means no limit.")
     ] = 100,
-    latency_ms: Annotated[float, typer.Option(min=0, help="How long each reply is held back, in milliseconds.")] = 0,
+    latency_ms: Annotated[float, typer.Option(min=0, help="Delay of each reply, in milliseconds.")] = 0,
     while_stdin: Annotated[bool, typer.Option("--while-stdin", hidden=True)] = False,
     as_json: Json = False,
 ) -> None:
-    """Serve the calendar's API itself, over a made-up business, until Ctrl-C.
+    """Serve a simulated calendar with the real API, until Ctrl-C.
 
-    Its clock stands still until it is advanced.
+    Use it to try the connector without an account, or to develop against it.
+    It prints the settings to paste. Its clock moves only when you advance it.
     """
     from bookings_sync.cli.sandbox import run_sandbox
 
     code = run_sandbox(
-        _output(ctx, as_json=as_json, quiet=False),
+        _output(ctx, as_json=as_json),
         now=now,
         seed=seed,
         locations=locations,
@@ -459,23 +476,23 @@ def sandbox(
 @app.command(epilog=examples("bookings demo", "bookings demo --appointments 100000 --folder big-demo"))
 def demo(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Option(help="Where its database goes; a demo's database there is replaced.")] = Path(
-        "demo"
-    ),
-    locations: Annotated[int, typer.Option(min=1, help="Locations of its world.")] = 3,
+    folder: Annotated[
+        Path, typer.Option(help="Folder for the database and the report. Replaces those of an earlier demo.")
+    ] = Path("demo"),
+    locations: Annotated[int, typer.Option(min=1, help="Number of locations.")] = 3,
     services: Annotated[
-        int, typer.Option(min=1, help="Services of each location. More of them, more requests, and longer to wait.")
+        int, typer.Option(min=1, help="Number of services per location. More services need more requests and time.")
     ] = 5,
-    appointments: Annotated[int, typer.Option(min=100, help="Appointments of its world.")] = 20_000,
-    seed: Annotated[int, typer.Option(help="Another seed, another world.")] = 7,
+    appointments: Annotated[int, typer.Option(min=100, help="Number of appointments.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Seed of the data. Another seed gives other data.")] = 7,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Sync a living calendar into DuckDB, twice, and see what was found.
+    """Sync a simulated calendar into DuckDB twice, and see what changed.
 
-    Needs no account, no key and no configuration: the calendar is the
-    sandbox, in a process of its own, at the true API's rate limit. Two weeks
-    of its life pass between the two syncs.
+    Start here: it needs no account, no key and no configuration. The sandbox
+    simulates the calendar, with the real API's rate limit, and two weeks of
+    bookings happen between the two syncs. It takes about half a minute.
     """
     from bookings_sync.cli.demo import DemoWorld, run_demo
 
@@ -484,39 +501,44 @@ def demo(
     raise typer.Exit(run_demo(output, world, folder))
 
 
-_GRACE_SECONDS = 8.0
+# -- the process -------------------------------------------------------------------------------------------------------
 
 
-def end_in_any_case(*_: Any) -> None:
-    """Ctrl-C. A library or a finaliser may catch the interrupt, and it is lost: the process ends all the same then, for
-    what was loaded stands whenever it does."""
-    ending = threading.Timer(_GRACE_SECONDS, os._exit, (130,))
-    ending.daemon = True
-    ending.start()
-    raise KeyboardInterrupt
+def handle_interrupts(grace_seconds: float = 8.0) -> None:
+    """Makes Ctrl-C end the process, even if a library swallows the KeyboardInterrupt.
+
+    The process exits at the latest `grace_seconds` after Ctrl-C. Finished loads are kept whenever it exits.
+    """
+
+    def interrupt(*_: Any) -> None:
+        timer = threading.Timer(grace_seconds, os._exit, (INTERRUPTED,))
+        timer.daemon = True
+        timer.start()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
 
 
 def main() -> None:
     """The console script."""
-    signal.signal(signal.SIGINT, end_in_any_case)
-    # What a command imports stays to its end: to look through it for garbage again and again, and twice as Python
-    # leaves, takes a quarter of a short one.
+    handle_interrupts()
+    # Imported objects live until the process ends, so collect garbage less often than Python does by default.
     gc.set_threshold(500_000, 20, 100)
-    # dlt's telemetry is on by default, and there may be no config.toml to switch it off.
+    # dlt's telemetry is on unless a config.toml turns it off, and there may be no config.toml.
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-    # What a command makes holds customers' data: the database, its write-ahead log, the copy, dlt's working files.
+    # All files hold customers' data: the database, its write-ahead log, the read copy, dlt's working files.
     os.umask(0o077)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without ✓ shows ?, rather than an error
+            stream.reconfigure(errors="replace")  # print ? where the terminal cannot encode ✓
     try:
         app()
     except SystemExit as leaving:
-        if leaving.code == 130:
-            # Python would first wait for the threads in which dlt loads a table.
+        if leaving.code == INTERRUPTED:
+            # A normal exit would wait for dlt's loading threads.
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(130)
+            os._exit(INTERRUPTED)
         raise
     finally:
         gc.freeze()

@@ -1,7 +1,7 @@
-"""Progress: a bar on a terminal, a line now and then elsewhere, nothing where nothing was wanted. All on stderr.
+"""Shows progress on stderr: a bar on a terminal, one line every few seconds elsewhere, log lines with JSON logs.
 
-Input:  a run as it goes on (`pipeline.sync` calls with it after each answer); a transform's steps.
-Output: a context that gives the function to call.
+Input:  the `Run`, which `pipeline.sync` passes after each reply; the steps of a transform.
+Output: context managers that yield the callback, or None with --quiet.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bookings_sync.cli.console import Output
+from bookings_sync.cli.output import Output
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -21,59 +21,66 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LINE_EVERY_S = 5.0
-_TOLD_EVERY_S = 0.1
-"""As often as a bar is drawn: what it shows is counted over all locations."""
+_SECONDS_BETWEEN_LINES = 5.0
+_SECONDS_BETWEEN_BAR_UPDATES = 0.1
+"""As often as rich redraws the bar. An update adds up the figures of all locations."""
 
 
 @contextmanager
 def sync_progress(output: Output) -> Iterator[Callable[[Run], None] | None]:
-    """Shows a sync: reads done of those planned so far, requests, rows that differ."""
+    """Shows the reads done, the reads planned so far, requests and differences of a sync."""
     if output.quiet:
         yield None
     elif output.log_json:
-        yield _Logged()
+        yield _LogLines()
     elif output.stderr.is_terminal:
         with _bar(output, "reads") as bar:
-            task = bar.add_task("connecting", total=None, detail="")
-            told = float("-inf")
-
-            def advance(run: Run) -> None:
-                nonlocal told
-                done, planned, now = run.figures.reads_done, run.figures.reads_planned, time.monotonic()
-                if done < planned and now - told < _TOLD_EVERY_S:
-                    return
-                told = now
-                if done < planned:
-                    bar.update(task, description="reading", completed=done, total=planned, detail=_detail(run))
-                else:  # how long a load takes is not known: the bar pulses, and its clock goes on
-                    bar.tasks[0].total = None
-                    bar.update(task, description="loading", completed=done, detail=_detail(run))
-
-            yield advance
+            yield _SyncBar(bar)
     else:
         yield _Lines(output)
 
 
+class _SyncBar:
+    """Updates a progress bar."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("connecting", total=None, detail="")
+        self._updated_at = float("-inf")
+
+    def __call__(self, run: Run) -> None:
+        done, planned, now = run.figures.reads_done, run.figures.reads_planned, time.monotonic()
+        if done < planned and now - self._updated_at < _SECONDS_BETWEEN_BAR_UPDATES:
+            return
+        self._updated_at = now
+        if done < planned:
+            self._bar.update(
+                self._task, description="reading", completed=done, total=planned, detail=_requests_and_differences(run)
+            )
+        else:  # a load has no known length: let the bar pulse; update() ignores total=None
+            self._bar.tasks[0].total = None
+            self._bar.update(self._task, description="loading", completed=done, detail=_requests_and_differences(run))
+
+
 class _Lines:
-    """A line every few seconds, and one for each load."""
+    """Prints a line every few seconds and after each load."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self._loads = 0
-        self._last = time.monotonic()
+        self._printed_at = time.monotonic()
 
     def __call__(self, run: Run) -> None:
         now, figures = time.monotonic(), run.figures
-        if figures.loads == self._loads and now - self._last < _LINE_EVERY_S:
+        if figures.loads == self._loads and now - self._printed_at < _SECONDS_BETWEEN_LINES:
             return
-        self._loads, self._last = figures.loads, now
-        line = f"{figures.reads_done:,} of {figures.reads_planned:,} reads, {_detail(run)}"
-        self._output.stderr.print(f"load {figures.loads + 1}: {line}")
+        self._loads, self._printed_at = figures.loads, now
+        reads = f"{figures.reads_done:,} of {figures.reads_planned:,} reads"
+        self._output.stderr.print(f"load {figures.loads + 1}: {reads}, {_requests_and_differences(run)}")
 
 
-class _Logged:
-    """A log line for each load."""
+class _LogLines:
+    """Logs a line after each load."""
 
     def __init__(self) -> None:
         self._loads = 0
@@ -85,13 +92,13 @@ class _Logged:
             log.info("loaded", extra={**figures, "differences": run.figures.all_tables.total})
 
 
-def _detail(run: Run) -> str:
+def _requests_and_differences(run: Run) -> str:
     return f"{run.requests:,} requests, {run.figures.all_tables.total:,} differences"
 
 
 @contextmanager
 def transform_progress(output: Output) -> Iterator[Callable[[str, str], None] | None]:
-    """Shows a transform: the model it is at. Elsewhere than on a terminal it is silent: it takes seconds."""
+    """Shows the model that a transform is working on. Only on a terminal, because a transform takes seconds."""
     if output.quiet or not output.stderr.is_terminal:
         yield None
         return

@@ -1,8 +1,9 @@
-"""`bookings query`: one SQL query of the published tables, answered as a table, CSV, JSON or parquet.
+"""Carries out `bookings query`: runs one SQL query on the published tables.
 
-Input:  SQL, from the command line or stdin; what the last transform published.
-Output: the answer, on stdout or in a file. Nothing is ever written to the warehouse: its copy is opened read-only, and
-        of a server the query runs in a transaction that may only read.
+Input:  SQL, from the command line or stdin.
+Output: the result as a table, CSV, JSON or parquet, on stdout or in a file.
+
+A query cannot write. DuckDB's read copy is opened read-only; on a server the query runs in a read-only transaction.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from pyarrow import csv, parquet
 from sqlglot import TokenType, tokenize
 from sqlglot.errors import TokenError
 
-from bookings_sync.cli.console import Output, cell, plain, styled, table
+from bookings_sync.cli.formatting import cell, styled, table, to_json
+from bookings_sync.cli.output import Output
 from bookings_sync.config.load import load_settings
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError
@@ -34,51 +36,56 @@ from bookings_sync.models.access import open_published
 if TYPE_CHECKING:
     from rich.table import Table
 
-Format = Literal["table", "csv", "json", "parquet"]
+FileFormat = Literal["table", "csv", "json", "parquet"]
 
 
 class QueryError(BookingsError):
-    """The warehouse refuses a query: its own words, which show the line. They go to who asked, and into no log."""
+    """The query is wrong, or its result cannot be written.
+
+    The message may be the database's own, which quotes the query. It is shown to the user and never logged.
+    """
 
 
-def run_query(output: Output, *, sql: str, form: Format | None, out: Path | None, limit: int) -> int:
-    """Asks. Returns the exit code."""
-    form = _form(form, out)
+def run_query(output: Output, *, sql: str, file_format: FileFormat | None, out: Path | None, limit: int) -> int:
+    """Runs the query and prints or writes its result. Returns the exit code."""
+    file_format = _choose_format(file_format, out)
     if sql == "-":
         sql = sys.stdin.read()
     settings = load_settings(need_locations=False)
-    with open_published(settings) as client, _asked(client, settings, sql) as cursor:
-        if form == "table":
-            _show(output, cursor, limit)
+    with open_published(settings) as client, _executed(client, settings, sql) as cursor:
+        if file_format == "table":
+            _print_table(output, cursor, limit)
         else:
-            _hand_over(cursor.arrow(), form, out)
+            _export(cursor.arrow(), file_format, out)
     return 0
 
 
-def _form(form: Format | None, out: Path | None) -> Format:
-    """The format asked for, else the one that the file's name says."""
-    if form is None and out is not None:
-        named = out.suffix.lower().lstrip(".")
-        form = {"csv": "csv", "json": "json", "parquet": "parquet"}.get(named)  # type: ignore[assignment]
-    if out is not None and form in (None, "table"):
-        raise typer.BadParameter("a file is csv, json or parquet: name it so, or say --format", param_hint="--out")
-    if form == "parquet" and out is None:
-        raise typer.BadParameter("parquet is no text: say which file, with --out", param_hint="--format")
-    return form or "table"
-
-
-def ask(sql: str) -> pa.Table:
-    """The whole answer to one query, asked with the settings of the current folder. Raises QueryError."""
+def fetch_arrow(sql: str) -> pa.Table:
+    """The whole result of a query, with the settings of the current folder. Raises QueryError."""
     settings = load_settings(need_locations=False)
-    with open_published(settings) as client, _asked(client, settings, sql) as cursor:
+    with open_published(settings) as client, _executed(client, settings, sql) as cursor:
         return cursor.arrow()
 
 
+def _choose_format(file_format: FileFormat | None, out: Path | None) -> FileFormat:
+    """--format if given, else the extension of --out, else a table."""
+    if file_format is None and out is not None:
+        extension = out.suffix.lower().lstrip(".")
+        file_format = {"csv": "csv", "json": "json", "parquet": "parquet"}.get(extension)  # type: ignore[assignment]
+    if out is not None and file_format in (None, "table"):
+        raise typer.BadParameter(
+            "expected a file that ends in .csv, .json or .parquet, or one of these as --format", param_hint="--out"
+        )
+    if file_format == "parquet" and out is None:
+        raise typer.BadParameter("parquet is binary: write it to a file with --out", param_hint="--format")
+    return file_format or "table"
+
+
 @contextmanager
-def _asked(client: SqlClientBase[Any], settings: Settings, sql: str) -> Iterator[DBApiCursor]:
-    """The answer's cursor. Tables need no schema before their names: marts come first, then staging, then raw."""
+def _executed(client: SqlClientBase[Any], settings: Settings, sql: str) -> Iterator[DBApiCursor]:
+    """A cursor on the result. Tables without a schema are looked up in marts, then staging, then raw."""
     dialect = str(client.capabilities.sqlglot_dialect or "duckdb")
-    _check_single(sql, dialect)
+    _check_single_statement(sql, dialect)
     path = ",".join(
         client.escape_column_name(name)
         for name in (settings.marts_dataset, settings.staging_dataset, settings.raw_dataset)
@@ -87,7 +94,7 @@ def _asked(client: SqlClientBase[Any], settings: Settings, sql: str) -> Iterator
         if dialect == "duckdb":
             connection = client.native_connection
             connection.execute(f"SET search_path = '{path}'")
-            # Or COPY and ATTACH could write files, which is not what was asked for: --out is there for that.
+            # A read-only connection can still write files with COPY and ATTACH.
             connection.execute("SET enable_external_access = false; SET lock_configuration = true")
             with client.execute_query(sql) as cursor:
                 yield cursor
@@ -102,48 +109,49 @@ def _asked(client: SqlClientBase[Any], settings: Settings, sql: str) -> Iterator
         raise QueryError(str(error.__cause__ or error).strip()) from error
 
 
-def _check_single(sql: str, dialect: str) -> None:
-    """One statement: a second could end the transaction that may only read."""
+def _check_single_statement(sql: str, dialect: str) -> None:
+    """A second statement could end the read-only transaction."""
     try:
         kinds = [token.token_type for token in tokenize(sql, read=dialect)]
     except TokenError as error:
-        raise QueryError(f"this is no SQL: {error}") from error
+        raise QueryError(f"the query is not valid SQL: {error}") from error
     while kinds and kinds[-1] == TokenType.SEMICOLON:
         kinds.pop()
     if not kinds:
-        raise QueryError("there is nothing to ask: give a query, or - and the query on stdin")
+        raise QueryError("the query is empty: give a query, or - to read it from stdin")
     if TokenType.SEMICOLON in kinds:
-        raise QueryError("one query at a time: there is more behind the semicolon")
+        raise QueryError("expected one query, got several: remove what follows the first semicolon")
 
 
-def _show(output: Output, cursor: DBApiCursor, limit: int) -> None:
+def _print_table(output: Output, cursor: DBApiCursor, limit: int) -> None:
     columns = [column[0] for column in cursor.description or ()]
     rows = cursor.fetchmany(limit + 1)
-    cells = [[_cell(value) for value in row] for row in rows[:limit]]
-    shown = table(columns, cells)
-    for place, column in enumerate(shown.columns):
-        if any(isinstance(row[place], float | Decimal) for row in rows):
+    cells = [[_format_value(value) for value in row] for row in rows[:limit]]
+    result = table(columns, cells)
+    for position, column in enumerate(result.columns):
+        if any(isinstance(row[position], float | Decimal) for row in rows):
             column.justify = "right"
-    if rows and not _fits(output, shown):
+    if rows and not _fits(output, result):
         for number, row in enumerate(cells, start=1):
-            values = (styled(str(cell(value)), "") for value in row)  # numbers too to the left, beside their names
-            output.say(table((f"row {number:,}", ""), zip(columns, values, strict=True)))
+            # As Text, numbers stay on the left, next to their column's name.
+            values = (styled(str(cell(value)), "") for value in row)
+            output.print(table((f"row {number:,}", ""), zip(columns, values, strict=True)))
     else:
-        output.say(shown)
+        output.print(result)
     if len(rows) > limit:
-        output.stderr.print(f"The first {limit:,} rows: --limit shows more, --format csv gives all of them.")
+        output.stderr.print(f"Only the first {limit:,} rows are shown. Use --limit for more, or --format csv for all.")
 
 
 def _fits(output: Output, shown: Table) -> bool:
-    """Whether no word of the table would have to be broken."""
+    """Whether the table fits the terminal without breaking words."""
     from rich.measure import Measurement
 
     unbounded = output.stdout.options.update(width=1_000_000)
     return Measurement.get(output.stdout, unbounded, shown).minimum <= output.stdout.width
 
 
-def _cell(value: Any) -> Any:
-    """A fraction with the places it has, up to four; an instant to the second."""
+def _format_value(value: Any) -> Any:
+    """Fractions get up to four decimals, instants are shown to the second."""
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, float | Decimal):
@@ -151,33 +159,33 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _hand_over(answer: pa.Table, form: Format, out: Path | None) -> None:
+def _export(result: pa.Table, file_format: FileFormat, out: Path | None) -> None:
     if out is None:
-        _write(answer, form, sys.stdout.buffer)
+        _write(result, file_format, sys.stdout.buffer)
         return
     try:
         with out.open("wb") as file:
-            _write(answer, form, file)
+            _write(result, file_format, file)
     except OSError as error:
-        raise QueryError(f"{out} cannot be written: {error.strerror}") from error
+        raise QueryError(f"cannot write {out}: {error.strerror}") from error
 
 
-def _write(answer: pa.Table, form: Format, file: BinaryIO) -> None:
-    if form == "parquet":
-        parquet.write_table(answer, file)
-    elif form == "json":
-        rows = (json.dumps(row, default=_written, ensure_ascii=False) for row in answer.to_pylist())
+def _write(result: pa.Table, file_format: FileFormat, file: BinaryIO) -> None:
+    if file_format == "parquet":
+        parquet.write_table(result, file)
+    elif file_format == "json":
+        rows = (json.dumps(row, default=_json_default, ensure_ascii=False) for row in result.to_pylist())
         file.write(("[" + ",\n".join(rows) + "]\n").encode())
     else:
         try:
-            csv.write_csv(answer, file)
+            csv.write_csv(result, file)
         except pa.ArrowInvalid as error:
-            raise QueryError("a column holds lists or structures, which CSV cannot: --format json can") from error
+            raise QueryError("CSV cannot hold lists or structures: use --format json") from error
     file.flush()
 
 
-def _written(value: object) -> object:
+def _json_default(value: object) -> object:
     try:
-        return plain(value)
+        return to_json(value)
     except TypeError:
         return str(value)

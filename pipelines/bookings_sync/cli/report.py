@@ -1,8 +1,7 @@
-"""`bookings report`: what the marts tell, as a page to look at, in the terminal, or as JSON.
+"""Carries out `bookings report`.
 
-Input:  what the last transform published: the marts, and of the raw tables how fresh they are; or, of a moment of the
-        past, the marts built anew as they stood then.
-Output: one HTML file and the headline figures; or, asked for text, one table for each question.
+Input:  the published tables, and how fresh the raw tables are. With --as-of, tables rebuilt as they were known then.
+Output: one HTML page and the key figures, or with --text one table per question.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from typing import Any
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
-from bookings_sync.cli.console import Output, styled, table
-from bookings_sync.cli.pages import write_page
+from bookings_sync.cli.formatting import ago, percentage, styled, table
+from bookings_sync.cli.html_file import write_html
+from bookings_sync.cli.output import Output
 from bookings_sync.cli.progress import transform_progress
-from bookings_sync.cli.status import settings_of_all
-from bookings_sync.cli.times import ago
-from bookings_sync.cli.transform import past_moment
+from bookings_sync.cli.status import load_settings_with_any_locations
+from bookings_sync.cli.time_options import parse_past_time
 from bookings_sync.clock import utc_now
 from bookings_sync.config.settings import Settings
 from bookings_sync.models.access import datasets, open_client, open_published
@@ -30,7 +29,7 @@ from bookings_sync.models.transform import transform
 from bookings_sync.report import Figures, Freshness, ReportTable, collect, render, report_tables
 from bookings_sync.status import read_status
 
-_HEADLINE_DAYS = 28
+_KEY_FIGURE_DAYS = 28
 
 
 def run_report(
@@ -38,58 +37,53 @@ def run_report(
     *,
     out: Path,
     text: bool,
-    opens: bool,
+    open_page: bool,
     locations: Sequence[str],
-    names_members: bool,
+    member_names: bool,
     as_of: str | None,
 ) -> int:
-    """Reports. Returns the exit code; raises typer.BadParameter for a moment that is not of the past."""
-    settings = settings_of_all()
+    """Writes the page, or prints the tables. Returns the exit code."""
+    settings = load_settings_with_any_locations()
     now = utc_now()
-    held = datasets(settings)
-    past = as_of is not None
+    tables_in = datasets(settings)
     if as_of is not None:
-        now = past_moment(as_of, now)
-        held = _build_past(output, settings, now)
+        now = parse_past_time(as_of, "--as-of", now)
+        tables_in = _build_as_of(output, settings, now)
     figures: Figures | None = None
-    answers: list[ReportTable] = []
+    tables: list[ReportTable] = []
     with open_published(settings, or_live=True) as client:
         if text or output.as_json:
-            answers = report_tables(client, held, now)
-        if not text and past:
-            figures = replace(collect(client, held, now, locations=locations, named=names_members), past=True)
+            tables = report_tables(client, tables_in, now)
+        if not text and as_of is not None:
+            figures = replace(collect(client, tables_in, now, locations=locations, named=member_names), past=True)
         elif not text:
-            figures = figures_of(client, settings, now, locations=locations, named=names_members)
+            figures = report_figures(client, settings, now, locations=locations, member_names=member_names)
     if figures is not None:
-        write_page(render(figures), out)
-        _say_where(output, figures, out, now)
-        if opens:
+        write_html(render(figures), out)
+        _print_key_figures(output, figures, out, now)
+        if open_page:
             webbrowser.open(out.absolute().as_uri())
     else:
-        _say_answers(output, answers)
-    output.result(
+        _print_tables(output, tables)
+    output.print_json(
         outcome="ok",
         page=None if figures is None else str(out.absolute()),
-        tables=[{"title": each.title, "columns": each.columns, "rows": each.rows} for each in answers],
+        tables=[{"title": each.title, "columns": each.columns, "rows": each.rows} for each in tables],
         exit_code=0,
     )
     return 0
 
 
-def _build_past(output: Output, settings: Settings, moment: DateTime) -> Datasets:
-    """The tables as they stood at a moment, and where."""
-    with (
-        open_client(settings, writes=True, publishes=True) as client,
-        transform_progress(output) as progress,
-    ):
-        return transform(client, datasets(settings), now=moment, as_of=moment, progress=progress).datasets
-
-
-def figures_of(
-    client: SqlClientBase[Any], settings: Settings, now: DateTime, *, locations: Sequence[str] = (), named: bool = False
+def report_figures(
+    client: SqlClientBase[Any],
+    settings: Settings,
+    now: DateTime,
+    *,
+    locations: Sequence[str] = (),
+    member_names: bool = False,
 ) -> Figures:
-    """The page's figures, with how fresh they are."""
-    figures = collect(client, datasets(settings), now, locations=locations, named=named)
+    """The figures of the page, with the freshness of each location. No `locations` means all."""
+    figures = collect(client, datasets(settings), now, locations=locations, named=member_names)
     status = read_status(client, settings, now=now, runs=1)
     return replace(
         figures,
@@ -103,23 +97,35 @@ def figures_of(
     )
 
 
-def _say_where(output: Output, figures: Figures, out: Path, now: DateTime) -> None:
-    counts = [_headline(figures, -_HEADLINE_DAYS, 0), _headline(figures, -2 * _HEADLINE_DAYS, -_HEADLINE_DAYS)]
-    rows = [[name, *(each[name] for each in counts)] for name in counts[0]]
-    output.say(table(("", f"last {_HEADLINE_DAYS} days", f"the {_HEADLINE_DAYS} before"), rows))
-    told = f"As it stood at {now:%Y-%m-%d %H:%M} UTC." if figures.past else _read_when(figures, now)
+def _build_as_of(output: Output, settings: Settings, moment: DateTime) -> Datasets:
+    """Builds the tables as they were known at `moment`. Returns the datasets that hold them."""
+    with (
+        open_client(settings, writes=True, publishes=True) as client,
+        transform_progress(output) as progress,
+    ):
+        return transform(client, datasets(settings), now=moment, as_of=moment, progress=progress).datasets
+
+
+def _print_key_figures(output: Output, figures: Figures, out: Path, now: DateTime) -> None:
+    periods = [
+        _key_figures(figures, -_KEY_FIGURE_DAYS, 0),
+        _key_figures(figures, -2 * _KEY_FIGURE_DAYS, -_KEY_FIGURE_DAYS),
+    ]
+    rows = [[name, *(period[name] for period in periods)] for name in periods[0]]
+    output.print(table(("", f"last {_KEY_FIGURE_DAYS} days", f"{_KEY_FIGURE_DAYS} days before"), rows))
+    freshness = f"As known at {now:%Y-%m-%d %H:%M} UTC." if figures.past else _freshness(figures, now)
     size = f"{out.stat().st_size / 1e6:.1f} MB"
-    output.say(told, styled(f"✓ {out}", "bold green"), f"  One file of {size}: open it in a browser, offline too.")
+    output.print(freshness, styled(f"✓ {out}", "bold green"), f"  {size}. Open it in a browser, also offline.")
 
 
-def _read_when(figures: Figures, now: DateTime) -> str:
+def _freshness(figures: Figures, now: DateTime) -> str:
     read = [each.fresh_at for each in figures.freshness]
     oldest = None if None in read else min((each for each in read if each), default=None)
-    return f"Calendar read {ago(oldest, now)}." if oldest else "Not every location has been read in full yet."
+    return f"Calendar read {ago(oldest, now)}." if oldest else "Some locations have not been read completely yet."
 
 
-def _headline(figures: Figures, first: int, last: int) -> dict[str, object]:
-    """The figures of the page's first tiles, over ages from `first` up to `last`."""
+def _key_figures(figures: Figures, first: int, last: int) -> dict[str, object]:
+    """The figures of the page's first tiles, over the days from `first` up to `last`, relative to today."""
     columns = figures.days.columns
     sums = dict.fromkeys(columns, 0)
     for row in figures.days.rows:
@@ -129,29 +135,21 @@ def _headline(figures: Figures, first: int, last: int) -> dict[str, object]:
     bookings = sum(sums[name] for name in ("showed", "noshow", "cancelled", "invalid", "open"))
     return {
         "bookings": bookings,
-        "show rate": _share(sums["showed"], sums["showed"] + sums["noshow"]),
+        "show rate": _rate(sums["showed"], sums["showed"] + sums["noshow"]),
         "no-shows": sums["noshow"],
-        "cancellation rate": _share(sums["cancelled"], bookings),
+        "cancellation rate": _rate(sums["cancelled"], bookings),
         "not marked yet": sums["open"],
     }
 
 
-def _share(part: int, whole: int) -> str:
+def _rate(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "–"
 
 
-def _say_answers(output: Output, answers: Sequence[ReportTable]) -> None:
-    for answer in answers:
-        rows = [[shown(name, value) for name, value in zip(answer.columns, row, strict=True)] for row in answer.rows]
-        output.say(table(_headed(answer), rows, title=answer.title), *(() if rows else ("  nothing yet\n",)))
-
-
-def _headed(answer: ReportTable) -> list[str]:
-    return [name.replace("noshow", "no-show") for name in answer.columns]
-
-
-def shown(column: str, value: object) -> object:
-    """Parts of 1 are shown as per cent, by the rule of `report.ReportTable`: the column's name tells them."""
-    if isinstance(value, float) and column.endswith(("rate", "share", "utilisation")):
-        return f"{value:.0%}"
-    return value
+def _print_tables(output: Output, tables: Sequence[ReportTable]) -> None:
+    for each in tables:
+        rows = [[percentage(name, value) for name, value in zip(each.columns, row, strict=True)] for row in each.rows]
+        headings = [name.replace("noshow", "no-show") for name in each.columns]
+        output.print(table(headings, rows, title=each.title))
+        if not rows:
+            output.print("  no rows yet\n")

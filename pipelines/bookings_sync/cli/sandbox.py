@@ -1,7 +1,7 @@
-"""`bookings sandbox`: serves a made-up business behind the calendar's API.
+"""Carries out `bookings sandbox`: serves a simulated calendar.
 
-Input:  what kind of world, and how it is served.
-Output: the address, and a secrets.toml to paste; then the server, until it is stopped.
+Input:  the size of the calendar, and how to serve it.
+Output: the address and a secrets.toml to paste, then the server until it is stopped.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import sys
 import threading
 from datetime import UTC, datetime
 
-from bookings_sync.cli.console import Output, styled
-from bookings_sync.cli.times import instant
+from bookings_sync.cli.formatting import count, styled
+from bookings_sync.cli.output import Output
+from bookings_sync.cli.time_options import parse_time
 from bookings_sync.clock import utc_now
 from bookings_sync.errors import BookingsError
 from bookings_sync.sandbox import RateLimit, World, WorldSpec, run
@@ -34,16 +35,16 @@ def run_sandbox(
     latency_ms: float,
     while_stdin: bool,
 ) -> int:
-    """Serves until SIGINT or SIGTERM. Returns the exit code."""
-    began = utc_now() if now is None else instant(now, "--now")
+    """Serves until SIGINT or SIGTERM. Returns the exit code. `while_stdin` also stops the server when stdin closes."""
+    starts_at = utc_now() if now is None else parse_time(now, "--now")
     if while_stdin:
-        threading.Thread(target=_end_with_stdin, daemon=True).start()
+        threading.Thread(target=_stop_when_stdin_closes, daemon=True).start()
 
     def ready(base_url: str, world: World) -> None:
-        _say_ready(output, base_url, world)
+        _print_ready(output, base_url, world)
 
     spec = WorldSpec(
-        now=datetime.fromtimestamp(began.timestamp(), UTC),  # the sandbox knows no pendulum
+        now=datetime.fromtimestamp(starts_at.timestamp(), UTC),  # the sandbox does not use pendulum
         seed=seed,
         locations=locations,
         appointments=appointments,
@@ -60,38 +61,40 @@ def run_sandbox(
             on_ready=ready,
         )
     except OSError as error:
-        raise BookingsError(f"port {port} of 127.0.0.1 cannot be had: {error.strerror}") from error
+        raise BookingsError(f"cannot listen on 127.0.0.1:{port}: {error.strerror}") from error
     return 0
 
 
-def _end_with_stdin() -> None:
-    """Ends this process when standard input does: whoever started it is gone then, however it went."""
+def _stop_when_stdin_closes() -> None:
+    """Stops this process when its parent ends, however the parent ends."""
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _say_ready(output: Output, base_url: str, world: World) -> None:
+def _print_ready(output: Output, base_url: str, world: World) -> None:
     locations = world.locations
-    output.result(
+    output.print_json(
         base_url=base_url,
         now=world.now,
-        locations=[{"name": each.name, "location_id": each.id, "api_key": each.key, "timezone": each.timezone}
-                   for each in locations],
-    )  # fmt: skip
+        locations=[
+            {"name": each.name, "location_id": each.id, "api_key": each.key, "timezone": each.timezone}
+            for each in locations
+        ],
+    )
     secrets = [f'[sources.bookings]\nbase_url = "{base_url}"']
     secrets += [f'[sources.bookings.locations.{each.name}]\napi_key = "{each.key}"' for each in locations]
-    output.say(
-        styled(f"The calendar answers at {base_url}", "bold green"),
-        f"{len(locations)} locations; its clock stands at {world.now:%Y-%m-%d %H:%M} UTC until it is advanced.\n",
-        styled("# .dlt/secrets.toml: these keys open this sandbox alone", "dim"),
+    output.print(
+        styled(f"The calendar is served at {base_url}", "bold green"),
+        f"It has {count(len(locations), 'location')}. Its clock shows {world.now:%Y-%m-%d %H:%M} UTC until you advance it.\n",
+        styled("# Paste this into .dlt/secrets.toml. The keys are valid only for this sandbox.", "dim"),
     )
     if not output.as_json:
-        # Whole lines, however narrow the terminal: they are to be copied.
+        # Never wrap lines that are to be copied.
         output.stdout.print("\n\n".join(secrets), soft_wrap=True)
-    control = base_url.removesuffix("/v1") + "/sandbox"
-    output.say(
+    control_url = base_url.removesuffix("/v1") + "/sandbox"
+    output.print(
         "",
-        styled("# Let two weeks pass, then sync again:", "dim"),
-        f"curl -X POST {control}/advance -d '{{\"days\": 14}}'",
-        styled("\nCtrl-C ends it.", "dim"),
+        styled("# Simulate two weeks, then sync again:", "dim"),
+        f"curl -X POST {control_url}/advance -d '{{\"days\": 14}}'",
+        styled("\nPress Ctrl-C to stop.", "dim"),
     )

@@ -1,7 +1,7 @@
-"""`bookings status`: what the warehouse says of itself.
+"""Carries out `bookings status`.
 
-Input:  the raw dataset.
-Output: three tables: locations, runs, rejected records.
+Input:  the raw dataset. No request is sent.
+Output: three tables: locations, last runs, rejected records.
 """
 
 from __future__ import annotations
@@ -10,32 +10,36 @@ from dataclasses import asdict
 
 from pendulum import DateTime
 
-from bookings_sync.cli.console import Output, seconds, styled, table
-from bookings_sync.cli.times import ago
+from bookings_sync.cli.formatting import ago, duration, styled, table
+from bookings_sync.cli.output import Output
 from bookings_sync.clock import utc_now
 from bookings_sync.config.keys import key_of
 from bookings_sync.config.load import load_settings
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import ConfigurationError
 from bookings_sync.models.access import open_client
-from bookings_sync.status import LocationStatus, Status, read_status
+from bookings_sync.status import LocationStatus, RunStatus, Status, read_status
 
-_OUTCOMES = {"ok": "green", "partial": "yellow", "failed": "red"}
+_OUTCOME_STYLES = {"ok": "green", "partial": "yellow", "failed": "red"}
 
 
 def run_status(output: Output, *, runs: int) -> int:
     """Shows the status. Returns the exit code."""
-    settings = settings_of_all()
+    settings = load_settings_with_any_locations()
     now = utc_now()
     with open_client(settings) as client:
         status = read_status(client, settings, now=now, runs=runs)
-    _say(output, status, now)
-    output.result(outcome="ok", **asdict(status), exit_code=0)
+    _print_status(output, status, now)
+    output.print_json(outcome="ok", **asdict(status), exit_code=0)
     return 0
 
 
-def settings_of_all() -> Settings:
-    """With the locations where there are any: one that was never synced is to be seen. None is needed."""
+def load_settings_with_any_locations() -> Settings:
+    """The settings with all configured locations. Unlike `load_settings`, accepts that none is configured.
+
+    Reports read only the warehouse, so they need no API key. Configured locations that were never synced are still
+    shown.
+    """
     try:
         return load_settings()
     except ConfigurationError as error:
@@ -44,52 +48,52 @@ def settings_of_all() -> Settings:
         return load_settings(need_locations=False)
 
 
-def _say(output: Output, status: Status, now: DateTime) -> None:
-    output.say(
+def _print_status(output: Output, status: Status, now: DateTime) -> None:
+    output.print(
         table(
             ("location", "fresh", "history read", "complete from", "oldest read", "appointments", "deleted"),
             [_location_row(each, now) for each in status.locations],
             title="Locations",
-        )
-    )
-    output.say(
+        ),
         table(
             ("run", "took", "outcome", "loads", "requests", "new", "changed", "moved", "deleted", "rejected"),
-            [
-                (
-                    ago(run.started_at, now),
-                    seconds(run.seconds),
-                    styled(run.outcome, _OUTCOMES.get(run.outcome, "")),
-                    run.loads,
-                    run.requests,
-                    run.rows_new,
-                    run.rows_changed,
-                    run.rows_moved,
-                    run.rows_deleted,
-                    run.rows_rejected,
-                )
-                for run in status.runs
-            ],
+            [_run_row(each, now) for each in status.runs],
             title="Last runs",
-        )
+        ),
     )
     if status.rejections:
-        rows = [(each.location, each.table, each.reason, each.records, ago(each.last_at, now))
-                for each in status.rejections]  # fmt: skip
-        output.say(table(("location", "table", "why", "records", "last"), rows, title="Rejected records"))
+        rows = [
+            (each.location, each.table, each.reason, each.records, ago(each.last_at, now)) for each in status.rejections
+        ]
+        output.print(table(("location", "table", "why", "records", "last"), rows, title="Rejected records"))
     else:
-        output.say("No record was ever rejected.")
+        output.print("No record has been rejected.")
 
 
-def _location_row(each: LocationStatus, now: DateTime) -> tuple[object, ...]:
-    if each.location_id is None:
-        return each.name, styled("never synced", "red"), None, None, None, None, None
+def _location_row(location: LocationStatus, now: DateTime) -> tuple[object, ...]:
+    if location.location_id is None:
+        return location.name, styled("never synced", "red"), None, None, None, None, None
     return (
-        each.name,
-        ago(each.fresh_at, now),
-        f"{each.covered:.0%}",
-        each.history_from.format("YYYY-MM-DD") if each.history_from else None,
-        ago(each.oldest_read_at, now),
-        each.appointments,
-        each.deleted,
+        location.name,
+        ago(location.fresh_at, now),
+        f"{location.covered:.0%}",
+        location.history_from.format("YYYY-MM-DD") if location.history_from else None,
+        ago(location.oldest_read_at, now),
+        location.appointments,
+        location.deleted,
+    )
+
+
+def _run_row(run: RunStatus, now: DateTime) -> tuple[object, ...]:
+    return (
+        ago(run.started_at, now),
+        duration(run.seconds),
+        styled(run.outcome, _OUTCOME_STYLES.get(run.outcome, "")),
+        run.loads,
+        run.requests,
+        run.rows_new,
+        run.rows_changed,
+        run.rows_moved,
+        run.rows_deleted,
+        run.rows_rejected,
     )

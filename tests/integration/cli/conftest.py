@@ -1,4 +1,4 @@
-"""A served world, a folder configured for it, and the command in this process: real sockets, real DuckDB files."""
+"""Fixtures: a sandbox on a real socket, a folder configured for it, and the command in this process or its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from bookings_sync.cli.main import app
 from bookings_sync.sandbox import SandboxServer, World, WorldSpec, generate
 
-# No history before the hot range, which holds all of the small world: a first sync is one load.
+# history_start is in the future, so a sync reads only the hot range, and its first run is one load.
 CONFIG = """
 [sources.bookings]
 base_url = "{base_url}"
@@ -32,8 +32,8 @@ attempts = 1
 
 
 @dataclass
-class Answer:
-    """What a command answered."""
+class Result:
+    """The result of a command."""
 
     exit_code: int
     stdout: str
@@ -41,15 +41,15 @@ class Answer:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The one JSON object on stdout: anything beside it would not parse."""
-        answer: dict[str, Any] = json.loads(self.stdout)
-        assert answer["exit_code"] == self.exit_code
-        return answer
+        """The JSON object on stdout. Anything else on stdout fails the test."""
+        result: dict[str, Any] = json.loads(self.stdout)
+        assert result["exit_code"] == self.exit_code
+        return result
 
 
 @dataclass
 class Project:
-    """A folder with .dlt in it, for a served world."""
+    """A folder with a .dlt configuration for a sandbox."""
 
     folder: Path
     server: SandboxServer
@@ -67,7 +67,7 @@ class Project:
         return [location.name for location in self.world.locations]
 
     def configure(self, *, keys: dict[str, str] | None = None, more: str = "", base_url: str | None = None) -> None:
-        """Writes both files; `keys` stand instead of the world's own."""
+        """Writes secrets.toml and config.toml. `keys` replaces the sandbox's API keys."""
         (self.folder / ".dlt").mkdir(exist_ok=True)
         keys = {each.name: each.key for each in self.world.locations} if keys is None else keys
         secrets = [f'[sources.bookings.locations.{name}]\napi_key = "{key}"\n' for name, key in keys.items()]
@@ -76,19 +76,18 @@ class Project:
         (self.folder / ".dlt/config.toml").write_text(config)
         reload_configuration()
 
-    def bookings(self, *arguments: str) -> Answer:
-        """Runs the command here, and holds every answer to the first rule: no key is ever shown."""
-        result = CliRunner(env={"COLUMNS": "200"}).invoke(app, list(arguments))
-        answer = Answer(result.exit_code, result.stdout, result.stderr)
+    def bookings(self, *arguments: str) -> Result:
+        """Runs the command in this process. No command may print an API key or a traceback."""
+        ran = CliRunner(env={"COLUMNS": "200"}).invoke(app, list(arguments))
         for location in self.world.locations:
-            assert location.key not in answer.stdout + answer.stderr
-            assert location.key.split(".")[-1] not in answer.stdout + answer.stderr
-        assert "Traceback" not in answer.stderr
-        return answer
+            assert location.key not in ran.stdout + ran.stderr
+            assert location.key.split(".")[-1] not in ran.stdout + ran.stderr
+        assert "Traceback" not in ran.stderr
+        return Result(ran.exit_code, ran.stdout, ran.stderr)
 
 
 def reload_configuration() -> None:
-    """dlt reads its files once in a process."""
+    """Makes dlt read its files again: it reads them once per process."""
     Container()[PluggableRunContext].reload_providers()
 
 
@@ -98,15 +97,15 @@ def world() -> World:
 
 
 def small_world(**settings: Any) -> WorldSpec:
-    plain: dict[str, Any] = {
-        "now": datetime.fromtimestamp(pendulum.now("UTC").timestamp(), UTC),  # the command's clock, as well
+    defaults: dict[str, Any] = {
+        "now": datetime.fromtimestamp(pendulum.now("UTC").timestamp(), UTC),  # commands use the real clock
         "seed": 11,
         "locations": 2,
         "services_per_location": 2,
         "appointments": 200,
         "past_days": 40,
     }
-    return WorldSpec(**plain | settings)
+    return WorldSpec(**defaults | settings)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +116,7 @@ def server(world: World) -> Iterator[SandboxServer]:
 
 @pytest.fixture
 def project(tmp_path: Path, server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """A fresh folder, configured, with nothing synced; the current one."""
+    """A new folder with a configuration and no database. It is the current folder."""
     context = Container()[PluggableRunContext]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
@@ -134,7 +133,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts the command in a process of its own; ends what is still running."""
+    """Starts the command in a new process, and kills it after the test if it still runs."""
     started: list[subprocess.Popen[str]] = []
 
     def run(arguments: Sequence[str], folder: Path = tmp_path, **environment: str) -> subprocess.Popen[str]:

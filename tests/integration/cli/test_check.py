@@ -1,4 +1,4 @@
-"""`bookings check`: a verdict for each key and endpoint, and what to do."""
+"""`bookings check` reports a verdict and a fix for each API key and endpoint."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from .conftest import Project
 
 
 @pytest.fixture
-def switched(project: Project) -> Iterator[Project]:
-    """A project whose world may be switched: what it was comes back."""
+def changeable(project: Project) -> Iterator[Project]:
+    """A project for tests that change the switches and faults of its sandbox."""
     switches, faults = project.world.switches, project.server.faults
     yield project
     project.world.switches, project.server.faults = switches, faults
 
 
 def findings(project: Project, exit_code: int) -> list[dict[str, dict[str, Any]]]:
-    answer = project.bookings("check", "--json")
-    assert answer.exit_code == exit_code, answer.stdout
-    return [{each["subject"]: each for each in location["findings"]} for location in answer.json["locations"]]
+    result = project.bookings("check", "--json")
+    assert result.exit_code == exit_code, result.stdout
+    return [{each["subject"]: each for each in location["findings"]} for location in result.json["locations"]]
 
 
-def test_all_is_well(project: Project) -> None:
-    answer = project.bookings("check")
-    assert answer.exit_code == 0
-    assert "2 of 2 locations ready to sync" in answer.stdout
-    assert "✗" not in answer.stdout
+def test_a_working_setup_passes_and_every_endpoint_is_tried(project: Project) -> None:
+    result = project.bookings("check")
+    assert result.exit_code == 0
+    assert "2 of 2 locations ready to sync" in result.stdout
+    assert "✗" not in result.stdout
     asked = {request.endpoint for request in project.world.requests.records}
     assert asked == {
         "GET /calendars/teams",
@@ -44,9 +44,9 @@ def test_all_is_well(project: Project) -> None:
     assert not project.database.exists()
 
 
-def test_one_key_refused_is_partial_and_says_where_the_key_stands(project: Project) -> None:
+def test_one_refused_key_is_partial_and_the_fix_names_the_setting(project: Project) -> None:
     keys = {each.name: each.key for each in project.world.locations}
-    keys[project.names[0]] = "a-key-that-is-not-known"
+    keys[project.names[0]] = "an-unknown-key"
     project.configure(keys=keys)
     first, second = findings(project, exit_code=3)
     assert first["key"]["verdict"] == "failed"
@@ -54,14 +54,14 @@ def test_one_key_refused_is_partial_and_says_where_the_key_stands(project: Proje
     assert second["key"]["verdict"] == "ok"
 
 
-def test_every_key_refused_is_failed(project: Project) -> None:
-    project.configure(keys={"berlin": "a-key-that-is-not-known"})
-    answer = project.bookings("check")
-    assert answer.exit_code == 1
-    assert "→ Paste the location's API key again" in answer.stdout
+def test_only_refused_keys_fail(project: Project) -> None:
+    project.configure(keys={"berlin": "an-unknown-key"})
+    result = project.bookings("check")
+    assert result.exit_code == 1
+    assert "→ Paste the location's API key again" in result.stdout
 
 
-def test_nobody_answers(project: Project) -> None:
+def test_an_unreachable_host_fails_and_the_fix_names_base_url(project: Project) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         project.configure(base_url=f"http://127.0.0.1:{unused.getsockname()[1]}/v1")
@@ -70,43 +70,43 @@ def test_nobody_answers(project: Project) -> None:
     assert "base_url" in first["host"]["fix"]
 
 
-@pytest.mark.parametrize(("unknown_id", "known"), [("400", "400"), ("422", "422"), ("empty", "empty body")])
-def test_what_an_unknown_id_gets_is_told(switched: Project, unknown_id: Any, known: str) -> None:
-    switched.world.switches = Switches(unknown_id=unknown_id)
-    for location in findings(switched, exit_code=0):
-        assert known in location["unknown id"]["what"]
+@pytest.mark.parametrize(("unknown_id", "reported"), [("400", "400"), ("422", "422"), ("empty", "empty body")])
+def test_the_reply_to_an_unknown_id_is_reported(changeable: Project, unknown_id: Any, reported: str) -> None:
+    changeable.world.switches = Switches(unknown_id=unknown_id)
+    for location in findings(changeable, exit_code=0):
+        assert reported in location["unknown id"]["what"]
 
 
-def test_an_unknown_ids_status_that_is_not_configured_fails_with_the_setting_to_change(switched: Project) -> None:
-    switched.configure(more="unknown_id_statuses = [400]\n")
-    for location in findings(switched, exit_code=1):
+def test_an_unexpected_status_for_an_unknown_id_fails_and_the_fix_names_the_setting(changeable: Project) -> None:
+    changeable.configure(more="unknown_id_statuses = [400]\n")
+    for location in findings(changeable, exit_code=1):
         assert location["unknown id"]["verdict"] == "failed"
         assert "Add 404 to unknown_id_statuses" in location["unknown id"]["fix"]
 
 
-def test_scopes_that_list_nothing_fail(switched: Project) -> None:
-    switched.world.switches = Switches(calendar_id_means="team")
-    for location in findings(switched, exit_code=1):
+def test_scopes_that_list_nothing_fail(changeable: Project) -> None:
+    changeable.world.switches = Switches(calendar_id_means="team")
+    for location in findings(changeable, exit_code=1):
         assert location["appointments"]["verdict"] == "failed"
         assert 'scopes = ["service", "team"]' in location["appointments"]["fix"]
 
 
-def test_a_broken_endpoint_is_named_and_the_others_are_still_tried(switched: Project) -> None:
-    switched.server.faults = Faults([Fault(kind="503", endpoints=("GET /appointments/slots",))])
-    for location in findings(switched, exit_code=1):
+def test_a_failing_endpoint_is_named_and_the_others_are_still_tried(changeable: Project) -> None:
+    changeable.server.faults = Faults([Fault(kind="503", endpoints=("GET /appointments/slots",))])
+    for location in findings(changeable, exit_code=1):
         assert location["slots"]["verdict"] == "failed"
         assert "GET /appointments/slots" in location["slots"]["what"]
         assert location["slug"]["verdict"] == "ok"
 
 
-def test_one_location_alone(project: Project) -> None:
-    answer = project.bookings("check", "--location", project.names[1], "--json").json
-    assert [each["name"] for each in answer["locations"]] == [project.names[1]]
+def test_location_option_checks_only_that_location(project: Project) -> None:
+    result = project.bookings("check", "--location", project.names[1], "--json").json
+    assert [each["name"] for each in result["locations"]] == [project.names[1]]
     assert {request.location_id for request in project.world.requests.records} == {project.world.locations[1].id}
 
 
-def test_scopes_that_miss_something_are_told(project: Project) -> None:
-    """A service that has gone is listed no more, and its appointments stand: no list by service names them."""
+def test_scopes_that_miss_appointments_are_noted(project: Project) -> None:
+    """A deleted service is no longer listed but keeps its appointments, so lists by service miss them."""
     location_id = project.world.locations[0].id
     project.world.delete_service(location_id, next(iter(project.world.data[location_id].services)))
     first, second = findings(project, exit_code=0)

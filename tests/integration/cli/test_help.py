@@ -1,4 +1,4 @@
-"""--help teaches, and comes at once: nothing heavy is imported for it."""
+"""`--help` is fast, complete, and shows examples that work."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _LOADED = """
 import sys, json, contextlib, io
 from bookings_sync.cli.main import main
 sys.argv = ["bookings", *sys.argv[1:]]
-with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
+with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
     main()
-print(json.dumps({"loaded": sorted({name.partition(".")[0] for name in sys.modules}), "said": said.getvalue()}))
+print(json.dumps({"loaded": sorted({name.partition(".")[0] for name in sys.modules}), "printed": printed.getvalue()}))
 """
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["sync", "--help"], ["--version"]])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", _LOADED, *arguments], capture_output=True, text=True, check=True)
-    answer = json.loads(done.stdout)
-    assert answer["said"].strip()
-    assert not set(HEAVY) & set(answer["loaded"])
+    result = json.loads(done.stdout)
+    assert result["printed"].strip()
+    assert not set(HEAVY) & set(result["loaded"])
 
 
-def test_help_names_every_command_and_exit_code() -> None:
+def test_help_lists_every_command_and_exit_code() -> None:
     help_text = CliRunner().invoke(app, ["--help"]).stdout
     for command in COMMANDS:
         assert f" {command} " in help_text
@@ -44,23 +44,23 @@ def test_help_names_every_command_and_exit_code() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_commands_help_has_an_example_that_names_real_options(command: str) -> None:
+def test_examples_of_a_command_use_only_its_options(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0
-    told, _, examples = result.stdout.partition("Examples")
+    options, _, examples = result.stdout.partition("Examples")
     lines = [line.strip() for line in examples.splitlines() if f"$ bookings {command}" in line]
     assert lines
     for word in " ".join(lines).split():
         if word.startswith("--"):
-            assert word in told
+            assert word in options
 
 
-def test_version() -> None:
+def test_version_option_prints_the_installed_version() -> None:
     result = CliRunner().invoke(app, ["--version"])
     assert (result.exit_code, result.stdout) == (0, f"bookings-sync {version('bookings-sync')}\n")
 
 
-def test_without_a_command_help_is_shown_as_a_usage_error() -> None:
+def test_no_command_shows_help_and_is_a_usage_error() -> None:
     result = CliRunner().invoke(app, [])
     assert result.exit_code == 2
     assert "Usage" in result.stdout + result.stderr

@@ -1,4 +1,4 @@
-"""The command as a process: the sandbox it serves, and what Ctrl-C leaves."""
+"""Commands as processes: serving a sandbox, Ctrl-C, file permissions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def first_line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
-def test_sandbox_serves_what_it_says_until_interrupted(start: Start) -> None:
+def test_sandbox_serves_until_ctrl_c_with_the_given_rate_limit(start: Start) -> None:
     process = start(["sandbox", "--json", "--rate-limit", "5", *SMALL])
     ready = json.loads(first_line(process))
     assert ready["now"].startswith("2026-06-01T00:00")
@@ -42,15 +42,15 @@ def test_sandbox_serves_what_it_says_until_interrupted(start: Start) -> None:
     assert (process.returncode, stdout, stderr) == (0, "", "")
 
 
-def test_sandboxs_snippet_is_a_secrets_file(start: Start) -> None:
+def test_the_printed_snippet_is_a_valid_secrets_file(start: Start) -> None:
     process = start(["sandbox", *SMALL])
     assert process.stdout is not None
     lines = []
     for line in process.stdout:
         lines.append(line)
-        if "Ctrl-C ends it" in line:
+        if "Ctrl-C" in line:
             break
-    snippet = "".join(lines).partition("# .dlt/secrets.toml")[2].partition("# Let two weeks pass")[0]
+    snippet = "".join(lines).partition("# Paste this into .dlt/secrets.toml")[2].partition("# Simulate two weeks")[0]
     secrets = tomllib.loads("#" + snippet)["sources"]["bookings"]
     for location in secrets["locations"].values():
         headers = {"Authorization": f"Bearer {location['api_key']}"}
@@ -58,7 +58,7 @@ def test_sandboxs_snippet_is_a_secrets_file(start: Start) -> None:
         assert reply.status_code == 200
 
 
-def test_sandbox_ends_with_its_starter(start: Start) -> None:
+def test_while_stdin_option_stops_the_sandbox_when_stdin_closes(start: Start) -> None:
     process = start(["sandbox", "--json", "--while-stdin", *SMALL])
     assert first_line(process)
     assert process.stdin is not None
@@ -67,7 +67,7 @@ def test_sandbox_ends_with_its_starter(start: Start) -> None:
     process.wait(20)
 
 
-def test_sandboxs_port_is_taken(start: Start) -> None:
+def test_a_port_in_use_is_an_error(start: Start) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -75,30 +75,29 @@ def test_sandboxs_port_is_taken(start: Start) -> None:
         process = start(["sandbox", "--port", str(port), *SMALL])
         _, stderr = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert stderr.startswith(f"✗ port {port} of 127.0.0.1 cannot be had")
+    assert stderr.startswith(f"✗ cannot listen on 127.0.0.1:{port}: ")
 
 
-def test_an_interrupt_that_is_lost_ends_the_process_all_the_same() -> None:
-    losing = """
+def test_ctrl_c_ends_a_process_that_swallows_the_interrupt() -> None:
+    script = """
 import os, signal, time
-from bookings_sync.cli import main as cli
-cli._GRACE_SECONDS = 0.2
-signal.signal(signal.SIGINT, cli.end_in_any_case)
+from bookings_sync.cli.main import handle_interrupts
+handle_interrupts(grace_seconds=0.2)
 try:
     os.kill(os.getpid(), signal.SIGINT)
 except KeyboardInterrupt:
     pass
 time.sleep(60)
 """
-    assert subprocess.run([sys.executable, "-c", losing], timeout=30).returncode == 130
+    assert subprocess.run([sys.executable, "-c", script], timeout=30).returncode == 130
 
 
-def test_ctrl_c_ends_a_sync_with_one_line_and_the_next_goes_on(start: Start, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_sync_with_one_line_and_the_next_sync_succeeds(start: Start, tmp_path: Path) -> None:
     world = generate(small_world())
     with SandboxServer(world) as server:
         project = Project(tmp_path, server)
         project.configure()
-        # No list of appointments comes: whoever waits for one, or for a thread that does, hangs.
+        # No list of appointments arrives, so the sync would wait for its reading threads.
         server.faults = Faults([Fault(kind="slow", endpoints=("GET /appointments/",), seconds=120)])
         process = start(["sync"])
         while not world.requests.count(endpoint="GET /calendars/services"):
@@ -108,7 +107,7 @@ def test_ctrl_c_ends_a_sync_with_one_line_and_the_next_goes_on(start: Start, tmp
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=20)
         assert process.returncode == 130
-        assert stderr == "✗ interrupted: what was loaded stands, and the next sync goes on from there\n"
+        assert stderr == "✗ interrupted: finished loads are kept, and the next sync continues from there\n"
 
         server.faults = Faults()
         process = start(["sync", "--json"])
@@ -123,9 +122,8 @@ def test_ctrl_c_ends_a_sync_with_one_line_and_the_next_goes_on(start: Start, tmp
     assert held == (truth,)
 
 
-def test_what_a_run_writes_is_its_owners_alone(start: Start, tmp_path: Path) -> None:
-    """Looked at all the while it runs, in a shell whose files anybody may read: database, write-ahead log, lock, dlt's
-    working files."""
+def test_only_the_owner_can_read_the_files_of_a_run(start: Start, tmp_path: Path) -> None:
+    """Watches the database, write-ahead log, lock and dlt's working files during a sync, under umask 0."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     with SandboxServer(generate(small_world())) as server:
@@ -138,7 +136,7 @@ def test_what_a_run_writes_is_its_owners_alone(start: Start, tmp_path: Path) -> 
             os.umask(before)
         seen: dict[Path, int] = {}
         while process.poll() is None:
-            for folder, folders, files in os.walk(tmp_path):  # which passes over what goes while it looks
+            for folder, folders, files in os.walk(tmp_path):  # os.walk skips folders that vanish
                 for path in {Path(folder, name) for name in (*folders, *files)} - known:
                     with suppress(FileNotFoundError):
                         seen[path] = path.stat().st_mode & 0o777

@@ -1,4 +1,4 @@
-"""`bookings query`: answers in every format, from the read copy, and never writes."""
+"""`bookings query` reads the published copy, in every format, and cannot write."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .conftest import Project
 
 
 @pytest.fixture
-def asked(project: Project) -> Iterator[Project]:
-    """A project whose read copy holds a few tables: who asks needs neither the API nor the models."""
+def published(project: Project) -> Iterator[Project]:
+    """A project with a small read copy. A query needs neither the API nor the models."""
     with duckdb.connect(str(project.database)) as database:
         database.execute("CREATE SCHEMA bookings_raw")
     with duckdb.connect(str(project.folder / "bookings_read.duckdb")) as copy:
@@ -36,41 +36,41 @@ def asked(project: Project) -> Iterator[Project]:
         assert copy.execute("SELECT count(*), sum(bookings) FROM bookings_marts.days").fetchone() == (130, 8515)
 
 
-def test_a_table_stops_at_its_limit_and_says_so(asked: Project) -> None:
-    answer = asked.bookings("query", "SELECT * FROM days ORDER BY day")
-    assert answer.exit_code == 0
-    assert "0.3333" in answer.stdout
-    assert "Größe 100" in answer.stdout
-    assert "Größe 101" not in answer.stdout
-    assert "The first 100 rows" in answer.stderr
-    assert "rows" not in asked.bookings("query", "FROM days", "--limit", "130").stderr
+def test_a_table_is_cut_at_the_limit_with_a_note(published: Project) -> None:
+    result = published.bookings("query", "SELECT * FROM days ORDER BY day")
+    assert result.exit_code == 0
+    assert "0.3333" in result.stdout
+    assert "Größe 100" in result.stdout
+    assert "Größe 101" not in result.stdout
+    assert "Only the first 100 rows" in result.stderr
+    assert "rows" not in published.bookings("query", "FROM days", "--limit", "130").stderr
 
 
-def test_rows_too_wide_to_read_stand_below_one_another(asked: Project) -> None:
+def test_rows_wider_than_the_terminal_are_shown_one_below_the_other(published: Project) -> None:
     times = ", ".join(f"TIMESTAMPTZ '2026-11-22 15:38:00.527+00' AS moment_{number}" for number in range(15))
-    answer = asked.bookings("query", f"SELECT {times}, 1234 AS count FROM range(2)")
-    lines = [line.split() for line in answer.stdout.splitlines()]
+    result = published.bookings("query", f"SELECT {times}, 1234 AS count FROM range(2)")
+    lines = [line.split() for line in result.stdout.splitlines()]
     moments = [line[1:] for line in lines if line and line[0].startswith("moment_")]
     assert moments == 30 * [["2026-11-22", "15:38:00+00:00"]]
     assert [line for line in lines if line and line[0] == "row"] == [["row", "1"], ["row", "2"]]
     assert lines.count(["count", "1,234"]) == 2
 
 
-def test_every_format_says_the_same(asked: Project) -> None:
+def test_every_format_contains_the_same_rows(published: Project) -> None:
     sql = "SELECT day, bookings, name FROM days WHERE bookings <= 2 ORDER BY day"
-    of_csv = list(csv.DictReader(io.StringIO(asked.bookings("query", sql, "--format", "csv").stdout)))
-    assert of_csv == [
+    csv_rows = list(csv.DictReader(io.StringIO(published.bookings("query", sql, "--format", "csv").stdout)))
+    assert csv_rows == [
         {"day": "2026-11-02", "bookings": "1", "name": "Größe 1"},
         {"day": "2026-11-03", "bookings": "2", "name": "Größe 2"},
     ]
-    of_json = json.loads(asked.bookings("query", sql, "--format", "json").stdout)
-    assert [{name: str(value) for name, value in row.items()} for row in of_json] == of_csv
-    assert asked.bookings("query", sql, "--out", "days.parquet").exit_code == 0
-    held = parquet.read_table(asked.folder / "days.parquet").to_pylist()
-    assert [{name: str(value) for name, value in row.items()} for row in held] == of_csv
+    json_rows = json.loads(published.bookings("query", sql, "--format", "json").stdout)
+    assert [{name: str(value) for name, value in row.items()} for row in json_rows] == csv_rows
+    assert published.bookings("query", sql, "--out", "days.parquet").exit_code == 0
+    parquet_rows = parquet.read_table(published.folder / "days.parquet").to_pylist()
+    assert [{name: str(value) for name, value in row.items()} for row in parquet_rows] == csv_rows
 
 
-def test_a_query_comes_on_stdin(asked: Project) -> None:
+def test_a_query_can_come_from_stdin(published: Project) -> None:
     ran = CliRunner().invoke(
         app, ["query", "-", "--format", "json"], input="SELECT max(bookings) AS most\nFROM days;\n"
     )
@@ -88,47 +88,47 @@ def test_a_query_comes_on_stdin(asked: Project) -> None:
         "SELECT 1; DROP TABLE days",
     ],
 )
-def test_nothing_is_written(asked: Project, sql: str) -> None:
-    before = sorted(asked.folder.iterdir())
-    answer = asked.bookings("query", sql)
-    assert answer.exit_code == 1
-    assert answer.stderr.startswith("✗ ")
-    assert sorted(asked.folder.iterdir()) == before
+def test_a_query_that_would_write_fails(published: Project, sql: str) -> None:
+    before = sorted(published.folder.iterdir())
+    result = published.bookings("query", sql)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("✗ ")
+    assert sorted(published.folder.iterdir()) == before
 
 
-def test_an_error_shows_the_line_and_what_was_meant(asked: Project) -> None:
-    answer = asked.bookings("query", "SELECT day\nFROM dayz")
-    assert answer.exit_code == 1
-    assert "LINE 2: FROM dayz" in answer.stderr
-    assert 'Did you mean "days"' in answer.stderr
+def test_an_error_shows_the_line_and_a_suggestion(published: Project) -> None:
+    result = published.bookings("query", "SELECT day\nFROM dayz")
+    assert result.exit_code == 1
+    assert "LINE 2: FROM dayz" in result.stderr
+    assert 'Did you mean "days"' in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        (["FROM days", "--out", "days.xlsx"], "csv, json or parquet"),
+        (["FROM days", "--out", "days.xlsx"], ".csv, .json or .parquet"),
         (["FROM days", "--format", "parquet"], "--out"),
     ],
 )
-def test_a_format_that_cannot_be_is_a_usage_error(asked: Project, arguments: list[str], said: str) -> None:
-    answer = asked.bookings("query", *arguments)
-    assert answer.exit_code == 2
-    assert said in answer.stderr
+def test_an_impossible_format_is_a_usage_error(published: Project, arguments: list[str], message: str) -> None:
+    result = published.bookings("query", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
 
 
-def test_an_empty_query_and_lists_in_csv(asked: Project) -> None:
-    assert "nothing to ask" in asked.bookings("query", " ; ").stderr
-    assert "--format json" in asked.bookings("query", "SELECT [1, 2] AS several", "--format", "csv").stderr
+def test_an_empty_query_and_lists_in_csv_are_errors(published: Project) -> None:
+    assert "the query is empty" in published.bookings("query", " ; ").stderr
+    assert "--format json" in published.bookings("query", "SELECT [1, 2] AS several", "--format", "csv").stderr
 
 
-def test_before_there_is_a_copy(asked: Project) -> None:
-    copy = asked.folder / "bookings_read.duckdb"
+def test_without_a_read_copy_the_error_names_transform(published: Project) -> None:
+    copy = published.folder / "bookings_read.duckdb"
     aside = copy.rename(copy.with_suffix(".aside"))
-    assert "bookings transform" in asked.bookings("query", "SELECT 1").stderr
+    assert "bookings transform" in published.bookings("query", "SELECT 1").stderr
     Path(aside).rename(copy)
 
 
-def test_before_the_first_sync(project: Project) -> None:
-    answer = project.bookings("query", "SELECT 1")
-    assert answer.exit_code == 1
-    assert "bookings sync" in answer.stderr
+def test_before_the_first_sync_the_error_names_sync(project: Project) -> None:
+    result = project.bookings("query", "SELECT 1")
+    assert result.exit_code == 1
+    assert "bookings sync" in result.stderr

@@ -1,4 +1,4 @@
-"""`bookings sync`: each way it ends, what it says, and that --plan asks nothing."""
+"""`bookings sync`: exit codes, summaries, usage errors, and `--plan`, which sends no request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bookings_sync.warehouse.lock import locked
 from .conftest import Project, Start, reload_configuration
 
 
-def held(project: Project) -> int:
+def synced_appointments(project: Project) -> int:
     with duckdb.connect(str(project.database), read_only=True) as database:
         row = database.execute(
             "SELECT count(*) FROM bookings_raw.appointments WHERE _dlt_valid_to IS NULL AND deleted_at IS NULL"
@@ -27,7 +27,7 @@ def held(project: Project) -> int:
     return int(row[0])
 
 
-def true(project: Project) -> int:
+def true_appointments(project: Project) -> int:
     return sum(len(project.world.truth(location.id)["appointments"]) for location in project.world.locations)
 
 
@@ -37,40 +37,40 @@ def lock_held(project: Project) -> Iterator[None]:
         yield
 
 
-def test_sync_tells_what_it_found_and_the_next_one_that_nothing_changed(project: Project) -> None:
+def test_a_sync_reports_new_rows_and_the_next_reports_no_change(project: Project) -> None:
     first = project.bookings("sync")
     assert first.exit_code == 0
     assert "2 of 2 locations synced" in first.stdout
-    assert re.search(rf"appointments +{true(project)}\b", first.stdout)
-    assert held(project) == true(project)
+    assert re.search(rf"appointments +{true_appointments(project)}\b", first.stdout)
+    assert synced_appointments(project) == true_appointments(project)
     second = project.bookings("sync")
     assert second.exit_code == 0
-    assert "Nothing had changed: no row was written." in second.stdout
+    assert "Nothing changed: no row was written." in second.stdout
 
 
-def test_json_is_one_object_alone_on_stdout_and_logs_are_on_stderr(project: Project) -> None:
-    said = project.bookings("-v", "sync", "--json")
-    assert "GET /calendars/teams" in said.stderr
-    answer = said.json
-    assert answer["command"] == "sync"
-    assert answer["outcome"] == "ok"
-    assert answer["requests"] == project.world.requests.total
-    assert answer["tables"]["appointments"]["new"] == true(project)
-    assert {each["name"] for each in answer["locations"]} == set(project.names)
+def test_json_goes_to_stdout_and_logs_go_to_stderr(project: Project) -> None:
+    result = project.bookings("-v", "sync", "--json")
+    assert "GET /calendars/teams" in result.stderr
+    summary = result.json
+    assert summary["command"] == "sync"
+    assert summary["outcome"] == "ok"
+    assert summary["requests"] == project.world.requests.total
+    assert summary["tables"]["appointments"]["new"] == true_appointments(project)
+    assert {each["name"] for each in summary["locations"]} == set(project.names)
 
 
-def test_one_location_alone(project: Project) -> None:
+def test_location_option_syncs_only_that_location(project: Project) -> None:
     name = project.names[0]
-    answer = project.bookings("sync", "--location", name, "--json").json
-    assert [each["name"] for each in answer["locations"]] == [name]
+    result = project.bookings("sync", "--location", name, "--json").json
+    assert [each["name"] for each in result["locations"]] == [name]
     asked = {request.location_id for request in project.world.requests.records}
     assert asked == {project.world.locations[0].id}
 
 
-def test_a_range_is_read_and_no_more(project: Project) -> None:
+def test_from_and_to_limit_the_windows(project: Project) -> None:
     day = pendulum.now("UTC").subtract(days=60).start_of("day")
-    answer = project.bookings("sync", "--from", day.to_date_string(), "--to", day.add(days=3).to_iso8601_string())
-    assert answer.exit_code == 0
+    result = project.bookings("sync", "--from", day.to_date_string(), "--to", day.add(days=3).to_iso8601_string())
+    assert result.exit_code == 0
     lists = [r for r in project.world.requests.records if r.endpoint == "GET /appointments/"]
     assert lists
     for request in lists:
@@ -79,31 +79,31 @@ def test_a_range_is_read_and_no_more(project: Project) -> None:
         assert int(query["endDate"][0]) <= day.add(days=3).int_timestamp * 1000
 
 
-def test_some_location_failed(project: Project) -> None:
+def test_one_failed_location_is_partial(project: Project) -> None:
     keys = {each.name: each.key for each in project.world.locations}
-    keys[project.names[1]] = "a-key-that-is-not-known"
+    keys[project.names[1]] = "an-unknown-key"
     project.configure(keys=keys)
-    answer = project.bookings("sync")
-    assert answer.exit_code == 3
-    assert "1 of 2 locations synced" in answer.stdout
-    assert f"location {project.names[1]}" in answer.stderr
-    assert "a-key-that-is-not-known" not in answer.stdout + answer.stderr
+    result = project.bookings("sync")
+    assert result.exit_code == 3
+    assert "1 of 2 locations synced" in result.stdout
+    assert f"location {project.names[1]}" in result.stderr
+    assert "an-unknown-key" not in result.stdout + result.stderr
 
 
-def test_every_location_failed(project: Project) -> None:
-    project.configure(keys={"berlin": "a-key-that-is-not-known"})
-    answer = project.bookings("sync", "--json")
-    assert answer.exit_code == 1
-    assert answer.json["outcome"] == "failed"
-    assert "a-key-that-is-not-known" not in answer.stdout + answer.stderr
+def test_only_failed_locations_is_failed(project: Project) -> None:
+    project.configure(keys={"berlin": "an-unknown-key"})
+    result = project.bookings("sync", "--json")
+    assert result.exit_code == 1
+    assert result.json["outcome"] == "failed"
+    assert "an-unknown-key" not in result.stdout + result.stderr
 
 
-def test_another_run_holds_the_lock(project: Project) -> None:
+def test_a_held_lock_has_its_own_exit_code(project: Project) -> None:
     with lock_held(project):
-        answer = project.bookings("sync", "--json")
-        assert answer.exit_code == 75
-        assert str(os.getpid()) in answer.json["error"]
-        assert answer.stderr.count("\n") == 1
+        result = project.bookings("sync", "--json")
+        assert result.exit_code == 75
+        assert str(os.getpid()) in result.json["error"]
+        assert result.stderr.count("\n") == 1
         for command in ("status", "transform", "report"):
             (project.database).touch()
             assert project.bookings(command).exit_code == 75
@@ -111,47 +111,47 @@ def test_another_run_holds_the_lock(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["--from", "2026-01-01", "--to", "2026-01-01"], "an empty range"),
-        (["--from", "2026-02-01", "--to", "2026-01-01"], "an empty range"),
+        (["--from", "2026-01-01", "--to", "2026-01-01"], "the range is empty"),
+        (["--from", "2026-02-01", "--to", "2026-01-01"], "the range is empty"),
         (["--to", "1990-01-01"], "--to is not after history_start"),
-        (["--from", "yesterday"], "neither a date"),
-        (["--from", "12:00"], "neither a date"),
+        (["--from", "yesterday"], "expected a date"),
+        (["--from", "12:00"], "expected a date"),
         (["--full", "--from", "2026-01-01"], "leave out --from"),
         (["--location", "nowhere"], "no such location"),
         (["--locations", "x"], "No such option"),
     ],
 )
-def test_wrong_usage(project: Project, arguments: list[str], told: str) -> None:
-    answer = project.bookings("sync", *arguments)
-    assert answer.exit_code == 2
-    assert told in " ".join(answer.stderr.replace("│", " ").split())
-    assert answer.stdout == ""
+def test_wrong_usage_is_an_error_and_sends_no_request(project: Project, arguments: list[str], message: str) -> None:
+    result = project.bookings("sync", *arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert result.stdout == ""
     assert project.world.requests.total == 0
 
 
-def test_wrong_configuration_names_key_file_and_fix(project: Project) -> None:
+def test_a_configuration_error_names_setting_file_and_fix(project: Project) -> None:
     project.configure(more="lookback_day = 3\n")
-    answer = project.bookings("sync", "--json")
-    assert answer.exit_code == 2
-    assert answer.json["error"] == (
+    result = project.bookings("sync", "--json")
+    assert result.exit_code == 2
+    assert result.json["error"] == (
         "sources.bookings.lookback_day: no such setting (in .dlt/config.toml). Did you mean lookback_days?"
     )
-    assert answer.stderr == f"✗ {answer.json['error']}\n"
+    assert result.stderr == f"✗ {result.json['error']}\n"
     project.configure(keys={})
     assert "no location is configured" in project.bookings("sync").stderr
 
 
-def test_plan_asks_nothing_and_leaves_nothing(project: Project) -> None:
-    answer = project.bookings("sync", "--plan")
-    assert answer.exit_code == 0
-    assert "Never synced" in answer.stdout
+def test_plan_sends_no_request_and_creates_no_database(project: Project) -> None:
+    result = project.bookings("sync", "--plan")
+    assert result.exit_code == 0
+    assert "Never synced" in result.stdout
     assert project.world.requests.total == 0
     assert not project.database.exists()
 
 
-def test_plan_tells_what_the_next_sync_costs(project: Project) -> None:
+def test_plan_predicts_the_requests_of_the_next_sync(project: Project) -> None:
     quiet = project.bookings("sync", "--quiet")
     assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
     project.world.requests.reset()
@@ -171,7 +171,7 @@ def test_plan_tells_what_the_next_sync_costs(project: Project) -> None:
     assert done["requests"] == planned["requests"] == project.world.requests.total
 
 
-def test_from_an_empty_folder_by_the_environment_alone(project: Project, start: Start, tmp_path: Path) -> None:
+def test_the_environment_alone_can_configure_a_sync(project: Project, start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
     location = project.world.locations[0]
@@ -190,24 +190,24 @@ def test_from_an_empty_folder_by_the_environment_alone(project: Project, start: 
     assert location.key not in stdout + stderr
 
 
-def test_shards_share_no_file(project: Project) -> None:
-    """Into a server they do: tests/postgres/test_shards.py."""
-    answer = project.bookings("sync", "--shard", "1/2")
-    assert answer.exit_code == 2
-    assert "no shards can share it (in .dlt/config.toml)" in answer.stderr
+def test_shards_into_a_duckdb_file_are_refused(project: Project) -> None:
+    """Shards into a server: tests/integration/postgres/test_shards.py."""
+    result = project.bookings("sync", "--shard", "1/2")
+    assert result.exit_code == 2
+    assert "no shards can share it (in .dlt/config.toml)" in result.stderr
     assert project.world.requests.total == 0
     assert not list(project.folder.glob("*.duckdb"))
 
 
 @pytest.mark.parametrize("shard", ["3", "0/4", "5/4", "1/0", "a/b", "1/4/2", "-1/4", "1/99999"])
-def test_a_shard_that_cannot_be(project: Project, shard: str) -> None:
-    answer = project.bookings("sync", "--shard", shard)
-    assert answer.exit_code == 2
-    assert "not such as 3/16" in answer.stderr
+def test_an_invalid_shard_is_a_usage_error(project: Project, shard: str) -> None:
+    result = project.bookings("sync", "--shard", shard)
+    assert result.exit_code == 2
+    assert "expected INDEX/COUNT" in result.stderr
     assert project.world.requests.total == 0
 
 
-def test_a_shard_picks_its_locations_itself(project: Project) -> None:
-    answer = project.bookings("sync", "--shard", "1/2", "--location", project.names[0])
-    assert answer.exit_code == 2
-    assert "leave out --location" in answer.stderr
+def test_shard_and_location_options_exclude_each_other(project: Project) -> None:
+    result = project.bookings("sync", "--shard", "1/2", "--location", project.names[0])
+    assert result.exit_code == 2
+    assert "leave out --location" in result.stderr

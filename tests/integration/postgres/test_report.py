@@ -13,7 +13,7 @@ import dlt
 import pytest
 from typer.testing import CliRunner
 
-from bookings_sync.cli.explore_app.question import DIMENSIONS, FIGURES, sql_of
+from bookings_sync.cli.explore_app.metrics import DIMENSIONS, METRICS, metric_sql
 from bookings_sync.cli.main import app
 from bookings_sync.models.project import Project, find_models
 from bookings_sync.models.transform import Datasets
@@ -51,9 +51,9 @@ def test_postgresql_tells_what_duckdb_tells(warehouses: list[Warehouse], databas
 
     connection = warehouses[0].client.native_connection
     connection.execute("SET search_path = 'marts_data'")
-    for figure in FIGURES:
+    for figure in METRICS:
         for by in DIMENSIONS:
-            sql = sql_of(figure, by, None, date(2025, 1, 1), date(2025, 3, 20))
+            sql = metric_sql(figure, by, None, date(2025, 1, 1), date(2025, 3, 20))
             held = connection.execute(sql).fetchall()
             told = database.query(f"SET search_path TO marts_data; {sql}")
             assert _numbers(told) == pytest.approx(_numbers(held)), sql

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from bookings_sync.cli import explore as command
 from bookings_sync.cli import explore_app as explore
-from bookings_sync.cli.explore_app.question import DIMENSIONS, FIGURES, sql_of
+from bookings_sync.cli.explore_app.metrics import DIMENSIONS, METRICS, metric_sql
 from bookings_sync.cli.main import app
 
 from .conftest import Reported
@@ -40,7 +40,7 @@ def marts(reported: Reported) -> Iterator[Reported]:
     connection.execute(f"SET search_path = '{before}'")
 
 
-@pytest.mark.parametrize("figure", FIGURES)
+@pytest.mark.parametrize("figure", METRICS)
 def test_a_figure_is_what_the_facts_say_by_whatever_it_is_seen(marts: Reported, figure: str) -> None:
     facts = {
         "bookings": "count(*)",
@@ -53,13 +53,13 @@ def test_a_figure_is_what_the_facts_say_by_whatever_it_is_seen(marts: Reported, 
     of_facts = f"SELECT {{}}, {facts[figure]} FROM fct_appointments WHERE is_booking AND local_date BETWEEN ? AND ?"
     connection = marts.warehouse.client.native_connection
     for by, column in {"week": "local_week", "status": "status", "service": "service_id"}.items():
-        asked = connection.execute(sql_of(figure, by, None, FIRST, LAST)).fetchall()
+        asked = connection.execute(metric_sql(figure, by, None, FIRST, LAST)).fetchall()
         told = connection.execute(f"{of_facts.format(column)} GROUP BY 1", [FIRST, LAST]).fetchall()
         assert _values(asked) == pytest.approx(_values(told))
     for by in DIMENSIONS:
         for split in (None, "service", "month"):
             names = [name for name in dict.fromkeys((by, split)) if name]
-            cursor = connection.execute(sql_of(figure, by, split, FIRST, LAST))
+            cursor = connection.execute(metric_sql(figure, by, split, FIRST, LAST))
             assert [column[0] for column in cursor.description] == [*names, figure]
             assert cursor.fetchall()
 

@@ -1,6 +1,7 @@
-"""Explore: pick a figure and what to see it by, and get the chart and the SQL.
+"""The app of `bookings explore`: choose a metric and a dimension, see the chart and the SQL.
 
-Input:  the published marts.
-Output: `question` makes SQL of what is picked; `app` is the marimo app that asks it and draws the answer. marimo is an
-        extra (`explore`): nothing else imports `app`, and `bookings explore` runs it as a file.
+Input:  the published tables.
+Output: `metrics` writes the SQL; `app` is the marimo app that runs it and draws the result.
+
+marimo is the optional extra `explore`. Nothing imports `app`: `bookings explore` runs it as a file.
 """

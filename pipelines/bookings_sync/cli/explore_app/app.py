@@ -1,7 +1,7 @@
-"""App: figures by dimensions, as chart, table and SQL.
+"""The marimo app of `bookings explore`: a metric by dimension, as chart, table and SQL.
 
-Input:  what `bookings transform` published; the settings of the folder it runs in.
-Output: a marimo app. `bookings explore` serves it; `marimo edit` on a copy of this file makes it one's own.
+Input:  the published tables, and the settings of the current folder.
+Output: the app. To customize it, run `marimo edit` on a copy of this file.
 """
 
 import marimo
@@ -16,10 +16,10 @@ def _():
     import marimo as mo
     import pendulum
 
-    from bookings_sync.cli.explore_app import question
-    from bookings_sync.cli.query import ask
+    from bookings_sync.cli.explore_app import metrics
+    from bookings_sync.cli.query import fetch_arrow
 
-    return alt, ask, mo, pendulum, question
+    return alt, fetch_arrow, metrics, mo, pendulum
 
 
 @app.cell
@@ -27,74 +27,74 @@ def _(mo):
     mo.md("""
     # Explore bookings
 
-    Pick a figure and what to see it by. The SQL below is what is asked: paste it into `bookings query`, or anywhere
-    else.
+    Choose a metric and a dimension. The SQL below the chart is the query: paste it into `bookings query` or any other
+    SQL client.
     """)
     return
 
 
 @app.cell
-def _(ask, mo, pendulum, question):
-    (span,) = ask("SELECT min(local_date) AS first, max(local_date) AS last FROM rpt_bookings").to_pylist()
+def _(fetch_arrow, metrics, mo, pendulum):
+    (span,) = fetch_arrow("SELECT min(local_date) AS first, max(local_date) AS last FROM rpt_bookings").to_pylist()
     today = pendulum.today("UTC").date()
     first, last = span["first"] or today, span["last"] or today
     recent = min(max(first, today.subtract(weeks=26).start_of("week")), last)
-    figure = mo.ui.dropdown(list(question.FIGURES), value="bookings", label="Figure")
-    by = mo.ui.dropdown(list(question.DIMENSIONS), value="week", label="By")
-    split = mo.ui.dropdown(list(question.DIMENSIONS), value=None, allow_select_none=True, label="Split by")
+    metric = mo.ui.dropdown(list(metrics.METRICS), value="bookings", label="Metric")
+    by = mo.ui.dropdown(list(metrics.DIMENSIONS), value="week", label="By")
+    split = mo.ui.dropdown(list(metrics.DIMENSIONS), value=None, allow_select_none=True, label="Split by")
     since = mo.ui.date(value=recent, start=first, stop=last, label="From")
     until = mo.ui.date(value=max(first, min(last, today)), start=first, stop=last, label="To")
-    mo.hstack([figure, by, split, since, until], justify="start", wrap=True, gap=1.5)
-    return by, figure, since, split, until
+    mo.hstack([metric, by, split, since, until], justify="start", wrap=True, gap=1.5)
+    return by, metric, since, split, until
 
 
 @app.cell
-def _(ask, by, figure, question, since, split, until):
-    sql = question.sql_of(figure.value, by.value, split.value, since.value, until.value)
-    answer = ask(sql)
-    return answer, sql
+def _(by, fetch_arrow, metric, metrics, since, split, until):
+    sql = metrics.metric_sql(metric.value, by.value, split.value, since.value, until.value)
+    result = fetch_arrow(sql)
+    return result, sql
 
 
 @app.cell
-def _(alt, answer, by, figure, mo, question, split):
-    # Days as text, and sums as plain numbers: what a chart takes from any warehouse.
+def _(alt, by, metric, metrics, mo, result, split):
+    # Vega-Lite takes neither dates nor decimals.
     values = [
-        {name: float(value) if name == figure.value and value is not None else value and str(value)
+        {name: float(value) if name == metric.value and value is not None else value and str(value)
          for name, value in row.items()}
-        for row in answer.to_pylist()
+        for row in result.to_pylist()
     ]  # fmt: skip
-    is_time, is_rate = question.DIMENSIONS[by.value].is_time, figure.value.endswith("rate")
+    is_time, is_rate = metrics.DIMENSIONS[by.value].is_time, metric.value.endswith("rate")
     across = (
         alt.X(by.value, type="temporal", title=None, scale=alt.Scale(type="utc"))
         if is_time
         else alt.X(by.value, type="nominal", title=None, sort="-y")
     )
     up = alt.Y(
-        figure.value,
+        metric.value,
         type="quantitative",
-        title=figure.value.capitalize(),
+        title=metric.value.capitalize(),
         axis=alt.Axis(format=".0%" if is_rate else ",.0f"),
     )
-    told = [
+    tooltip = [
         alt.Tooltip(by.value, type="temporal", format="%-d %b %Y")
         if is_time
         else alt.Tooltip(by.value, type="nominal"),
-        alt.Tooltip(figure.value, type="quantitative", format=".1%" if is_rate else ",.1f"),
+        alt.Tooltip(metric.value, type="quantitative", format=".1%" if is_rate else ",.1f"),
     ]
     chart = alt.Chart(alt.Data(values=values), height=340, width="container")
     chart = chart.mark_line(point=True) if is_time else chart.mark_bar()
-    chart = chart.encode(x=across, y=up, tooltip=told)
+    chart = chart.encode(x=across, y=up, tooltip=tooltip)
     if split.value not in (None, by.value):
         chart = chart.encode(color=alt.Color(split.value, type="nominal", title=split.value.capitalize()))
-        if is_rate and not is_time:  # side by side: rates do not add up
+        if is_rate and not is_time:  # bars side by side, because rates cannot be stacked
             chart = chart.encode(xOffset=alt.XOffset(split.value, type="nominal"))
-    mo.ui.altair_chart(chart) if values else mo.md("Nothing in this period.")
+    mo.ui.altair_chart(chart) if values else mo.md("No bookings in this period.")
     return
 
 
 @app.cell
-def _(answer, mo, sql):
-    mo.vstack([mo.md(f"```sql\n{sql}\n```"), mo.accordion({"As a table": mo.ui.table(answer, selection=None)})])
+def _(mo, result, sql):
+    mo.vstack([mo.md(f"```sql\n{sql}\n```"), mo.accordion({"As a table": mo.ui.table(result, selection=None)})])
     return
 
 

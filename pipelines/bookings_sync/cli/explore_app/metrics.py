@@ -1,8 +1,7 @@
-"""Question: what is picked, as SQL that anybody can paste.
+"""Writes the SQL for a metric.
 
-Input:  a figure, one or two dimensions to see it by, and a range of days.
-Output: one SELECT over `rpt_bookings`, in words that DuckDB and PostgreSQL both know, its tables named as
-        `bookings query` takes them.
+Input:  a metric, one or two dimensions, and a range of days.
+Output: one SELECT on `rpt_bookings` that runs in DuckDB and PostgreSQL. Tables have no schema, as in `bookings query`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from datetime import date
 
 _MARKED = "sum(CASE WHEN status IN ('showed', 'noshow') THEN bookings END)"
 
-FIGURES: dict[str, str] = {
+METRICS: dict[str, str] = {
     "bookings": "sum(bookings)",
     "booked hours": "sum(CASE WHEN status NOT IN ('cancelled', 'invalid') THEN booked_minutes END) / 60.0",
     "show rate": f"1.0 * sum(CASE WHEN status = 'showed' THEN bookings ELSE 0 END) / {_MARKED}",
@@ -20,12 +19,12 @@ FIGURES: dict[str, str] = {
     "cancellation rate": "1.0 * sum(CASE WHEN status = 'cancelled' THEN bookings ELSE 0 END) / sum(bookings)",
     "reschedule rate": "1.0 * sum(rescheduled) / sum(bookings)",
 }
-"""What can be seen: of sums alone, so that it is right by whatever it is seen. A rate of nothing is null."""
+"""Expressions by name. They consist of sums, so they are correct for any dimension. A rate without bookings is NULL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """A column to see a figure by, and the table that names its ids."""
+    """A column to group by, and the join that gives its ids a name."""
 
     column: str
     joins: str = ""
@@ -48,23 +47,23 @@ DIMENSIONS: dict[str, Dimension] = {
     "location": _named("dim_location", "location_id", "cube.location_id"),
     "team": _named("dim_team", "team_id", "'(no team)'"),
     "service": _named("dim_service", "service_id", "'(no service)'"),
-    "member": _named("dim_member", "member_id", "'(nobody)'"),
-    "source": Dimension("coalesce(source, '(not known)')"),
+    "member": _named("dim_member", "member_id", "'(no member)'"),
+    "source": Dimension("coalesce(source, '(unknown)')"),
     "status": Dimension("status"),
 }
 
 
-def sql_of(figure: str, by: str, split: str | None, first: date, last: date) -> str:
-    """The query: a row for each value of `by` (and of `split`), days from `first` to `last`, both included."""
+def metric_sql(metric: str, by: str, split: str | None, first: date, last: date) -> str:
+    """A query with one row per value of `by` and `split`, for the days from `first` to `last` inclusive."""
     chosen = [name for name in dict.fromkeys((by, split)) if name]
     columns = [f"{DIMENSIONS[name].column} AS {_quoted(name)}" for name in chosen]
     joins = "".join(f"\n{DIMENSIONS[name].joins}" for name in chosen if DIMENSIONS[name].joins)
-    places = ", ".join(str(place) for place in range(1, len(chosen) + 1))
+    positions = ", ".join(str(position) for position in range(1, len(chosen) + 1))
     return (
-        f"SELECT {', '.join(columns)},\n  {FIGURES[figure]} AS {_quoted(figure)}\n"
+        f"SELECT {', '.join(columns)},\n  {METRICS[metric]} AS {_quoted(metric)}\n"
         f"FROM rpt_bookings AS cube{joins}\n"
         f"WHERE local_date BETWEEN DATE '{first:%Y-%m-%d}' AND DATE '{last:%Y-%m-%d}'\n"
-        f"GROUP BY {places}\nORDER BY {places}"
+        f"GROUP BY {positions}\nORDER BY {positions}"
     )
 
 

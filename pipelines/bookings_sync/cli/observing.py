@@ -1,4 +1,4 @@
-"""Opens the `Watch` that reports a command's runs to metrics, OpenLineage and notifications, as [observe] says."""
+"""Connects a command to `observe`: metrics, OpenLineage events and notifications."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def watch(settings: Settings) -> Watch:
-    """What tells of a run or a transform those who are not looking at it, as [observe] has it."""
-    from bookings_sync.observe.watch import Watch  # it knows of runs, and httpx: half as long to import as dlt
+    """The `Watch` for one sync or transform, as [observe] configures it."""
+    from bookings_sync.observe.watch import Watch  # slow to import: it needs httpx
 
     return Watch(load_observing(), settings, clock=utc_now, open_client=lambda: open_client(settings))

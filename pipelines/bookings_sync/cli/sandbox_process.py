@@ -1,8 +1,7 @@
-"""A sandbox in a process of its own, as the demo uses one.
+"""Runs `bookings sandbox` as a subprocess of the demo.
 
-Input:  what kind of world.
-Output: `Served`: its address, its keys, its clock; let time pass, ask for the truth. The process ends with the context,
-        however that is left, and should even this process be killed: it lives only as long as its standard input.
+Input:  the size of the calendar.
+Output: a `SandboxProcess`: its address and keys, its clock, the true state of its calendar.
 """
 
 from __future__ import annotations
@@ -21,12 +20,15 @@ from pendulum import DateTime
 
 from bookings_sync.errors import BookingsError
 
-_ENDS_WITHIN_S = 5
+_SECONDS_TO_STOP = 5
 
 
-class Served:
-    """A served sandbox. `now` moves on with real time from where the sandbox's own clock stands, as it should for one
-    who watches it: versions of one sync follow one another."""
+class SandboxProcess:
+    """A running sandbox.
+
+    The sandbox's clock does not move between two calls of `advance`. `now` adds the real time that has passed, so that
+    consecutive writes of one sync get increasing timestamps.
+    """
 
     def __init__(self, ready: dict[str, Any]) -> None:
         self.base_url: str = ready["base_url"]
@@ -44,48 +46,51 @@ class Served:
         return self._clock_at.add(microseconds=round((time.monotonic() - self._clock_set) * 1_000_000))
 
     def advance(self, *, days: int) -> dict[str, int]:
-        """Lets days pass; gives the number of changes by kind."""
+        """Simulates some days. Returns the number of changes by kind."""
         reply = self._control.post("/advance", json={"days": days}).raise_for_status().json()
         self._set_clock(reply["now"])
         changes: dict[str, int] = reply["changes"]
         return changes
 
     def truth(self, location_id: str) -> dict[str, Any]:
-        """All of a location as the API would show it now."""
+        """Everything the API would return for a location now."""
         truth: dict[str, Any] = self._control.get("/truth", params={"location": location_id}).raise_for_status().json()
         return truth
 
     def _set_clock(self, now: str) -> None:
         parsed = pendulum.parse(now)
-        assert isinstance(parsed, DateTime)  # noqa: S101 - the sandbox writes instants
+        assert isinstance(parsed, DateTime)  # noqa: S101 - the sandbox sends instants
         self._clock_at, self._clock_set = parsed.in_timezone("UTC"), time.monotonic()
 
 
 @contextmanager
-def serve(*, now: DateTime, **options: int) -> Iterator[Served]:
-    """Starts `bookings sandbox` on a free port, and ends it. `options` are its own, by name."""
+def run_sandbox_process(*, now: DateTime, **options: int) -> Iterator[SandboxProcess]:
+    """Starts a sandbox on a free port and stops it afterwards. `options` are options of `bookings sandbox`.
+
+    The sandbox also stops if this process is killed, because its stdin closes then.
+    """
     command = [sys.executable, "-m", "bookings_sync.cli", "sandbox", "--json", "--while-stdin"]
     command += ["--now", now.to_iso8601_string()]
     for name, value in options.items():
         command += [f"--{name.replace('_', '-')}", str(value)]
-    # A session of its own: Ctrl-C is for us, who end it when we are done with it.
-    process = subprocess.Popen(  # noqa: S603 - ourselves
+    # A new session keeps Ctrl-C from the sandbox: this process handles it and then stops the sandbox.
+    process = subprocess.Popen(  # noqa: S603 - our own command
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     )
     try:
         assert process.stdout is not None  # noqa: S101 - piped above
         ready = json.loads(process.stdout.readline() or "{}")
         if "base_url" not in ready:
-            raise BookingsError(f"the sandbox did not start: {ready.get('error', 'it said nothing')}")
-        served = Served(ready)
+            raise BookingsError(f"the sandbox did not start: {ready.get('error', 'it printed nothing')}")
+        sandbox = SandboxProcess(ready)
         try:
-            yield served
+            yield sandbox
         finally:
-            served.close()
+            sandbox.close()
     finally:
         process.terminate()
         try:
-            process.wait(_ENDS_WITHIN_S)
+            process.wait(_SECONDS_TO_STOP)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -1,0 +1,59 @@
+"""Reports the exception that ended a command.
+
+Input:  any exception.
+Output: one line on stderr, the JSON object if `--json` was given, and the exit code.
+
+No line may show a key or personal data. Messages of `BookingsError` are written without them. Of any other exception
+only the type and our own line number are shown, because its message may quote data.
+"""
+
+from __future__ import annotations
+
+import traceback
+
+from bookings_sync.cli.exit_codes import INTERRUPTED
+from bookings_sync.cli.output import Output
+from bookings_sync.errors import BookingsError
+
+_AFTER_INTERRUPT = {
+    "sync": "finished loads are kept, and the next sync continues from there",
+    "transform": "nothing was published, and the previous tables are unchanged",
+    "demo": "run it again to start over",
+}
+
+
+def report_error(error: BaseException, output: Output) -> int:
+    """Prints why the command ended. Returns the exit code."""
+    if output.verbose > 1:
+        output.stderr.print("".join(traceback.format_exception(error)), soft_wrap=True)
+    if _is_interrupt(error):
+        message, exit_code = "interrupted", INTERRUPTED
+        if hint := _AFTER_INTERRUPT.get(output.command):
+            message += f": {hint}"
+    elif isinstance(error, BookingsError):
+        message, exit_code = str(error), error.exit_code
+    else:
+        message, exit_code = f"unexpected {type(error).__name__}{_our_line(error)}", 1
+        if output.verbose < 2:
+            message += f"; to see the traceback, run: bookings -v -v {output.command}"
+    output.print_error(message)
+    output.print_json(outcome="failed", exit_code=exit_code, error=message)
+    return exit_code
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C caused the error. dlt and the pipeline wrap KeyboardInterrupt, and clean-up code may fail too."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _our_line(error: BaseException) -> str:
+    """The innermost line of this package in the traceback."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        _, package, path = frame.filename.replace("\\", "/").rpartition("/bookings_sync/")
+        if package:
+            return f" in {path}, line {frame.lineno}"
+    return ""
