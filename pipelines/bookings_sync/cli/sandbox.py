@@ -85,7 +85,8 @@ def _print_ready(output: Output, base_url: str, world: World) -> None:
     secrets += [f'[sources.bookings.locations.{each.name}]\napi_key = "{each.key}"' for each in locations]
     output.print(
         styled(f"The calendar is served at {base_url}", "bold green"),
-        f"It has {count(len(locations), 'location')}. Its clock shows {world.now:%Y-%m-%d %H:%M} UTC until you advance it.\n",
+        f"It has {count(len(locations), 'location')}. "
+        f"Its clock shows {world.now:%Y-%m-%d %H:%M} UTC until you advance it.\n",
         styled("# Paste this into .dlt/secrets.toml. The keys are valid only for this sandbox.", "dim"),
     )
     if not output.as_json:
