@@ -16,14 +16,14 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
-from bookings_sync.changes.held import NOTHING_KNOWN, Calendar
 from bookings_sync.config.settings import Settings
 from bookings_sync.models.errors import NothingSyncedError
+from bookings_sync.planning.calendar import Calendar
 from bookings_sync.planning.ledger import Ledger
 from bookings_sync.planning.plan import whole_range
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window, from_ms, gaps, to_ms
-from bookings_sync.warehouse.queries import Warehouse
+from bookings_sync.warehouse.history import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +85,18 @@ class Status:
 
 def read_status(client: SqlClientBase[Any], settings: Settings, *, now: DateTime, runs: int) -> Status:
     """The status, with the last `runs` runs. Raises NothingSyncedError before the first sync."""
-    warehouse = Warehouse(client)
-    names = {location_id: name for location_id, (name, held) in warehouse.locations().items() if not held.deleted}
+    history = History(client)
+    names = {location_id: name for location_id, (name, held) in history.locations().items() if not held.deleted}
     last_runs = _runs(client, runs)
     if not names and not last_runs:
         raise NothingSyncedError(settings.raw_dataset)
-    ledger, calendars, counts = warehouse.coverage(), warehouse.calendars(), _counts(client)
+    ledger, calendars, counts = history.coverage(), history.calendars(), _counts(client)
     locations = [
         _location(
             name,
             location_id,
             ledger,
-            _scopes(settings, calendars.get(location_id, NOTHING_KNOWN)),
+            calendars.get(location_id, Calendar()).scopes(settings.scopes),
             whole_range(settings, now),
             now,
             counts.get(location_id, (0, 0)),
@@ -109,14 +109,6 @@ def read_status(client: SqlClientBase[Any], settings: Settings, *, now: DateTime
         if name not in names.values()
     ]
     return Status(tuple(sorted(locations, key=lambda each: each.name)), last_runs, _rejections(client, names))
-
-
-def _scopes(settings: Settings, calendar: Calendar) -> list[Scope]:
-    """What the location's appointments are listed by: what exists, and what has appointments although it has gone."""
-    exist = {"service": calendar.services, "team": calendar.teams, "user": calendar.users}
-    scopes = {Scope(kind, each) for kind in settings.scopes for each in exist[kind]}
-    scopes |= {scope for scope in calendar.appointment_scopes if scope.kind in settings.scopes}
-    return sorted(scopes)
 
 
 def _location(

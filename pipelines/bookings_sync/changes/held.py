@@ -1,25 +1,24 @@
-"""Held: what the warehouse holds, as it answers: digests by key, where appointments stand, whom a location has.
+"""Held: what the warehouse holds of a record, as far as a diff needs it.
 
 Input:  rows that `warehouse` found.
-Output: `Held`, `Placed` and `Calendar`, which the diff and the plan compare and ask. Pure.
+Output: `Held` and `Placed` by key. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
-from bookings_sync.planning.scopes import COLUMN, Scope
+from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window
 from bookings_sync.records.columns import Key
-from bookings_sync.records.tables import APPOINTMENTS, Table
+from bookings_sync.records.tables import Table
 from bookings_sync.records.values import epoch_ms
 
 
 class Held(NamedTuple):
-    """What the warehouse holds of one record: its current version."""
+    """The current version of one record. `start_ms` is an appointment's start, epoch milliseconds."""
 
     digest: str
     deleted: bool
@@ -27,37 +26,22 @@ class Held(NamedTuple):
 
 
 Listed = tuple[str, str]
-"""How a slot stands in a list: under which local date, and its start as text."""
+"""A slot as a list shows it: its local date and its start, as text."""
 
 HeldSlots = dict[Listed, Held]
-"""What is held of one service's slots, by how each was listed."""
+"""The held slots of one service, by the way each was listed."""
 
 
 class Placed(NamedTuple):
-    """What the warehouse holds of one appointment, and which lists it stands in: by service, team and user."""
+    """The current version of one appointment, and the service, team and user that list it."""
 
     held: Held
     scopes: dict[str, str | None]
 
-    def stands_in(self, scope: Scope, window: Window) -> bool:
+    def is_listed_in(self, scope: Scope, window: Window) -> bool:
+        """Whether a list for this scope and window contains the appointment."""
         start = self.held.start_ms
         return start is not None and window.holds(start) and self.scopes.get(scope.kind) == scope.id
-
-
-STANDING = pa.schema([APPOINTMENTS.schema.field(name) for name in ("location_id", "start_time", *COLUMN.values())])
-"""What tells in which lists appointments stand."""
-
-
-def standing_of(location_id: str, placed: Iterable[Placed]) -> pa.Table:
-    """Where these stand: the columns of `STANDING`."""
-    standing = list(placed)
-    starts = [each.held.start_ms for each in standing]
-    columns = {
-        "location_id": [location_id] * len(standing),
-        "start_time": [None if start is None else 1000 * start for start in starts],
-        **{column: [each.scopes[kind] for each in standing] for kind, column in COLUMN.items()},
-    }
-    return pa.table(columns, schema=STANDING)
 
 
 def keys_of(rows: pa.Table, table: Table) -> list[Key]:
@@ -67,37 +51,3 @@ def keys_of(rows: pa.Table, table: Table) -> list[Key]:
         for name in table.key[1:]
     ]
     return list(zip(*columns, strict=True)) if columns else [()] * len(rows)
-
-
-class Calendar(NamedTuple):
-    """What the warehouse knows of one location: live services, teams and users, and whose appointments it holds."""
-
-    services: tuple[str, ...]
-    teams: tuple[str, ...]
-    users: tuple[str, ...]
-    appointment_scopes: tuple[Scope, ...]
-    unlisted: int
-
-
-NOTHING_KNOWN = Calendar((), (), (), (), 0)
-
-
-def calendar_of(kinds: dict[str, list[dict[str, Any]]]) -> Calendar:
-    """What these rows tell of one location: its live `services`, `teams` and `users` by `id`; and `held`, how many
-    appointments stand by each combination of the columns of `COLUMN`, and how many of them have a start."""
-    held = kinds.get("held", [])
-    scopes = {
-        Scope(kind, row[column]): None  # type: ignore[arg-type]
-        for row in held
-        for kind, column in COLUMN.items()
-        if row[column] is not None
-    }
-    return Calendar(
-        services=tuple(sorted({row["id"] for row in kinds.get("services", [])})),
-        teams=tuple(sorted({row["id"] for row in kinds.get("teams", [])})),
-        users=tuple(sorted({row["id"] for row in kinds.get("users", [])})),
-        appointment_scopes=tuple(sorted(scopes)),
-        unlisted=sum(
-            row["held"] for row in held if row["placed"] < row["held"] or all(row[c] is None for c in COLUMN.values())
-        ),
-    )

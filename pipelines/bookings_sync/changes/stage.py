@@ -114,7 +114,7 @@ class Stage:
         self.count(table.name, Changes(deleted=len(rows)))
         return table.name, self.version(rows)
 
-    def forget(self, table: Table, location_id: str) -> None:
+    def forget_keys(self, table: Table, location_id: str) -> None:
         """None of these will be met again in this load: their keys need not be kept, 100 bytes each."""
         self._keys.pop((table.name, location_id), None)
 

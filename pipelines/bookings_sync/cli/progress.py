@@ -49,7 +49,7 @@ class _SyncBar:
         self._updated_at = float("-inf")
 
     def __call__(self, run: Run) -> None:
-        done, planned, now = run.figures.reads_done, run.figures.reads_planned, time.monotonic()
+        done, planned, now = run.findings.figures.reads_done, run.findings.figures.reads_planned, time.monotonic()
         if done < planned and now - self._updated_at < _SECONDS_BETWEEN_BAR_UPDATES:
             return
         self._updated_at = now
@@ -71,7 +71,7 @@ class _Lines:
         self._printed_at = time.monotonic()
 
     def __call__(self, run: Run) -> None:
-        now, figures = time.monotonic(), run.figures
+        now, figures = time.monotonic(), run.findings.figures
         if figures.loads == self._loads and now - self._printed_at < _SECONDS_BETWEEN_LINES:
             return
         self._loads, self._printed_at = figures.loads, now
@@ -86,14 +86,14 @@ class _LogLines:
         self._loads = 0
 
     def __call__(self, run: Run) -> None:
-        if run.figures.loads != self._loads:
-            self._loads = run.figures.loads
-            figures = {"loads": self._loads, "reads": run.figures.reads_done, "requests": run.requests}
-            log.info("loaded", extra={**figures, "differences": run.figures.all_tables.total})
+        if run.findings.figures.loads != self._loads:
+            self._loads = run.findings.figures.loads
+            figures = {"loads": self._loads, "reads": run.findings.figures.reads_done, "requests": run.budget.sent}
+            log.info("loaded", extra={**figures, "differences": run.findings.figures.all_tables.total})
 
 
 def _requests_and_differences(run: Run) -> str:
-    return f"{run.requests:,} requests, {run.figures.all_tables.total:,} differences"
+    return f"{run.budget.sent:,} requests, {run.findings.figures.all_tables.total:,} differences"
 
 
 @contextmanager

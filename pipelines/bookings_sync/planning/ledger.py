@@ -77,7 +77,7 @@ class Ledger:
         self.locations: set[str] = set()
         self.kinds: set[Kind] = set()
         """By what appointments have been listed."""
-        self.largest_reply: dict[str, int] = defaultdict(int)
+        self._largest_reply: dict[str, int] = defaultdict(int)
         self.noted = 0
         """How many reads have been added."""
         for read in reads:
@@ -94,7 +94,7 @@ class Ledger:
         of_runs[read.run_id] = max(of_runs.get(read.run_id, 0), read.read_at_ms)
         if read.endpoint == "appointments":
             self.kinds.add(read.scope.kind)
-            self.largest_reply[read.location_id] = max(self.largest_reply[read.location_id], read.reply_rows)
+            self._largest_reply[read.location_id] = max(self._largest_reply[read.location_id], read.reply_rows)
 
     def all(self) -> Iterator[Read]:
         for reads in self._reads.values():
@@ -107,6 +107,10 @@ class Ledger:
         """The read of this scope sent last, whatever its window."""
         reads = self._reads.get((location_id, endpoint, scope), {}).values()
         return max(reads, key=lambda read: read.read_at_ms, default=None)
+
+    def largest_reply(self, location_id: str) -> int:
+        """The most records in any reply with appointments; 0 before the first."""
+        return self._largest_reply.get(location_id, 0)
 
     def last_run(self, location_id: str, *, other_than: str) -> int:
         """When the last read of another run was sent, epoch milliseconds; 0 if there is none."""

@@ -66,6 +66,12 @@ class PlannedRead:
         return [replace(self, window=half) for half in self.window.halves()] if self.window else []
 
 
+def window_of(read: PlannedRead) -> Window:
+    """The window of a read that has one: all but the lists of teams and services."""
+    assert read.window is not None  # noqa: S101 - callers read appointments or slots
+    return read.window
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """What a run is to read: the hot range and all history, or a range asked for."""

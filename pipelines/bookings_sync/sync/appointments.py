@@ -1,345 +1,193 @@
-"""Appointments: reads their windows, and finds out about those that a list no longer holds.
+"""Appointments: reads their windows, and decides what each answer means.
 
-Input:  planned reads; what the warehouse holds of their windows.
-Output: `(table name, Arrow table)` pairs of `appointments`, and of their `contacts`, for `load`.
+Input:  planned reads.
+Output: `(table name, Arrow table)` pairs of `appointments` and of their contacts, for `load`.
 
-What a list no longer names is asked for by id only when all lists of the load are in, for it may just have moved from
-one to another: found means moved, and is loaded; refused means deleted. A reply that may have been cut off, is too
-large, does not come in time or never reads well is read again in halves, down to the day of the record that spoils it.
+Each reply is compared with the held rows of its scope and window (`appointment_rows`). Held rows that a complete reply
+lacks are verified when all lists are in (`absences`). A reply that is cut off, too large, too late or unreadable is
+read again in halves, down to a day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator
 
-from pendulum import DateTime
-
-from bookings_sync.api import Reply
-from bookings_sync.api.listing import Listing, decode_all, diff_decoder, id_digest, split_decoder
+from bookings_sync.api.listing import Listing, id_digest
+from bookings_sync.api.replies import Reply
+from bookings_sync.changes.contact_cache import ContactCache
 from bookings_sync.changes.diff import missing
-from bookings_sync.changes.held import Held, Placed, standing_of
-from bookings_sync.changes.stage import Emitted, Stage, Staged
-from bookings_sync.errors import BadReply, ReplyTooLarge, RequestRefused, TimedOut
+from bookings_sync.changes.held import Held
+from bookings_sync.changes.invalidation import Change
+from bookings_sync.changes.journal import Journal
+from bookings_sync.changes.stage import Emitted, Stage
+from bookings_sync.config.settings import Settings
+from bookings_sync.errors import ApiError, BadReply, ReplyTooLarge, RequestRefused, TimedOut
 from bookings_sync.planning.ledger import Read
-from bookings_sync.planning.plan import PlannedRead, hot_range
-from bookings_sync.planning.scopes import COLUMN
-from bookings_sync.planning.windows import DAY_MS, SPOILT_MS, Window, from_ms
+from bookings_sync.planning.plan import PlannedRead, window_of
+from bookings_sync.planning.planner import Planner
+from bookings_sync.planning.windows import DAY_MS, SPOILT_MS
 from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import appointment_rows
-from bookings_sync.records.fast_path import reader
-from bookings_sync.records.json_text import Records
-from bookings_sync.records.rows import Rows
-from bookings_sync.records.tables import APPOINTMENTS
-from bookings_sync.sync.contacts import MOST_WAITING, ListedContacts
-from bookings_sync.sync.notes import ReadNotes
-from bookings_sync.sync.reading import Answer, Gate, Reading
-from bookings_sync.sync.run import Run
-from bookings_sync.warehouse.queries import Warehouse
-
-_CAPS = frozenset({20, 25, 50, 100, 200, 250, 300, 400, 500, 1_000, 2_000, 2_500, 5_000, 10_000})
-"""Numbers of records at which APIs cut their lists off. A reply of just so many, and none larger seen, is checked."""
+from bookings_sync.records.privacy import Privacy
+from bookings_sync.sync.absences import Absences
+from bookings_sync.sync.appointment_rows import AppointmentRows
+from bookings_sync.sync.completed import CompletedReads
+from bookings_sync.sync.contacts import ListedContacts
+from bookings_sync.sync.findings import Findings
+from bookings_sync.sync.first_sync import FirstSync
+from bookings_sync.sync.lists import AppointmentLists
+from bookings_sync.sync.reading import Answer, Reading
+from bookings_sync.sync.reply_caps import ReplyCaps
+from bookings_sync.warehouse.held_rows import HeldRows
 
 _SURELY_ALLOWED_MS = 31 * DAY_MS
-"""A window longer than this may be refused for its length (UNK; the successor API's limit for slots)."""
-
-
-class Absent(NamedTuple):
-    """An appointment that the complete list for its scope and window no longer holds."""
-
-    location_id: str
-    key: Key
-    held: Held
-    listed_by: Read
+"""Milliseconds. The API may refuse a longer window for its length (UNK; the successor API allows 31 days of slots)."""
 
 
 class AppointmentReads:
     """The appointment reads of one load."""
 
-    def __init__(self, run: Run, warehouse: Warehouse, stage: Stage, notes: ReadNotes) -> None:
-        self._run = run
-        self._warehouse = warehouse
+    def __init__(
+        self,
+        settings: Settings,
+        planner: Planner,
+        findings: Findings,
+        first_sync: FirstSync,
+        reply_caps: ReplyCaps,
+        known_contacts: ContactCache,
+        held_rows: HeldRows,
+        stage: Stage,
+        journal: Journal,
+        completed: CompletedReads,
+        *,
+        lists: AppointmentLists,
+        rows: AppointmentRows,
+        contacts: ListedContacts,
+        absences: Absences,
+    ) -> None:
+        self._settings = settings
+        self._privacy = Privacy.of(settings)
+        self._planner = planner
+        self._findings = findings
+        self._first_sync = first_sync
+        self._reply_caps = reply_caps
+        self._known_contacts = known_contacts
+        self._held_rows = held_rows
         self._stage = stage
-        self._notes = notes
-        self._halves: list[PlannedRead] = []
-        """Of reads that are to be split: they are read next."""
-        self._hot = hot_range(run.settings, run.span.now)
-        self._absent: dict[tuple[str, Key], Absent] = {}
-        self._restaged: dict[tuple[str, Key], Placed] = {}
-        """Where those stand, as they were staged, that were held before."""
-        self._unplaced: list[tuple[Rows, PlannedRead, Read]] = []
-        self._contacts = ListedContacts(run, warehouse, stage, notes)
+        self._journal = journal
+        self._completed = completed
+        self._lists = lists
+        self._rows = rows
+        self._contacts = contacts
+        self._absences = absences
 
     def carry_out(self, planned: list[PlannedRead]) -> Iterator[Emitted]:
-        self._run.start(planned)
-        reading = Reading(planned, self._list, self._run.settings.concurrency)
+        """Does these reads, as far as one load takes their rows."""
+        figures = self._findings.figures
+        figures.reads_planned += len(planned)
+        reading = Reading(planned, self._lists.ask, self._settings.concurrency)
         for answer in reading:
-            location_id = answer.item.location_id
-            location = self._run.by_id[location_id]
-            if location.gave_up:
+            read = answer.item
+            if self._findings.gave_up(read.location_id):
                 continue
-            if answer.error is not None:
-                yield from self._take_error(answer)
+            if self._needs_halves(answer):
+                figures.reads_planned += 1  # one read becomes two
+                reading.add(read.halves())
+            elif answer.error is None:
+                yield from self._take(read, answer.result)
+            elif self._is_gone(read, answer.error):
+                yield from self._take(read, None)
             else:
-                yield from self._take(answer.item, answer.result)
-            reading.add(self._halves)
-            self._halves = []
-            if location.gave_up:
-                reading.drop(lambda read, failed=location_id: read.location_id == failed)
-            if self._stage.rows >= self._run.settings.rows_per_load:
-                self._run.figures.reads_planned -= reading.stop()  # the next load plans them again
-        yield from self._take_unplaced()
-        yield from self._verify()
+                self._planner.leave_out(read)
+                self._findings.failed(read.location_id, answer.error)
+            if self._findings.gave_up(read.location_id):
+                reading.drop(lambda other, failed=read.location_id: other.location_id == failed)  # type: ignore[misc]
+            if self._stage.rows >= self._settings.rows_per_load:
+                figures.reads_planned -= reading.stop()  # the next load plans them again
+        yield from self._rows.take_waiting()
+        yield from self._absences.resolve(self._settings.concurrency)
         yield from self._contacts.take_waiting()
 
-    # -- lists ---------------------------------------------------------------------------------------------------------
+    # -- what an answer means ------------------------------------------------------------------------------------------
 
-    def _list(self, read: PlannedRead, gate: Gate) -> Reply[Listing] | None:
-        window = _window(read)
-        if read.scope.kind == "unlisted":
-            return None
-        known = self._relied_on(read)
-        digest, decode = known.reply_digest if known else None, self._decoder(read, known)
-        return self._run.client(read.location_id).list_appointments(read.scope, window, digest, gate.let(decode))
+    def _needs_halves(self, answer: Answer[PlannedRead, Reply[Listing] | None]) -> bool:
+        """Decides whether the window is read again in two halves, and counts what led to it."""
+        read, location = answer.item, self._findings.of(answer.item.location_id)
+        if answer.error is not None:
+            if self._is_gone(read, answer.error) or not _may_be_too_long(read, answer.error):
+                return False
+            location.unreadable(answer.error)
+            return location.may_halve
+        if answer.result is None or answer.result.records is None:
+            return False
+        count = answer.result.records.size
+        cut_off = self._reply_caps.may_be_cut_off(read.location_id, window_of(read), count)
+        self._reply_caps.add(read.location_id, count)
+        if cut_off and self._reply_caps.is_guess:
+            self._findings.warn(
+                f"a reply held exactly {count} appointments: if the API cuts lists off there, set reply_cap = {count}"
+            )
+        return cut_off
 
-    def _decoder(self, read: PlannedRead, known: Read | None) -> Callable[[bytes], Listing]:
-        if (
-            not self._run.privacy.keeps_all
-        ):  # of personal data that is not kept no digest is, and no row comes by itself
-            return decode_all
-        read_record = reader(read.location_id, self._run.contacts)
-        if _window(read).overlaps(self._hot):  # record digests are worth their making where every run reads the window
-            return diff_decoder(known.record_digests if known else None, read_record)
-        return split_decoder(read_record)
+    def _is_gone(self, read: PlannedRead, error: ApiError) -> bool:
+        """Whether the API refuses a list because the service, team or user no longer exists. It need not be listable
+        then (UNK): its appointments are asked for one by one."""
+        return isinstance(error, RequestRefused) and not self._planner.calendar(read.location_id).lists(read.scope)
 
-    def _relied_on(self, read: PlannedRead) -> Read | None:
-        return self._run.ledger.relied_on(read.location_id, read.scope, _window(read), self._run.rules)
-
-    def _take_error(self, answer: Answer[PlannedRead, Any]) -> Iterator[Emitted]:
-        read, error = answer.item, answer.error
-        assert error is not None  # noqa: S101 - only called with one
-        refused = isinstance(error, RequestRefused)
-        if refused and not self._run.exists(read.location_id, read.scope):
-            # A service that has gone need not be listable (UNK): its appointments are asked for one by one.
-            yield from self._take(read, None)
-            return
-        window = _window(read)
-        too_much = isinstance(error, TimedOut | ReplyTooLarge)
-        too_long = refused and window.length_ms > _SURELY_ALLOWED_MS
-        spoilt = isinstance(error, BadReply) and window.length_ms > SPOILT_MS
-        halving = window.can_split and (too_much or too_long or spoilt)
-        if halving and not self._run.by_id[read.location_id].is_past_halving(error):
-            self._split(read)
-        else:
-            self._run.failed(read, error)
+    # -- a complete answer ---------------------------------------------------------------------------------------------
 
     def _take(self, read: PlannedRead, reply: Reply[Listing] | None) -> Iterator[Emitted]:
-        """Diffs one reply. No reply stands for no list: each appointment held is then asked for by its id."""
+        """Compares one reply with the warehouse. Without a reply, each held appointment is asked for by its id."""
         if reply is not None and reply.records is None:
-            self._run.figures.reads_unchanged += 1
-            known = self._relied_on(read)
-            assert known is not None  # noqa: S101 - its digest was found equal
-            self._notes.complete(read, [reply], rows=known.reply_rows, record_digests=known.record_digests)
-            self._run.answered(read.location_id)
-            return
-        listing = reply.records if reply and reply.records else Listing([], 0)
-        if self._may_be_cut_off(read, listing.size):
-            self._split(read)
-            return
-        replies = [reply] if reply else []
-        noted = self._notes.complete(read, replies, rows=listing.size, record_digests=listing.digests)
-        staged = self._stage.rows
-        batch = appointment_rows(read.location_id, listing.records, self._run.privacy, self._run.contacts)
-        self._stage.reject(batch)
-        if listing.missing is None:
-            yield from self._take_appointments(batch.rows["appointments"], read, noted)
+            self._take_unchanged(read, reply)
         else:
-            self._find_absent(read, noted, listing.missing)
-            yield from self._let_wait(batch.rows["appointments"], read, noted)
-        yield from self._contacts.take(batch.rows["contacts"], noted)
-        if self._stage.rows > staged:
-            self._notes.void_others(noted)
-        self._run.answered(read.location_id)
+            listing = reply.records if reply and reply.records else Listing([], 0)
+            yield from self._take_listing(read, [reply] if reply else [], listing)
+        self._findings.answered(read.location_id)
 
-    def _may_be_cut_off(self, read: PlannedRead, count: int) -> bool:
-        """Whether the reply may have been capped (UNK whether any is): then its halves tell."""
-        largest = self._run.ledger.largest_reply
-        before = largest[read.location_id]
-        largest[read.location_id] = max(before, count)
-        if not count or not _window(read).can_split:
-            return False
-        if cap := self._run.settings.reply_cap:
-            return count >= cap
-        if count not in _CAPS or count < before:
-            return False
-        self._run.warn(
-            f"a reply held just {count} appointments: if the API cuts lists off there, set reply_cap = {count}"
-        )
-        return True
+    def _take_unchanged(self, planned: PlannedRead, reply: Reply[Listing]) -> None:
+        self._findings.figures.reads_unchanged += 1
+        known = self._lists.last_read(planned)
+        assert known is not None  # noqa: S101 - the reply was equal to this read's
+        self._completed.add(planned, [reply], rows=known.reply_rows, record_digests=known.record_digests)
 
-    def _split(self, read: PlannedRead) -> None:
-        self._run.figures.reads_planned += 1  # one read became two
-        self._halves += read.halves()
-
-    def _find_absent(self, read: PlannedRead, noted: Read, gone: Collection[bytes]) -> None:
-        """Those whose ids the last reply listed and this one does not."""
-        if gone:
-            held = self._warehouse.held_in_window(read.location_id, read.scope, _window(read))
-            for key in missing(held, ()):
-                if id_digest(key[0]) in gone:
-                    self._absent[read.location_id, key] = Absent(read.location_id, key, held[key], noted)
-
-    def _let_wait(self, rows: Rows, read: PlannedRead, noted: Read) -> Iterator[Emitted]:
-        """What may stand anywhere in the warehouse waits until it is asked for what many windows brought together: it
-        looks through the whole table each time."""
-        if len(rows):
-            self._unplaced.append((rows, read, noted))
-        if sum(len(each) for each, _, _ in self._unplaced) >= MOST_WAITING:
-            yield from self._take_unplaced()
-
-    def _take_unplaced(self) -> Iterator[Emitted]:
-        unplaced, self._unplaced = self._unplaced, []
-        ids: dict[str, dict[str, None]] = {}
-        starts: dict[str, list[int]] = {}
-        for rows, _, _ in unplaced:
-            ids.setdefault(rows.location_id, {}).update(dict.fromkeys(key[0] for key in rows.keys))
-            if rows.location_id in self._run.located:  # else hardly any is held at all
-                starts.setdefault(rows.location_id, []).extend(filter(None, rows.starts_ms()))
-        placed = {
-            location_id: self._warehouse.placed(location_id, each, _around(starts.get(location_id)))
-            for location_id, each in ids.items()
-        }
-        for rows, read, noted in unplaced:
-            of_location = placed[rows.location_id]
-            found = {key: of_location[key] for key in rows.keys if key in of_location}
-            elsewhere = {key: each for key, each in found.items() if not each.stands_in(read.scope, _window(read))}
-            staged = self._stage.rows
-            yield from self._stage_appointments(rows, {key: each.held for key, each in found.items()}, elsewhere, noted)
-            if self._stage.rows > staged:
-                self._notes.void_others(noted)
-
-    def _take_appointments(self, rows: Rows, read: PlannedRead, noted: Read) -> Iterator[Emitted]:
-        location_id, held = read.location_id, dict[Key, Held]()
-        if self._run.may_hold_any(location_id, read.scope, _window(read)):
-            held = self._warehouse.held_in_window(location_id, read.scope, _window(read))
-            for key in missing(held, set(rows.keys)):
-                self._absent[location_id, key] = Absent(location_id, key, held[key], noted)
-        here: list[int] = []
-        elsewhere: list[int] = []
-        nowhere: list[int] = []
-        may_hold = self._run.may_hold(location_id, rows.keys)
-        self._run.note_seen(location_id, rows.keys)
-        for position, (key, may_be) in enumerate(zip(rows.keys, may_hold, strict=True)):
-            (here if key in held else elsewhere if may_be else nowhere).append(position)
-        yield from self._let_wait(rows.take(elsewhere), read, noted)
-        if here:
-            yield from self._stage_appointments(rows.take(here), held, {}, noted)
-        if staged := self._stage.all_new(rows.take(nowhere)):
-            self._note_staged(staged, noted)
-            yield staged.emitted
-
-    def _stage_appointments(
-        self, rows: Rows, held: dict[Key, Held], elsewhere: dict[Key, Placed], noted: Read
-    ) -> Iterator[Emitted]:
-        """Stages those that are news. `elsewhere` are those of the held that stand outside the window."""
-        location_id = rows.location_id
-        if self._stage.conflict(rows):
-            self._notes.void(noted)
-        if staged := self._stage.news(rows, held):
-            self._restaged.update(_placed(staged, held))
-            self._note_staged(staged, noted)
-            # A row that comes from elsewhere has left where it stood: what a list said of that time is true no more.
-            moved = [elsewhere[key] for key in staged.rows.keys if key in elsewhere]
-            if moved:
-                self._notes.void_around(standing_of(location_id, moved), listed_by=noted)
-            yield staged.emitted
-
-    def _note_staged(self, staged: Staged, noted: Read) -> None:
-        """Makes what a list brought known to the run, and void what other lists said of where it stands."""
-        location_id = staged.rows.location_id
-        self._run.learn_scopes(location_id, staged.arrow)
-        for scope, starts in self._notes.void_around(staged.arrow, listed_by=noted).items():
-            self._run.strayed[location_id, scope] += starts
-
-    # -- what a list no longer holds -----------------------------------------------------------------------------------
-
-    def _verify(self) -> Iterator[Emitted]:
-        """Asks for each by its id: found means moved, and is loaded; refused means deleted."""
-        asked = [absent for absent in self._absent.values() if self._is_open(absent)]
-        self._run.figures.verifications += len(asked)
-        gone: dict[str, list[Key]] = {}
-        reading = Reading(asked, self._get, self._run.settings.concurrency)
-        for answer in reading:
-            absent = answer.item
-            if answer.error is not None:
-                self._notes.forget(absent.listed_by)  # not all of its window is known
-                self._run.failed(absent.listed_by, answer.error)
-                if self._run.by_id[absent.location_id].gave_up:
-                    reading.drop(lambda item, failed=absent.location_id: item.location_id == failed)  # type: ignore[misc]
-                continue
-            self._run.by_id[absent.location_id].in_a_row.clear()
-            if answer.result is not None and answer.result.records:
-                # Its list may leave it out although it stands there: an equal reply would then not mean no change.
-                self._notes.void(absent.listed_by)
-                yield from self._take_found(absent, answer.result.records)
-            else:
-                gone.setdefault(absent.location_id, []).append(absent.key)
-            self._run.progress()
-        for absent in asked:
-            if self._run.by_id[absent.location_id].gave_up:
-                self._notes.forget(absent.listed_by)
-        for location_id, keys in gone.items():
-            if tombstones := self._stage.gone(APPOINTMENTS, location_id, keys):
-                self._notes.void_around(tombstones[1], listed_by=None)
-                yield tombstones
-
-    def _is_open(self, absent: Absent) -> bool:
-        if self._run.by_id[absent.location_id].gave_up:
-            self._notes.forget(absent.listed_by)
-            return False
-        if not self._stage.holds(APPOINTMENTS, absent.location_id, absent.key):
-            return True
-        # Another list has it. If it says that it stands here, this one's reply does not tell what the warehouse holds.
-        restaged, listed_by = self._restaged.get((absent.location_id, absent.key)), absent.listed_by
-        if restaged and listed_by.window and restaged.stands_in(listed_by.scope, listed_by.window):
-            self._notes.void(listed_by)
-        return False
-
-    def _get(self, absent: Absent, _: Gate) -> Reply[Records]:
-        return self._run.client(absent.location_id).get_appointment(absent.key[0])
-
-    def _take_found(self, absent: Absent, records: Records) -> Iterator[Emitted]:
-        batch = appointment_rows(absent.location_id, records, self._run.privacy)
+    def _take_listing(self, planned: PlannedRead, replies: list[Reply[Listing]], listing: Listing) -> Iterator[Emitted]:
+        read = self._completed.add(planned, replies, rows=listing.size, record_digests=listing.digests)
+        staged = self._stage.rows
+        batch = appointment_rows(planned.location_id, listing.records, self._privacy, self._known_contacts)
         self._stage.reject(batch)
-        if staged := self._stage.news(batch.rows["appointments"], {absent.key: absent.held}):
-            self._notes.void_around(staged.arrow, listed_by=None)
-            left = self._warehouse.standing(absent.location_id, [absent.key[0]])
-            self._notes.void_around(left, listed_by=None)
-            yield staged.emitted
-        yield from self._contacts.take(batch.rows["contacts"], absent.listed_by)
+        rows = batch.rows["appointments"]
+        if listing.missing is None:
+            held = self._held(planned)
+            self._absences.add(missing(held, set(rows.keys)), held, read)
+            yield from self._rows.take(rows, held, planned, read)
+        else:
+            self._add_absent(planned, read, listing.missing)
+            yield from self._rows.let_wait(rows, planned, read)
+        yield from self._contacts.take(batch.rows["contacts"], read)
+        if self._stage.rows > staged:
+            self._journal.record(Change("news", planned.location_id, read))
+
+    def _held(self, planned: PlannedRead) -> dict[Key, Held]:
+        location_id, scope, window = planned.location_id, planned.scope, window_of(planned)
+        if not self._first_sync.may_hold_any(location_id, scope, window):
+            return {}
+        return self._held_rows.in_window(location_id, scope, window)
+
+    def _add_absent(self, planned: PlannedRead, read: Read, gone: Collection[bytes]) -> None:
+        """Adds the held rows with these id digests: the last reply listed them, and this one does not."""
+        if gone:
+            held = self._held_rows.in_window(planned.location_id, planned.scope, window_of(planned))
+            self._absences.add((key for key in missing(held, ()) if id_digest(key[0]) in gone), held, read)
 
 
-def _placed(staged: Staged, held: Collection[Key]) -> dict[tuple[str, Key], Placed]:
-    """Where the staged ones stand that are held."""
-    rows = staged.rows
-    positions = [position for position, key in enumerate(rows.keys) if key in held]
-    if not positions:
-        return {}
-    scopes = staged.arrow.select(list(COLUMN.values())).take(positions).to_pylist()
-    starts = rows.starts_ms()
-    return {
-        (rows.location_id, rows.keys[position]): Placed(
-            Held(rows.digests[position], deleted=False, start_ms=starts[position]),
-            {kind: row[column] for kind, column in COLUMN.items()},
-        )
-        for position, row in zip(positions, scopes, strict=True)
-    }
-
-
-def _around(starts: list[int] | None) -> tuple[DateTime, DateTime] | None:
-    return (from_ms(min(starts)), from_ms(max(starts))) if starts else None
-
-
-def _window(read: PlannedRead) -> Window:
-    assert read.window is not None  # noqa: S101 - appointments are always asked for by window
-    return read.window
+def _may_be_too_long(read: PlannedRead, error: ApiError) -> bool:
+    """Whether a shorter window may be answered where this one was not."""
+    window = read.window
+    if window is None or not window.can_split:
+        return False
+    if isinstance(error, TimedOut | ReplyTooLarge):
+        return True
+    if isinstance(error, RequestRefused):
+        return window.length_ms > _SURELY_ALLOWED_MS
+    return isinstance(error, BadReply) and window.length_ms > SPOILT_MS

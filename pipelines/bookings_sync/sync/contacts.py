@@ -1,115 +1,143 @@
-"""Contacts: those that come with appointments, each in many lists.
+"""Contacts: stages the contacts that appointments embed, each in many lists.
 
-Input:  the contacts of lists, or of an appointment asked for by its id; what the warehouse holds of them.
+Input:  the contacts of lists, or of an appointment asked for by its id.
 Output: `(table name, Arrow table)` pairs of `contacts` and `contact_custom_fields`, for `appointments`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
+from bookings_sync.changes.contact_cache import ContactCache
 from bookings_sync.changes.diff import missing
 from bookings_sync.changes.held import Held
+from bookings_sync.changes.invalidation import Change, Places
+from bookings_sync.changes.journal import Journal
+from bookings_sync.changes.places import places_held
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.planning.ledger import Read
 from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import custom_field_rows
 from bookings_sync.records.rows import Rows
 from bookings_sync.records.tables import CONTACT_CUSTOM_FIELDS, CONTACTS
-from bookings_sync.sync.notes import ReadNotes
-from bookings_sync.sync.run import Run
-from bookings_sync.warehouse.queries import Warehouse
+from bookings_sync.sync.first_sync import FirstSync
+from bookings_sync.warehouse.held_rows import HeldRows
 
 MOST_WAITING = 10_000
-"""Contacts, or appointments, that wait until the warehouse is asked for all of them together."""
+"""Rows that wait at most until the warehouse is asked for all of them together."""
+
+
+class _Waiting(NamedTuple):
+    rows: Rows
+    read: Read
 
 
 class ListedContacts:
-    """The contacts that the reads of one load bring."""
+    """The contacts that the reads of one load bring.
 
-    def __init__(self, run: Run, warehouse: Warehouse, stage: Stage, notes: ReadNotes) -> None:
-        self._run = run
-        self._warehouse = warehouse
+    `torn` are the contacts, by location, whose custom fields may not match the contact's digest.
+    """
+
+    def __init__(
+        self,
+        known: ContactCache,
+        first_sync: FirstSync,
+        torn: Mapping[str, set[str]],
+        held_rows: HeldRows,
+        stage: Stage,
+        journal: Journal,
+    ) -> None:
+        self._known = known
+        self._first_sync = first_sync
+        self._torn = torn
+        self._held_rows = held_rows
         self._stage = stage
-        self._notes = notes
-        self._waiting: list[tuple[Rows, Read]] = []
+        self._journal = journal
+        self._waiting: list[_Waiting] = []
 
-    def take(self, contacts: Rows, listed_by: Read) -> Iterator[Emitted]:
-        """Stages the contacts that cannot be held. Those that are known to be held as they are need nothing; the rest
-        waits until the warehouse is asked for many of them together, for the same ones stand in many windows."""
-        unknown, changed, equal = self._run.contacts.classify(contacts)
-        self._run.contacts.remember(contacts.take(equal))
-        if contacts.location_id in self._run.located:
+    def take(self, contacts: Rows, read: Read) -> Iterator[Emitted]:
+        """Stages the contacts that cannot be held, and skips those that are known to be held as they are. The others
+        wait until the warehouse is asked for many of them together."""
+        unknown, changed, equal = self._known.classify(contacts)
+        self._known.remember(contacts.take(equal))
+        if not self._first_sync.is_first(contacts.location_id):
             unknown, changed = [], sorted(unknown + changed)
         if unknown:
-            yield from self._stage_unknown_contacts(contacts.take(unknown))
+            yield from self._stage_new(contacts.take(unknown))
         if changed:
-            self._waiting.append((contacts.take(changed), listed_by))
-            if sum(len(waiting) for waiting, _ in self._waiting) >= MOST_WAITING:
+            self._waiting.append(_Waiting(contacts.take(changed), read))
+            if sum(len(each.rows) for each in self._waiting) >= MOST_WAITING:
                 yield from self.take_waiting()
 
-    def _stage_unknown_contacts(self, contacts: Rows) -> Iterator[Emitted]:
-        """Contacts that neither the warehouse holds nor this load, with their custom fields."""
-        if staged := self._stage.all_new(contacts):
-            self._run.contacts.remember(staged.rows)
-            yield staged.emitted
-            fields = custom_field_rows(contacts.location_id, contacts)
-            self._stage.reject(fields)
-            # They come with their contact alone, of whom another sight is not staged.
-            if staged_fields := self._stage.all_new(fields.rows["contact_custom_fields"], may_come_again=False):
-                yield staged_fields.emitted
-
     def take_waiting(self) -> Iterator[Emitted]:
-        """Asks the warehouse for the contacts that wait, and stages those that are news."""
+        """Asks the warehouse for the contacts that wait, and stages what is new in them."""
         waiting, self._waiting = self._waiting, []
         keys: dict[str, dict[Key, None]] = {}
         for contacts, _ in waiting:
             keys.setdefault(contacts.location_id, {}).update(dict.fromkeys(contacts.keys))
         held = {
-            location_id: self._warehouse.held_by_key(CONTACTS, location_id, (key[0] for key in each))
+            location_id: self._held_rows.by_id(CONTACTS, location_id, (key[0] for key in each))
             for location_id, each in keys.items()
         }
-        for contacts, listed_by in waiting:
+        for contacts, read in waiting:
             of_location = held[contacts.location_id]
             equal = [
                 position
                 for position, (key, digest) in enumerate(zip(contacts.keys, contacts.digests, strict=True))
                 if key in of_location and of_location[key].digest == digest
             ]
-            self._run.contacts.remember(contacts.take(equal))
+            self._known.remember(contacts.take(equal))
             staged = self._stage.rows
-            yield from self._stage_contacts(contacts, of_location, listed_by)
+            yield from self._stage_compared(contacts, of_location, read)
             if self._stage.rows > staged:
-                self._notes.void_others(listed_by)
+                self._journal.record(Change("news", contacts.location_id, read))
 
-    def _stage_contacts(self, contacts: Rows, held: dict[Key, Held], listed_by: Read) -> Iterator[Emitted]:
-        """The contacts that are news, with their custom fields: a contact's digest covers both, unless its last load
-        was torn between the two."""
+    def _stage_new(self, contacts: Rows) -> Iterator[Emitted]:
+        """Contacts that neither the warehouse nor this load holds, with their custom fields."""
+        if staged := self._stage.all_new(contacts):
+            self._known.remember(staged.rows)
+            yield staged.emitted
+            fields = custom_field_rows(contacts.location_id, contacts)
+            self._stage.reject(fields)
+            # Custom fields come with their contact only, and a second sight of the contact is not staged.
+            if staged_fields := self._stage.all_new(fields.rows["contact_custom_fields"], may_come_again=False):
+                yield staged_fields.emitted
+
+    def _stage_compared(self, contacts: Rows, held: dict[Key, Held], read: Read) -> Iterator[Emitted]:
+        """The contacts that are new or changed, with their custom fields. A contact's digest covers both, except after
+        a torn load."""
         location_id = contacts.location_id
         if self._stage.conflict(contacts):
-            self._notes.void(listed_by)
+            self._journal.record(Change("contradicted", location_id, read))
         staged = self._stage.news(contacts, held)
-        torn = self._run.torn.get(location_id, set())
+        torn = self._torn.get(location_id, set())
         if staged is not None:
-            self._run.contacts.remember(staged.rows)
+            self._known.remember(staged.rows)
             yield staged.emitted
             known = [key[0] for key in staged.rows.keys if key in held]
-            if known:  # every list that names one of them said otherwise
-                self._notes.void_around(self._warehouse.standing(location_id, known, "contact_id"), listed_by=listed_by)
-            yield from self._take_custom_fields(
+            if known:
+                places = self._appointments_of(location_id, known, read)
+                self._journal.record(Change("contact changed", location_id, read, places))
+            yield from self._stage_custom_fields(
                 staged.rows, [*known, *(key[0] for key in staged.rows.keys if key[0] in torn)]
             )
         if torn:
             rows = contacts.take([position for position, key in enumerate(contacts.keys) if key[0] in torn])
-            yield from self._take_custom_fields(rows, [key[0] for key in rows.keys])
+            yield from self._stage_custom_fields(rows, [key[0] for key in rows.keys])
 
-    def _take_custom_fields(self, contacts: Rows, known: list[str]) -> Iterator[Emitted]:
-        """The custom fields of these contacts; the warehouse may hold some of those that are `known`."""
+    def _appointments_of(self, location_id: str, contact_ids: list[str], read: Read) -> Places:
+        """The other lists with appointments of these contacts."""
+        placed = self._held_rows.placed(location_id, contact_ids, column="contact_id")
+        return places_held(placed.values(), self._journal.kinds, apart_from=read)
+
+    def _stage_custom_fields(self, contacts: Rows, known: list[str]) -> Iterator[Emitted]:
+        """The custom fields of these contacts. The warehouse may hold some for the `known` contact ids."""
         location_id = contacts.location_id
         fields = custom_field_rows(location_id, contacts)
         self._stage.reject(fields)
         rows = fields.rows["contact_custom_fields"]
-        held_fields = self._warehouse.held_by_key(CONTACT_CUSTOM_FIELDS, location_id, known, "contact_id")
+        held_fields = self._held_rows.by_id(CONTACT_CUSTOM_FIELDS, location_id, known, "contact_id")
         if staged_fields := self._stage.news(rows, held_fields):
             yield staged_fields.emitted
         if gone := self._stage.gone(rows.table, location_id, missing(held_fields, set(rows.keys))):

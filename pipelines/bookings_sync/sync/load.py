@@ -1,170 +1,160 @@
-"""One bounded load: reads what is planned, and yields the rows that are news.
+"""One bounded load: reads what is planned, and yields the rows that are new.
 
-Input:  a `Run` (what to read), and the `Warehouse` (what is held).
-Output: `(table name, Arrow table)` pairs for dlt, in the columns of `tables`: new versions, tombstones, the ledger's
-        rows and rejected records. Next room: `source` hands them to dlt.
+Input:  a `Run`, and a connection to the raw dataset.
+Output: `(table name, Arrow table)` pairs for dlt, in the columns of `records.tables`: new versions, tombstones, entries
+        of the ledger, rejected records. Next room: `source` hands them to dlt.
 
-A load is complete in itself. What is listed whole (teams, services) comes first, for it says whom to ask next; then
-`appointments`, then slots.
+A load is complete in itself. Teams and services come first, because they decide whom to ask next; then appointments;
+then slots.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
+import pyarrow as pa
+from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
-from bookings_sync.api import Reply
-from bookings_sync.changes.diff import missing
+from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
-from bookings_sync.planning.ledger import Endpoint
-from bookings_sync.planning.plan import PlannedRead
-from bookings_sync.planning.scopes import Scope
-from bookings_sync.records.decoding import listed_rows, location_rows
-from bookings_sync.records.json_text import Records
-from bookings_sync.records.tables import SERVICES, TEAMS, Table
+from bookings_sync.planning.plan import hot_range
+from bookings_sync.records.privacy import Privacy
+from bookings_sync.records.reads import ledger_rows
+from bookings_sync.records.tables import RUNS
+from bookings_sync.sync.absences import Absences
+from bookings_sync.sync.appointment_rows import AppointmentRows
 from bookings_sync.sync.appointments import AppointmentReads
-from bookings_sync.sync.notes import ReadNotes
-from bookings_sync.sync.reading import Gate, Reading
+from bookings_sync.sync.completed import CompletedReads
+from bookings_sync.sync.contacts import ListedContacts
+from bookings_sync.sync.lists import AppointmentLists
 from bookings_sync.sync.run import Run
 from bookings_sync.sync.slots import SlotReads
-from bookings_sync.warehouse.queries import Warehouse
+from bookings_sync.sync.whole_lists import WholeLists
+from bookings_sync.warehouse.held_rows import HeldRows
 
 
 class Load:
-    """One load of a run. `started_at` is the instant its versions begin at."""
+    """One load of a run. `started_at` is the instant at which its versions begin, UTC."""
 
-    def __init__(self, run: Run, warehouse: Warehouse, load_id: str, started_at: DateTime) -> None:
-        self.run = run
-        self.warehouse = warehouse
-        self.stage = Stage(load_id, started_at, run.run_id, warehouse.rows, run.figures.tables)
-        self.notes = ReadNotes(run)
-
-    # -- locations, teams, services: listed whole ----------------------------------------------------------------------
+    def __init__(self, run: Run, client: SqlClientBase[Any], load_id: str, started_at: DateTime) -> None:
+        self._run = run
+        self._held_rows = HeldRows(client)
+        self.stage = Stage(load_id, started_at, run.span.run_id, self._held_rows.rows, run.findings.figures.tables)
+        self._journal = Journal(run.planner.ledger)
+        self._privacy = Privacy.of(run.settings)
+        self._completed = CompletedReads(self._journal, run.span.run_id, self._privacy.fingerprint, run.clock)
+        self._whole_lists = WholeLists(
+            run.settings,
+            run.client,
+            run.planner,
+            run.findings,
+            run.first_sync,
+            self._held_rows,
+            self.stage,
+            self._completed,
+        )
 
     def locations(self) -> Iterator[Emitted]:
-        """The configured locations, where they are new or changed."""
-        if "locations" in self.run.listed:
-            return
-        self.run.listed.add("locations")
-        for location in self.run.active:
-            configured = self.run.settings.locations[location.name]
-            rows = location_rows(location.location_id, location.name, location.id_source, configured.timezone)
-            held = self.run.held_locations.get(location.location_id)
-            if staged := self.stage.news(rows, {(): held[1]} if held else {}):
-                yield staged.emitted
+        """The configured locations that are new or changed."""
+        if not self._run.planner.is_listed("locations"):
+            self._run.planner.mark_listed("locations")
+            yield from self._whole_lists.locations(self._run.snapshot.held_locations)
 
     def teams(self) -> Iterator[Emitted]:
         """All teams of each location, and their members."""
-        if "teams" in self.run.listed:
-            return
-        for location_id, reply in self._list_whole("teams", self._list_teams):
-            records = reply.records or []
-            self._note_whole("teams", location_id, reply)
-            yield from self._take_whole("teams", location_id, reply, TEAMS)
-            self.run.learn(location_id, teams=records)
-        yield from self._ledger()
+        if not self._run.planner.is_listed("teams"):
+            yield from self._whole_lists.teams()
+            yield from self._settled()
 
     def services(self) -> Iterator[Emitted]:
         """All services of each location, their members and office hours."""
-        if "services" in self.run.listed:
-            return
-        for location_id, reply in self._list_whole("services", self._list_services):
-            records = reply.records or []
-            self._note_whole("services", location_id, reply)
-            yield from self._take_whole("services", location_id, reply, SERVICES)
-            self.run.learn(location_id, services=records)
-        yield from self._ledger()
-
-    def _list_whole(
-        self, endpoint: Endpoint, call: Callable[[str, Gate], Reply[Records]]
-    ) -> Iterator[tuple[str, Reply[Records]]]:
-        self.run.listed.add(endpoint)
-        location_ids = [location.location_id for location in self.run.active]
-        self.run.figures.reads_planned += len(location_ids)
-        for answer in Reading(location_ids, call, self.run.settings.concurrency):
-            if answer.error is not None:
-                self.run.failed(_whole(endpoint, answer.item), answer.error)
-            elif answer.result is not None:
-                self.run.answered(answer.item)
-                yield answer.item, answer.result
-
-    def _note_whole(self, endpoint: Endpoint, location_id: str, reply: Reply[Records]) -> None:
-        self.notes.complete(_whole(endpoint, location_id), [reply], rows=len(reply.records or ()))
-
-    def _take_whole(
-        self, endpoint: Endpoint, location_id: str, reply: Reply[Records], table: Table
-    ) -> Iterator[Emitted]:
-        before = self.run.ledger.newest(location_id, endpoint, Scope("location", location_id))
-        if before and before.reply_digest == reply.digest:
-            self.run.figures.reads_unchanged += 1
-            return
-        batch = listed_rows(table, location_id, reply.records or [])
-        self.stage.reject(batch)
-        for rows in batch.rows.values():
-            held = self.warehouse.held_of_location(rows.table, location_id) if location_id in self.run.located else {}
-            if staged := self.stage.news(rows, held):
-                yield staged.emitted
-            if gone := self.stage.gone(rows.table, location_id, missing(held, set(rows.keys))):
-                yield gone
-
-    # -- appointments --------------------------------------------------------------------------------------------------
+        if not self._run.planner.is_listed("services"):
+            yield from self._whole_lists.services()
+            yield from self._settled()
 
     def appointments(self) -> Iterator[Emitted]:
-        """The appointments that the run plans next, and their contacts; as many as one load takes."""
-        self._learn_scopes()
-        settings = self.run.settings
-        most = settings.reads_per_load
-        while planned := self.run.plan_load(most):
-            yield from AppointmentReads(self.run, self.warehouse, self.stage, self.notes).carry_out(planned)
-            yield from self._ledger()
+        """The appointments that are planned next, and their contacts, as many as one load takes."""
+        self._whole_lists.learn_scopes()
+        run = self._run
+        run.planner.fix_cold_share(run.findings.active)
+        self._warn_of_budgets()
+        most = run.settings.reads_per_load
+        while planned := run.planner.next_reads(run.findings.active, most):
+            yield from self._appointment_reads().carry_out(planned)
+            yield from self._settled()
             most -= len(planned)
-            tells_more = any(read.reason in {"first", "backfill"} for read in planned)
-            if not tells_more or self.stage.rows >= settings.rows_per_load:
+            changes_the_plan = any(read.reason in {"first", "backfill"} for read in planned)
+            if not changes_the_plan or self.stage.rows >= run.settings.rows_per_load:
                 return
-
-    def _learn_scopes(self) -> None:
-        """Where teams and services are not loaded (another choice of resources), they must be known all the same."""
-        calls: dict[Endpoint, Callable[[str, Gate], Reply[Records]]] = {"services": self._list_services}
-        if set(self.run.settings.scopes) & {"team", "user"}:
-            calls["teams"] = self._list_teams
-        for endpoint, call in calls.items():
-            if endpoint not in self.run.listed:
-                for location_id, reply in self._list_whole(endpoint, call):
-                    self.run.learn(location_id, **{endpoint: reply.records or []})
-
-    def _list_teams(self, location_id: str, _: Gate) -> Reply[Records]:
-        return self.run.client(location_id).list_teams()
-
-    def _list_services(self, location_id: str, _: Gate) -> Reply[Records]:
-        return self.run.client(location_id).list_services()
-
-    # -- slots ---------------------------------------------------------------------------------------------------------
 
     def slots(self) -> Iterator[Emitted]:
         """The free slots of each service from now on."""
-        if "slots" in self.run.listed or not self.run.settings.slots:
+        run = self._run
+        if run.planner.is_listed("slots") or not run.settings.slots:
             return
-        self.run.listed.add("slots")
-        self._learn_scopes()
-        yield from SlotReads(self.run, self.warehouse, self.stage, self.notes).carry_out()
-        yield from self._ledger()
-
-    # -- what every resource ends with ---------------------------------------------------------------------------------
-
-    def _ledger(self) -> Iterator[Emitted]:
-        """The ledger's rows of what has been read since the last of these, and what was rejected."""
-        reads = self.notes.rows()
-        if len(reads):
-            yield "reads", self.stage.stamped(reads)
-        if rejections := self.stage.rejections():
-            yield rejections
+        run.planner.mark_listed("slots")
+        self._whole_lists.learn_scopes()
+        slots = SlotReads(
+            run.settings,
+            run.clock,
+            run.client,
+            run.planner,
+            run.findings,
+            run.first_sync,
+            self._held_rows,
+            self.stage,
+            self._journal,
+            self._completed,
+        )
+        yield from slots.carry_out()
+        yield from self._settled()
 
     def runs(self) -> Iterator[Emitted]:
-        """The run's own row, as it stands after this load."""
-        self.run.figures.loads += 1
-        yield "runs", self.stage.stamped(self.run.run_rows(complete=not self.run.plan()))
+        """The run's own row, as it is after this load."""
+        self._run.findings.figures.loads += 1
+        row = self._run.row(complete=not self._run.remaining())
+        yield "runs", self.stage.stamped(pa.Table.from_pylist([row], schema=RUNS.schema))
 
+    def _appointment_reads(self) -> AppointmentReads:
+        run, stage, journal = self._run, self.stage, self._journal
+        hot = hot_range(run.settings, run.span.now)
+        contacts = ListedContacts(
+            run.contacts, run.first_sync, run.snapshot.torn_contacts, self._held_rows, stage, journal
+        )
+        absences = Absences(
+            run.client, run.planner, run.findings, self._held_rows, stage, journal, contacts, self._privacy
+        )
+        return AppointmentReads(
+            run.settings,
+            run.planner,
+            run.findings,
+            run.first_sync,
+            run.reply_caps,
+            run.contacts,
+            self._held_rows,
+            stage,
+            journal,
+            self._completed,
+            lists=AppointmentLists(run.client, run.planner.ledger, run.contacts, self._privacy, hot),
+            rows=AppointmentRows(
+                run.settings.scopes, run.planner, run.first_sync, self._held_rows, stage, journal, absences
+            ),
+            contacts=contacts,
+            absences=absences,
+        )
 
-def _whole(endpoint: Endpoint, location_id: str) -> PlannedRead:
-    return PlannedRead(location_id, endpoint, Scope("location", location_id), None, "list")
+    def _warn_of_budgets(self) -> None:
+        for location_id in self._run.planner.remaining(self._run.findings.active).over_budget:
+            name = self._run.findings.of(location_id).name
+            self._run.findings.warn(f"{name}: the request budget leaves windows to later runs; see request_budget")
+
+    def _settled(self) -> Iterator[Emitted]:
+        """The ledger's new entries and the rejected records since the last call."""
+        reads = self._journal.settle()
+        self._run.planner.add(reads)
+        if reads:
+            yield "reads", self.stage.stamped(ledger_rows(reads))
+        if rejections := self.stage.rejections():
+            yield rejections

@@ -35,7 +35,6 @@ from bookings_sync.warehouse.dlt_compat.postgres import Postgres
 from bookings_sync.warehouse.duckdb_file import has_columns, has_large_cache, writing_session
 from bookings_sync.warehouse.lock import Lock
 from bookings_sync.warehouse.postgres import create_indexes, drop_stale_staging
-from bookings_sync.warehouse.queries import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +85,16 @@ def sync(
             locked_dataset(pipeline, settings, since=clock()) as lock,
             _rare_garbage_collection(),
         ):
+            with lock.exclusive():
+                _create_tables(pipeline, settings, run)
             _load_once(pipeline, settings, run, lock)
-            while run.plan():
+            while run.remaining():
                 collect_cycles()
                 _load_once(pipeline, settings, run, lock)
     finally:
         run.close()
-    return SyncResult(run.row(complete=True), run.figures.all_tables, run.warnings)
+    findings = run.findings
+    return SyncResult(run.row(complete=True), findings.figures.all_tables, dict(findings.warnings))
 
 
 def plan(settings: Settings, *, clock: Callable[[], DateTime], asked: Window | None, full: bool) -> Plan:
@@ -106,24 +108,20 @@ def plan(settings: Settings, *, clock: Callable[[], DateTime], asked: Window | N
             database = database_file(pipeline)
             is_new = database is not None and not database.exists()
             with locked_dataset(pipeline, settings, since=clock()), open_client(pipeline, settings) as client:
-                run.open(Warehouse(client), offline=True)
-                reads = run.plan_whole()
+                run.open(client, offline=True)
+                reads = run.planner.everything(run.findings.active)
             if is_new and database is not None:
                 database.unlink(missing_ok=True)  # connecting has created it
     finally:
         run.close()
-    names = {location_id: location.name for location_id, location in run.by_id.items()}
-    return Plan(reads, names, [name for each, name in names.items() if each not in run.ledger.locations])
+    names = {location_id: run.findings.of(location_id).name for location_id in run.findings.location_ids}
+    return Plan(reads, names, [name for each, name in names.items() if each not in run.planner.ledger.locations])
 
 
 def _load_once(pipeline: dlt.Pipeline, settings: Settings, run: Run, lock: Lock) -> None:
     """One load: extract what the run plans next, normalize, load."""
     with ExitStack() as stack:
         file = stack.enter_context(_open_file(pipeline, settings))
-        if not run.has_tables:
-            with lock.exclusive():
-                _create_tables(pipeline, settings, run)
-            run.has_tables = True
         lock.check()
         with _translated_errors(), keep_records_out_of_logs():
             pipeline.extract(bookings_source(run=run))

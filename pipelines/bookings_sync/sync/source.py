@@ -49,7 +49,6 @@ from bookings_sync.warehouse.dlt_compat.tables import (
     history_hints,
     planned_table,
 )
-from bookings_sync.warehouse.queries import Warehouse
 
 _TABLES_OF: dict[str, tuple[str, ...]] = {
     resource: tuple(table.name for table in TABLES.values() if table.resource == resource)
@@ -75,10 +74,11 @@ def bookings_source(
     never read, and a share of the rest. `clock` returns the time in UTC. Only `pipeline.sync` passes `run`.
     Raises ConfigurationError, and ValueError for an empty range.
     """
+    tables_exist = run is not None  # `sync` creates them before the first load
     if run is None:
         asked = Window.between(start, end) if start is not None and end is not None else None
         run = Run(settings or load_settings(), clock=clock or utc_now, asked=asked, full=full)
-    load = _SharedLoad(run)
+    load = _SharedLoad(run, tables_exist=tables_exist)
     return [
         _resource("locations", load, Load.locations),
         _resource("teams", load, Load.teams),
@@ -109,7 +109,8 @@ class _SharedLoad:
     The first resource opens the connection and the last one closes it: opening takes dlt and DuckDB a while.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, tables_exist: bool) -> None:
+        self.tables_exist = tables_exist
         self._run = run
         self._load: Load | None = None
         self._connection = ExitStack()
@@ -143,12 +144,11 @@ class _SharedLoad:
         client: SqlClientBase[Any] = pipeline.sql_client()
         client.open_connection()
         self._connection.callback(client.close_connection)
-        warehouse = Warehouse(client)
-        self._run.open(warehouse)
+        self._run.open(client)
         package = dlt.current.load_package_state()
         started_at = self._run.next_version()  # later than every version before, even if the clock was set back
         start_versions_at(package, started_at)
-        return Load(self._run, warehouse, package["load_id"], started_at)
+        return Load(self._run, client, package["load_id"], started_at)
 
 
 def _resource(name: str, shared: _SharedLoad, rows: Callable[[Load], Iterator[Emitted]]) -> DltResource:
@@ -159,7 +159,7 @@ def _resource(name: str, shared: _SharedLoad, rows: Callable[[Load], Iterator[Em
             yield None
         with shared.open(name) as load:
             schema = dlt.current.source_schema()
-            if not load.run.has_tables and can_load_empty_tables(shared.destination):
+            if not shared.tables_exist and can_load_empty_tables(shared.destination):
                 yield from _missing_tables(schema, load, _TABLES_OF[name])
             for table_name, arrow in in_batches(rows(load)):
                 yield _with_hints(table_name, arrow)

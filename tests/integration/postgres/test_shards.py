@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from bookings_sync.cli.main import app
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.sync import pipeline
-from bookings_sync.warehouse.queries import Warehouse
+from bookings_sync.warehouse.raw_tables import RawTables
 
 from .conftest import Database, Site, small
 
@@ -99,15 +99,15 @@ def test_a_run_asks_only_for_its_own_locations(
     site = open_site(small(locations=3, appointments=60, services_per_location=1))
     site.sync()
     fetched: list[tuple[str, set[str], int]] = []
-    ask = Warehouse._rows
+    ask = RawTables.rows
 
-    def spy(warehouse: Warehouse, sql: str, *values: object) -> pa.Table | None:
-        rows = ask(warehouse, sql, *values)
+    def spy(raw_tables: RawTables, sql: str, *values: object) -> pa.Table | None:
+        rows = ask(raw_tables, sql, *values)
         if rows is not None and "location_id" in rows.column_names:
             fetched.append((sql, set(rows["location_id"].to_pylist()), len(rows)))
         return rows
 
-    monkeypatch.setattr(Warehouse, "_rows", spy)
+    monkeypatch.setattr(RawTables, "rows", spy)
     of_reads = dict.fromkeys(("all", "part", "one"), 0)
     one = next(iter(site.settings.locations))
     part = max((site.settings.shard(index, 2) for index in (1, 2)), key=lambda each: len(each.locations))

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.sync import pipeline
-from bookings_sync.warehouse.queries import Warehouse
+from bookings_sync.warehouse.held_rows import HeldRows
 from support.fake_api import Asked, FakeApi, Replied
 
 NOW = pendulum.datetime(2026, 11, 2, 8, tz="UTC")
@@ -115,7 +115,7 @@ def test_the_same_reply_again_is_not_looked_at(calendar: Calendar, monkeypatch: 
     calendar.hours = [(hour, 0) for hour in range(5, 20)]
     calendar.sync()
     asked: list[Any] = []
-    monkeypatch.setattr(Warehouse, "held_slots_since", lambda *_, **__: asked.append(1))  # nor is the warehouse asked
+    monkeypatch.setattr(HeldRows, "slots_since", lambda *_, **__: asked.append(1))  # nor is the warehouse asked
     result = calendar.sync()
     assert (asked, result.changes.total) == ([], 0)
     assert calendar.live() == calendar.expected

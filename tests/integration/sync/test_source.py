@@ -11,7 +11,7 @@ import pytest
 
 from bookings_sync.records.tables import TABLES
 from bookings_sync.sync.source import bookings_source
-from bookings_sync.warehouse.queries import Warehouse
+from bookings_sync.warehouse.held_rows import HeldRows
 
 from .conftest import Site
 
@@ -92,7 +92,7 @@ def test_a_first_sync_does_not_query_held_teams(
     site: Site, user_pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a thousand locations, a query for each would take longer than their rows."""
-    monkeypatch.delattr(Warehouse, "held_of_location")
+    monkeypatch.delattr(HeldRows, "of_location")
     user_pipeline.run(source(site)).raise_on_failed_jobs()
     assert site.differences() == []
 

@@ -1,0 +1,55 @@
+"""The journal of one load: the reads that it completed, and those that its changes made stale.
+
+Input:  each completed read, and each `Change`.
+Output: `settle()`: the ledger's new entries, for the raw table `reads`. Pure.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from bookings_sync.changes.invalidation import Change, Places, Reads, stale_reads
+from bookings_sync.changes.places import places_of
+from bookings_sync.planning.ledger import Ledger, Read, without_digest
+from bookings_sync.planning.scopes import Kind
+
+
+class Journal:
+    """Collects the reads of one load. `earlier` are the completed reads of all loads before it."""
+
+    def __init__(self, earlier: Ledger) -> None:
+        self._earlier = earlier
+        self._current = Ledger()
+        self._completed: dict[str, Read] = {}
+        self._stale_earlier: dict[str, Read] = {}
+        self._stale_ids: set[str] = set()
+
+    def complete(self, read: Read) -> None:
+        """Adds a read that was answered in full."""
+        self._completed[read.read_id] = read
+        self._current.add(read)
+
+    def record(self, change: Change) -> None:
+        """Invalidates the reads that the change makes stale."""
+        stale = stale_reads(Reads(self._earlier, self._current), change)
+        self._stale_earlier.update({read.read_id: read for read in stale.earlier if read.reply_digest is not None})
+        self._stale_ids.update(read.read_id for read in stale.current)
+        for read in stale.dropped:
+            self._completed.pop(read.read_id, None)
+
+    @property
+    def kinds(self) -> set[Kind]:
+        """The kinds of scopes that appointments have been listed by."""
+        return self._earlier.kinds | self._current.kinds
+
+    def places(self, rows: pa.Table, apart_from: Read | None = None) -> Places:
+        """Where rows of `appointments` are listed; without the place in `apart_from`'s own window and scope."""
+        return places_of(rows, self.kinds, apart_from)
+
+    def settle(self) -> list[Read]:
+        """The ledger's entries since the last call: completed reads, and earlier ones that lose their digest."""
+        stale_ids = self._stale_ids | self._stale_earlier.keys()
+        earlier = [without_digest(read) for id_, read in self._stale_earlier.items() if id_ not in self._completed]
+        completed = [without_digest(read) if id_ in stale_ids else read for id_, read in self._completed.items()]
+        self._completed, self._stale_earlier, self._stale_ids, self._current = {}, {}, set(), Ledger()
+        return [*earlier, *completed]

@@ -1,0 +1,71 @@
+"""Places: in which lists appointments are expected, by scope and start.
+
+Input:  rows of `appointments`, or what the warehouse holds of them.
+Output: start instants by scope, for `invalidation`. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from bookings_sync.changes.held import Placed
+from bookings_sync.planning.ledger import Read
+from bookings_sync.planning.scopes import COLUMN, Kind, Scope
+from bookings_sync.records.values import epoch_ms
+
+
+def places_of(rows: pa.Table, kinds: Iterable[Kind], apart_from: Read | None = None) -> dict[Scope, list[int]]:
+    """Where these rows are listed by scopes of these kinds; without those in the window and scope of `apart_from`,
+    where nearly all rows of a reply are."""
+    places: dict[Scope, list[int]] = defaultdict(list)
+    for kind in kinds:
+        if kind not in COLUMN:
+            continue
+        others = rows if apart_from is None else _outside(rows, apart_from, kind)
+        scope_ids = others[COLUMN[kind]].to_pylist()
+        for start, scope_id in zip(epoch_ms(others["start_time"]), scope_ids, strict=True):
+            if start is not None and scope_id is not None:
+                places[Scope(kind, scope_id)].append(start)
+    for starts in places.values():
+        starts.sort()
+    return places
+
+
+def places_held(
+    placed: Iterable[Placed], kinds: Iterable[Kind], apart_from: Read | None = None
+) -> dict[Scope, list[int]]:
+    """The same for appointments as the warehouse holds them."""
+    places: dict[Scope, list[int]] = defaultdict(list)
+    wanted = [kind for kind in kinds if kind in COLUMN]
+    for each in placed:
+        start = each.held.start_ms
+        own = _own_scope(each, apart_from)
+        for kind in wanted:
+            scope_id = each.scopes[kind]
+            if start is not None and scope_id is not None and Scope(kind, scope_id) != own:
+                places[Scope(kind, scope_id)].append(start)
+    for starts in places.values():
+        starts.sort()
+    return places
+
+
+def _own_scope(placed: Placed, read: Read | None) -> Scope | None:
+    """The scope of `read`, if the appointment is in its window."""
+    if read is None or read.window is None or not placed.is_listed_in(read.scope, read.window):
+        return None
+    return read.scope
+
+
+def _outside(rows: pa.Table, read: Read, kind: Kind) -> pa.Table:
+    if read.scope.kind != kind or read.window is None:
+        return rows
+    import pyarrow.compute as pc  # slow to import; a run that only plans never needs it
+
+    instant = rows.schema.field("start_time").type
+    start, end = (pa.scalar(ms * 1000, instant) for ms in (read.window.start_ms, read.window.end_ms))
+    starts = rows["start_time"]
+    in_window = pc.and_(pc.greater_equal(starts, start), pc.less(starts, end))
+    return rows.filter(pc.invert(pc.and_(pc.equal(rows[COLUMN[kind]], read.scope.id), in_window)))

@@ -1,0 +1,206 @@
+"""The planner of one run: which reads are left, and which the next load does.
+
+Input:  the ledger and the calendars as they were when the run began; what the run reads and learns since.
+Output: `PlannedRead`s, the most urgent first. Pure: the planner sends nothing and opens nothing.
+
+`plan` decides what is due from the ledger alone. The planner adds what only the run knows: windows that failed and are
+left out, services that disappeared, the share of cold windows, and the request budget.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import zip_longest
+from math import ceil
+from typing import NamedTuple
+
+from bookings_sync.config.settings import Settings
+from bookings_sync.planning.calendar import Calendar
+from bookings_sync.planning.ledger import Ledger, Read, within
+from bookings_sync.planning.plan import PlannedRead, Span, plan_appointments, plan_slots
+from bookings_sync.planning.scopes import Scope
+from bookings_sync.planning.windows import Window, gaps
+
+_NEWEST = 2
+"""Unread windows of a scope that one load reads at least, newest first."""
+
+_NOTHING_KNOWN = Calendar()
+
+Outside = Mapping[str, Mapping[Scope, list[Window]]]
+"""By location and scope: days outside the whole range on which the warehouse holds appointments."""
+
+
+class Remaining(NamedTuple):
+    """The reads that a run still has to do, and the locations with more reads than their request budget allows."""
+
+    reads: list[PlannedRead]
+    over_budget: frozenset[str]
+
+
+class Planner:
+    """Plans the reads of one run. `budget_left` returns the requests that a location may still send."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        span: Span,
+        ledger: Ledger,
+        calendars: Mapping[str, Calendar],
+        outside: Outside,
+        budget_left: Callable[[str], int],
+    ) -> None:
+        self.span = span
+        self.ledger = ledger
+        self._settings = settings
+        self._calendars = dict(calendars)
+        self._outside = outside
+        self._budget_left = budget_left
+        self._listed: set[str] = set()
+        self._cold: dict[tuple[str, Scope], list[Window]] | None = None
+        """The cold windows that this run reads, once their share is fixed."""
+        self._extra: dict[str, dict[Scope, None]] = defaultdict(dict)
+        """Scopes that no list names: services that disappeared since the last run, and scopes found in appointments."""
+        self._left_out: dict[str, set[tuple[Scope, Window | None]]] = defaultdict(set)
+        self._cached: tuple[object, Remaining] | None = None
+
+    # -- what is left to read ------------------------------------------------------------------------------------------
+
+    def remaining(self, location_ids: Collection[str]) -> Remaining:
+        """The appointment reads left for these locations, the locations in turn, within their request budgets."""
+        budgets = tuple((each, self._budget_left(each)) for each in location_ids)
+        known = self.ledger.noted, budgets, self._cold is None
+        if self._cached is None or self._cached[0] != known:
+            self._cached = known, self._remaining(dict(budgets))
+        return self._cached[1]
+
+    def _remaining(self, budgets: Mapping[str, int]) -> Remaining:
+        each: list[list[PlannedRead]] = []
+        over_budget: set[str] = set()
+        for location_id, budget in budgets.items():
+            reads = plan_appointments(
+                self.ledger,
+                self._settings,
+                location_id,
+                self.scopes(location_id),
+                self.span,
+                self._outside.get(location_id),
+                {scope for scope, _ in self._left_out.get(location_id, ())},
+            )
+            reads = [read for read in reads if self._is_open(read)]
+            if len(reads) > budget:
+                over_budget.add(location_id)
+            each.append(reads[: max(budget, 0)])
+        in_turn = [read for turn in zip_longest(*each) for read in turn if read is not None]
+        return Remaining(in_turn, frozenset(over_budget))
+
+    def next_reads(self, location_ids: Collection[str], most: int) -> list[PlannedRead]:
+        """The reads of the next load, at most `most`.
+
+        Unread history is read a few windows of each scope at a time, newest first: their density decides how long the
+        next windows may be.
+        """
+        reads = self.remaining(location_ids).reads
+        unread = {(read.location_id, read.scope): 0 for read in reads if read.reason == "backfill"}
+        of_each = max(_NEWEST, ceil(self._settings.concurrency / max(len(unread), 1)))
+        chosen: list[PlannedRead] = []
+        for read in reads:
+            if read.reason == "backfill":
+                unread[read.location_id, read.scope] += 1
+            if read.reason != "backfill" or unread[read.location_id, read.scope] <= of_each:
+                chosen.append(read)
+        return chosen[:most]
+
+    def everything(self, location_ids: Collection[str]) -> list[PlannedRead]:
+        """All reads of the run as far as the warehouse tells: whole lists, slots and appointments."""
+        reads: list[PlannedRead] = []
+        for location_id in location_ids:
+            scope = Scope("location", location_id)
+            reads += [PlannedRead(location_id, each, scope, None, "list") for each in ("teams", "services")]
+            reads += plan_slots(self._settings, location_id, self.calendar(location_id).services, self.span.now)
+        return reads + self.remaining(location_ids).reads
+
+    def calendar(self, location_id: str) -> Calendar:
+        return self._calendars.get(location_id, _NOTHING_KNOWN)
+
+    def scopes(self, location_id: str) -> list[Scope]:
+        """The scopes that the location's appointments are listed by."""
+        return self.calendar(location_id).scopes(self._settings.scopes, self._extra.get(location_id, ()))
+
+    def is_listed(self, endpoint: str) -> bool:
+        """Whether the run has read this whole list (teams, services, …) already."""
+        return endpoint in self._listed
+
+    def _is_open(self, read: PlannedRead) -> bool:
+        if self._is_done(read):
+            return False
+        if read.reason != "cold" or self._cold is None or read.window is None:
+            return True
+        # Of the share, what the run has not read yet. Its windows do not overlap and are sorted.
+        share = self._cold.get((read.location_id, read.scope), [])
+        for unread in gaps(read.window, self._read_by_this_run(read, read.window)):
+            at = bisect_right(share, unread.start_ms, key=lambda owed: owed.end_ms)
+            if at < len(share) and share[at].overlaps(unread):
+                return True
+        return False
+
+    def _is_done(self, read: PlannedRead) -> bool:
+        """Whether this run left the window out, or has read all of it except what it left out."""
+        left = [window for scope, window in self._left_out.get(read.location_id, ()) if scope == read.scope]
+        if not left or read.window is None:
+            return bool(left)
+        return not gaps(read.window, [*self._read_by_this_run(read, read.window), *filter(None, left)])
+
+    def _read_by_this_run(self, read: PlannedRead, window: Window) -> list[Window]:
+        stretches = within(self.ledger.stretches(read.location_id, read.scope), window)
+        return [stretch.window for stretch in stretches if stretch.read.run_id == self.span.run_id]
+
+    # -- what the run has learnt ---------------------------------------------------------------------------------------
+
+    def fix_cold_share(self, location_ids: Collection[str]) -> None:
+        """Fixes which cold windows this run reads. Later calls change nothing: a share computed anew for each load
+        would take a share of the rest, load after load."""
+        if self._cold is not None:
+            return
+        share: dict[tuple[str, Scope], list[Window]] = defaultdict(list)
+        for read in self.remaining(location_ids).reads:
+            if read.reason == "cold" and read.window:
+                insort(share[read.location_id, read.scope], read.window)
+        self._cold = share
+
+    def add(self, reads: Iterable[Read]) -> None:
+        """Adds the completed reads of a load."""
+        for read in reads:
+            self.ledger.add(read)
+
+    def leave_out(self, read: PlannedRead | Read) -> None:
+        """The read failed: this run does not try the window again."""
+        self._cached = None
+        self._left_out[read.location_id].add((read.scope, read.window))
+
+    def mark_listed(self, endpoint: str) -> None:
+        """The run has read this whole list."""
+        self._listed.add(endpoint)
+
+    def learn_teams(self, location_id: str, ids: Iterable[str], users: Iterable[str]) -> None:
+        """Takes in a list of all teams. `users` are their members."""
+        self._cached = None
+        self._calendars[location_id] = self.calendar(location_id).with_teams(ids, users)
+
+    def learn_services(
+        self, location_id: str, ids: Collection[str], users: Iterable[str], notice_ms: Mapping[str, int]
+    ) -> None:
+        """Takes in a list of all services. A service that disappeared is still asked for its last appointments."""
+        self._cached = None
+        before = self.calendar(location_id)
+        disappeared = sorted(set(before.services).difference(ids))
+        self._extra[location_id].update(dict.fromkeys(Scope("service", each) for each in disappeared))
+        self._calendars[location_id] = before.with_services(ids, users, notice_ms)
+
+    def learn_scopes(self, location_id: str, found: Iterable[Scope]) -> None:
+        """Takes in the scopes of appointments that were read. A user's list may name a service that no list names."""
+        new = sorted(set(found).difference(self.scopes(location_id)))
+        if new:
+            self._cached = None
+            self._extra[location_id].update(dict.fromkeys(new))

@@ -1,0 +1,147 @@
+"""Absences: finds out what became of the appointments that a list no longer contains.
+
+Input:  the appointments that complete replies should contain and do not.
+Output: tombstones for those whose id the API refuses, new versions of those it still finds by id, for `appointments`.
+
+A row may just have moved from one list to another, so nothing is asked before all lists of the load are in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from bookings_sync.api.client import Client
+from bookings_sync.api.replies import Reply
+from bookings_sync.changes.held import Held, Placed
+from bookings_sync.changes.invalidation import Change, What
+from bookings_sync.changes.journal import Journal
+from bookings_sync.changes.places import places_held
+from bookings_sync.changes.stage import Emitted, Stage
+from bookings_sync.planning.ledger import Read
+from bookings_sync.planning.planner import Planner
+from bookings_sync.records.columns import Key
+from bookings_sync.records.decoding import appointment_rows
+from bookings_sync.records.json_text import Records
+from bookings_sync.records.privacy import Privacy
+from bookings_sync.records.tables import APPOINTMENTS
+from bookings_sync.sync.contacts import ListedContacts
+from bookings_sync.sync.findings import Findings
+from bookings_sync.sync.reading import Gate, Reading
+from bookings_sync.warehouse.held_rows import HeldRows
+
+
+class Absent(NamedTuple):
+    """An appointment that is missing from the complete reply of `read`."""
+
+    location_id: str
+    key: Key
+    held: Held
+    read: Read
+
+
+class Absences:
+    """The missing appointments of one load."""
+
+    def __init__(
+        self,
+        client: Callable[[str], Client],
+        planner: Planner,
+        findings: Findings,
+        held_rows: HeldRows,
+        stage: Stage,
+        journal: Journal,
+        contacts: ListedContacts,
+        privacy: Privacy,
+    ) -> None:
+        self._client = client
+        self._planner = planner
+        self._findings = findings
+        self._held_rows = held_rows
+        self._stage = stage
+        self._journal = journal
+        self._contacts = contacts
+        self._privacy = privacy
+        self._absent: dict[tuple[str, Key], Absent] = {}
+        self._restaged: dict[tuple[str, Key], Placed] = {}
+
+    def add(self, keys: Iterable[Key], held: dict[Key, Held], read: Read) -> None:
+        """Notes that these held appointments are missing from a complete reply."""
+        for key in keys:
+            self._absent[read.location_id, key] = Absent(read.location_id, key, held[key], read)
+
+    def add_restaged(self, location_id: str, placed: dict[Key, Placed]) -> None:
+        """Notes that another list contained these held appointments, and where they are now."""
+        self._restaged.update({(location_id, key): each for key, each in placed.items()})
+
+    def resolve(self, concurrency: int) -> Iterator[Emitted]:
+        """Asks for each missing appointment by its id, and stages what came of it."""
+        absent = list(self._absent.values())
+        asked = [each for each in absent if not self._gave_up(each) and not self._is_staged(each)]
+        self._findings.figures.verifications += len(asked)
+        self._record_unverified(absent)
+        self._record_restaged(absent)
+        refused: dict[str, list[Key]] = {}
+        reading = Reading(asked, self._get, concurrency)
+        for answer in reading:
+            each = answer.item
+            if answer.error is not None:
+                self._record("unverified", each)
+                self._planner.leave_out(each.read)
+                self._findings.failed(each.location_id, answer.error)
+                if self._gave_up(each):
+                    reading.drop(lambda item, failed=each.location_id: item.location_id == failed)  # type: ignore[misc]
+                continue
+            self._findings.verified(each.location_id)
+            if answer.result is not None and answer.result.records:
+                self._record("omitted", each)
+                yield from self._take_found(each, answer.result.records)
+            else:
+                refused.setdefault(each.location_id, []).append(each.key)
+        self._record_unverified(asked)
+        for location_id, keys in refused.items():
+            yield from self._bury(location_id, keys)
+
+    def _gave_up(self, absent: Absent) -> bool:
+        return self._findings.gave_up(absent.location_id)
+
+    def _is_staged(self, absent: Absent) -> bool:
+        return self._stage.holds(APPOINTMENTS, absent.location_id, absent.key)
+
+    def _record_unverified(self, absent: Iterable[Absent]) -> None:
+        """The run gave a location up before it could verify these rows."""
+        for each in absent:
+            if self._gave_up(each):
+                self._record("unverified", each)
+
+    def _record_restaged(self, absent: Iterable[Absent]) -> None:
+        """A row that another list has, and that by this list's own scope and window belongs here too."""
+        for each in absent:
+            if not self._gave_up(each) and self._is_staged(each):
+                now, read = self._restaged.get((each.location_id, each.key)), each.read
+                if now and read.window and now.is_listed_in(read.scope, read.window):
+                    self._record("restaged", each)
+
+    def _get(self, absent: Absent, _: Gate) -> Reply[Records]:
+        return self._client(absent.location_id).get_appointment(absent.key[0])
+
+    def _take_found(self, absent: Absent, records: Records) -> Iterator[Emitted]:
+        """Loads an appointment that the API still finds by its id: it moved, or its list omits it."""
+        location_id = absent.location_id
+        batch = appointment_rows(location_id, records, self._privacy)
+        self._stage.reject(batch)
+        if staged := self._stage.news(batch.rows["appointments"], {absent.key: absent.held}):
+            self._journal.record(Change("looked up", location_id, places=self._journal.places(staged.arrow)))
+            before = self._held_rows.placed(location_id, [absent.key[0]]).values()
+            self._journal.record(Change("looked up", location_id, places=places_held(before, self._journal.kinds)))
+            yield staged.emitted
+        yield from self._contacts.take(batch.rows["contacts"], absent.read)
+
+    def _bury(self, location_id: str, keys: list[Key]) -> Iterator[Emitted]:
+        """Stages the tombstones of appointments that the API refused by their ids."""
+        if tombstones := self._stage.gone(APPOINTMENTS, location_id, keys):
+            self._journal.record(Change("deleted", location_id, places=self._journal.places(tombstones[1])))
+            yield tombstones
+
+    def _record(self, what: What, absent: Absent) -> None:
+        self._journal.record(Change(what, absent.location_id, absent.read))

@@ -1,0 +1,162 @@
+"""Appointment rows: stages the rows of a reply, once it is clear what the warehouse holds of each.
+
+Input:  the rows that a read brought, and the held rows of its scope and window.
+Output: `(table name, Arrow table)` pairs of `appointments`.
+
+A row that is held in the read's own window is compared at once. A row that cannot be held is staged at once. Any other
+row may be held in another window or scope: it waits until the warehouse is asked for many such rows together, because
+each question scans the whole table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from pendulum import DateTime
+
+from bookings_sync.changes.held import Held, Placed
+from bookings_sync.changes.invalidation import Change
+from bookings_sync.changes.journal import Journal
+from bookings_sync.changes.places import places_held
+from bookings_sync.changes.stage import Emitted, Stage, Staged
+from bookings_sync.planning.ledger import Read
+from bookings_sync.planning.plan import PlannedRead, window_of
+from bookings_sync.planning.planner import Planner
+from bookings_sync.planning.scopes import COLUMN, Kind, Scope
+from bookings_sync.planning.windows import from_ms
+from bookings_sync.records.columns import Key
+from bookings_sync.records.rows import Rows
+from bookings_sync.sync.absences import Absences
+from bookings_sync.sync.contacts import MOST_WAITING
+from bookings_sync.sync.first_sync import FirstSync
+from bookings_sync.warehouse.held_rows import HeldRows
+
+
+class _Waiting(NamedTuple):
+    rows: Rows
+    planned: PlannedRead
+    read: Read
+
+
+class AppointmentRows:
+    """Stages the appointments of one load."""
+
+    def __init__(
+        self,
+        scope_kinds: Collection[Kind],
+        planner: Planner,
+        first_sync: FirstSync,
+        held_rows: HeldRows,
+        stage: Stage,
+        journal: Journal,
+        absences: Absences,
+    ) -> None:
+        self._scope_kinds = scope_kinds
+        self._planner = planner
+        self._first_sync = first_sync
+        self._held_rows = held_rows
+        self._stage = stage
+        self._journal = journal
+        self._absences = absences
+        self._waiting: list[_Waiting] = []
+
+    def take(self, rows: Rows, held: dict[Key, Held], planned: PlannedRead, read: Read) -> Iterator[Emitted]:
+        """Stages what is new in the rows of a whole reply. `held` are the held rows of its scope and window."""
+        here: list[int] = []
+        elsewhere: list[int] = []
+        nowhere: list[int] = []
+        may_hold = self._first_sync.may_hold(rows.location_id, rows.keys)
+        self._first_sync.add(rows.location_id, rows.keys)
+        for position, (key, may_be_held) in enumerate(zip(rows.keys, may_hold, strict=True)):
+            (here if key in held else elsewhere if may_be_held else nowhere).append(position)
+        yield from self.let_wait(rows.take(elsewhere), planned, read)
+        if here:
+            yield from self._stage_rows(rows.take(here), held, {}, read)
+        if staged := self._stage.all_new(rows.take(nowhere)):
+            self._record_listed(staged, read)
+            yield staged.emitted
+
+    def let_wait(self, rows: Rows, planned: PlannedRead, read: Read) -> Iterator[Emitted]:
+        """Keeps rows that may be held anywhere until there are enough of them for one question."""
+        if len(rows):
+            self._waiting.append(_Waiting(rows, planned, read))
+        if sum(len(each.rows) for each in self._waiting) >= MOST_WAITING:
+            yield from self.take_waiting()
+
+    def take_waiting(self) -> Iterator[Emitted]:
+        """Asks the warehouse for the rows that wait, and stages what is new in them."""
+        waiting, self._waiting = self._waiting, []
+        placed = self._place(waiting)
+        for rows, planned, read in waiting:
+            of_location = placed[rows.location_id]
+            found = {key: of_location[key] for key in rows.keys if key in of_location}
+            window = window_of(planned)
+            elsewhere = {key: each for key, each in found.items() if not each.is_listed_in(planned.scope, window)}
+            staged = self._stage.rows
+            yield from self._stage_rows(rows, {key: each.held for key, each in found.items()}, elsewhere, read)
+            if self._stage.rows > staged:
+                self._journal.record(Change("news", rows.location_id, read))
+
+    def _place(self, waiting: list[_Waiting]) -> dict[str, dict[Key, Placed]]:
+        ids: dict[str, dict[str, None]] = {}
+        starts: dict[str, list[int]] = {}
+        for rows, _, _ in waiting:
+            ids.setdefault(rows.location_id, {}).update(dict.fromkeys(key[0] for key in rows.keys))
+            if not self._first_sync.is_first(rows.location_id):
+                starts.setdefault(rows.location_id, []).extend(filter(None, rows.starts_ms()))
+        return {
+            location_id: self._held_rows.placed(location_id, each, near=time_span(starts.get(location_id, [])))
+            for location_id, each in ids.items()
+        }
+
+    def _stage_rows(
+        self, rows: Rows, held: dict[Key, Held], elsewhere: dict[Key, Placed], read: Read
+    ) -> Iterator[Emitted]:
+        """Stages new versions. `elsewhere` are the held rows that are not in the read's own scope and window."""
+        location_id = rows.location_id
+        if self._stage.conflict(rows):
+            self._journal.record(Change("contradicted", location_id, read))
+        if staged := self._stage.news(rows, held):
+            self._absences.add_restaged(location_id, _placed(staged, held))
+            self._record_listed(staged, read)
+            if moved := [elsewhere[key] for key in staged.rows.keys if key in elsewhere]:
+                self._journal.record(Change("moved", location_id, read, places_held(moved, self._journal.kinds)))
+            yield staged.emitted
+
+    def _record_listed(self, staged: Staged, read: Read) -> None:
+        location_id = staged.rows.location_id
+        self._planner.learn_scopes(location_id, self._scopes_of(staged))
+        places = self._journal.places(staged.arrow, apart_from=read)
+        self._journal.record(Change("listed", location_id, read, places))
+        self._first_sync.add_strays(location_id, places)
+
+    def _scopes_of(self, staged: Staged) -> set[Scope]:
+        return {
+            Scope(kind, each)
+            for kind in self._scope_kinds
+            for each in staged.arrow[COLUMN[kind]].unique().to_pylist()
+            if each is not None
+        }
+
+
+def _placed(staged: Staged, held: Collection[Key]) -> dict[Key, Placed]:
+    """Where the staged rows are now that were held before."""
+    rows = staged.rows
+    positions = [position for position, key in enumerate(rows.keys) if key in held]
+    if not positions:
+        return {}
+    scopes = staged.arrow.select(list(COLUMN.values())).take(positions).to_pylist()
+    starts = rows.starts_ms()
+    return {
+        rows.keys[position]: Placed(
+            Held(rows.digests[position], deleted=False, start_ms=starts[position]),
+            {kind: row[column] for kind, column in COLUMN.items()},
+        )
+        for position, row in zip(positions, scopes, strict=True)
+    }
+
+
+def time_span(starts_ms: list[int]) -> tuple[DateTime, DateTime] | None:
+    """The first and the last of these starts; None if there are none."""
+    return (from_ms(min(starts_ms)), from_ms(max(starts_ms))) if starts_ms else None

@@ -1,0 +1,56 @@
+"""Completed reads: turns an answered read into an entry of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pendulum import DateTime
+
+from bookings_sync.api.replies import Reply
+from bookings_sync.changes.journal import Journal
+from bookings_sync.planning.ledger import Read
+from bookings_sync.planning.plan import PlannedRead
+from bookings_sync.planning.windows import to_ms
+
+
+class CompletedReads:
+    """Adds the completed reads of one run to the journal of a load. `rules` fingerprint the privacy rules in force."""
+
+    def __init__(self, journal: Journal, run_id: str, rules: str, clock: Callable[[], DateTime]) -> None:
+        self._journal = journal
+        self._run_id = run_id
+        self._rules = rules
+        self._clock = clock
+
+    def add(
+        self,
+        planned: PlannedRead,
+        replies: Sequence[Reply[Any]],
+        *,
+        rows: int,
+        comparable: bool = True,
+        rules: str | None = None,
+        record_digests: bytes | None = None,
+    ) -> Read:
+        """Adds a read that was answered in full.
+
+        `replies` is empty for unlisted appointments, which no list returns. Without `comparable`, the next reply is
+        decoded even if it is equal. `rules` replace the run's own if the reply depended on more than these.
+        """
+        read = Read(
+            location_id=planned.location_id,
+            endpoint=planned.endpoint,
+            scope=planned.scope,
+            window=planned.window,
+            read_at_ms=to_ms(replies[0].sent_at if replies else self._clock()),
+            run_id=self._run_id,
+            rules=rules or self._rules,
+            reply_digest=replies[0].digest if replies and comparable else None,
+            reply_bytes=sum(reply.bytes for reply in replies),
+            reply_rows=rows,
+            seconds=sum(reply.seconds for reply in replies),
+            record_digests=record_digests,
+        )
+        self._journal.complete(read)
+        return read

@@ -1,0 +1,55 @@
+"""Lists: asks for the appointments of one window, and decodes no more of the reply than needed.
+
+Input:  a planned read, and what the ledger knows of the last reply for the same window.
+Output: `Listing`: the records that may be new; nothing at all if the reply equals the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bookings_sync.api.client import Client
+from bookings_sync.api.listing import Listing, decode_all, diff_decoder, split_decoder
+from bookings_sync.api.replies import Reply
+from bookings_sync.changes.contact_cache import ContactCache
+from bookings_sync.planning.ledger import Ledger, Read
+from bookings_sync.planning.plan import PlannedRead, window_of
+from bookings_sync.planning.windows import Window
+from bookings_sync.records.fast_path import reader
+from bookings_sync.records.privacy import Privacy
+from bookings_sync.sync.reading import Gate
+
+
+class AppointmentLists:
+    """Sends the list calls of one load. `hot` is the range that every run reads."""
+
+    def __init__(
+        self, client: Callable[[str], Client], ledger: Ledger, contacts: ContactCache, privacy: Privacy, hot: Window
+    ) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._contacts = contacts
+        self._privacy = privacy
+        self._hot = hot
+
+    def ask(self, read: PlannedRead, gate: Gate) -> Reply[Listing] | None:
+        """The reply for a planned read; None for unlisted appointments, which no list returns."""
+        if read.scope.kind == "unlisted":
+            return None
+        known = self.last_read(read)
+        decode = gate.let(self._decoder(read, known))
+        digest = known.reply_digest if known else None
+        return self._client(read.location_id).list_appointments(read.scope, window_of(read), digest, decode)
+
+    def last_read(self, read: PlannedRead) -> Read | None:
+        """The last read of the same window, if the warehouse still holds exactly what its reply said."""
+        return self._ledger.relied_on(read.location_id, read.scope, window_of(read), self._privacy.fingerprint)
+
+    def _decoder(self, read: PlannedRead, known: Read | None) -> Callable[[bytes], Listing]:
+        if not self._privacy.keeps_all:
+            # The digest of a personal value could be tried out, so none is kept, and each record is decoded.
+            return decode_all
+        read_record = reader(read.location_id, self._contacts)
+        if window_of(read).overlaps(self._hot):  # digests of single records pay off where every run reads the window
+            return diff_decoder(known.record_digests if known else None, read_record)
+        return split_decoder(read_record)

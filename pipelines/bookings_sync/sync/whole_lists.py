@@ -1,0 +1,131 @@
+"""Whole lists: locations, teams and services, which have no window.
+
+Input:  the API's lists of teams and services; the configured locations.
+Output: `(table name, Arrow table)` pairs of their tables. The planner learns from them whom to ask next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from bookings_sync.api.client import Client
+from bookings_sync.api.replies import Reply
+from bookings_sync.changes.diff import missing
+from bookings_sync.changes.held import Held
+from bookings_sync.changes.stage import Emitted, Stage
+from bookings_sync.config.settings import Settings
+from bookings_sync.planning.ledger import Endpoint
+from bookings_sync.planning.plan import PlannedRead
+from bookings_sync.planning.planner import Planner
+from bookings_sync.planning.scopes import Scope
+from bookings_sync.records.decoding import listed_rows, location_rows
+from bookings_sync.records.json_text import Records
+from bookings_sync.records.listed import listed_services, listed_teams
+from bookings_sync.records.tables import SERVICES, TEAMS, Table
+from bookings_sync.sync.completed import CompletedReads
+from bookings_sync.sync.findings import Findings
+from bookings_sync.sync.first_sync import FirstSync
+from bookings_sync.sync.reading import Gate, Reading
+from bookings_sync.warehouse.held_rows import HeldRows
+
+
+class WholeLists:
+    """The whole lists of one load. Each list is read once in a run."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: Callable[[str], Client],
+        planner: Planner,
+        findings: Findings,
+        first_sync: FirstSync,
+        held_rows: HeldRows,
+        stage: Stage,
+        completed: CompletedReads,
+    ) -> None:
+        self._settings = settings
+        self._client = client
+        self._planner = planner
+        self._findings = findings
+        self._first_sync = first_sync
+        self._held_rows = held_rows
+        self._stage = stage
+        self._completed = completed
+
+    def locations(self, held: Mapping[str, Held]) -> Iterator[Emitted]:
+        """The configured locations that are new or changed. `held` are the rows of `locations` by location id."""
+        for location_id in self._findings.active:
+            location = self._findings.of(location_id)
+            timezone = self._settings.locations[location.name].timezone
+            rows = location_rows(location_id, location.name, location.id_source, timezone)
+            if staged := self._stage.news(rows, {(): held[location_id]} if location_id in held else {}):
+                yield staged.emitted
+
+    def teams(self) -> Iterator[Emitted]:
+        """All teams of each location, and their members."""
+        for location_id, reply in self._list("teams"):
+            yield from self._take("teams", location_id, reply, TEAMS)
+
+    def services(self) -> Iterator[Emitted]:
+        """All services of each location, their members and office hours."""
+        for location_id, reply in self._list("services"):
+            yield from self._take("services", location_id, reply, SERVICES)
+
+    def learn_scopes(self) -> None:
+        """Reads the lists that are still needed to know the scopes, without loading them: a dlt user may have selected
+        resources without teams and services."""
+        needed: list[Endpoint] = ["services"]
+        if set(self._settings.scopes) & {"team", "user"}:
+            needed.append("teams")
+        for endpoint in needed:
+            if not self._planner.is_listed(endpoint):
+                for location_id, reply in self._list(endpoint):
+                    self._learn(endpoint, location_id, reply.records or [])
+
+    def _list(self, endpoint: Endpoint) -> Iterator[tuple[str, Reply[Records]]]:
+        self._planner.mark_listed(endpoint)
+        active = self._findings.active
+        self._findings.figures.reads_planned += len(active)
+
+        def call(location_id: str, _: Gate) -> Reply[Records]:
+            client = self._client(location_id)
+            return client.list_teams() if endpoint == "teams" else client.list_services()
+
+        for answer in Reading(active, call, self._settings.concurrency):
+            if answer.error is not None:
+                self._planner.leave_out(_whole(endpoint, answer.item))
+                self._findings.failed(answer.item, answer.error)
+            elif answer.result is not None:
+                self._findings.answered(answer.item)
+                yield answer.item, answer.result
+
+    def _learn(self, endpoint: Endpoint, location_id: str, records: Records) -> None:
+        if endpoint == "teams":
+            teams = listed_teams(records)
+            self._planner.learn_teams(location_id, teams.ids, teams.users)
+        else:
+            services = listed_services(records)
+            self._planner.learn_services(location_id, services.ids, services.users, services.notice_ms)
+
+    def _take(self, endpoint: Endpoint, location_id: str, reply: Reply[Records], table: Table) -> Iterator[Emitted]:
+        """Compares one whole list with everything that the warehouse holds of it."""
+        records = reply.records or []
+        before = self._planner.ledger.newest(location_id, endpoint, Scope("location", location_id))
+        self._completed.add(_whole(endpoint, location_id), [reply], rows=len(records))
+        self._learn(endpoint, location_id, records)
+        if before and before.reply_digest == reply.digest:
+            self._findings.figures.reads_unchanged += 1
+            return
+        batch = listed_rows(table, location_id, records)
+        self._stage.reject(batch)
+        for rows in batch.rows.values():
+            is_first = self._first_sync.is_first(location_id)
+            held = {} if is_first else self._held_rows.of_location(rows.table, location_id)
+            if staged := self._stage.news(rows, held):
+                yield staged.emitted
+            if gone := self._stage.gone(rows.table, location_id, missing(held, set(rows.keys))):
+                yield gone
+
+
+def _whole(endpoint: Endpoint, location_id: str) -> PlannedRead:
+    return PlannedRead(location_id, endpoint, Scope("location", location_id), None, "list")

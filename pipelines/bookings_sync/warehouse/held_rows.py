@@ -1,0 +1,157 @@
+"""The held rows: what the warehouse holds of given windows and keys, for the diff.
+
+Input:  the raw tables.
+Output: `Held` and `Placed` by key, or whole rows. Only current versions count: `_dlt_valid_to IS NULL`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import pyarrow as pa
+from dlt.destinations.sql_client import SqlClientBase
+from pendulum import DateTime
+
+from bookings_sync.changes.held import Held, HeldSlots, Placed, keys_of
+from bookings_sync.planning.scopes import COLUMN, Scope
+from bookings_sync.planning.windows import Window
+from bookings_sync.records.columns import Key
+from bookings_sync.records.tables import APPOINTMENTS, TABLES, Table
+from bookings_sync.records.values import epoch_ms
+from bookings_sync.warehouse.raw_tables import RawTables, in_chunks
+
+
+class HeldRows:
+    """Queries over the current versions in the raw dataset."""
+
+    def __init__(self, client: SqlClientBase[Any]) -> None:
+        self._raw = RawTables(client)
+
+    # -- any table -----------------------------------------------------------------------------------------------------
+
+    def of_location(self, table: Table, location_id: str) -> dict[Key, Held]:
+        """All records of a location, for tables that are listed whole."""
+        return self._held(table, "location_id = %s", location_id)
+
+    def by_id(self, table: Table, location_id: str, ids: Iterable[str], column: str | None = None) -> dict[Key, Held]:
+        """The records with these ids in `column`, by default the first key column."""
+        held: dict[Key, Held] = {}
+        for some in in_chunks(ids):
+            held.update(self._held(table, self._raw.with_ids(location_id, column or table.key[1], some)))
+        return held
+
+    def rows(self, table: Table, location_id: str, keys: Sequence[Key]) -> pa.Table:
+        """The whole rows with these keys: shape `len(keys)` × `table.schema`."""
+        found: list[pa.Table] = []
+        names = ", ".join(table.names)
+        for some in in_chunks(keys):
+            firsts = dict.fromkeys(str(key[0]) for key in some)
+            rows = self._raw.rows(
+                f"SELECT {names} FROM {self._raw.name(table.name)} WHERE _dlt_valid_to IS NULL"  # noqa: S608
+                f" AND {self._raw.with_ids(location_id, table.key[1], firsts)}"
+            )
+            if rows is not None:
+                wanted = set(some)
+                mask = pa.array([key in wanted for key in keys_of(rows, table)], pa.bool_())
+                found.append(rows.filter(mask).cast(table.schema))
+        return pa.concat_tables(found) if found else table.schema.empty_table()
+
+    def _held(self, table: Table, where: str, *values: Any) -> dict[Key, Held]:
+        columns = list(dict.fromkeys((*table.key[1:], "row_digest")))
+        start = "start_time" if table.name == "appointments" else None
+        if start and start not in columns:
+            columns.append(start)
+        rows = self._raw.rows(
+            f"SELECT {', '.join(columns)}, deleted_at IS NOT NULL AS deleted FROM {self._raw.name(table.name)}"  # noqa: S608
+            f" WHERE _dlt_valid_to IS NULL AND {where}",
+            *values,
+        )
+        if rows is None or not len(rows):
+            return {}
+        starts = epoch_ms(rows[start]) if start else [None] * len(rows)
+        digests, deleted = rows["row_digest"].to_pylist(), rows["deleted"].to_pylist()
+        return dict(zip(keys_of(rows, table), map(Held, digests, deleted, starts), strict=True))
+
+    # -- appointments --------------------------------------------------------------------------------------------------
+
+    def in_window(self, location_id: str, scope: Scope, window: Window) -> dict[Key, Held]:
+        """The appointments of a scope that start in the window: a complete reply for the window contains them."""
+        in_window = "location_id = %s AND start_time >= %s AND start_time < %s"
+        values: list[Any] = [location_id, window.start, window.end]
+        if scope.kind == "unlisted":
+            nowhere = " AND ".join(f"{COLUMN[kind]} IS NULL" for kind in scope.id.split("+"))
+            where = f"location_id = %s AND (start_time IS NULL OR ({in_window} AND {nowhere}))"
+            return self._held(APPOINTMENTS, where, location_id, *values)
+        return self._held(APPOINTMENTS, f"{in_window} AND {COLUMN[scope.kind]} = %s", *values, scope.id)
+
+    def placed(
+        self,
+        location_id: str,
+        ids: Iterable[str],
+        *,
+        column: str = "id",
+        near: tuple[DateTime, DateTime] | None = None,
+    ) -> dict[Key, Placed]:
+        """The appointments with these ids in `column`, and the lists they are in.
+
+        `near` are two times between which most of them are expected to start. The query looks there first, because a
+        scan of a large table takes twice as long.
+        """
+        left = dict.fromkeys(ids)
+        if near is None:
+            return self._placed(location_id, left, column)
+        first, last = (self._raw.literal(str(time)) for time in near)
+        placed = self._placed(location_id, left, column, f" AND start_time >= {first} AND start_time <= {last}")
+        return placed | self._placed(location_id, (each for each in left if (each,) not in placed), column)
+
+    def _placed(self, location_id: str, ids: Iterable[str], column: str, where: str = "") -> dict[Key, Placed]:
+        placed: dict[Key, Placed] = {}
+        names = ", ".join(("id", "row_digest", "start_time", *COLUMN.values()))
+        for some in in_chunks(ids):
+            rows = self._raw.rows(
+                f"SELECT {names}, deleted_at IS NOT NULL AS deleted FROM {self._raw.name('appointments')}"  # noqa: S608
+                f" WHERE _dlt_valid_to IS NULL AND {self._raw.with_ids(location_id, column, some)}{where}"
+            )
+            if rows is None:
+                continue
+            found, digests, deleted = (rows[name].to_pylist() for name in ("id", "row_digest", "deleted"))
+            held = map(Held, digests, deleted, epoch_ms(rows["start_time"]))
+            columns = zip(*(rows[name].to_pylist() for name in COLUMN.values()), strict=True)
+            scopes = (dict(zip(COLUMN, each, strict=True)) for each in columns)
+            placed.update(zip(zip(found), map(Placed, held, scopes), strict=True))
+        return placed
+
+    # -- slots ---------------------------------------------------------------------------------------------------------
+
+    def slots_in_window(self, location_id: str, service_id: str, window: Window) -> dict[Key, Held]:
+        condition = "location_id = %s AND service_id = %s AND start_time >= %s AND start_time < %s"
+        return self._held(TABLES["slots"], condition, location_id, service_id, window.start, window.end)
+
+    def slots_since(self, location_ids: Sequence[str], since: DateTime) -> dict[tuple[str, str], HeldSlots]:
+        """The slots of these locations from `since` on, by location and service."""
+        names = ("location_id", "service_id", "slot_date", "start_time_raw", "row_digest")
+        rows = self._raw.rows(
+            f"SELECT {', '.join(names)}, start_time, deleted_at IS NOT NULL AS deleted"  # noqa: S608 - our own names
+            f" FROM {self._raw.name('slots')} WHERE _dlt_valid_to IS NULL"
+            f" AND location_id IN ({self._raw.literals(location_ids)})"
+            f" AND start_time >= {self._raw.literal(str(since))}"
+        )
+        found: dict[tuple[str, str], HeldSlots] = {}
+        if rows is not None:
+            columns = [rows[name].to_pylist() for name in (*names, "deleted")]
+            for location_id, service_id, day, start, digest, deleted, start_ms in zip(
+                *columns, epoch_ms(rows["start_time"]), strict=True
+            ):
+                of_service = found.setdefault((location_id, service_id), {})
+                of_service[day, start] = Held(digest, deleted, start_ms)
+        return found
+
+    def services_with_slots(self, since: DateTime, location_ids: Collection[str]) -> set[tuple[str, str]]:
+        """The locations and services with free slots from `since` on, of these locations."""
+        rows = self._raw.dicts(
+            f"SELECT DISTINCT location_id, service_id FROM {self._raw.name('slots')}"  # noqa: S608 - our own names
+            f" WHERE location_id IN ({self._raw.literals(location_ids) or 'NULL'})"
+            f" AND start_time >= {self._raw.literal(str(since))} AND _dlt_valid_to IS NULL AND deleted_at IS NULL"
+        )
+        return {(row["location_id"], row["service_id"]) for row in rows}

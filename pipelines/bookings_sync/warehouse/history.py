@@ -1,0 +1,191 @@
+"""The history: what earlier runs read and loaded, as a run needs it when it begins.
+
+Input:  the raw tables.
+Output: the ledger, the calendars, and what else `sync.snapshot` records. A table that no load has made yet is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import pendulum
+import pyarrow as pa
+from dlt.destinations.sql_client import SqlClientBase
+from pendulum import DateTime
+
+from bookings_sync.changes.held import Held
+from bookings_sync.changes.invalidation import before_torn_load
+from bookings_sync.planning.calendar import Calendar, unlisted_scope
+from bookings_sync.planning.ledger import Ledger
+from bookings_sync.planning.scopes import COLUMN, Kind, Scope
+from bookings_sync.planning.windows import DAY_MS, Window, joined
+from bookings_sync.records.reads import reads_from
+from bookings_sync.records.tables import LOCATIONS, READS, TABLES
+from bookings_sync.records.values import epoch_ms
+from bookings_sync.warehouse.raw_tables import RawTables
+
+_HISTORIES = [table.name for table in TABLES.values() if table.history]
+
+
+class History:
+    """Queries over what earlier runs left. With `location_ids`, they look at these locations only."""
+
+    def __init__(self, client: SqlClientBase[Any], location_ids: Collection[str] | None = None) -> None:
+        self._raw = RawTables(client)
+        self._ids = tuple(location_ids or ())
+        wanted = ", ".join("%s" for _ in self._ids) or "NULL"
+        self._where = "1 = 1" if location_ids is None else f"location_id IN ({wanted})"
+
+    # -- reads ---------------------------------------------------------------------------------------------------------
+
+    def ledger(self) -> Ledger:
+        """Every completed read: its load has status 0 in `_dlt_loads`. Torn loads invalidate older digests."""
+        rows = self._completed_reads("r.*")  # a warehouse of an older version may lack a column
+        if rows is None:
+            return Ledger()
+        reads = zip(reads_from(rows), rows["_dlt_load_id"].to_pylist(), strict=True)
+        return Ledger(before_torn_load(reads, self._newest_torn_load()))
+
+    def coverage(self) -> Ledger:
+        """The same reads without their record digests, for reports on what was read and when."""
+        names = ", ".join(f"r.{name}" for name in READS.names if name != "record_digests")
+        rows = self._completed_reads(names)
+        return Ledger() if rows is None else Ledger(reads_from(rows))
+
+    def _completed_reads(self, names: str) -> pa.Table | None:
+        return self._raw.rows(
+            f"SELECT {names} FROM {self._raw.name('reads')} AS r"  # noqa: S608 - our own names
+            f" JOIN {self._raw.name('_dlt_loads')} AS l ON l.load_id = r._dlt_load_id AND l.status = 0"
+            f" WHERE {self._where} ORDER BY r.read_at, r._dlt_load_id",
+            *self._ids,
+        )
+
+    def _newest_torn_load(self) -> str:
+        """The id of the newest load that left rows and never completed; "" if there is none. Ids are instants."""
+        sqls = [f"SELECT DISTINCT _dlt_load_id FROM {self._torn(name)}" for name in _HISTORIES]  # noqa: S608
+        found = [self._raw.rows(sql, *self._ids) for sql in sqls]
+        return max((id_ for rows in found if rows is not None for id_ in rows["_dlt_load_id"].to_pylist()), default="")
+
+    def _torn(self, table: str) -> str:
+        """A FROM clause for the rows of loads that never completed. The other parts of a sharded run may be loading
+        right now, but never rows of this part's locations."""
+        complete = f"SELECT load_id FROM {self._raw.name('_dlt_loads')} WHERE status = 0"  # noqa: S608 - our own names
+        return f"{self._raw.name(table)} WHERE {self._where} AND _dlt_load_id NOT IN ({complete})"
+
+    def torn_contacts(self) -> dict[str, set[str]]:
+        """The contacts of torn loads, by location. Their custom fields may not match the contact's digest."""
+        found: dict[str, set[str]] = {}
+        for table, column in (("contacts", "id"), ("contact_custom_fields", "contact_id")):
+            sql = f"SELECT location_id, {column} AS id FROM {self._torn(table)} AND _dlt_valid_to IS NULL"  # noqa: S608
+            for row in self._raw.dicts(sql, *self._ids):
+                found.setdefault(row["location_id"], set()).add(row["id"])
+        return found
+
+    # -- locations -----------------------------------------------------------------------------------------------------
+
+    def locations(self) -> dict[str, tuple[str, Held]]:
+        """The name of each location that was synced before and its held row, by location id."""
+        rows = self._raw.dicts(
+            "SELECT location_id, name, row_digest, deleted_at IS NOT NULL AS deleted"  # noqa: S608
+            f" FROM {self._raw.name('locations')} WHERE _dlt_valid_to IS NULL"
+        )
+        return {row["location_id"]: (row["name"], Held(row["row_digest"], row["deleted"])) for row in rows}
+
+    def locations_with_rows(self) -> set[str]:
+        """The locations with any row besides their own entry in `locations`, even one from a killed load."""
+        found: set[str] = set()
+        for table in _HISTORIES:
+            if table == LOCATIONS.name:
+                continue
+            sql = f"SELECT DISTINCT location_id FROM {self._raw.name(table)} WHERE {self._where}"  # noqa: S608
+            found |= {row["location_id"] for row in self._raw.dicts(sql, *self._ids)}
+        return found
+
+    def newest_version(self) -> DateTime | None:
+        """The last instant at which any version of any location began or ended, UTC. The versions of the next load must
+        begin later, whatever the clock says."""
+        newest: list[DateTime] = []
+        for table in _HISTORIES:
+            rows = self._raw.dicts(
+                f"SELECT max(_dlt_valid_from) AS began, max(_dlt_valid_to) AS ended FROM {self._raw.name(table)}"  # noqa: S608
+            )
+            newest += [instant for row in rows for instant in (row["began"], row["ended"]) if instant]
+        return pendulum.instance(max(newest)) if newest else None
+
+    # -- calendars -----------------------------------------------------------------------------------------------------
+
+    def calendars(self) -> dict[str, Calendar]:
+        """The calendar of each location."""
+        live = f"{self._where} AND _dlt_valid_to IS NULL AND deleted_at IS NULL"
+        services = self._ids_by_location("services", "id", live)
+        teams = self._ids_by_location("teams", "id", live)
+        users: dict[str, set[str]] = {}
+        for members in ("team_members", "service_members"):
+            for location_id, ids in self._ids_by_location(members, "user_id", live).items():
+                users.setdefault(location_id, set()).update(ids)
+        scopes, unlisted = self._appointment_scopes()
+        return {
+            location_id: Calendar(
+                services=tuple(sorted(services.get(location_id, ()))),
+                teams=tuple(sorted(teams.get(location_id, ()))),
+                users=tuple(sorted(users.get(location_id, ()))),
+                appointment_scopes=tuple(sorted(scopes.get(location_id, ()))),
+                unlisted=unlisted.get(location_id, 0),
+            )
+            for location_id in services.keys() | teams.keys() | users.keys() | scopes.keys() | unlisted.keys()
+        }
+
+    def _ids_by_location(self, table: str, column: str, where: str) -> dict[str, set[str]]:
+        sql = f"SELECT DISTINCT location_id, {column} AS id FROM {self._raw.name(table)} WHERE {where}"  # noqa: S608
+        found: dict[str, set[str]] = {}
+        for row in self._raw.dicts(sql, *self._ids):
+            found.setdefault(row["location_id"], set()).add(row["id"])
+        return found
+
+    def _appointment_scopes(self) -> tuple[dict[str, set[Scope]], dict[str, int]]:
+        """By location: the scopes of the held appointments, and how many live ones no list can return."""
+        columns = ", ".join(COLUMN.values())
+        rows = self._raw.dicts(
+            # Tombstones count too: a row may be restored after its service has disappeared.
+            f"SELECT location_id, {columns}, count(CASE WHEN deleted_at IS NULL THEN 1 END) AS live,"  # noqa: S608
+            " count(CASE WHEN deleted_at IS NULL THEN start_time END) AS with_start"
+            f" FROM {self._raw.name('appointments')} WHERE {self._where} AND _dlt_valid_to IS NULL"
+            f" GROUP BY location_id, {columns}",
+            *self._ids,
+        )
+        scopes: dict[str, set[Scope]] = {}
+        unlisted: dict[str, int] = {}
+        for row in rows:
+            found = _scopes_of(row, COLUMN)  # type: ignore[arg-type]
+            scopes.setdefault(row["location_id"], set()).update(found)
+            if not found or row["with_start"] < row["live"]:
+                unlisted[row["location_id"]] = unlisted.get(row["location_id"], 0) + row["live"]
+        return scopes, unlisted
+
+    def outside(self, whole: Window, kinds: Sequence[Kind]) -> dict[str, dict[Scope, list[Window]]]:
+        """The days outside `whole` on which live appointments start, by location and by the scopes that list them.
+        Consecutive days are joined."""
+        rows = self._raw.rows(
+            f"SELECT location_id, start_time, {', '.join(COLUMN.values())} FROM {self._raw.name('appointments')}"  # noqa: S608
+            f" WHERE {self._where} AND _dlt_valid_to IS NULL AND deleted_at IS NULL"
+            " AND (start_time < %s OR start_time >= %s)",
+            *self._ids,
+            whole.start,
+            whole.end,
+        )
+        if rows is None:
+            return {}
+        days: dict[tuple[str, Scope], set[int]] = {}
+        for row, start_ms in zip(rows.to_pylist(), epoch_ms(rows["start_time"]), strict=True):
+            for scope in _scopes_of(row, kinds) or [unlisted_scope(kinds)]:
+                days.setdefault((row["location_id"], scope), set()).add((start_ms or 0) // DAY_MS)
+        found: dict[str, dict[Scope, list[Window]]] = {}
+        for (location_id, scope), each in days.items():
+            found.setdefault(location_id, {})[scope] = joined(Window(day * DAY_MS, (day + 1) * DAY_MS) for day in each)
+        return found
+
+
+def _scopes_of(row: dict[str, Any], kinds: Iterable[Kind]) -> list[Scope]:
+    """The scopes that list an appointment."""
+    return [Scope(kind, row[COLUMN[kind]]) for kind in kinds if row[COLUMN[kind]] is not None]
