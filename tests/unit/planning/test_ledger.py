@@ -111,7 +111,7 @@ def test_who_was_read_when() -> None:
     assert ledger.newest("L", "services", whole) is None
     assert ledger.covering("L", SERVICE, 8 * DAY_MS - 1) == [reads[0]]
     assert ledger.covering("L", SERVICE, 8 * DAY_MS) == []
-    assert ledger.largest_reply["L"] == 8
+    assert ledger.largest_reply("L") == 8
 
 
 @given(
