@@ -85,12 +85,10 @@ def sync(
             locked_dataset(pipeline, settings, since=clock()) as lock,
             _rare_garbage_collection(),
         ):
-            with lock.exclusive():
-                _create_tables(pipeline, settings, run)
-            _load_once(pipeline, settings, run, lock)
+            _load_once(pipeline, settings, run, lock, is_first=True)
             while run.remaining():
                 collect_cycles()
-                _load_once(pipeline, settings, run, lock)
+                _load_once(pipeline, settings, run, lock, is_first=False)
     finally:
         run.close()
     findings = run.findings
@@ -118,10 +116,13 @@ def plan(settings: Settings, *, clock: Callable[[], DateTime], asked: Window | N
     return Plan(reads, names, [name for each, name in names.items() if each not in run.planner.ledger.locations])
 
 
-def _load_once(pipeline: dlt.Pipeline, settings: Settings, run: Run, lock: Lock) -> None:
+def _load_once(pipeline: dlt.Pipeline, settings: Settings, run: Run, lock: Lock, *, is_first: bool) -> None:
     """One load: extract what the run plans next, normalize, load."""
     with ExitStack() as stack:
         file = stack.enter_context(_open_file(pipeline, settings))
+        if is_first:
+            with lock.exclusive():
+                _create_tables(pipeline, settings, run)
         lock.check()
         with _translated_errors(), keep_records_out_of_logs():
             pipeline.extract(bookings_source(run=run))
