@@ -1,1 +1,1 @@
-"""Changes: what is new in a reply, and which earlier reads the news makes stale."""
+"""Changes: finds the news in a reply, and the earlier reads that the news makes stale. Pure."""

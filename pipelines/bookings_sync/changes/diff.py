@@ -1,8 +1,8 @@
-"""The diff: what of a reply is news to the warehouse. Pure.
+"""The diff: which rows of a reply the warehouse does not hold yet. Pure.
 
-Input:  the identified rows of a reply (`records`), and what the warehouse holds of the same keys (`held`).
-Output: `Difference`: the rows to load as new versions, what they are (new, changed, moved, restored), and which held
-        records a complete reply lacks.
+Input:  the rows of a reply with their keys and digests, and what the warehouse holds of the same keys.
+Output: `Difference`: the rows to load as new versions, and how many are new, changed, moved or restored; the held keys
+        that are missing from a complete reply; tombstones.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bookings_sync.records.values import digest
 
 @dataclass(slots=True)
 class Changes:
-    """How many records of one table were found to be what."""
+    """Counts of one table's records, by what happened to them."""
 
     new: int = 0
     changed: int = 0
@@ -42,14 +42,14 @@ class Changes:
 
 
 class Difference(NamedTuple):
-    """The rows to load, and what they are."""
+    """The rows to load, and their counts."""
 
     rows: Rows
     changes: Changes
 
 
 def difference(rows: Rows, held: Mapping[Key, Held]) -> Difference:
-    """The rows that are not held as they are: an equal digest means an equal record."""
+    """The rows that the warehouse does not hold as they are. Equal digests mean equal records."""
     if not held:
         return Difference(rows, Changes(new=len(rows)))
     changes = Changes()
@@ -72,12 +72,12 @@ def difference(rows: Rows, held: Mapping[Key, Held]) -> Difference:
 
 
 def missing(held: Mapping[Key, Held], found: Collection[Key]) -> list[Key]:
-    """The live records that a complete reply should hold and does not."""
+    """The live records that are missing from a complete reply."""
     return [key for key, before in held.items() if not before.deleted and key not in found]
 
 
 def tombstones(table: Table, location_id: str, rows: pa.Table, deleted_at: DateTime) -> pa.Table:
-    """The last versions of records that are gone: the rows as held, with `deleted_at` set. The shape stays."""
+    """Tombstones: the held rows with `deleted_at` set, in the same shape."""
     digests = [digest([location_id, key, "deleted", deleted_at.isoformat()]) for key in keys_of(rows, table)]
     at = pa.repeat(pa.scalar(deleted_at, pa.timestamp("us", tz="UTC")), len(rows))
     gone = rows.set_column(table.names.index("deleted_at"), table.schema.field("deleted_at"), at)

@@ -1,11 +1,11 @@
 """Invalidation: which earlier replies a change makes stale.
 
 Input:  the completed reads, and one `Change` that a load found out.
-Output: `Stale`: the reads whose reply digest no longer counts. Pure.
+Output: `Stale`: the reads that lose their reply digest. Pure.
 
-A read's digest stands for "the warehouse holds exactly what this reply said", so that an equal reply next time needs no
-decoding. Any row that reaches the warehouse in another way than through that very list breaks this, and the digest must
-go, or the next real change behind an equal digest is never seen. `RULES` lists every way, with its reason. Digests go
+A read's digest means "the warehouse holds exactly what this reply said", so an equal reply next time needs no decoding.
+This is no longer true once a row of the window reaches the warehouse through another list or by its id. The digest must
+then go, or the connector would skip a reply that differs from the warehouse. `RULES` lists every such case. Digests go
 at once and do not wait for a newer read of the same window: clocks may be wrong, and the newer read may be killed.
 """
 
@@ -58,7 +58,7 @@ class Reads(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """`stale` gives the reads that a change of kind `what` makes stale, and `reason` says why."""
+    """`stale` gives the reads that a change of kind `what` makes stale, and `reason` is why."""
 
     name: str
     what: What
@@ -67,7 +67,7 @@ class Rule(NamedTuple):
 
 
 def _reads_of_the_places(reads: Reads, change: Change) -> Stale:
-    """Every read whose window holds one of the places."""
+    """Every read with one of the places in its window."""
     earlier: list[Read] = []
     current: list[Read] = []
     for scope, starts in change.places.items():
@@ -93,8 +93,8 @@ def _the_earlier_read_itself(_: Reads, change: Change) -> Stale:
 
 
 def _drop_the_read(reads: Reads, change: Change) -> Stale:
-    """The read does not count, so its window is as old as before. Its rows are loaded all the same, and the earlier
-    reads of that time did not say them."""
+    """The read does not count, so its window is as old as before. Its rows are loaded, and the earlier reads
+    of that time did not have them."""
     assert change.read is not None  # noqa: S101 - changes of this kind name their read
     return Stale(list(reads.earlier.overlapping(change.read)), [], [change.read])
 

@@ -1,7 +1,7 @@
 """The journal of one load: the reads that it completed, and those that its changes made stale.
 
 Input:  each completed read, and each `Change`.
-Output: `settle()`: the ledger's new entries, for the raw table `reads`. Pure.
+Output: `settle()`: the new rows of the raw table `reads`. Pure.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The stage of one load: where differences become rows for dlt, each key once.
+"""The stage of one load: turns differences into rows for dlt, each key once.
 
-Input:  identified rows and what the warehouse holds of them; keys that are gone.
-Output: `(table name, Arrow table)`: new versions and tombstones, stamped with the load's id; and the counts of `runs`.
+Input:  rows and what the warehouse holds of them; the keys of deleted records.
+Output: `(table name, Arrow table)`: new versions and tombstones, stamped with the load's id; and the counts for `runs`.
 
-dlt's merge does not deduplicate what it is given, so the stage does: where a record changed while the load was under
-way, its first sight is staged, and `conflict` tells the reader that saw it differ.
+dlt's merge does not deduplicate its input, so the stage does. If a record changes while a load is running, the first
+version is staged, and `conflict` reports the second.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Emitted = tuple[str, pa.Table]
 _INSTANT = pa.timestamp("us", tz="UTC")
 
 _SHORT = ((1 << 60) - 1).__and__
-"""The 60 bits that Python keeps in 32 bytes: 64 take 48."""
+"""Keeps 60 bits: the largest integers that Python stores in 32 bytes instead of 48."""
 
 
 def _hashes(values: Iterable[Hashable]) -> Iterator[int]:
@@ -35,7 +35,7 @@ def _hashes(values: Iterable[Hashable]) -> Iterator[int]:
 
 
 class Staged(NamedTuple):
-    """Rows that are news, and their Arrow table."""
+    """New versions, and their Arrow table."""
 
     rows: Rows
     arrow: pa.Table
@@ -47,8 +47,12 @@ class Staged(NamedTuple):
 
 @dataclass(slots=True)
 class Stage:
-    """What one load has staged so far. `started_at` is the instant its versions begin at; `counts` are by table.
-    `merged` are the tables in which a staged row follows an earlier version: the others only grow."""
+    """What one load has staged so far.
+
+    `started_at` is the instant at which its versions begin, UTC. `held_rows` fetches whole rows by table, location and
+    keys. `counts` are by table. `merged` are the tables in which a staged row replaces an earlier version; other tables
+    only grow.
+    """
 
     load_id: str
     started_at: DateTime
@@ -60,15 +64,15 @@ class Stage:
     rejected: dict[str, Rejected] = field(default_factory=dict)
     _handed_over: set[str] = field(default_factory=set)
     _keys: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
-    """By table and location, each staged key and its row's digest: 60 bits of both, a third of the memory. That any two
-    of 400,000 keys are taken for one is a chance of one in ten million: the second is then not staged, and an
-    appointment or a contact is a conflict, whose list is read again."""
+    """By table and location: each staged key and its row's digest, both as 60-bit hashes to save two thirds of the
+    memory. Two of 400,000 keys collide with a probability of one in ten million. The second row is then a conflict, and
+    its list is read again."""
 
     def holds(self, table: Table, location_id: str, key: Key) -> bool:
         return _SHORT(hash(key)) in self._keys.get((table.name, location_id), ())
 
     def conflict(self, rows: Rows) -> bool:
-        """Whether any of these records has been staged with other content."""
+        """Whether any of these records was staged with different content."""
         staged = self._keys.get((rows.table.name, rows.location_id))
         if not staged or staged.keys().isdisjoint(_hashes(rows.keys)):
             return False
@@ -76,7 +80,7 @@ class Stage:
         return any(staged.get(key, digest) != digest for key, digest in both)
 
     def news(self, rows: Rows, held: Mapping[Key, Held]) -> Staged | None:
-        """Stages what of these rows is new or changed; None where nothing is."""
+        """Stages the rows that are new or changed; None if there are none."""
         staged = self._keys.get((rows.table.name, rows.location_id), {})
         if not staged.keys().isdisjoint(_hashes(rows.keys)):
             rows = rows.take([position for position, key in enumerate(_hashes(rows.keys)) if key not in staged])
@@ -86,8 +90,8 @@ class Stage:
         return self._staged(found)
 
     def all_new(self, rows: Rows, *, may_come_again: bool = True) -> Staged | None:
-        """Stages rows of which the caller knows that none is held, nor has been staged: nothing is looked up. Their
-        keys are kept where another record may have one of them. None where there are no rows."""
+        """Stages rows that are neither held nor staged, without looking them up; None if there are no rows. Their keys
+        are remembered only if they may come again in this load."""
         return self._staged(difference(rows, {}), may_come_again=may_come_again)
 
     def _staged(self, found: Difference, *, may_come_again: bool = True) -> Staged | None:
@@ -102,7 +106,7 @@ class Stage:
         return Staged(rows, self.version(rows.arrow()))
 
     def gone(self, table: Table, location_id: str, keys: list[Key]) -> Emitted | None:
-        """Stages the tombstones of these records; None where there are none."""
+        """Stages tombstones for these records; None if there are none."""
         staged = self._keys.setdefault((table.name, location_id), {})
         keys = [key for key in keys if _SHORT(hash(key)) not in staged]
         if not keys:
@@ -115,7 +119,7 @@ class Stage:
         return table.name, self.version(rows)
 
     def forget_keys(self, table: Table, location_id: str) -> None:
-        """None of these will be met again in this load: their keys need not be kept, 100 bytes each."""
+        """Frees the keys of records that cannot come again in this load, about 100 bytes each."""
         self._keys.pop((table.name, location_id), None)
 
     def reject(self, batch: Batch) -> None:
@@ -124,7 +128,7 @@ class Stage:
                 self.count(each.table, Changes(rejected=1))
 
     def rejections(self) -> Emitted | None:
-        """The records rejected since this was last asked."""
+        """The records rejected since the last call."""
         rejected = {key: each for key, each in self.rejected.items() if key not in self._handed_over}
         if not rejected:
             return None
@@ -132,12 +136,12 @@ class Stage:
         return "rejected_records", self.stamped(rejected_rows(rejected, self.started_at, self.run_id))
 
     def stamped(self, rows: pa.Table) -> pa.Table:
-        """With dlt's column for the load, which dlt does not add to Arrow tables by itself."""
+        """Adds dlt's column for the load id, which dlt does not add to Arrow tables."""
         column = pa.field("_dlt_load_id", pa.string(), nullable=False)
         return rows.append_column(column, pa.repeat(pa.scalar(self.load_id), len(rows)))
 
     def version(self, rows: pa.Table) -> pa.Table:
-        """With dlt's columns for a current version, too: its merge sets them anew, an append takes them as they are."""
+        """Adds dlt's columns for a current version as well. A merge sets them again, an append keeps them."""
         begun = pa.repeat(pa.scalar(self.started_at, _INSTANT), len(rows))
         rows = rows.append_column("_dlt_valid_from", begun)
         return self.stamped(rows.append_column("_dlt_valid_to", pa.nulls(len(rows), _INSTANT)))

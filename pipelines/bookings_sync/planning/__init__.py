@@ -1,1 +1,1 @@
-"""Planning: which windows of which calendars to read, and in which order. Pure: no network, no database."""
+"""Planning: decides which windows of a calendar to read, and in which order. Pure: no network, no database."""

@@ -1,8 +1,8 @@
-"""The ledger: which windows have been read, when, and what the replies were.
+"""The ledger: which windows were read, when, and what the replies were.
 
-Input:  the rows of the raw table `reads` whose load is complete (`warehouse`), and the reads of this run.
-Output: `Ledger`, which `plan` asks what has never been read, what was read longest ago, and how dense a calendar is;
-        and the rows for the raw table `reads`.
+Input:  the completed reads of earlier runs, from the raw table `reads`, and those of this run.
+Output: `Ledger`. It shows the plan which time was never read, which was read longest ago, and how dense a
+        calendar is. Pure.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ Endpoint = Literal["teams", "services", "appointments", "slots"]
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One complete read. `window` is None for what is listed whole; `read_at_ms` is when its request was sent."""
+    """One completed read. `window` is None for whole lists. `read_at_ms` is when the request was sent, epoch
+    milliseconds. `reply_digest` is None if an equal reply must still be decoded. `rules` fingerprint the privacy
+    rules that the reply was read by."""
 
     location_id: str
     endpoint: Endpoint
@@ -39,8 +41,8 @@ class Read:
 
     @property
     def read_id(self) -> str:
-        """Reads of slots begin at the very moment of the run: they are told apart by their scope alone, not by their
-        window, and the newest stands."""
+        """The key of the read in the table `reads`. Windows of slots start at the moment of the run, so the newest read
+        of a service's slots replaces the one before."""
         window = (
             "" if self.window is None or self.endpoint == "slots" else f"{self.window.start_ms}/{self.window.end_ms}"
         )
@@ -50,7 +52,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A stretch of time and the newest read that covered it. `rows` is that read's, in proportion."""
+    """A stretch of time and the newest read that covered it. `rows` is the read's share of rows for this stretch."""
 
     window: Window
     read: Read
@@ -61,32 +63,32 @@ class Stretch:
         return self.read.reply_rows * self.window.length_ms / self.read.window.length_ms
 
     @property
-    def whole(self) -> bool:
-        """Whether the read still stands over all of its window: no part of it has been read again since."""
+    def is_whole(self) -> bool:
+        """Whether no part of the read's window has been read again since."""
         return self.window == self.read.window
 
 
 class Ledger:
-    """Every complete read, the newest of each scope and window."""
+    """The newest completed read of each scope and window."""
 
     def __init__(self, reads: Iterable[Read] = ()) -> None:
         self._reads: dict[tuple[str, Endpoint, Scope], dict[Window | None, Read]] = defaultdict(dict)
         self._stretches: dict[tuple[str, Endpoint, Scope], list[Stretch]] = {}
         self._last_read: dict[str, dict[str, int]] = defaultdict(dict)
-        """When the last read of each run was sent, by location."""
+        """By location and run: when its last read was sent."""
         self.locations: set[str] = set()
         self.kinds: set[Kind] = set()
-        """By what appointments have been listed."""
+        """The kinds of scopes that appointments were listed by."""
         self._largest_reply: dict[str, int] = defaultdict(int)
         self.noted = 0
-        """How many reads have been added."""
+        """Number of reads added so far."""
         for read in reads:
             self.add(read)
 
     def add(self, read: Read) -> None:
         self.noted += 1
         key = (read.location_id, read.endpoint, read.scope)
-        self._reads[key].pop(read.window, None)  # so that it stands last: of two sent at one instant, the later counts
+        self._reads[key].pop(read.window, None)  # insertion order breaks ties between reads sent at one instant
         self._reads[key][read.window] = read
         self._stretches.pop(key, None)
         self.locations.add(read.location_id)
@@ -104,7 +106,7 @@ class Ledger:
         return [scope for location, of, scope in self._reads if location == location_id and of == endpoint]
 
     def newest(self, location_id: str, endpoint: Endpoint, scope: Scope) -> Read | None:
-        """The read of this scope sent last, whatever its window."""
+        """The last read of a scope with any window."""
         reads = self._reads.get((location_id, endpoint, scope), {}).values()
         return max(reads, key=lambda read: read.read_at_ms, default=None)
 
@@ -118,29 +120,30 @@ class Ledger:
         return max((at for run_id, at in of_runs.items() if run_id != other_than), default=0)
 
     def stretches(self, location_id: str, scope: Scope) -> list[Stretch]:
-        """What is known of a scope's appointments: stretches that do not overlap, oldest first, each with the newest
-        read that covered it."""
+        """The time that was read of a scope: stretches that do not overlap, oldest first, each with its newest read."""
         key: tuple[str, Endpoint, Scope] = (location_id, "appointments", scope)
         if key not in self._stretches:
             self._stretches[key] = _newest_stretches(self._reads.get(key, {}).values())
         return self._stretches[key]
 
     def relied_on(self, location_id: str, scope: Scope, window: Window, rules: str) -> Read | None:
-        """The last read of this very window, where the warehouse holds just what its reply said; None where that cannot
-        be relied on: its digest is void, or it was read under other privacy rules, or a part of it has been read again
-        since."""
+        """The last read of exactly this window, if the warehouse holds exactly what its reply said.
+
+        None if the read was invalidated, was made under other privacy rules, or part of the window was read again
+        since.
+        """
         for stretch in self.stretches(location_id, scope):
-            if stretch.window == window and stretch.whole and stretch.read.rules == rules:
+            if stretch.window == window and stretch.is_whole and stretch.read.rules == rules:
                 return stretch.read if stretch.read.reply_digest is not None else None
         return None
 
     def covering(self, location_id: str, scope: Scope, instant_ms: int) -> list[Read]:
-        """The reads of a scope whose window holds an instant."""
+        """The reads of a scope with this instant in their window."""
         reads = self._reads.get((location_id, "appointments", scope), {}).values()
         return [r for r in reads if r.window and r.window.holds(instant_ms)]
 
     def holding(self, location_id: str, scope: Scope, instants_ms: Sequence[int]) -> list[Read]:
-        """The reads of a scope whose window holds any of these instants, which stand in order."""
+        """The reads of a scope with any of these instants in their window. The instants are sorted."""
         reads = self._reads.get((location_id, "appointments", scope), {}).values()
         return [
             r
@@ -149,7 +152,7 @@ class Ledger:
         ]
 
     def overlapping(self, read: Read) -> list[Read]:
-        """The reads of the same scope whose window meets this one's."""
+        """The reads of the same scope that overlap this one's window."""
         window = read.window
         if window is None or not within(self.stretches(read.location_id, read.scope), window):
             return []
@@ -158,13 +161,13 @@ class Ledger:
 
 
 def within(stretches: list[Stretch], window: Window) -> list[Stretch]:
-    """Those that meet the window. `stretches` do not overlap and stand in order, so it is found by bisection."""
+    """The stretches that overlap the window, by bisection: `stretches` are sorted and do not overlap."""
     first = bisect_right(stretches, window.start_ms, key=lambda stretch: stretch.window.end_ms)
     return stretches[first : bisect_left(stretches, window.end_ms, key=lambda stretch: stretch.window.start_ms)]
 
 
 def _newest_stretches(reads: Iterable[Read]) -> list[Stretch]:
-    """`reads` as they were added: by their instants, but this run's own last, for its clock may have been set back."""
+    """Stretches from reads in the order they were added. A later one wins, even if its clock was set back."""
     stretches: list[Stretch] = []
     for read in reversed(list(reads)):
         if read.window is not None:
@@ -175,5 +178,5 @@ def _newest_stretches(reads: Iterable[Read]) -> list[Stretch]:
 
 
 def without_digest(read: Read) -> Read:
-    """The same read, its reply no longer relied on: the next reply will be looked at, whatever its digest."""
+    """The same read, invalidated: the next reply is decoded even if it is equal."""
     return replace(read, reply_digest=None, record_digests=None)

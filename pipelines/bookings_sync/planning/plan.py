@@ -1,24 +1,22 @@
-"""The plan: which windows of which scopes to read, in which order. Pure.
+"""The plan: the windows of each scope that are due, in the order of their urgency. Pure.
 
-Input:  the ledger, the settings, a location's scopes, the instant the run began, where one is asked for, a range, and
-        the days outside history on which the warehouse holds appointments all the same.
-Output: `PlannedRead`s. Next room: `reading` carries them out.
+Input:  the ledger, the settings, a location's scopes, the instant at which the run began, a range if one was asked for,
+        and the days outside the whole range that hold appointments.
+Output: `PlannedRead`s. `planner` decides which of them the next load reads.
 
-A scope's time falls into *leaves* of the dyadic grid (`windows`), as long as its density allows: a quiet service is
-asked for in long windows, a busy one in short ones, so that a reply holds some `rows_per_reply` records. Each leaf is
-read for the first of these reasons that fits:
+A scope's time is divided into leaves of the dyadic grid (`windows`). A quiet service gets long leaves and a busy one
+short leaves, so that each reply holds about `rows_per_reply` records. Each leaf is read for the first reason that fits:
 
-- first:    nothing of the scope has ever been read: the window of this moment tells how dense it is;
-- asked:    the run was given a range (`--from`, `--to`, an orchestrator's interval) or `--full`;
-- hot:      it meets `[now − lookback, now + horizon)`, where calendars change: every run, the one read longest ago
-            first, so that a budget too small for all of them starves none;
-- backfill: a part of it has never been read: newest first;
-- cold:     the rest, the one read longest ago first, as many as keep every leaf's age under `cold_reread_days`; and
-            what is held beyond history's start or the horizon (moved there, or of a time when the range was another).
+- first:    Nothing of the scope was ever read. The window around now shows how dense the calendar is.
+- asked:    The run was given a range (`--from`, `--to`, an orchestrator's interval) or `--full`.
+- hot:      The leaf overlaps `[now − lookback, now + horizon)`, where calendars change. Every run reads it. The leaf
+            read longest ago comes first, so that a small request budget starves none.
+- backfill: Part of the leaf was never read. Newest first.
+- cold:     The rest, oldest read first, as many as keep every leaf's age under `cold_reread_days`. This includes days
+            outside the whole range that hold appointments: they moved there, or the settings were different.
 
-A calendar never read before has no density. So its first window, of `window_days`, is all that is planned of it until
-that has been read; the rest is planned by what it held. Of a long past, a load reads the newest windows first and plans
-the next by what those held (`Run.plan_load`): before its first booking a calendar is empty.
+A calendar that was never read has no known density, so only its first window, of `window_days`, is planned. The rest is
+planned by what that window held.
 """
 
 from __future__ import annotations
@@ -40,19 +38,19 @@ from bookings_sync.planning.windows import DAY_MS, Window, gaps, grid, to_ms
 Reason = Literal["list", "first", "asked", "hot", "backfill", "cold"]
 
 KEEP = 1.5
-"""A window read before is kept as it is up to this many times `rows_per_reply`…"""
+"""Multiple of `rows_per_reply` up to which a window that was read before is kept as it is."""
 JOIN = 1.25
-"""… and windows are joined only into one of at most this: between the two nothing changes from run to run, so that
-replies stay comparable. Halves hold more than half of it, so a run asks at most twice for what one reply could hold."""
+"""Multiple of `rows_per_reply` up to which windows are joined. Between JOIN and KEEP nothing changes from run to run,
+so replies stay comparable."""
 
 _CALENDAR = Window(to_ms(pendulum.datetime(1, 1, 1)), to_ms(pendulum.datetime(9999, 12, 31, 23, 59, 59)))
-"""All time that can be told: a row of the year 9999 lies in a window that ends after it."""
+"""All time that `DateTime` can express."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRead:
-    """One list call, or for scope `unlisted` the appointments to ask for one by one. `requests` is what it will cost,
-    verifications apart."""
+    """One list call; for the scope `unlisted`, the appointments to ask for one by one. `requests` is its cost without
+    verifications."""
 
     location_id: str
     endpoint: Endpoint
@@ -95,8 +93,7 @@ def whole_range(settings: Settings, now: DateTime) -> Window:
 
 
 class _Times(NamedTuple):
-    """Of one plan: this moment, epoch milliseconds, and the ranges about it. Made once, for a plan asks for them at
-    each window."""
+    """Now, epoch milliseconds, and the ranges around it. Computed once per plan, because every window needs them."""
 
     now_ms: int
     hot: Window
@@ -116,9 +113,11 @@ def plan_appointments(
     beyond: Mapping[Scope, Iterable[Window]] | None = None,
     tried: Collection[Scope] = (),
 ) -> list[PlannedRead]:
-    """The reads of one location's appointments, the most urgent first; those already read by this run are
-    not named again. `beyond` are stretches of time outside the whole range in which appointments are held; `tried` are
-    scopes of which this run could not read the first window: the others may do all the same."""
+    """The reads of one location's appointments, most urgent first, without those that this run has done.
+
+    `beyond` are windows outside the whole range that hold appointments. `tried` are scopes with a first window that
+    this run failed to read: it plans their other windows.
+    """
     reasons: tuple[Reason, ...] = ("first", "asked", "hot", "backfill", "cold")
     by_reason: dict[Reason, list[tuple[int, PlannedRead]]] = {reason: [] for reason in reasons}
     times = _Times.of(settings, span)
@@ -138,7 +137,7 @@ def plan_appointments(
 
 
 def plan_slots(settings: Settings, location_id: str, service_ids: Iterable[str], now: DateTime) -> list[PlannedRead]:
-    """One read for each service: its free slots from now on, as far as `slots_horizon_days`."""
+    """One read per service: its free slots from now on, up to `slots_horizon_days` ahead."""
     if not settings.slots:
         return []
     now_ms = to_ms(now)
@@ -151,14 +150,14 @@ def plan_slots(settings: Settings, location_id: str, service_ids: Iterable[str],
 
 
 def slot_calls(settings: Settings, window: Window) -> list[Window]:
-    """The calls that make up one read of slots: none longer than `slots_days_per_call`."""
+    """The calls of one read of slots, each at most `slots_days_per_call` long."""
     length = settings.slots_days_per_call * DAY_MS
     starts = range(window.start_ms, window.end_ms, length)
     return [Window(start, min(start + length, window.end_ms)) for start in starts]
 
 
 def _first(settings: Settings, now_ms: int) -> Iterator[tuple[Window, Reason, int]]:
-    """The window of this moment."""
+    """The window around now."""
     for leaf in leaves([], settings, Window(now_ms, now_ms + 1)):
         yield leaf, "first", 0
 
@@ -166,7 +165,7 @@ def _first(settings: Settings, now_ms: int) -> Iterator[tuple[Window, Reason, in
 def _windows(
     stretches: list[Stretch], settings: Settings, span: Span, times: _Times
 ) -> Iterator[tuple[Window, Reason, int]]:
-    """Each window to consider, why, and its rank among those of the same reason (lower is sooner)."""
+    """Each window that may be due, the reason, and its rank among windows of the same reason (lower is sooner)."""
     now_ms, hot, whole = times
     asked = span.asked or (whole if span.full else None)
     for leaf in leaves(stretches, settings, asked or whole):
@@ -191,7 +190,7 @@ def _windows(
 def _beyond(
     stretches: list[Stretch], settings: Settings, span: Span, times: _Times, outside: Iterable[Window]
 ) -> Iterator[tuple[Window, Reason, int]]:
-    """The same for windows that lie outside the whole range, wholly: one that lies across its edge is read with it."""
+    """The same for windows entirely outside the whole range."""
     if span.asked is not None:
         return
     found = (leaf.clip(_CALENDAR) for part in outside for leaf in leaves(stretches, settings, part))
@@ -204,33 +203,33 @@ def _beyond(
 
 
 def _read_longest_ago(inside: list[Stretch], now_ms: int) -> int:
-    """When the part read longest ago was read, epoch milliseconds. A read from the future was made by a clock that was
-    wrong: how old it is, nobody knows."""
+    """When the oldest part was read, epoch milliseconds; 0 if a read lies in the future, because its clock was
+    wrong."""
     ages = [stretch.read.read_at_ms for stretch in inside]
     return min(read_at_ms if read_at_ms <= now_ms else 0 for read_at_ms in ages)
 
 
 def _hull(parts: list[Window]) -> Window:
-    """From the first part's start to the last one's end: what has been read beside them is not read again."""
+    """The window from the first part's start to the last part's end."""
     return Window(parts[0].start_ms, parts[-1].end_ms)
 
 
 def _is_due(leaf: Window, hot: Window, inside: list[Stretch], run_id: str) -> bool:
-    """Whether a part of the hot range in this leaf has not been read by this run."""
+    """Whether this run has yet to read part of the hot range in this leaf."""
     part = leaf.clip(hot)
     fresh = [stretch.window for stretch in inside if stretch.read.run_id == run_id]
     return part is not None and bool(gaps(part, fresh))
 
 
 def _cold_share(cold: list[tuple[int, PlannedRead]], cadence_ms: int, now_ms: int, elapsed_ms: int) -> int:
-    """How many cold windows this run re-reads: all that are due, and the share of the rest that the time since the last
-    run asks for, so that the load spreads evenly."""
+    """The number of cold windows to read again: all that are due, and a share of the rest in proportion to the time
+    since the last run, so that the work is spread evenly."""
     due = sum(1 for read_at_ms, _ in cold if now_ms - read_at_ms >= cadence_ms)
     return max(due, ceil(len(cold) * min(max(elapsed_ms, 0) / cadence_ms, 1)))
 
 
 def leaves(stretches: list[Stretch], settings: Settings, span: Window) -> list[Window]:
-    """The windows of the grid that meet `span`, each as long as the density that is known allows; oldest first."""
+    """The windows of the grid that overlap `span`, each as long as the known density allows, oldest first."""
     target = settings.rows_per_reply
     if settings.reply_cap:
         target = min(target, max(1, settings.reply_cap * 4 // 5))
@@ -254,7 +253,7 @@ def _is_leaf(node: Window, inside: list[Stretch], target: int, unknown_ms: int, 
     rows, covered_ms = 0.0, 0
     for stretch in inside:
         part = stretch.window.clip(node)
-        assert part is not None  # noqa: S101 - it meets the node
+        assert part is not None  # noqa: S101 - it overlaps the node
         if part == node and stretch.read.window == node:
             return stretch.read.reply_rows <= KEEP * target
         covered_ms += part.length_ms
@@ -265,8 +264,8 @@ def _is_leaf(node: Window, inside: list[Stretch], target: int, unknown_ms: int, 
 
 
 def _density(stretches: list[Stretch], part_ms: int) -> float:
-    """Records per millisecond of what has not been read: it lies before the rest mostly, so those of the oldest
-    `part_ms` that have been; but no less than a quarter of all, for that may have been a quiet time."""
+    """The expected records per millisecond of unread time, which is mostly in the past: the density of the oldest
+    `part_ms` that was read, but at least a quarter of the overall density, in case that was a quiet time."""
     rows, known_ms, oldest = 0.0, 0, 0.0
     for stretch in stretches:
         if known_ms < part_ms:

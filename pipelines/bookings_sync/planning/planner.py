@@ -1,6 +1,6 @@
 """The planner of one run: which reads are left, and which the next load does.
 
-Input:  the ledger and the calendars as they were when the run began; what the run reads and learns since.
+Input:  the ledger and the calendars as they were when the run began, then everything that the run reads and learns.
 Output: `PlannedRead`s, the most urgent first. Pure: the planner sends nothing and opens nothing.
 
 `plan` decides what is due from the ledger alone. The planner adds what only the run knows: windows that failed and are
@@ -65,7 +65,7 @@ class Planner:
         self._left_out: dict[str, set[tuple[Scope, Window | None]]] = defaultdict(set)
         self._cached: tuple[object, Remaining] | None = None
 
-    # -- what is left to read ------------------------------------------------------------------------------------------
+    # -- reads that are left -------------------------------------------------------------------------------------------
 
     def remaining(self, location_ids: Collection[str]) -> Remaining:
         """The appointment reads left for these locations, the locations in turn, within their request budgets."""
@@ -113,7 +113,7 @@ class Planner:
         return chosen[:most]
 
     def everything(self, location_ids: Collection[str]) -> list[PlannedRead]:
-        """All reads of the run as far as the warehouse tells: whole lists, slots and appointments."""
+        """All reads of the run according to the warehouse: whole lists, slots and appointments."""
         reads: list[PlannedRead] = []
         for location_id in location_ids:
             scope = Scope("location", location_id)
@@ -159,7 +159,7 @@ class Planner:
     # -- what the run has learnt ---------------------------------------------------------------------------------------
 
     def fix_cold_share(self, location_ids: Collection[str]) -> None:
-        """Fixes which cold windows this run reads. Later calls change nothing: a share computed anew for each load
+        """Fixes which cold windows this run reads. Later calls change nothing: a share computed again for each load
         would take a share of the rest, load after load."""
         if self._cold is not None:
             return

@@ -1,8 +1,6 @@
-"""Scopes: what a list call is asked by.
+"""Scopes: the service, team or user that a list call names.
 
-Input:  nothing.
-Output: `Scope`, the address of a list call beside its window: planned by `plan`, asked for by `api`, recorded in the
-        ledger.
+Output: `Scope`. The plan names scopes together with windows, the API is asked by them, and the ledger records them.
 """
 
 from __future__ import annotations
@@ -10,11 +8,12 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 Kind = Literal["location", "service", "team", "user", "unlisted"]
-"""`location`: teams and services, which are listed whole. `unlisted`: the appointments that no list call names any
-more, each asked for by its id."""
+"""`location`: the lists of teams and services, which are read whole. `unlisted`: appointments that no list call
+returns, so each is asked for by its id."""
 
 COLUMN: dict[str, str] = {"service": "service_id", "team": "team_id", "user": "user_id"}
-"""The column of `appointments` that says which scope lists an appointment (api.md: DOC, the mapping inferred)."""
+"""The column of `appointments` with the id of the scope that lists an appointment. The API's fields are documented,
+this mapping is inferred (DOC)."""
 
 
 class Scope(NamedTuple):

@@ -1,12 +1,11 @@
 """Windows: half-open ranges of time `[start, end)`, UTC, to the millisecond.
 
 Input:  instants.
-Output: `Window`, the one way the connector speaks of a range of time: planned by `plan`, asked for by `api`, recorded
-        in the ledger. Pure: the clock is always an argument.
+Output: `Window`. The plan names windows, the API is asked for them, and the ledger records them. Pure.
 
-Windows lie on a dyadic grid: the day of the epoch doubled (2, 4, 8 … days) or halved (12 h, 6 h …). So a window that is
-split falls into two windows of the grid, and the same times are asked for by the same windows run after run, whatever
-the hour of the run: an unchanged reply is then recognised by its digest, and the ledger does not grow.
+Windows lie on a dyadic grid: days since the epoch, doubled (2, 4, 8 … days) or halved (12 h, 6 h …). Halving a window
+gives two windows of the grid, and every run asks for the same times by the same windows, whatever the hour. An
+unchanged reply is then recognised by its digest, and the ledger does not grow.
 """
 
 from __future__ import annotations
@@ -21,16 +20,17 @@ from pendulum import DateTime
 DAY_MS = 86_400_000
 _EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 SPOILT_MS = DAY_MS
-"""A window longer than this whose reply is not one is read in halves: a record that spoils each reply costs its day."""
+"""Milliseconds. A longer window with an unreadable reply is read again in halves, so that one record that breaks the
+reply costs its own day only."""
 SHORTEST_MS = 60_000
-"""A window of a minute or less is not split further."""
+"""Milliseconds. A window of this length or less is not halved."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """`[start_ms, end_ms)` in epoch milliseconds, the unit of the API's own queries (api.md, DOC).
+    """`[start_ms, end_ms)` in epoch milliseconds, the unit of the API's queries (DOC).
 
-    Raises ValueError where the window would be empty: an empty window is always a mistake, never "nothing to do".
+    Raises ValueError for an empty window, which is always a mistake and never "nothing to do".
     """
 
     start_ms: int
@@ -38,7 +38,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.start_ms >= self.end_ms:
-            raise ValueError(f"an empty window: it starts at {self.start} and ends at {self.end}")
+            raise ValueError(f"the window is empty: it starts at {self.start} and ends at {self.end}")
 
     @classmethod
     def between(cls, start: DateTime, end: DateTime) -> Window:
@@ -69,7 +69,7 @@ class Window:
         return self.start_ms <= other.start_ms and other.end_ms <= self.end_ms
 
     def clip(self, other: Window) -> Window | None:
-        """The part of this window inside `other`; None where they do not meet."""
+        """The part of this window inside `other`; None if they do not overlap."""
         start, end = max(self.start_ms, other.start_ms), min(self.end_ms, other.end_ms)
         return Window(start, end) if start < end else None
 
@@ -78,14 +78,14 @@ class Window:
         return self.length_ms > SHORTEST_MS
 
     def halves(self) -> tuple[Window, Window]:
-        """Earlier and later half; on the grid where this window is."""
+        """The earlier and the later half. Both are on the grid if this window is."""
         middle = self.start_ms + self.length_ms // 2
         return Window(self.start_ms, middle), Window(middle, self.end_ms)
 
 
 def to_ms(instant: datetime) -> int:
     """Epoch milliseconds, rounded down."""
-    # As datetime subtracts: pendulum makes an interval with a calendar of it, at ten times the cost.
+    # datetime's own subtraction: pendulum's builds a calendar interval, at ten times the cost.
     return datetime.__sub__(instant, _EPOCH) // _MILLISECOND
 
 
@@ -94,14 +94,14 @@ def from_ms(ms: int) -> DateTime:
 
 
 def grid(span: Window, length_days: int) -> Iterator[Window]:
-    """The windows of `length_days` days on the grid that meet `span`, oldest first, whole (not clipped)."""
+    """The windows of `length_days` days that overlap `span`, oldest first and not clipped."""
     length = length_days * DAY_MS
     for start in range(span.start_ms // length * length, span.end_ms, length):
         yield Window(start, start + length)
 
 
 def gaps(span: Window, covered: Iterable[Window]) -> list[Window]:
-    """The parts of `span` that no window of `covered` holds, oldest first."""
+    """The parts of `span` outside all windows of `covered`, oldest first."""
     missing: list[Window] = []
     reached = span.start_ms
     for window in sorted(covered):
@@ -116,7 +116,7 @@ def gaps(span: Window, covered: Iterable[Window]) -> list[Window]:
 
 
 def joined(windows: Iterable[Window]) -> list[Window]:
-    """The same time in as few windows as can be, oldest first."""
+    """The same time in as few windows as possible, oldest first."""
     found: list[Window] = []
     for window in sorted(windows):
         if found and window.start_ms <= found[-1].end_ms:

@@ -1,7 +1,7 @@
 """Absences: finds out what became of the appointments that a list no longer contains.
 
 Input:  the appointments that complete replies should contain and do not.
-Output: tombstones for those whose id the API refuses, new versions of those it still finds by id, for `appointments`.
+Output: tombstones if the API refuses their ids, new versions if it still finds them.
 
 A row may just have moved from one list to another, so nothing is asked before all lists of the load are in.
 """
@@ -27,7 +27,7 @@ from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.tables import APPOINTMENTS
 from bookings_sync.sync.contacts import ListedContacts
 from bookings_sync.sync.findings import Findings
-from bookings_sync.sync.reading import Gate, Reading
+from bookings_sync.sync.reading import DecodingTurn, Reading
 from bookings_sync.warehouse.held_rows import HeldRows
 
 
@@ -122,7 +122,7 @@ class Absences:
                 if now and read.window and now.is_listed_in(read.scope, read.window):
                     self._record("restaged", each)
 
-    def _get(self, absent: Absent, _: Gate) -> Reply[Records]:
+    def _get(self, absent: Absent, _: DecodingTurn) -> Reply[Records]:
         return self._client(absent.location_id).get_appointment(absent.key[0])
 
     def _take_found(self, absent: Absent, records: Records) -> Iterator[Emitted]:

@@ -62,7 +62,7 @@ class AppointmentRows:
         self._waiting: list[_Waiting] = []
 
     def take(self, rows: Rows, held: dict[Key, Held], planned: PlannedRead, read: Read) -> Iterator[Emitted]:
-        """Stages what is new in the rows of a whole reply. `held` are the held rows of its scope and window."""
+        """Stages the new versions among the rows of a whole reply. `held` are the held rows of its scope and window."""
         here: list[int] = []
         elsewhere: list[int] = []
         nowhere: list[int] = []
@@ -85,7 +85,7 @@ class AppointmentRows:
             yield from self.take_waiting()
 
     def take_waiting(self) -> Iterator[Emitted]:
-        """Asks the warehouse for the rows that wait, and stages what is new in them."""
+        """Asks the warehouse for the waiting rows, and stages the new versions among them."""
         waiting, self._waiting = self._waiting, []
         placed = self._place(waiting)
         for rows, planned, read in waiting:

@@ -3,9 +3,9 @@
 Input:  planned reads.
 Output: `(table name, Arrow table)` pairs of `appointments` and of their contacts, for `load`.
 
-Each reply is compared with the held rows of its scope and window (`appointment_rows`). Held rows that a complete reply
-lacks are verified when all lists are in (`absences`). A reply that is cut off, too large, too late or unreadable is
-read again in halves, down to a day.
+Each reply is compared with the held rows of its scope and window (`appointment_rows`). Held rows that are missing from
+a complete reply are verified when all lists are in (`absences`). A reply that is cut off, too large, too late or
+unreadable is read again in halves, down to a day.
 """
 
 from __future__ import annotations

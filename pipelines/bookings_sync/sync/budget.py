@@ -16,7 +16,7 @@ class RequestBudget:
 
     @property
     def sent(self) -> int:
-        """The requests that the run has sent, for all locations."""
+        """The requests that the run has sent to all locations together."""
         return sum(client.requests_sent for client in self._clients.values())
 
     def sent_for(self, name: str) -> int:

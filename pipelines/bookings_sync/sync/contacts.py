@@ -36,7 +36,7 @@ class _Waiting(NamedTuple):
 class ListedContacts:
     """The contacts that the reads of one load bring.
 
-    `torn` are the contacts, by location, whose custom fields may not match the contact's digest.
+    `torn` are contacts by location. Their custom fields may not match the contact's digest, because a load was torn.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class ListedContacts:
                 yield from self.take_waiting()
 
     def take_waiting(self) -> Iterator[Emitted]:
-        """Asks the warehouse for the contacts that wait, and stages what is new in them."""
+        """Asks the warehouse for the waiting contacts, and stages the new versions among them."""
         waiting, self._waiting = self._waiting, []
         keys: dict[str, dict[Key, None]] = {}
         for contacts, _ in waiting:

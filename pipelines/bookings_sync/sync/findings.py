@@ -1,4 +1,4 @@
-"""The findings of one run: what was done, in numbers and by location, and when a location is given up.
+"""The findings of one run: its figures, the errors of each location, and when to give a location up.
 
 Input:  each answer, each error and each warning, as it comes.
 Output: `Findings`, from which `report_row` makes the run's row in `runs`.

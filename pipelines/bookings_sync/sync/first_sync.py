@@ -1,8 +1,10 @@
-"""The first sync of a location: what the warehouse may hold of it already, so that it need not be asked.
+"""The first sync of a location: decides which records need no look-up, because the warehouse cannot hold them yet.
 
-Nearly nothing of a new location is held, and asking the warehouse for each of its records took a third of a first load.
-So only what may be held is looked up: keys that an earlier list of this run had, and windows in which a row starts that
-another list brought.
+Input:  the locations that had rows when the run began; the keys and places that this run has met.
+Output: for a window or a key, whether the warehouse may hold it.
+
+The warehouse holds almost nothing of a new location, and looking up each of its records is slow. So a first sync looks
+up only keys that an earlier list of the run had, and windows in which another list brought a row.
 """
 
 from __future__ import annotations

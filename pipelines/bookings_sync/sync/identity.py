@@ -24,7 +24,7 @@ _WINDOW_DAYS = 16
 
 
 def stored_id(location: Location, known_names: Mapping[str, str]) -> tuple[str, str] | None:
-    """The id that the configuration, the key or an earlier run knows; None if only the API can tell.
+    """The id that the configuration, the key or an earlier run knows; None if only the API knows.
 
     `known_names` are the names of the locations in the warehouse, by id.
     """

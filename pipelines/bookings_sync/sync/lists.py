@@ -17,7 +17,7 @@ from bookings_sync.planning.plan import PlannedRead, window_of
 from bookings_sync.planning.windows import Window
 from bookings_sync.records.fast_path import reader
 from bookings_sync.records.privacy import Privacy
-from bookings_sync.sync.reading import Gate
+from bookings_sync.sync.reading import DecodingTurn
 
 
 class AppointmentLists:
@@ -32,12 +32,12 @@ class AppointmentLists:
         self._privacy = privacy
         self._hot = hot
 
-    def ask(self, read: PlannedRead, gate: Gate) -> Reply[Listing] | None:
+    def ask(self, read: PlannedRead, turn: DecodingTurn) -> Reply[Listing] | None:
         """The reply for a planned read; None for unlisted appointments, which no list returns."""
         if read.scope.kind == "unlisted":
             return None
         known = self.last_read(read)
-        decode = gate.let(self._decoder(read, known))
+        decode = turn.wait_for(self._decoder(read, known))
         digest = known.reply_digest if known else None
         return self._client(read.location_id).list_appointments(read.scope, window_of(read), digest, decode)
 

@@ -1,4 +1,4 @@
-"""One bounded load: reads what is planned, and yields the rows that are new.
+"""One bounded load: carries out planned reads, and yields the new rows.
 
 Input:  a `Run`, and a connection to the raw dataset.
 Output: `(table name, Arrow table)` pairs for dlt, in the columns of `records.tables`: new versions, tombstones, entries

@@ -1,14 +1,11 @@
-"""Reading: carries out planned calls concurrently, and yields each answer as it comes.
+"""Reading: sends calls concurrently, and yields each answer as it arrives.
 
-Input:  work items, and the call that answers one.
-Output: `Answer`s, in the order they arrive. Next room: `load`.
+Input:  work items, and a function that answers one.
+Output: `Answer`s, in the order of arrival. Errors of the API are answers too: callers decide what they mean.
 
-Errors of the API are answers too: whoever reads on decides what one means for its location.
-
-Memory is bounded, however large the replies are. A decoded one takes ten times the memory of its body: so they stay
-bytes until the reader is about to take them, and one at a time is decoded and taken (`Gate`). It is quicker so, too:
-Python's threads can only take turns, and each turn finds the processor's cache full of another's. And only so many
-calls are under way as bring a few megabytes of bodies, or two.
+Memory stays bounded even if replies are large. A decoded reply takes ten times the memory of its body, so bodies stay
+bytes until the caller is ready, and one reply at a time is decoded (`DecodingTurn`). The number of calls in flight
+depends on the size of the replies so far.
 """
 
 from __future__ import annotations
@@ -26,20 +23,20 @@ W = TypeVar("W")
 R = TypeVar("R")
 T = TypeVar("T")
 
-_MOST_UNDER_WAY = 24_000_000
-"""Bytes of bodies that may come at a time, if all are as large as the largest so far."""
+_MOST_BYTES_IN_FLIGHT = 24_000_000
+"""Bytes of bodies in flight at a time, if all are as large as the largest so far."""
 
 
 class Answer(NamedTuple, Generic[W, R]):
-    """What came of one item: a result, or the API's error."""
+    """The answer to one item: a result, or the API's error."""
 
     item: W
     result: R | None
     error: ApiError | None
 
 
-class _Room:
-    """The room for one decoded reply, and what has been seen of their size."""
+class _Turns:
+    """Lets one reply at a time be decoded, and remembers the size of the largest body."""
 
     def __init__(self) -> None:
         self.largest = 0
@@ -48,7 +45,7 @@ class _Room:
         self._changed = threading.Condition()
 
     def enter(self, size: int) -> None:
-        """Waits until a body, of this size, may be decoded."""
+        """Waits until a body of this size may be decoded."""
         with self._changed:
             self.largest = max(self.largest, size)
             self._changed.wait_for(lambda: self._open or not self._taken)
@@ -60,54 +57,54 @@ class _Room:
             self._changed.notify()
 
     def open(self) -> None:
-        """Nobody need wait any more."""
+        """Ends all waiting, because the reading is over."""
         with self._changed:
             self._open = True
             self._changed.notify_all()
 
 
-class Gate:
-    """Lets one item's replies be decoded when there is room for it. `let` may be used more than once for an item."""
+class DecodingTurn:
+    """One item's turn to decode its replies. An item may decode several."""
 
-    def __init__(self, room: _Room) -> None:
-        self._room = room
+    def __init__(self, turns: _Turns) -> None:
+        self._turns = turns
         self._inside = False
 
-    def let(self, decode: Callable[[bytes], T]) -> Callable[[bytes], T]:
-        """The same decoder, waiting for room first."""
+    def wait_for(self, decode: Callable[[bytes], T]) -> Callable[[bytes], T]:
+        """The same decoder, which first waits for its turn."""
 
         def decode_inside(body: bytes) -> T:
             if not self._inside:
-                self._room.enter(len(body))
+                self._turns.enter(len(body))
                 self._inside = True
             try:
                 return decode(body)
             except BaseException:
-                self.leave()  # it may be asked for again, later
+                self.leave()  # the call may be repeated later
                 raise
 
         return decode_inside
 
     def leave(self) -> None:
-        """What was decoded has been taken, or was not to be read."""
+        """Ends the turn: the caller took the decoded reply, or it could not be decoded."""
         if self._inside:
             self._inside = False
-            self._room.leave()
+            self._turns.leave()
 
 
 class Reading(Generic[W, R]):
-    """Answers items with `call`, `concurrency` at a time; iterate over it once. What has been yielded is given up with
+    """Answers items with `call`, at most `concurrency` at a time. Iterate over it once. Each answer must be used before
     the next step of the iteration.
 
-    While iterating, `add` queues more (the halves of a window), `drop` forgets queued ones (those of a location that
-    fails), and `stop` lets what is under way end and starts nothing more.
+    During the iteration, `add` queues more items (the halves of a window), `drop` removes queued items (those of a
+    location that fails), and `stop` removes them all and lets the calls in flight end.
     """
 
-    def __init__(self, items: Iterable[W], call: Callable[[W, Gate], R], concurrency: int) -> None:
+    def __init__(self, items: Iterable[W], call: Callable[[W, DecodingTurn], R], concurrency: int) -> None:
         self._queued = deque(items)
         self._call = call
         self._concurrency = concurrency
-        self._room = _Room()
+        self._turns = _Turns()
         self._answered = False
 
     def add(self, items: Iterable[W]) -> None:
@@ -117,59 +114,59 @@ class Reading(Generic[W, R]):
         self._queued = deque(item for item in self._queued if not unwanted(item))
 
     def stop(self) -> int:
-        """Returns how many queued ones are left for another time."""
+        """Starts no further calls. Returns the number of items that were still queued."""
         left = len(self._queued)
         self._queued.clear()
         return left
 
     def __iter__(self) -> Iterator[Answer[W, R]]:
-        # No futures of a pool: to wait for the first of 20 takes a lock of each, and that again for every answer.
-        asked: SimpleQueue[tuple[W, Gate] | None] = SimpleQueue()
-        answered: SimpleQueue[tuple[Gate, Answer[W, R] | BaseException]] = SimpleQueue()
-        threads = under_way = 0
+        # Plain threads and two queues: waiting for the first of 20 futures locks every one of them, for each answer.
+        asked: SimpleQueue[tuple[W, DecodingTurn] | None] = SimpleQueue()
+        answered: SimpleQueue[tuple[DecodingTurn, Answer[W, R] | BaseException]] = SimpleQueue()
+        threads = in_flight = 0
         try:
-            while self._queued or under_way:
-                while self._queued and under_way < self._most_under_way():
-                    asked.put((self._queued.popleft(), Gate(self._room)))
-                    under_way += 1
-                    if threads < under_way:
+            while self._queued or in_flight:
+                while self._queued and in_flight < self._most_in_flight():
+                    asked.put((self._queued.popleft(), DecodingTurn(self._turns)))
+                    in_flight += 1
+                    if threads < in_flight:
                         threads += 1
-                        # A daemon: who is interrupted need not wait for a reply that nobody wants any more.
+                        # A daemon thread, so that an interrupted process does not wait for its reply.
                         Thread(target=self._work, args=(asked, answered), name=f"read_{threads}", daemon=True).start()
-                gate, answer = answered.get()
-                under_way -= 1
+                turn, answer = answered.get()
+                in_flight -= 1
                 self._answered = True
                 if isinstance(answer, BaseException):
                     raise answer
                 yield answer
-                gate.leave()
+                turn.leave()
                 del answer
         finally:
-            self._room.open()  # whoever waits may end
+            self._turns.open()
             for _ in range(threads):
                 asked.put(None)
 
-    def _most_under_way(self) -> int:
-        """A few, until the first has shown how large they are."""
-        largest = self._room.largest or (1 if self._answered else _MOST_UNDER_WAY // 4)
-        return max(2, min(self._concurrency, _MOST_UNDER_WAY // largest))
+    def _most_in_flight(self) -> int:
+        """The number of calls allowed in flight: few until the first reply shows its size."""
+        largest = self._turns.largest or (1 if self._answered else _MOST_BYTES_IN_FLIGHT // 4)
+        return max(2, min(self._concurrency, _MOST_BYTES_IN_FLIGHT // largest))
 
     def _work(
         self,
-        asked: SimpleQueue[tuple[W, Gate] | None],
-        answered: SimpleQueue[tuple[Gate, Answer[W, R] | BaseException]],
+        asked: SimpleQueue[tuple[W, DecodingTurn] | None],
+        answered: SimpleQueue[tuple[DecodingTurn, Answer[W, R] | BaseException]],
     ) -> None:
         while (each := asked.get()) is not None:
-            item, gate = each
-            answered.put((gate, self._answer(item, gate)))
+            item, turn = each
+            answered.put((turn, self._answer(item, turn)))
 
-    def _answer(self, item: W, gate: Gate) -> Answer[W, R] | BaseException:
-        """What came of it. What is no error of the API's is raised where the answers are read."""
+    def _answer(self, item: W, turn: DecodingTurn) -> Answer[W, R] | BaseException:
+        """The answer, or an exception that is not the API's, which the iteration raises."""
         try:
-            return Answer(item, self._call(item, gate), None)
+            return Answer(item, self._call(item, turn), None)
         except ApiError as error:
-            gate.leave()
+            turn.leave()
             return Answer(item, None, error)
-        except BaseException as error:  # noqa: BLE001 - whatever it is
-            gate.leave()
+        except BaseException as error:  # noqa: BLE001 - the iteration raises it
+            turn.leave()
             return error

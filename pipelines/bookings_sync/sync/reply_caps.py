@@ -1,7 +1,7 @@
 """Reply caps: whether the API may have cut a list off.
 
 No list of the API pages, and whether the API limits a reply without saying so is UNK. A reply with exactly as many
-records as a usual limit, and with no larger one seen, is therefore read again in halves, which tell.
+records as a usual limit, and with no larger one seen, is therefore read again in halves, which show the rest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class ReplyCaps:
         self._largest: dict[str, int] = {}
 
     def may_be_cut_off(self, location_id: str, window: Window, count: int) -> bool:
-        """Whether a reply of `count` records may lack some. Ask before `add`."""
+        """Whether a reply of `count` records may be incomplete. Ask before `add`."""
         if not count or not window.can_split:
             return False
         if self._configured:

@@ -1,10 +1,10 @@
 """One run: the parts that its loads share, from the first load to the last.
 
-Input:  settings, a clock, what to read.
-Output: `Run`. Each part has one job: `snapshot` (what was held when the run began), `planner` (what is left to read),
-        `budget` (requests), `findings` (what was done), `contacts` and `first_sync` (what need not be looked up again).
-        A run is one or more bounded loads (`load`). What a load has read is in the ledger before the next one is
-        planned.
+Input:  settings, a clock, optionally a range to read.
+Output: `Run`. Each part has one job: `snapshot` keeps the warehouse as it was at the beginning, `planner` the reads
+        that are left, `budget` counts requests, `findings` keeps figures and errors, `contacts` and `first_sync` save
+        look-ups, `reply_caps` notices lists that may be cut off. A run is one or more bounded loads (`load`). What a
+        load has read is in the ledger before the next one is planned.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Slots: reads what is free of each service from now on, and finds the slots that are free no more.
+"""Slots: reads the free slots of each service from now on, and finds those that are no longer free.
 
 Input:  the services that exist, and what the warehouse holds of their slots.
 Output: `(table name, Arrow table)` pairs of `slots`, for `load`.
@@ -34,7 +34,7 @@ from bookings_sync.records.tables import SLOTS
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.first_sync import FirstSync
-from bookings_sync.sync.reading import Gate, Reading
+from bookings_sync.sync.reading import DecodingTurn, Reading
 from bookings_sync.warehouse.held_rows import HeldRows
 
 _SERVICES_PER_QUERY = 100
@@ -129,7 +129,7 @@ class SlotReads:
 
     # -- one read ------------------------------------------------------------------------------------------------------
 
-    def _ask(self, read: PlannedRead, _: Gate) -> list[Reply[FreeSlots]]:
+    def _ask(self, read: PlannedRead, _: DecodingTurn) -> list[Reply[FreeSlots]]:
         client = self._client(read.location_id)
         calls = slot_calls(self._settings, window_of(read))
         known = self._comparable_read(read) if len(calls) == 1 else None

@@ -25,7 +25,7 @@ from bookings_sync.records.tables import SERVICES, TEAMS, Table
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.first_sync import FirstSync
-from bookings_sync.sync.reading import Gate, Reading
+from bookings_sync.sync.reading import DecodingTurn, Reading
 from bookings_sync.warehouse.held_rows import HeldRows
 
 
@@ -87,7 +87,7 @@ class WholeLists:
         active = self._findings.active
         self._findings.figures.reads_planned += len(active)
 
-        def call(location_id: str, _: Gate) -> Reply[Records]:
+        def call(location_id: str, _: DecodingTurn) -> Reply[Records]:
             client = self._client(location_id)
             return client.list_teams() if endpoint == "teams" else client.list_services()
 

@@ -1,4 +1,4 @@
-"""The held rows: what the warehouse holds of given windows and keys, for the diff.
+"""The held rows: looks up the current versions of given windows and keys for the diff.
 
 Input:  the raw tables.
 Output: `Held` and `Placed` by key, or whole rows. Only current versions count: `_dlt_valid_to IS NULL`.
@@ -31,7 +31,7 @@ class HeldRows:
     # -- any table -----------------------------------------------------------------------------------------------------
 
     def of_location(self, table: Table, location_id: str) -> dict[Key, Held]:
-        """All records of a location, for tables that are listed whole."""
+        """All records of a location. Used for the tables that come from whole lists."""
         return self._held(table, "location_id = %s", location_id)
 
     def by_id(self, table: Table, location_id: str, ids: Iterable[str], column: str | None = None) -> dict[Key, Held]:

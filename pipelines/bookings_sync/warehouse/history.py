@@ -1,4 +1,4 @@
-"""The history: what earlier runs read and loaded, as a run needs it when it begins.
+"""The history: looks up the results of earlier runs that a run needs when it begins.
 
 Input:  the raw tables.
 Output: the ledger, the calendars, and what else `sync.snapshot` records. A table that no load has made yet is empty.
@@ -41,14 +41,14 @@ class History:
 
     def ledger(self) -> Ledger:
         """Every completed read: its load has status 0 in `_dlt_loads`. Torn loads invalidate older digests."""
-        rows = self._completed_reads("r.*")  # a warehouse of an older version may lack a column
+        rows = self._completed_reads("r.*")  # the table of an older version may have fewer columns
         if rows is None:
             return Ledger()
         reads = zip(reads_from(rows), rows["_dlt_load_id"].to_pylist(), strict=True)
         return Ledger(before_torn_load(reads, self._newest_torn_load()))
 
     def coverage(self) -> Ledger:
-        """The same reads without their record digests, for reports on what was read and when."""
+        """The same reads without their record digests. Enough to report coverage and freshness."""
         names = ", ".join(f"r.{name}" for name in READS.names if name != "record_digests")
         rows = self._completed_reads(names)
         return Ledger() if rows is None else Ledger(reads_from(rows))
@@ -93,7 +93,7 @@ class History:
         return {row["location_id"]: (row["name"], Held(row["row_digest"], row["deleted"])) for row in rows}
 
     def locations_with_rows(self) -> set[str]:
-        """The locations with any row besides their own entry in `locations`, even one from a killed load."""
+        """The locations with any row in a table other than `locations`, even one from a killed load."""
         found: set[str] = set()
         for table in _HISTORIES:
             if table == LOCATIONS.name:
@@ -104,7 +104,7 @@ class History:
 
     def newest_version(self) -> DateTime | None:
         """The last instant at which any version of any location began or ended, UTC. The versions of the next load must
-        begin later, whatever the clock says."""
+        begin later, even if the clock was set back."""
         newest: list[DateTime] = []
         for table in _HISTORIES:
             rows = self._raw.dicts(

@@ -7,10 +7,10 @@ import threading
 import pytest
 
 from bookings_sync.errors import ServerFailed
-from bookings_sync.sync.reading import Gate, Reading
+from bookings_sync.sync.reading import DecodingTurn, Reading
 
 
-def refuse_odd(item: int, _: Gate) -> int:
+def refuse_odd(item: int, _: DecodingTurn) -> int:
     if item % 2:
         raise ServerFailed("the server failed", location="berlin", method="GET", path="/", window=None, status=500)
     return 10 * item
@@ -24,7 +24,7 @@ def test_every_item_is_answered_once() -> None:
 
 
 def test_what_is_no_error_of_the_api_is_raised() -> None:
-    def fail(item: int, _: Gate) -> int:
+    def fail(item: int, _: DecodingTurn) -> int:
         raise ZeroDivisionError(item)
 
     with pytest.raises(ZeroDivisionError):
@@ -49,12 +49,12 @@ def test_items_are_added_dropped_and_left_while_reading() -> None:
 def test_no_more_calls_are_under_way_than_allowed() -> None:
     lock, under_way, most = threading.Lock(), 0, 0
 
-    def call(item: int, gate: Gate) -> int:
+    def call(item: int, turn: DecodingTurn) -> int:
         nonlocal under_way, most
         with lock:
             under_way += 1
             most = max(most, under_way)
-        gate.let(len)(b"body")
+        turn.wait_for(len)(b"body")
         with lock:
             under_way -= 1
         return item
@@ -76,8 +76,8 @@ def test_who_leaves_early_leaves_no_thread_waiting() -> None:
 def test_one_reply_at_a_time_is_decoded_and_taken() -> None:
     decoded: list[int] = []
 
-    def call(item: int, gate: Gate) -> int:
-        gate.let(lambda _: decoded.append(item))(b"body")
+    def call(item: int, turn: DecodingTurn) -> int:
+        turn.wait_for(lambda _: decoded.append(item))(b"body")
         return item
 
     for taken, answer in enumerate(Reading(range(200), call, 7)):
