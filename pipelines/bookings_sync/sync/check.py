@@ -1,8 +1,8 @@
-"""Check: does each location's key open its calendar, and does each endpoint that a sync reads answer as it must?
+"""Check: tries each location's key, and each endpoint that a sync reads.
 
-Input:  settings; the live API, which is only read.
-Output: `LocationCheck`s: findings, each with what to do where something is wrong. It also answers for one host what
-        api.md cannot (UNK): by which scopes everything is listed, and what an unknown id gets.
+Input:  settings, and the live API, which is only read.
+Output: `LocationCheck`s: findings, each with a fix if something is wrong. A check also answers for one host what the
+        documentation leaves open (UNK): which scopes list everything, and how an unknown id is refused.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from bookings_sync.errors import ApiError, AuthenticationFailed, ConnectionFaile
 from bookings_sync.planning.windows import Window
 
 Verdict = Literal["ok", "note", "failed"]
-"""`note`: a sync works, but there is something to know."""
+"""`note`: a sync works, but users should know something."""
 
 T = TypeVar("T")
 
 _DAYS_BACK, _DAYS_AHEAD = 24, 7
-"""The window of appointments that is tried: 31 days, as many as any API of the kind allows."""
+"""Days before and after now in the window that is tried: 31 together, which every API of this kind allows."""
 _ATTEMPTS = 2
-"""A check should tell what a sync would meet, not wait until it has gone away."""
+"""Attempts per request. A check reports an error that a sync would meet, instead of waiting until it is over."""
 _KINDS: tuple[ScopeKind, ...] = ("service", "team", "user")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing tried: what came of it, and where that is not well, what to do."""
+    """One thing that was tried: the result, and a fix if it is bad."""
 
     subject: str
     verdict: Verdict
@@ -46,7 +46,7 @@ class Finding:
 
 @dataclass(slots=True)
 class LocationCheck:
-    """All that was found of one location. `requests` is what the check cost."""
+    """Everything found for one location. `requests` is the number of requests that the check sent."""
 
     name: str
     findings: list[Finding] = field(default_factory=list)
@@ -58,9 +58,9 @@ class LocationCheck:
 
 
 def check(settings: Settings, *, clock: Callable[[], DateTime]) -> Iterator[LocationCheck]:
-    """Checks the locations at the same time, and yields them in the order of the configuration. Raises nothing of the
-    API's: what fails is a finding."""
-    # With no status taken for "there is none", an unknown id's own status can be told.
+    """Checks all locations at the same time, and yields them in the order of the configuration. Errors of the API
+    become findings and are not raised."""
+    # No status counts as "there is no such id", so that the status for an unknown id shows.
     careful = replace(settings, attempts=min(settings.attempts, _ATTEMPTS), unknown_id_statuses=())
     with open_http(settings) as http, ThreadPoolExecutor(settings.concurrency, thread_name_prefix="check") as pool:
         yield from pool.map(partial(_check_location, settings, careful, http, clock), settings.locations.values())
@@ -76,7 +76,7 @@ def _check_location(
 
 
 class _Checking:
-    """The check of one location, step by step; what one step learns the next ones use."""
+    """The check of one location, step by step. Later steps use what earlier ones learnt."""
 
     def __init__(self, settings: Settings, location: Location, client: Client, now: DateTime) -> None:
         self.findings: list[Finding] = []
@@ -111,7 +111,7 @@ class _Checking:
             return None
 
     def _key(self) -> bool:
-        """The key, and the list of teams, which is asked for first. False where nothing more is worth asking."""
+        """Tries the key with the list of teams. Returns False if further requests would fail in the same way."""
         try:
             self._teams = self._client.list_teams().records or []
         except AuthenticationFailed as error:
@@ -132,7 +132,9 @@ class _Checking:
         return True
 
     def _list_services(self) -> None:
-        reply = self._try("services", self._client.list_services, fix="Ask the host's support: it must list services.")
+        reply = self._try(
+            "services", self._client.list_services, fix="Ask the host's support to enable the list of services."
+        )
         if reply is None:
             return
         self._services = reply.records or []
@@ -143,7 +145,7 @@ class _Checking:
         return listing.records if listing else []
 
     def _list_appointments(self) -> None:
-        """Lists the same days by service, team and user: the configured scopes should miss nothing."""
+        """Lists the same days by service, team and user, to see whether the configured scopes miss any appointment."""
         window = Window.between(self._now.subtract(days=_DAYS_BACK), self._now.add(days=_DAYS_AHEAD))
         found: dict[ScopeKind, dict[str, dict[str, Any]]] = {}
         failed: dict[ScopeKind, ApiError] = {}
@@ -158,7 +160,7 @@ class _Checking:
                 found[kind].update({str(each["id"]): each for each in records if "id" in each})
         for kind in self._settings.scopes:
             if kind in failed:
-                fix = f"Choose other scopes in {CONFIG_FILE}, or mend service_id_parameter."
+                fix = f"Choose other scopes in {CONFIG_FILE}, or correct service_id_parameter."
                 self._find("appointments", "failed", f"by {kind}: {failed[kind]}", fix)
             self._appointments.update(found[kind])
         counts = ", ".join(f"{len(found[kind]):,} by {kind}" for kind in _KINDS if kind not in failed)
@@ -174,7 +176,7 @@ class _Checking:
                 "appointments",
                 "note" if self._appointments else "failed",
                 f"{counts}: the configured scopes miss {missed:,} of these 31 days",
-                f"Write scopes = [{scopes}] in {CONFIG_FILE}, or mend service_id_parameter.",
+                f"Write scopes = [{scopes}] in {CONFIG_FILE}, or correct service_id_parameter.",
             )
         elif not any(kind in failed for kind in self._settings.scopes):
             self._find("appointments", "ok", f"{counts}, in 31 days: the configured scopes miss none")
@@ -196,13 +198,11 @@ class _Checking:
         found = configured or from_key or from_data
         if not found:
             fix = f"Write location_id under [{LOCATIONS_SECTION}.{self._location.name}] in {SECRETS_FILE}."
-            what = "stands neither in the configuration nor in the key nor in these appointments"
+            what = "not found in the configuration, in the key or in these appointments"
             self._find("location id", "failed", what, fix)
         elif from_data and from_data != found:
             what = f"the {'configuration' if configured else 'key'} says {found}, its appointments say {from_data}"
-            self._find(
-                "location id", "failed", what, "Is it the right location's key? Mend the key or the location_id."
-            )
+            self._find("location id", "failed", what, "Check whose key it is, then correct the key or the location_id.")
         else:
             source = "configuration" if configured else "key" if from_key else "data"
             self._find("location id", "ok", f"{found}, from the {source}")
@@ -212,33 +212,33 @@ class _Checking:
             self._find("one by id", "note", "not tried: these days hold no appointment")
             return
         wanted = next(iter(self._appointments))
-        fix = "A sync needs it to tell moved from deleted: ask the host's support."
+        fix = "A sync asks by id to tell moved from deleted appointments. Ask the host's support."
         reply = self._try("one by id", lambda: self._client.get_appointment(wanted), fix=fix)
         if reply is not None and not reply.records:
-            self._find("one by id", "failed", "an appointment that is listed is not found by its id", fix)
+            self._find("one by id", "failed", "a listed appointment is not found by its id", fix)
         elif reply is not None:
             self._find("one by id", "ok", "found")
 
     def _unknown_id(self) -> None:
-        """What an id that never was gets: UNK, and what a sync takes for deleted."""
+        """Asks for an id that never existed. A sync takes the same refusal for a deletion (UNK which one it is)."""
         known = self._settings.unknown_id_statuses
         try:
             records = self._client.get_appointment(uuid.uuid4().hex[:20]).records
         except RequestRefused as error:
             status = error.status or 0
             if status in known:
-                self._find("unknown id", "ok", f"answered with {status}: taken as deleted")
+                self._find("unknown id", "ok", f"refused with {status}, which counts as deleted")
             else:
                 fix = f"Add {status} to unknown_id_statuses in {CONFIG_FILE}."
-                self._find("unknown id", "failed", f"answered with {status}: deletions would not be seen", fix)
+                self._find("unknown id", "failed", f"refused with {status}: a sync would miss deletions", fix)
         except ApiError as error:
-            self._find("unknown id", "failed", str(error), "Without a clear refusal a sync cannot tell deletions.")
+            self._find("unknown id", "failed", str(error), "Without a clear refusal, a sync cannot see deletions.")
         else:
             if records:
-                fix = "Ask the host's support: deletions cannot be seen."
-                self._find("unknown id", "failed", "answered with a record, though there is none", fix)
+                fix = "A sync cannot see deletions. Ask the host's support."
+                self._find("unknown id", "failed", "answered with a record that cannot exist", fix)
             else:
-                self._find("unknown id", "ok", "answered with an empty body: taken as deleted")
+                self._find("unknown id", "ok", "answered with an empty body, which counts as deleted")
 
     def _slots(self) -> None:
         services = self._ids("service")
@@ -247,16 +247,16 @@ class _Checking:
             return
         days = min(self._settings.slots_days_per_call, self._settings.slots_horizon_days)
         window = Window.between(self._now, self._now.add(days=days))
-        fix = f"Mend service_id_parameter, lower slots_days_per_call, or set slots = false, in {CONFIG_FILE}."
+        fix = f"Correct service_id_parameter, lower slots_days_per_call, or set slots = false, in {CONFIG_FILE}."
         reply = self._try("slots", lambda: self._client.list_slots(services[0], window), fix=fix)
         if reply is not None:
             free = sum(len(starts) for starts in (reply.records or {}).values())
             self._find("slots", "ok", f"{free:,} free in {days} days, of one service")
 
     def _slug(self) -> None:
-        """Not read by a sync: it is for those who write through the client."""
+        """Tries the slug check. A sync does not need it, programs that write through the client do."""
         slugs = [(team.get("calendarConfig") or {}).get("slug") for team in self._teams]
         if slug := next((str(each) for each in slugs if each), None):
-            fix = "No sync needs it: nothing to do."
+            fix = "No sync needs this endpoint. There is nothing to do."
             if self._try("slug", lambda: self._client.check_slug(slug), fix=fix, verdict="note") is not None:
                 self._find("slug", "ok", "answered")

@@ -64,7 +64,7 @@ def test_the_newest_read_of_each_day_counts(spans: list[tuple[int, int, int]]) -
 def test_rows_are_shared_out_by_length() -> None:
     older, newer = Ledger([read(0, 8, reply_rows=16), read(6, 10, at=1, reply_rows=4)]).stretches("L", SERVICE)
     assert (older.rows, newer.rows) == (12, 4)
-    assert (older.whole, newer.whole) == (False, True)
+    assert (older.is_whole, newer.is_whole) == (False, True)
 
 
 def test_a_digest_is_relied_on() -> None:
