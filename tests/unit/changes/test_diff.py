@@ -1,4 +1,4 @@
-"""The diff: what of a reply is news, and what it lacks."""
+"""The diff finds new, changed, moved, restored and missing records."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def held(found: Rows, deleted: bool = False) -> dict[Any, Held]:
     return {key: Held(digest, deleted, start_ms) for key, digest, start_ms in each}
 
 
-def test_each_kind_of_news() -> None:
+def test_each_kind_of_change() -> None:
     before = held(rows({"id": "same"}, {"id": "renamed"}, {"id": "moved"}, {"id": "missing"}))
     before |= held(rows({"id": "back"}, {"id": "gone"}), deleted=True)
     before["back",] = before["back",]._replace(digest="a tombstone's")
@@ -44,7 +44,7 @@ def test_each_kind_of_news() -> None:
     assert missing(before, set(found.keys)) == [("missing",)]
 
 
-def test_the_same_instant_written_otherwise_has_not_moved() -> None:
+def test_the_same_instant_in_another_offset_is_not_a_move() -> None:
     news = difference(rows({"id": "a", "startTime": "2026-11-02T08:00:00Z"}), held(rows({"id": "a"})))
     assert news.changes == Changes(changed=1)
 
@@ -56,8 +56,8 @@ def test_nothing_new() -> None:
     assert news.rows.arrow().num_rows == 0
 
 
-def test_a_tombstone_keeps_all_but_its_digest() -> None:
-    """And its digest is no live version's, nor that of a second deletion."""
+def test_a_tombstone_keeps_all_values_and_gets_its_own_digest() -> None:
+    """The digest differs from every live version and from a second deletion."""
     found = rows({"id": "a", "title": "kept", "unheard": [1]}, {"id": "b"}).arrow()
     at = pendulum.datetime(2026, 11, 2, 9)
     gone = tombstones(APPOINTMENTS, "L", found, at)
@@ -77,7 +77,7 @@ def test_changes_add_up() -> None:
     assert total.total == 7
 
 
-def test_a_table_that_was_looked_at_is_counted_where_nothing_in_it_is_new() -> None:
+def test_an_unchanged_table_is_counted_with_zeros() -> None:
     counts: dict[str, Changes] = {}
     stage = Stage("load", pendulum.datetime(2026, 11, 2), "run", Mock(), counts)
     found = rows({"id": "a"})

@@ -1,4 +1,4 @@
-"""The ledger: of each moment the newest read counts, and a digest is relied on only where nothing came after it."""
+"""The ledger keeps the newest read of each moment, and trusts a digest only if nothing was read since."""
 
 from __future__ import annotations
 
@@ -37,64 +37,63 @@ def read(start: int, end: int, at: int = 0, **more: Any) -> Read:
     return Read(**plain | more)
 
 
-def digest_relied_on(ledger: Ledger, location_id: str, scope: Scope, window: Window, rules: str) -> str | None:
+def trusted_digest(ledger: Ledger, location_id: str, scope: Scope, window: Window, rules: str) -> str | None:
     found = ledger.relied_on(location_id, scope, window, rules)
     return found.reply_digest if found else None
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12), st.integers(0, 5)), max_size=8))
-def test_the_newest_read_of_each_day_counts(spans: list[tuple[int, int, int]]) -> None:
-    """Against painting the days one read after the other, in the order they were sent."""
+def test_stretches_show_the_newest_read_of_each_day(spans: list[tuple[int, int, int]]) -> None:
+    """Compared with painting the days, one read after the other."""
     reads = [read(start, start + length, at) for start, length, at in sorted(spans, key=itemgetter(2))]
     painted: dict[int, Read] = {}
     for each in reads:
         assert each.window is not None
         painted.update(dict.fromkeys(range(each.window.start_ms // DAY_MS, each.window.end_ms // DAY_MS), each))
     stretches = Ledger(reads).stretches("L", SERVICE)
-    told = {
+    found = {
         day: stretch.read
         for stretch in stretches
         for day in range(stretch.window.start_ms // DAY_MS, stretch.window.end_ms // DAY_MS)
     }
-    assert told.keys() == painted.keys()
-    assert told == painted
+    assert found.keys() == painted.keys()
+    assert found == painted
     assert all(not a.window.overlaps(b.window) for a, b in pairwise(stretches))
 
 
-def test_rows_are_shared_out_by_length() -> None:
+def test_a_stretch_gets_its_share_of_the_reads_rows() -> None:
     older, newer = Ledger([read(0, 8, reply_rows=16), read(6, 10, at=1, reply_rows=4)]).stretches("L", SERVICE)
     assert (older.rows, newer.rows) == (12, 4)
     assert (older.is_whole, newer.is_whole) == (False, True)
 
 
-def test_a_digest_is_relied_on() -> None:
-    """Only for the very window that was read, whole, and not in part again since."""
+def test_a_digest_is_trusted_for_exactly_the_window_that_was_read() -> None:
     ledger = Ledger([read(0, 8)])
     window = Window(0, 8 * DAY_MS)
-    assert digest_relied_on(ledger, "L", SERVICE, window, RULES) == "0-8@0"
-    assert digest_relied_on(ledger, "L", SERVICE, window.halves()[0], RULES) is None
-    assert digest_relied_on(ledger, "L", Scope("team", "s1"), window, RULES) is None
-    assert digest_relied_on(ledger, "M", SERVICE, window, RULES) is None
-    assert digest_relied_on(ledger, "L", SERVICE, window, "nothing is kept") is None
+    assert trusted_digest(ledger, "L", SERVICE, window, RULES) == "0-8@0"
+    assert trusted_digest(ledger, "L", SERVICE, window.halves()[0], RULES) is None
+    assert trusted_digest(ledger, "L", Scope("team", "s1"), window, RULES) is None
+    assert trusted_digest(ledger, "M", SERVICE, window, RULES) is None
+    assert trusted_digest(ledger, "L", SERVICE, window, "nothing is kept") is None
 
     ledger.add(read(4, 12, at=1))
-    assert digest_relied_on(ledger, "L", SERVICE, window, RULES) is None, "a part was read again since"
-    assert digest_relied_on(ledger, "L", SERVICE, Window(4 * DAY_MS, 12 * DAY_MS), RULES) == "4-12@1"
+    assert trusted_digest(ledger, "L", SERVICE, window, RULES) is None, "a part was read again since"
+    assert trusted_digest(ledger, "L", SERVICE, Window(4 * DAY_MS, 12 * DAY_MS), RULES) == "4-12@1"
 
     ledger.add(read(0, 8, at=2))
-    assert digest_relied_on(ledger, "L", SERVICE, window, RULES) == "0-8@2"
+    assert trusted_digest(ledger, "L", SERVICE, window, RULES) == "0-8@2"
     ledger.add(without_digest(read(0, 8, at=2)))
-    assert digest_relied_on(ledger, "L", SERVICE, window, RULES) is None
+    assert trusted_digest(ledger, "L", SERVICE, window, RULES) is None
 
 
-def test_of_reads_sent_at_one_instant_the_later_counts() -> None:
+def test_the_later_of_two_reads_sent_at_one_instant_wins() -> None:
     ledger = Ledger([read(0, 8, reply_digest="first"), read(0, 8, reply_digest="second")])
-    assert digest_relied_on(ledger, "L", SERVICE, Window(0, 8 * DAY_MS), RULES) == "second"
+    assert trusted_digest(ledger, "L", SERVICE, Window(0, 8 * DAY_MS), RULES) == "second"
     ledger = Ledger([read(4, 8), read(0, 8)])
     assert [stretch.read.window for stretch in ledger.stretches("L", SERVICE)] == [Window(0, 8 * DAY_MS)]
 
 
-def test_who_was_read_when() -> None:
+def test_questions_about_past_reads() -> None:
     team = Scope("team", "t1")
     whole = Scope("location", "L")
     reads = [
@@ -128,18 +127,19 @@ def test_who_was_read_when() -> None:
         )
     )
 )
-def test_there_and_back_through_the_warehouse(reads: list[Read]) -> None:
+def test_reads_survive_a_round_trip_through_the_table(reads: list[Read]) -> None:
     assert list(reads_from(ledger_rows(reads))) == reads
 
 
-def test_a_table_of_before_tells_of_no_records() -> None:
-    """Who only looks at a warehouse adds no column to it."""
+def test_a_table_of_an_older_version_has_no_record_digests() -> None:
+    """Read-only commands do not add the column."""
     rows = ledger_rows([read(0, 8, record_digests=b"0123456789abcdef")]).drop_columns(["record_digests"])
     assert list(reads_from(rows)) == [read(0, 8)]
 
 
-def test_a_reads_id() -> None:
-    """One row per location, endpoint, scope and window; slots, whose window moves with the clock, have one a scope."""
+def test_the_key_of_a_read() -> None:
+    """One row per location, endpoint, scope and window. Slots have one row per scope, because their window moves with the
+    clock."""
     one = read(0, 8)
     assert one.read_id == replace(one, read_at_ms=5, run_id="other", reply_rows=0).read_id
     others = [

@@ -1,4 +1,5 @@
-"""The plan, run after run against a calendar of known rows: nothing unread, nothing twice, and no request too many."""
+"""The plan, run after run over a calendar of known rows: it leaves nothing unread, reads nothing twice, and wastes no
+request."""
 
 from __future__ import annotations
 
@@ -69,7 +70,7 @@ class Calendar:
         self.ledger.add(read)
 
     def oldest_read_days(self) -> float:
-        """How long ago the part of all history that was read longest ago was read."""
+        """The age of the oldest read in all history."""
         stretches = self.ledger.stretches("L", SERVICE)
         assert not gaps(whole_range(self.settings, self.now), [each.window for each in stretches])
         return (to_ms(self.now) - min(each.read.read_at_ms for each in stretches)) / DAY_MS
@@ -90,9 +91,9 @@ def windows(reads: list[PlannedRead], *reasons: str) -> list[Window]:
 
 
 @pytest.mark.parametrize("per_day", [0, 0.05, 1, 20, 150])
-def test_a_first_run_reads_all_once(per_day: float) -> None:
-    """The window of this moment first, to learn how dense it is; the rest of the hot range; then the past, newest
-    first. No other moment is asked for twice."""
+def test_a_first_run_reads_everything_once(per_day: float) -> None:
+    """The window around now comes first and shows the density. Then the rest of the hot range, then the past, newest
+    first. No other moment is read twice."""
     calendar = Calendar(busy(per_day) if per_day else [], few())
     reads = calendar.run()
     assert not gaps(whole_range(calendar.settings, NOW), windows(reads))
@@ -107,8 +108,8 @@ def test_a_first_run_reads_all_once(per_day: float) -> None:
 
 @given(st.lists(st.integers(-640, 400), max_size=40), st.integers(1, 40), st.integers(0, 3))
 @settings(max_examples=40)
-def test_each_run_reads_the_hot_range_whole(days: list[int], times: int, later: int) -> None:
-    """Whatever the calendar looks like, and whatever it was like the run before."""
+def test_each_run_reads_the_whole_hot_range(days: list[int], times: int, later: int) -> None:
+    """For any calendar, also if it changed since the run before."""
     starts = sorted(to_ms(NOW) + day * DAY_MS for day in days for _ in range(times))
     calendar = Calendar(starts, few(rows_per_reply=30))
     for _ in range(3):
@@ -123,7 +124,7 @@ def test_each_run_reads_the_hot_range_whole(days: list[int], times: int, later: 
 @pytest.mark.parametrize("every_hours", [6, 24, 24 * 7, 24 * 40])
 @pytest.mark.parametrize("per_day", [0.2, 5])
 def test_cold_windows_are_read_again_in_time(per_day: float, every_hours: int) -> None:
-    """Every moment of history within `cold_reread_days`, by even shares; a late run reads all that is due."""
+    """Every moment of history is read again within `cold_reread_days`, in even shares. A late run catches up."""
     calendar = Calendar(busy(per_day), few(max_window_days=32))
     calendar.run()
     shares = []
@@ -138,8 +139,8 @@ def test_cold_windows_are_read_again_in_time(per_day: float, every_hours: int) -
 
 
 @pytest.mark.parametrize("per_day", [0.05, 0.7, 3, 10, 22, 45])
-def test_steady_runs_cost_near_the_least(per_day: float) -> None:
-    """At most two requests for each reply's worth of rows or longest window, which is the least; and none too large."""
+def test_steady_runs_send_few_requests(per_day: float) -> None:
+    """At most twice the fewest possible requests, and no reply that is too large."""
     calendar = Calendar(busy(per_day, future=500), few())
     for _ in range(4):
         reads = calendar.run()
@@ -147,7 +148,7 @@ def test_steady_runs_cost_near_the_least(per_day: float) -> None:
     hot = hot_range(calendar.settings, calendar.now)
     rows = bisect_left(calendar.starts, hot.end_ms) - bisect_left(calendar.starts, hot.start_ms)
     least = max(rows / calendar.settings.rows_per_reply, hot.length_ms / DAY_MS / calendar.settings.max_window_days)
-    assert len(windows(reads, "hot")) <= 2 * math.ceil(least) + 1  # one more where the range meets the grid's edge
+    assert len(windows(reads, "hot")) <= 2 * math.ceil(least) + 1  # plus one at the edge of the grid
     biggest = max(
         bisect_left(calendar.starts, window.end_ms) - bisect_left(calendar.starts, window.start_ms)
         for window in windows(reads)
@@ -156,7 +157,7 @@ def test_steady_runs_cost_near_the_least(per_day: float) -> None:
 
 
 def test_windows_stay_as_they_are() -> None:
-    """Once each has been read at its own density: an unchanged reply is known by its digest, and the ledger stays."""
+    """Once windows fit their density they stay the same, so that unchanged replies are recognised."""
     calendar = Calendar(busy(3), few(cold_reread_days=2))
     known = []
     for _ in range(12):
@@ -176,7 +177,7 @@ def test_a_busy_day_is_split_and_a_quiet_year_joined() -> None:
     assert max(lengths) >= 64 * DAY_MS
 
 
-def test_what_is_asked_for_and_nothing_else() -> None:
+def test_a_requested_range_is_read_and_nothing_else() -> None:
     calendar = Calendar(busy(3), few())
     asked = Window.between(NOW.subtract(days=100, hours=7), NOW.subtract(days=60))
     reads = calendar.run(asked=asked)
@@ -200,8 +201,8 @@ def test_a_cap_keeps_windows_well_below_it() -> None:
     )
 
 
-def test_a_scopes_past_survives_a_crash_midway() -> None:
-    """Only what the ledger lacks is backfilled: what a killed run had read is not asked for again."""
+def test_a_backfill_resumes_after_a_crash() -> None:
+    """Windows that a killed run has read are not read again."""
     calendar = Calendar(busy(1), few())
     first = calendar._plan()
     calendar.runs = 1
@@ -220,7 +221,7 @@ def test_a_scopes_past_survives_a_crash_midway() -> None:
     )
 
 
-def test_slots_from_now_on_in_calls_of_the_allowed_length() -> None:
+def test_slots_are_read_in_calls_of_the_allowed_length() -> None:
     settings = Settings(slots_horizon_days=70, slots_days_per_call=31)
     (read,) = plan_slots(settings, "L", ["s"], NOW)
     calls = slot_calls(settings, read.window)  # type: ignore[arg-type]
@@ -235,13 +236,13 @@ def calendar_windows(calendar: Calendar) -> list[Window]:
 
 
 def pairs(found: list[Window]) -> Iterator[tuple[Window, Window]]:
-    """Each two windows that stand beside each other in time."""
+    """Each window with the next one."""
     ordered = sorted(found)
     return pairwise(ordered)
 
 
-def test_a_budget_below_the_hot_range_starves_no_window() -> None:
-    """Three reads a run, though the hot range takes more: each of its windows has its turn."""
+def test_a_small_budget_starves_no_window_of_the_hot_range() -> None:
+    """Three reads per run: each window gets its turn."""
     calendar = Calendar(busy(20), few(max_window_days=32))
     calendar.run()
     calendar.runs += 1
@@ -257,8 +258,8 @@ def test_a_budget_below_the_hot_range_starves_no_window() -> None:
     assert not hot
 
 
-def test_rows_at_the_calendars_ends_are_read_within_it() -> None:
-    """The windows of the grid around them begin or end where no date is."""
+def test_windows_at_the_ends_of_the_calendar_stay_inside_it() -> None:
+    """The windows of the grid there extend to times that are no date."""
     days = [
         Window(to_ms(pendulum.datetime(*day)), to_ms(pendulum.datetime(*day)) + DAY_MS)
         for day in ((1, 1, 1), (9999, 12, 31))

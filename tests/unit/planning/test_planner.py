@@ -54,7 +54,7 @@ def test_a_run_reads_until_nothing_is_left() -> None:
     assert run.remaining() == []
 
 
-def test_asking_is_no_reading() -> None:
+def test_a_question_changes_nothing() -> None:
     run = Run()
     assert run.remaining() == run.remaining()
     assert run.planner.next_reads(["L"], 5) == run.planner.next_reads(["L"], 5)
@@ -122,7 +122,7 @@ def _by(read: Read, run_id: str, *, days_ago: int) -> Read:
 
 
 def test_the_share_of_cold_windows_is_fixed_once() -> None:
-    """Whatever a load reads of it, no further cold window is added in the same run."""
+    """Later loads of the same run add no cold window to the share."""
     run = _with_cold_windows()
     share = [each for each in run.remaining() if each.reason == "cold"]
     assert share

@@ -1,4 +1,4 @@
-"""Windows: half-open, on the grid, whole under splitting."""
+"""Windows are half-open, lie on the grid, and lose nothing when they are halved."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def windows(draw: st.DrawFn, most: int = 2_000 * DAY_MS) -> Window:
 
 
 @given(instants)
-def test_milliseconds_there_and_back(ms: int) -> None:
+def test_milliseconds_survive_a_round_trip(ms: int) -> None:
     assert to_ms(from_ms(ms)) == ms
 
 
@@ -37,7 +37,7 @@ def test_an_empty_window_is_a_mistake(length: int) -> None:
 
 
 @given(windows(), windows())
-def test_clip_is_what_both_hold(one: Window, other: Window) -> None:
+def test_clip_returns_the_common_part(one: Window, other: Window) -> None:
     both = one.clip(other)
     assert (both is not None) == one.overlaps(other) == other.overlaps(one)
     if both is not None:
@@ -47,7 +47,7 @@ def test_clip_is_what_both_hold(one: Window, other: Window) -> None:
 
 
 @given(windows(20 * DAY_MS), lengths)
-def test_grid_windows_join_and_hold_the_span(span: Window, days: int) -> None:
+def test_grid_windows_cover_the_span_without_gaps(span: Window, days: int) -> None:
     found = list(grid(span, days))
     assert all(window.length_ms == days * DAY_MS for window in found)
     assert all(window.start_ms % (days * DAY_MS) == 0 for window in found)
@@ -58,7 +58,7 @@ def test_grid_windows_join_and_hold_the_span(span: Window, days: int) -> None:
 
 @given(instants, lengths)
 def test_halves_stay_on_the_grid(instant: int, days: int) -> None:
-    """Down to half a day: the same times are asked for by the same windows, however they came to be split."""
+    """Tested down to half a day."""
     window = next(iter(grid(Window(instant, instant + 1), days)))
     while window.length_ms > DAY_MS:
         earlier, later = window.halves()
@@ -80,8 +80,8 @@ def test_splitting_ends(window: Window) -> None:
 
 
 @given(windows(300), st.lists(st.tuples(st.integers(-50, 350), st.integers(1, 60))))
-def test_gaps_are_what_is_not_covered(span: Window, spans: list[tuple[int, int]]) -> None:
-    """Against counting millisecond by millisecond."""
+def test_gaps_and_covered_parts_make_up_the_span(span: Window, spans: list[tuple[int, int]]) -> None:
+    """Compared with counting every millisecond."""
     covered = [Window(max(span.start_ms + at, 0), max(span.start_ms + at, 0) + length) for at, length in spans]
     found = gaps(span, covered)
     missing = [
@@ -94,7 +94,7 @@ def test_gaps_are_what_is_not_covered(span: Window, spans: list[tuple[int, int]]
 
 
 @given(st.lists(windows(most=30 * DAY_MS), max_size=6))
-def test_joined_windows_are_the_same_time_in_fewer(parts: list[Window]) -> None:
+def test_joined_windows_cover_the_same_time(parts: list[Window]) -> None:
     found = joined(parts)
     assert all(before.end_ms < after.start_ms for before, after in pairwise(found))
     for one, other in ((parts, found), (found, parts)):

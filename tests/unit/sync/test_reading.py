@@ -1,4 +1,4 @@
-"""Answers as they come: errors of the API among them, anything else raised; and how many calls are under way."""
+"""Answers arrive as they come, with the API's errors among them. Other errors are raised. Calls in flight are limited."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_every_item_is_answered_once() -> None:
     assert all(isinstance(answers[item].error, ServerFailed) for item in range(1, 50, 2))
 
 
-def test_what_is_no_error_of_the_api_is_raised() -> None:
+def test_other_errors_are_raised() -> None:
     def fail(item: int, _: DecodingTurn) -> int:
         raise ZeroDivisionError(item)
 
@@ -31,7 +31,7 @@ def test_what_is_no_error_of_the_api_is_raised() -> None:
         list(Reading([1, 2, 3], fail, 2))
 
 
-def test_items_are_added_dropped_and_left_while_reading() -> None:
+def test_items_can_be_added_dropped_and_left_during_the_reading() -> None:
     reading = Reading(range(100), lambda item, _: item, 1)
     seen: list[int] = []
     for answer in reading:
@@ -42,28 +42,28 @@ def test_items_are_added_dropped_and_left_while_reading() -> None:
         if answer.item == 60:
             assert reading.stop() > 0
     assert {1000, 1001} < set(seen)
-    assert not set(seen) & set(range(10, 50))  # but for those that were under way
+    assert not set(seen) & set(range(10, 50))  # except those in flight
     assert max(item for item in seen if item < 1000) < 70
 
 
-def test_no_more_calls_are_under_way_than_allowed() -> None:
-    lock, under_way, most = threading.Lock(), 0, 0
+def test_calls_in_flight_are_limited() -> None:
+    lock, in_flight, most = threading.Lock(), 0, 0
 
     def call(item: int, turn: DecodingTurn) -> int:
-        nonlocal under_way, most
+        nonlocal in_flight, most
         with lock:
-            under_way += 1
-            most = max(most, under_way)
+            in_flight += 1
+            most = max(most, in_flight)
         turn.wait_for(len)(b"body")
         with lock:
-            under_way -= 1
+            in_flight -= 1
         return item
 
     assert sum(1 for _ in Reading(range(200), call, 4)) == 200
     assert most <= 4
 
 
-def test_who_leaves_early_leaves_no_thread_waiting() -> None:
+def test_ending_the_iteration_early_ends_the_threads() -> None:
     for answer in Reading(range(100), lambda item, _: item, 5):
         assert answer.result is not None
         break
@@ -73,7 +73,7 @@ def test_who_leaves_early_leaves_no_thread_waiting() -> None:
             assert not thread.is_alive()
 
 
-def test_one_reply_at_a_time_is_decoded_and_taken() -> None:
+def test_one_reply_at_a_time_is_decoded() -> None:
     decoded: list[int] = []
 
     def call(item: int, turn: DecodingTurn) -> int:

@@ -1,4 +1,4 @@
-"""Appointments: what is known of a load's rows before the warehouse is asked for them."""
+"""The span of time in which the warehouse looks for a load's rows first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bookings_sync.records.values import FIRST_US, LAST_US
 from bookings_sync.sync.appointment_rows import time_span
 
 
-def test_starts_at_the_calendars_ends_bound_a_time_too() -> None:
+def test_the_span_may_reach_the_ends_of_the_calendar() -> None:
     first, last = FIRST_US // 1000, LAST_US // 1000
     assert time_span([last, first, 0]) == (
         datetime(1, 1, 1, tzinfo=UTC),
