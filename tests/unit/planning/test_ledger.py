@@ -138,8 +138,8 @@ def test_a_table_of_an_older_version_has_no_record_digests() -> None:
 
 
 def test_the_key_of_a_read() -> None:
-    """One row per location, endpoint, scope and window. Slots have one row per scope, because their window moves with the
-    clock."""
+    """One row per location, endpoint, scope and window. Slots have one row per scope, because their window moves with
+    the clock."""
     one = read(0, 8)
     assert one.read_id == replace(one, read_at_ms=5, run_id="other", reply_rows=0).read_id
     others = [

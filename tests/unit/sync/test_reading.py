@@ -1,4 +1,5 @@
-"""Answers arrive as they come, with the API's errors among them. Other errors are raised. Calls in flight are limited."""
+"""Answers arrive as they come, with the API's errors among them. Other errors are raised. Calls in flight are
+limited."""
 
 from __future__ import annotations
 
