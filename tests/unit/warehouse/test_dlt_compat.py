@@ -138,7 +138,7 @@ def test_a_merge_compares_digests_across_all_records(open_pipeline: Open) -> Non
     pipeline = open_pipeline()
     load(pipeline, {"id": 1, "row_digest": "same"})
     load(pipeline, {"id": 2, "row_digest": "same"})
-    assert current(pipeline) == [(1,)], obsolete("KeyedMerge")
+    assert current(pipeline) == [(1,)], obsolete("KeyedMerge, and work_mem in Postgres")
 
 
 # -- history tables ----------------------------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ _MERGE_STRATEGIES = {"scd2", "delete-insert"}
 def cache_capabilities(destination: Destination[Any, Any]) -> Destination[Any, Any]:
     """Makes the destination compute its capabilities once. Returns the same object.
 
-    dlt asks for them some twenty times in a load. Each time it looks every option up in the environment and in the
-    configuration files, which takes half the CPU of a small sync.
+    dlt asks for them up to thirty times in a load. Unless it passes the configuration, it looks up every option in the
+    environment and in the configuration files. These lookups take half the CPU of a small sync.
     """
     compute = destination.capabilities
     cache: dict[type[NamingConvention | None], DestinationCapabilitiesContext] = {}

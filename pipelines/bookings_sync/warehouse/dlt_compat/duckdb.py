@@ -96,7 +96,7 @@ class DuckDb(duckdb):
     def configuration(
         self, initial_config: DuckDbClientConfiguration, accept_partial: bool = False
     ) -> DuckDbClientConfiguration:
-        """The configuration, resolved once for each dataset. dlt resolves it for each client: several times a load."""
+        """The configuration, resolved once for each dataset. dlt does so for each client, up to 20 times a load."""
         if initial_config is None or accept_partial:
             return super().configuration(initial_config, accept_partial)
         key = repr(dict(initial_config))
