@@ -79,7 +79,7 @@ class Stage:
         both = zip(_hashes(rows.keys), _hashes(rows.digests), strict=True)
         return any(staged.get(key, digest) != digest for key, digest in both)
 
-    def news(self, rows: Rows, held: Mapping[Key, Held]) -> Staged | None:
+    def add_changed(self, rows: Rows, held: Mapping[Key, Held]) -> Staged | None:
         """Stages the rows that are new or changed; None if there are none."""
         staged = self._keys.get((rows.table.name, rows.location_id), {})
         if not staged.keys().isdisjoint(_hashes(rows.keys)):
@@ -89,7 +89,7 @@ class Stage:
             self.merged.add(rows.table.name)
         return self._staged(found)
 
-    def all_new(self, rows: Rows, *, may_come_again: bool = True) -> Staged | None:
+    def add_new(self, rows: Rows, *, may_come_again: bool = True) -> Staged | None:
         """Stages rows that are neither held nor staged, without looking them up; None if there are no rows. Their keys
         are remembered only if they may come again in this load."""
         return self._staged(difference(rows, {}), may_come_again=may_come_again)
@@ -105,7 +105,7 @@ class Stage:
         self.rows += len(rows)
         return Staged(rows, self.version(rows.arrow()))
 
-    def gone(self, table: Table, location_id: str, keys: list[Key]) -> Emitted | None:
+    def add_deleted(self, table: Table, location_id: str, keys: list[Key]) -> Emitted | None:
         """Stages tombstones for these records; None if there are none."""
         staged = self._keys.setdefault((table.name, location_id), {})
         keys = [key for key in keys if _SHORT(hash(key)) not in staged]
@@ -127,7 +127,7 @@ class Stage:
             if self.rejected.setdefault(each.rejection_id, each) is each:
                 self.count(each.table, Changes(rejected=1))
 
-    def rejections(self) -> Emitted | None:
+    def take_rejected(self) -> Emitted | None:
         """The records rejected since the last call."""
         rejected = {key: each for key, each in self.rejected.items() if key not in self._handed_over}
         if not rejected:

@@ -130,7 +130,7 @@ class Absences:
         location_id = absent.location_id
         batch = appointment_rows(location_id, records, self._privacy)
         self._stage.reject(batch)
-        if staged := self._stage.news(batch.rows["appointments"], {absent.key: absent.held}):
+        if staged := self._stage.add_changed(batch.rows["appointments"], {absent.key: absent.held}):
             self._journal.record(Change("looked up", location_id, places=self._journal.places(staged.arrow)))
             before = self._held_rows.placed(location_id, [absent.key[0]]).values()
             self._journal.record(Change("looked up", location_id, places=places_held(before, self._journal.kinds)))
@@ -139,7 +139,7 @@ class Absences:
 
     def _bury(self, location_id: str, keys: list[Key]) -> Iterator[Emitted]:
         """Stages the tombstones of appointments that the API refused by their ids."""
-        if tombstones := self._stage.gone(APPOINTMENTS, location_id, keys):
+        if tombstones := self._stage.add_deleted(APPOINTMENTS, location_id, keys):
             self._journal.record(Change("deleted", location_id, places=self._journal.places(tombstones[1])))
             yield tombstones
 

@@ -73,7 +73,7 @@ class AppointmentRows:
         yield from self.let_wait(rows.take(elsewhere), planned, read)
         if here:
             yield from self._stage_rows(rows.take(here), held, {}, read)
-        if staged := self._stage.all_new(rows.take(nowhere)):
+        if staged := self._stage.add_new(rows.take(nowhere)):
             self._record_listed(staged, read)
             yield staged.emitted
 
@@ -117,7 +117,7 @@ class AppointmentRows:
         location_id = rows.location_id
         if self._stage.conflict(rows):
             self._journal.record(Change("contradicted", location_id, read))
-        if staged := self._stage.news(rows, held):
+        if staged := self._stage.add_changed(rows, held):
             self._absences.add_restaged(location_id, _placed(staged, held))
             self._record_listed(staged, read)
             if moved := [elsewhere[key] for key in staged.rows.keys if key in elsewhere]:

@@ -90,6 +90,7 @@ class AppointmentReads:
             read = answer.item
             if self._findings.gave_up(read.location_id):
                 continue
+            self._observe(answer)
             if self._needs_halves(answer):
                 figures.reads_planned += 1  # one read becomes two
                 reading.add(read.halves())
@@ -110,24 +111,30 @@ class AppointmentReads:
 
     # -- what an answer means ------------------------------------------------------------------------------------------
 
+    def _observe(self, answer: Answer[PlannedRead, Reply[Listing] | None]) -> None:
+        """Counts what the answer shows: how well the location answers, and how large its replies get."""
+        read, error = answer.item, answer.error
+        if error is not None:
+            if not self._is_gone(read, error) and _may_be_too_long(read, error):
+                self._findings.of(read.location_id).unreadable(error)
+        elif answer.result is not None and answer.result.records is not None:
+            count = answer.result.records.size
+            self._reply_caps.add(read.location_id, count)
+            if self._reply_caps.is_guess and self._reply_caps.may_be_cut_off(read.location_id, window_of(read), count):
+                self._findings.warn(
+                    f"a reply held exactly {count} appointments: "
+                    f"if the API cuts lists off there, set reply_cap = {count}"
+                )
+
     def _needs_halves(self, answer: Answer[PlannedRead, Reply[Listing] | None]) -> bool:
-        """Decides whether the window is read again in two halves, and counts what led to it."""
-        read, location = answer.item, self._findings.of(answer.item.location_id)
-        if answer.error is not None:
-            if self._is_gone(read, answer.error) or not _may_be_too_long(read, answer.error):
-                return False
-            location.unreadable(answer.error)
-            return location.may_halve
+        """Whether the window must be read again in two halves."""
+        read, error = answer.item, answer.error
+        if error is not None:
+            may_help = not self._is_gone(read, error) and _may_be_too_long(read, error)
+            return may_help and self._findings.of(read.location_id).may_halve
         if answer.result is None or answer.result.records is None:
             return False
-        count = answer.result.records.size
-        cut_off = self._reply_caps.may_be_cut_off(read.location_id, window_of(read), count)
-        self._reply_caps.add(read.location_id, count)
-        if cut_off and self._reply_caps.is_guess:
-            self._findings.warn(
-                f"a reply held exactly {count} appointments: if the API cuts lists off there, set reply_cap = {count}"
-            )
-        return cut_off
+        return self._reply_caps.may_be_cut_off(read.location_id, window_of(read), answer.result.records.size)
 
     def _is_gone(self, read: PlannedRead, error: ApiError) -> bool:
         """Whether the API refuses a list because the service, team or user no longer exists. It need not be listable

@@ -95,13 +95,13 @@ class ListedContacts:
 
     def _stage_new(self, contacts: Rows) -> Iterator[Emitted]:
         """Contacts that neither the warehouse nor this load holds, with their custom fields."""
-        if staged := self._stage.all_new(contacts):
+        if staged := self._stage.add_new(contacts):
             self._known.remember(staged.rows)
             yield staged.emitted
             fields = custom_field_rows(contacts.location_id, contacts)
             self._stage.reject(fields)
             # Custom fields come with their contact only, and a second sight of the contact is not staged.
-            if staged_fields := self._stage.all_new(fields.rows["contact_custom_fields"], may_come_again=False):
+            if staged_fields := self._stage.add_new(fields.rows["contact_custom_fields"], may_come_again=False):
                 yield staged_fields.emitted
 
     def _stage_compared(self, contacts: Rows, held: dict[Key, Held], read: Read) -> Iterator[Emitted]:
@@ -110,7 +110,7 @@ class ListedContacts:
         location_id = contacts.location_id
         if self._stage.conflict(contacts):
             self._journal.record(Change("contradicted", location_id, read))
-        staged = self._stage.news(contacts, held)
+        staged = self._stage.add_changed(contacts, held)
         torn = self._torn.get(location_id, set())
         if staged is not None:
             self._known.remember(staged.rows)
@@ -138,7 +138,7 @@ class ListedContacts:
         self._stage.reject(fields)
         rows = fields.rows["contact_custom_fields"]
         held_fields = self._held_rows.by_id(CONTACT_CUSTOM_FIELDS, location_id, known, "contact_id")
-        if staged_fields := self._stage.news(rows, held_fields):
+        if staged_fields := self._stage.add_changed(rows, held_fields):
             yield staged_fields.emitted
-        if gone := self._stage.gone(rows.table, location_id, missing(held_fields, set(rows.keys))):
+        if gone := self._stage.add_deleted(rows.table, location_id, missing(held_fields, set(rows.keys))):
             yield gone

@@ -156,5 +156,5 @@ class Load:
         self._run.planner.add(reads)
         if reads:
             yield "reads", self.stage.stamped(ledger_rows(reads))
-        if rejections := self.stage.rejections():
+        if rejections := self.stage.take_rejected():
             yield rejections

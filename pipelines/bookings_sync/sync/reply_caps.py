@@ -22,7 +22,7 @@ class ReplyCaps:
         self._largest: dict[str, int] = {}
 
     def may_be_cut_off(self, location_id: str, window: Window, count: int) -> bool:
-        """Whether a reply of `count` records may be incomplete. Ask before `add`."""
+        """Whether a reply of `count` records may be incomplete."""
         if not count or not window.can_split:
             return False
         if self._configured:

@@ -122,7 +122,7 @@ class SlotReads:
             held = self._held_of((location_id,)).get((location_id, service_id), {})
             starts = [each.start_ms for each in held.values() if each.start_ms is not None and not each.deleted]
             keys: list[Key] = [(service_id, start) for start in starts if start >= to_ms(now)]
-            if gone := self._stage.gone(SLOTS, location_id, keys):
+            if gone := self._stage.add_deleted(SLOTS, location_id, keys):
                 if last := self._last_read(location_id, service_id):
                     self._journal.record(Change("slots closed", location_id, last))
                 yield gone
@@ -176,7 +176,7 @@ class SlotReads:
         unlisted = [each for slot, each in held.items() if slot not in listed and not each.deleted]
         starts = [each.start_ms for each in unlisted if each.start_ms is not None]
         closed: list[Key] = [(read.scope.id, start) for start in starts if opens_at <= start < end_ms]
-        if gone := self._stage.gone(SLOTS, read.location_id, closed):
+        if gone := self._stage.add_deleted(SLOTS, read.location_id, closed):
             yield gone
         self._stage.forget_keys(SLOTS, read.location_id)
         # A held slot beyond the window that was asked for may have gone without this reply showing it.
@@ -205,7 +205,7 @@ class SlotReads:
         since_ms = to_ms(self._since)
         if past := [key[1] for key in rows.keys if key[1] < since_ms and not self._first_sync.is_first(location_id)]:
             by_key |= self._held_rows.slots_in_window(location_id, service_id, Window(min(past), since_ms))
-        if staged := self._stage.news(rows, {key: by_key[key] for key in rows.keys if key in by_key}):
+        if staged := self._stage.add_changed(rows, {key: by_key[key] for key in rows.keys if key in by_key}):
             yield staged.emitted
 
     def _held(self, read: PlannedRead) -> HeldSlots:

@@ -58,7 +58,7 @@ class WholeLists:
             location = self._findings.of(location_id)
             timezone = self._settings.locations[location.name].timezone
             rows = location_rows(location_id, location.name, location.id_source, timezone)
-            if staged := self._stage.news(rows, {(): held[location_id]} if location_id in held else {}):
+            if staged := self._stage.add_changed(rows, {(): held[location_id]} if location_id in held else {}):
                 yield staged.emitted
 
     def teams(self) -> Iterator[Emitted]:
@@ -121,9 +121,9 @@ class WholeLists:
         for rows in batch.rows.values():
             is_first = self._first_sync.is_first(location_id)
             held = {} if is_first else self._held_rows.of_location(rows.table, location_id)
-            if staged := self._stage.news(rows, held):
+            if staged := self._stage.add_changed(rows, held):
                 yield staged.emitted
-            if gone := self._stage.gone(rows.table, location_id, missing(held, set(rows.keys))):
+            if gone := self._stage.add_deleted(rows.table, location_id, missing(held, set(rows.keys))):
                 yield gone
 
 

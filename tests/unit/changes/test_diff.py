@@ -81,5 +81,5 @@ def test_an_unchanged_table_is_counted_with_zeros() -> None:
     counts: dict[str, Changes] = {}
     stage = Stage("load", pendulum.datetime(2026, 11, 2), "run", Mock(), counts)
     found = rows({"id": "a"})
-    assert stage.news(found, held(found)) is None
+    assert stage.add_changed(found, held(found)) is None
     assert counts == {"appointments": Changes()}
