@@ -1,23 +1,26 @@
-"""The contact cache and the seen keys: what simpler or faster structures would cost a whole first load.
+"""Compares data structures for the contact cache and the seen keys by the cost of a whole first load.
 
-Input:  how many appointments, how many runs, and which variants.
-Output: a table on standard output: CPU seconds and peak memory of `bookings sync` into no warehouse, and their ratios
-        to the shipped structures. Variants take turns, so that they share what else the machine does.
+Input:  the number of appointments, the number of runs, the variants.
+Output: a table: CPU seconds and peak memory of `bookings sync` into an empty warehouse, and their ratios to the first
+        variant.
 
-A variant replaces a class before the command starts, in the same process. numpy and rbloom are no dependencies of ours:
-    pip install --target /tmp/libraries/numpy numpy; pip install --target /tmp/libraries/rbloom rbloom
+A variant replaces `ContactCache` or `SeenKeys` before the command starts. Two variants need libraries that
+bookings-sync does not install:
+
+    pip install --target /tmp/libraries/numpy numpy
+    pip install --target /tmp/libraries/rbloom rbloom
     python benchmarks/contact_cache.py --libraries /tmp/libraries
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import sys
 import tempfile
 from array import array
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,32 +32,36 @@ _60_BITS = (1 << 60) - 1
 
 
 def _hash(location_id: str, key: Any) -> int:
-    """Never 0, which stands for a free slot."""
+    """Never 0: the hand-made table uses 0 for a free slot."""
     return hash((location_id, key)) & _60_BITS or 1
 
 
 # -- contact caches ----------------------------------------------------------------------------------------------------
 
 
-class _Contacts:
-    """A contact cache on two functions: `get` and `put` of a contact's row and text, by its key; 0 is unknown."""
+class Dict:
+    """A dict from a contact to a tuple of row hash and text hash. The other caches replace `get` and `put`."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[int, int]] = {}
 
     def get(self, keys: list[int]) -> list[tuple[int, int]]:
-        raise NotImplementedError
+        """Row and text of each key; 0 if unknown."""
+        return [self._known.get(key, (0, 0)) for key in keys]
 
     def put(self, keys: list[int], rows: list[int], texts: list[int]) -> None:
-        raise NotImplementedError
+        self._known.update(zip(keys, zip(rows, texts, strict=True), strict=True))
 
     def holds(self, location_id: str, keys: Iterable[Any], texts: Iterable[int]) -> list[bool]:
         known = self.get([_hash(location_id, key) for key in keys])
-        return [text & _60_BITS == of_text for (_, of_text), text in zip(known, texts, strict=True)]
+        return [text & _60_BITS == known_text for (_, known_text), text in zip(known, texts, strict=True)]
 
     def classify(self, contacts: Any) -> tuple[list[int], list[int], list[int]]:
-        found: tuple[list[int], list[int], list[int]] = [], [], []
+        unknown, changed, equal = list[int](), list[int](), list[int]()
         known = self.get([_hash(contacts.location_id, key) for key in contacts.keys])
         for position, ((row, _), digest) in enumerate(zip(known, contacts.digests, strict=True)):
-            found[0 if not row else 1 if row != hash(digest) & _60_BITS else 2].append(position)
-        return found
+            (unknown if not row else equal if row == hash(digest) & _60_BITS else changed).append(position)
+        return unknown, changed, equal
 
     def remember(self, contacts: Any) -> None:
         self.put(
@@ -64,34 +71,33 @@ class _Contacts:
         )
 
 
-class ArrayContacts(_Contacts):
-    """A hand-made hash table: open addressing over three arrays, doubled when 60 % full."""
+class HashTable(Dict):
+    """A hand-made hash table: open addressing over three arrays, which are doubled at 60 %."""
 
     def __init__(self) -> None:
-        self._slots = self._empty(1 << 12)
+        self._arrays = self._empty(1 << 12)
         self._taken = 0
 
     def get(self, keys: list[int]) -> list[tuple[int, int]]:
-        table, rows, texts = self._slots
+        table, rows, texts = self._arrays
         return [(rows[slot], texts[slot]) for slot in (self._slot(table, key) for key in keys)]
 
     def put(self, keys: list[int], rows: list[int], texts: list[int]) -> None:
-        while 5 * (self._taken + len(keys)) > 3 * len(self._slots[0]):
-            self._double()
-        for each in zip(keys, rows, texts, strict=True):
-            slot = self._slot(self._slots[0], each[0])
-            self._taken += not self._slots[0][slot]
-            for values, value in zip(self._slots, each, strict=True):
-                values[slot] = value
+        while 5 * (self._taken + len(keys)) > 3 * len(self._arrays[0]):
+            arrays = self._empty(2 * len(self._arrays[0]))
+            for entry in zip(*self._arrays, strict=True):
+                if entry[0]:
+                    self._write(arrays, entry)
+            self._arrays = arrays
+        for entry in zip(keys, rows, texts, strict=True):
+            self._taken += self._write(self._arrays, entry)
 
-    def _double(self) -> None:
-        slots = self._empty(2 * len(self._slots[0]))
-        for each in zip(*self._slots, strict=True):
-            if each[0]:
-                slot = self._slot(slots[0], each[0])
-                for values, value in zip(slots, each, strict=True):
-                    values[slot] = value
-        self._slots = slots
+    def _write(self, arrays: tuple[array[int], ...], entry: tuple[int, ...]) -> bool:
+        slot = self._slot(arrays[0], entry[0])
+        is_new = not arrays[0][slot]
+        for values, value in zip(arrays, entry, strict=True):
+            values[slot] = value
+        return is_new
 
     @staticmethod
     def _empty(size: int) -> tuple[array[int], array[int], array[int]]:
@@ -106,105 +112,89 @@ class ArrayContacts(_Contacts):
         return slot
 
 
-class OneDictContacts(_Contacts):
-    """One dict, of the text where it is known, else of the row."""
+class Numpy(Dict):
+    """Sorted numpy arrays, and a dict of what was put since they were sorted."""
 
     def __init__(self) -> None:
-        self._known: dict[int, int] = {}
+        super().__init__()
+        self._np = import_module("numpy")
+        self._sorted = tuple(self._np.empty(0, "u8") for _ in range(3))
 
-    def holds(self, location_id: str, keys: Iterable[Any], texts: Iterable[int]) -> list[bool]:
-        known = map(self._known.get, (_hash(location_id, key) for key in keys))
-        return [text & _60_BITS == each for each, text in zip(known, texts, strict=True)]
+    def get(self, keys: list[int]) -> list[tuple[int, int]]:
+        recent, (table, rows, texts) = self._known, self._sorted
+        if not len(table):
+            return super().get(keys)
+        wanted = self._np.array(keys, "u8")
+        slots = self._np.minimum(table.searchsorted(wanted), len(table) - 1)
+        found = table[slots] == wanted
+        known = zip((rows[slots] * found).tolist(), (texts[slots] * found).tolist(), strict=True)
+        return [recent.get(key, entry) for key, entry in zip(keys, known, strict=True)]
 
-    def classify(self, contacts: Any) -> tuple[list[int], list[int], list[int]]:
-        found: tuple[list[int], list[int], list[int]] = [], [], []
-        known = (self._known.get(_hash(contacts.location_id, key)) for key in contacts.keys)
-        for position, (one, digest, text) in enumerate(zip(known, contacts.digests, contacts.texts, strict=True)):
-            equal = one == hash(digest) & _60_BITS or (text is not None and one == text & _60_BITS)
-            found[0 if one is None else 2 if equal else 1].append(position)
-        return found
-
-    def remember(self, contacts: Any) -> None:
-        for key, digest, text in zip(contacts.keys, contacts.digests, contacts.texts, strict=True):
-            self._known[_hash(contacts.location_id, key)] = (hash(digest) if text is None else text) & _60_BITS
+    def put(self, keys: list[int], rows: list[int], texts: list[int]) -> None:
+        super().put(keys, rows, texts)
+        if len(self._known) > 4_096 + len(self._sorted[0]) // 8:
+            new = self._np.array([(key, *entry) for key, entry in self._known.items()], "u8").T
+            kept = ~self._np.isin(self._sorted[0], new[0])
+            joined = [self._np.concatenate([old[kept], more]) for old, more in zip(self._sorted, new, strict=True)]
+            order = joined[0].argsort()
+            self._sorted = tuple(column[order] for column in joined)
+            self._known = {}
 
 
-class RowsOnlyContacts(OneDictContacts):
-    """Rows only: each contact is decoded each time."""
+class Arrow(Dict):
+    """Arrow arrays, searched with `index_in`."""
+
+    def __init__(self) -> None:
+        self._pa, self._pc = import_module("pyarrow"), import_module("pyarrow.compute")
+        self._columns = tuple(self._pa.array([], "int64") for _ in range(3))
+
+    def get(self, keys: list[int]) -> list[tuple[int, int]]:
+        table, rows, texts = self._columns
+        slots = self._pc.index_in(self._pa.array(keys, "int64"), value_set=table)
+        return list(zip(*(each.take(slots).fill_null(0).to_pylist() for each in (rows, texts)), strict=True))
+
+    def put(self, keys: list[int], rows: list[int], texts: list[int]) -> None:
+        new = [self._pa.array(values, "int64") for values in (keys, rows, texts)]
+        kept = self._pc.invert(self._pc.is_in(self._columns[0], value_set=new[0]))
+        old = [column.filter(kept) for column in self._columns]
+        self._columns = tuple(self._pa.concat_arrays(list(both)) for both in zip(old, new, strict=True))
+
+
+class RowsOnly(Dict):
+    """No texts: every embedded contact is decoded."""
 
     def holds(self, _location_id: str, _keys: Iterable[Any], texts: Iterable[int]) -> list[bool]:
         return [False for _ in texts]
 
-    def remember(self, contacts: Any) -> None:
-        for key, digest in zip(contacts.keys, contacts.digests, strict=True):
-            self._known[_hash(contacts.location_id, key)] = hash(digest) & _60_BITS
 
+class NoContacts(RowsOnly):
+    """No cache: every embedded contact is decoded and looked up."""
 
-class NoContacts(RowsOnlyContacts):
-    """Nothing: each contact is decoded each time, and the warehouse asked for it."""
+    def put(self, keys: list[int], rows: list[int], texts: list[int]) -> None:
+        pass
 
     def classify(self, contacts: Any) -> tuple[list[int], list[int], list[int]]:
         return [], list(range(len(contacts.keys))), []
-
-    def remember(self, contacts: Any) -> None:
-        pass
-
-
-class NumpyContacts(_Contacts):
-    """Sorted numpy arrays, and a dict of what was remembered since they were sorted."""
-
-    def __init__(self) -> None:
-        self._np = importlib.import_module("numpy")
-        empty = self._np.empty(0, "u8")
-        self._sorted = empty, empty, empty
-        self._recent: dict[int, tuple[int, int]] = {}
-
-    def get(self, keys: list[int]) -> list[tuple[int, int]]:
-        recent, (table, rows, texts) = self._recent, self._sorted
-        if not len(table):
-            return [recent.get(key, (0, 0)) for key in keys]
-        asked = self._np.array(keys, "u8")
-        slots = self._np.minimum(table.searchsorted(asked), len(table) - 1)
-        found = table[slots] == asked
-        known = zip((rows[slots] * found).tolist(), (texts[slots] * found).tolist(), strict=True)
-        return [recent.get(key, each) for key, each in zip(keys, known, strict=True)]
-
-    def put(self, keys: list[int], rows: list[int], texts: list[int]) -> None:
-        self._recent.update(zip(keys, zip(rows, texts, strict=True), strict=True))
-        if len(self._recent) > 4_096 + len(self._sorted[0]) // 8:
-            new = self._np.array([(key, *each) for key, each in self._recent.items()], "u8").T
-            kept = ~self._np.isin(self._sorted[0], new[0])
-            joined = [self._np.concatenate([old[kept], more]) for old, more in zip(self._sorted, new, strict=True)]
-            order = joined[0].argsort()
-            self._sorted = tuple(each[order] for each in joined)
-            self._recent = {}
-
-
-class ArrowContacts(_Contacts):
-    """Arrow arrays, looked up with `index_in`."""
-
-    def __init__(self) -> None:
-        self._pa, self._pc = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.compute")
-        self._known = tuple(self._pa.array([], "int64") for _ in range(3))
-
-    def get(self, keys: list[int]) -> list[tuple[int, int]]:
-        table, rows, texts = self._known
-        slots = self._pc.index_in(self._pa.array(keys, "int64"), value_set=table)
-        known = [each.take(slots).fill_null(0).to_pylist() for each in (rows, texts)]
-        return list(zip(*known, strict=True))
-
-    def put(self, keys: list[int], rows: list[int], texts: list[int]) -> None:
-        new = [self._pa.array(each, "int64") for each in (keys, rows, texts)]
-        kept = self._pc.invert(self._pc.is_in(self._known[0], value_set=new[0]))
-        old = [each.filter(kept) for each in self._known]
-        self._known = tuple(self._pa.concat_arrays(list(both)) for both in zip(old, new, strict=True))
 
 
 # -- seen keys ---------------------------------------------------------------------------------------------------------
 
 
-class BloomKeys:
-    """A hand-made Bloom filter: two bits of one byte, four bytes a key, enlarged as it fills."""
+class Set:
+    """A set of hashes."""
+
+    def __init__(self) -> None:
+        self._seen = set[int]()
+
+    def may_contain(self, location_id: str, keys: Iterable[Any]) -> list[bool]:
+        return [_hash(location_id, key) in self._seen for key in keys]
+
+    def add(self, location_id: str, keys: Iterable[Any]) -> None:
+        self._seen.update(_hash(location_id, key) for key in keys)
+
+
+class Bloom:
+    """A hand-made Bloom filter: two bits in one byte, at least four bytes a key."""
 
     def __init__(self) -> None:
         self._bytes = bytearray(1 << 22)
@@ -223,35 +213,16 @@ class BloomKeys:
             self._bytes[slot] |= pair
 
     def _places(self, location_id: str, keys: Iterable[Any]) -> list[tuple[int, int]]:
-        mask, pairs, seed = len(self._bytes) - 1, self._pairs, hash(location_id)
-        return [(mixed & mask, pairs[mixed >> 40 & 31]) for mixed in map(seed.__xor__, map(hash, keys))]
+        mask = len(self._bytes) - 1
+        hashes = (hash(location_id) ^ hash(key) for key in keys)
+        return [(number & mask, self._pairs[number >> 40 & 31]) for number in hashes]
 
 
-class BitmapKeys:
-    """A bit for each of 2^26 hashes, 8 MB: of a million keys, one in 67 new ones seems seen."""
-
-    def __init__(self) -> None:
-        self._bits = bytearray(1 << 23)
-
-    def may_contain(self, location_id: str, keys: Iterable[Any]) -> list[bool]:
-        bits = self._bits
-        return [bool(bits[each >> 3] & 1 << (each & 7)) for each in self._numbers(location_id, keys)]
-
-    def add(self, location_id: str, keys: Iterable[Any]) -> None:
-        bits = self._bits
-        for each in self._numbers(location_id, keys):
-            bits[each >> 3] |= 1 << (each & 7)
-
-    def _numbers(self, location_id: str, keys: Iterable[Any]) -> list[int]:
-        mask = 8 * len(self._bits) - 1
-        return [hash((location_id, key)) & mask for key in keys]
-
-
-class RbloomKeys:
-    """The rbloom library's filter, made for ten million keys: 7.8 MB."""
+class Rbloom:
+    """The filter of the library rbloom, for ten million keys: 7.8 MB."""
 
     def __init__(self) -> None:
-        self._seen = importlib.import_module("rbloom").Bloom(10_000_000, 0.05)
+        self._seen = import_module("rbloom").Bloom(10_000_000, 0.05)
 
     def may_contain(self, location_id: str, keys: Iterable[Any]) -> list[bool]:
         return [(location_id, key) in self._seen for key in keys]
@@ -260,21 +231,8 @@ class RbloomKeys:
         self._seen.update([(location_id, key) for key in keys])
 
 
-class SetKeys:
-    """A set of hashes."""
-
-    def __init__(self) -> None:
-        self._seen: set[int] = set()
-
-    def may_contain(self, location_id: str, keys: Iterable[Any]) -> list[bool]:
-        return [_hash(location_id, key) in self._seen for key in keys]
-
-    def add(self, location_id: str, keys: Iterable[Any]) -> None:
-        self._seen.update(_hash(location_id, key) for key in keys)
-
-
 class NoKeys:
-    """Nothing: the warehouse is asked for each appointment."""
+    """No filter: every appointment is looked up."""
 
     def may_contain(self, _location_id: str, keys: list[Any]) -> list[bool]:
         return [True] * len(keys)
@@ -283,32 +241,60 @@ class NoKeys:
         pass
 
 
+# -- the comparison ----------------------------------------------------------------------------------------------------
+
 CONTACTS, KEYS = ("contact_cache", "ContactCache"), ("seen_keys", "SeenKeys")
 
-VARIANTS: dict[str, list[tuple[tuple[str, str], type]]] = {
-    "shipped": [],
-    "hand-made": [(CONTACTS, ArrayContacts), (KEYS, BloomKeys)],
-    "contacts: arrays": [(CONTACTS, ArrayContacts)],
-    "contacts: one dict": [(CONTACTS, OneDictContacts)],
-    "contacts: numpy": [(CONTACTS, NumpyContacts)],
-    "contacts: pyarrow": [(CONTACTS, ArrowContacts)],
-    "contacts: rows only": [(CONTACTS, RowsOnlyContacts)],
-    "contacts: none": [(CONTACTS, NoContacts)],
-    "keys: Bloom": [(KEYS, BloomKeys)],
-    "keys: bitmap": [(KEYS, BitmapKeys)],
-    "keys: rbloom": [(KEYS, RbloomKeys)],
-    "keys: set": [(KEYS, SetKeys)],
-    "keys: none": [(KEYS, NoKeys)],
+VARIANTS: dict[str, dict[tuple[str, str], type]] = {
+    "shipped": {},
+    "hand-made": {CONTACTS: HashTable, KEYS: Bloom},
+    "plain": {CONTACTS: Dict, KEYS: Set},
+    "contacts-hash-table": {CONTACTS: HashTable},
+    "contacts-dict": {CONTACTS: Dict},
+    "contacts-numpy": {CONTACTS: Numpy},
+    "contacts-pyarrow": {CONTACTS: Arrow},
+    "contacts-rows-only": {CONTACTS: RowsOnly},
+    "contacts-none": {CONTACTS: NoContacts},
+    "keys-bloom": {KEYS: Bloom},
+    "keys-rbloom": {KEYS: Rbloom},
+    "keys-set": {KEYS: Set},
+    "keys-none": {KEYS: NoKeys},
 }
+"""By variant, the classes to replace (module and name) and their replacements."""
+
+LIBRARIES = {"contacts-numpy": "numpy", "keys-rbloom": "rbloom"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=200_000, help="appointments to load (default: 200,000)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each variant, after a warm-up (default: 3)")
+    parser.add_argument("--libraries", type=Path, help="folder with one folder for each library")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=VARIANTS,
+        metavar="VARIANT",
+        help=f"a variant to measure, repeatable; the first one is the reference. One of {', '.join(VARIANTS)}",
+    )
+    parser.add_argument("--sync-with", choices=VARIANTS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.sync_with:
+        _sync_with(arguments.sync_with)
+        return
+    variants = arguments.only or list(VARIANTS)
+    if arguments.libraries is None:
+        variants = [variant for variant in variants if variant not in LIBRARIES]
+    _compare(arguments.rows, arguments.runs, variants, arguments.libraries)
 
 
 def _sync_with(variant: str) -> None:
-    """`bookings sync`, with the classes of a variant."""
-    importlib.import_module("bookings_sync.cli.heaps").keep_little()  # before anything imports Arrow
-    for (module, name), replacement in VARIANTS[variant]:
-        setattr(importlib.import_module(f"bookings_sync.changes.{module}"), name, replacement)
+    """Runs `bookings sync` in this process, with a variant's classes."""
+    import_module("bookings_sync.cli.memory").limit_memory_use()  # before a variant imports Arrow
+    for (module, name), replacement in VARIANTS[variant].items():
+        setattr(import_module(f"bookings_sync.changes.{module}"), name, replacement)
     sys.argv = ["bookings", "sync", "--quiet", "--json"]
-    importlib.import_module("bookings_sync.cli.main").main()
+    import_module("bookings_sync.cli.main").main()
 
 
 def _compare(rows: int, runs: int, variants: list[str], libraries: Path | None) -> None:
@@ -316,37 +302,23 @@ def _compare(rows: int, runs: int, variants: list[str], libraries: Path | None) 
         ours = Ours(world, Path(folder))
 
         def first_sync(variant: str) -> Callable[[], Cost]:
+            path = [os.environ.get("PYTHONPATH")]
+            if libraries is not None and variant in LIBRARIES:
+                path.append(str(libraries / LIBRARIES[variant]))
+            env = {"PYTHONPATH": os.pathsep.join(filter(None, path))}
+
             def once() -> Cost:
                 ours.forget()
-                library = variant.rpartition(" ")[2]
-                folders = [os.environ.get("PYTHONPATH")]
-                if libraries is not None and (libraries / library).is_dir():
-                    folders.append(str(libraries / library))
-                env = {"PYTHONPATH": os.pathsep.join(filter(None, folders))}
                 return measure([sys.executable, Path(__file__), "--sync-with", variant], cwd=ours.folder, env=env)
 
             return once
 
-        measured = in_turn({each: first_sync(each) for each in variants}, runs)
-    first, _ = measured[0]
+        measured = in_turn({variant: first_sync(variant) for variant in variants}, runs)
+    reference, _ = measured[0]
     print(f"{'variant':<22}{'CPU s':>8}{'ratio':>8}{'peak MB':>9}{'ratio':>8}")
     for variant, (figures, _) in zip(variants, measured, strict=True):
-        cpu, peak = figures.cpu_s / first.cpu_s, figures.peak_mb / first.peak_mb
+        cpu, peak = figures.cpu_s / reference.cpu_s, figures.peak_mb / reference.peak_mb
         print(f"{variant:<22}{figures.cpu_s:>8.2f}{cpu:>8.3f}{figures.peak_mb:>9.0f}{peak:>8.3f}")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=200_000, help="appointments of the world (default: 200,000)")
-    parser.add_argument("--runs", type=int, default=3, help="runs of each variant, after a warm-up (default: 3)")
-    parser.add_argument("--only", action="append", choices=VARIANTS, help="variants; the first is the reference")
-    parser.add_argument("--libraries", type=Path, help="a folder with folders for numpy and for rbloom")
-    parser.add_argument("--sync-with", choices=VARIANTS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.sync_with:
-        _sync_with(arguments.sync_with)
-    else:
-        _compare(arguments.rows, arguments.runs, arguments.only or list(VARIANTS), arguments.libraries)
 
 
 if __name__ == "__main__":

@@ -53,20 +53,20 @@ def rows_of(location_id: str, digests: dict[str, str], text: int | None = None) 
 def test_any_history_gives_the_answers_of_a_plain_dict(steps: list[Step]) -> None:
     cache = ContactCache()
     versions: dict[tuple[str, int], int] = {}
-    texts: set[tuple[str, int]] = set()
+    texts: dict[tuple[str, int], int | None] = {}
     for step in steps:
-        version = versions.get((step.location_id, step.contact))
+        contact = step.location_id, step.contact
+        version = versions.get(contact)
         if step.call == "remember":
             cache.remember(step.rows)
-            versions[step.location_id, step.contact] = step.version
-            if step.text is not None:
-                texts.add((step.location_id, step.text))
+            if step.text is not None or version != step.version:
+                texts[contact] = step.text
+            versions[contact] = step.version
         elif step.call == "classify":
             expected = ([0], [], []) if version is None else ([], [], [0]) if version == step.version else ([], [0], [])
             assert cache.classify(step.rows) == expected
         elif step.text is not None:
-            held = version == step.version and (step.location_id, step.text) in texts
-            assert cache.holds(step.location_id, step.rows.keys, [step.text]) == [held]
+            assert cache.holds(step.location_id, step.rows.keys, [step.text]) == [texts.get(contact) == step.text]
 
 
 def test_a_text_of_another_contact_is_no_hit() -> None:
