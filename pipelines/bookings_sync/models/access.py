@@ -1,8 +1,8 @@
-"""The warehouse as a command opens it: there, and nobody else's at the moment.
+"""Access: opens the warehouse for a command.
 
 Input:  settings.
-Output: dlt's SQL client; LockedError while another run has the database, NothingSyncedError where there is none yet.
-        Who only reads opens what was published (`open_published`), and waits for nobody.
+Output: dlt's SQL client. `open_client` raises LockedError while another run holds the database, and NothingSyncedError
+        before the first sync. `open_published` opens what the last transform published, and never waits for a run.
 """
 
 from __future__ import annotations
@@ -30,11 +30,10 @@ def datasets(settings: Settings) -> Datasets:
 
 @contextmanager
 def open_client(settings: Settings, *, writes: bool = False, publishes: bool = False) -> Iterator[SqlClientBase[Any]]:
-    """dlt's SQL client on the raw dataset; with `publishes`, the read copy of a database that is a file is replaced
-    when all has gone well, before another run may begin.
+    """dlt's SQL client on the raw dataset.
 
-    Of a database that is a file even a reader takes the lock: DuckDB lets nobody read while another process writes, and
-    an open reader makes a sync fail.
+    With `publishes`, replaces the read copy of a DuckDB file at the end, while the lock is still held. On a DuckDB file
+    readers take the lock too: DuckDB lets no other process read during a write, and an open reader makes a sync fail.
     """
     with ExitStack() as stack:
         pipeline = stack.enter_context(open_pipeline(settings))
@@ -52,11 +51,10 @@ def open_client(settings: Settings, *, writes: bool = False, publishes: bool = F
 
 @contextmanager
 def open_published(settings: Settings, *, or_live: bool = False) -> Iterator[SqlClientBase[Any]]:
-    """dlt's SQL client on what the last transform published, to read from it alone.
+    """dlt's SQL client on what the last transform published, for reading only.
 
-    Of a database that is a file this is the read copy, opened read-only, which no run holds. Where there is none yet,
-    ModelError says what to do, or with `or_live` the database itself is opened, as by `open_client`. A server is its
-    own published copy.
+    With a DuckDB file this is the read copy, which no run holds. Before there is a copy, raises ModelError, or opens
+    the database itself if `or_live`. A server has no separate copy.
     """
     with ExitStack() as stack:
         with open_pipeline(settings) as pipeline:
@@ -68,7 +66,7 @@ def open_published(settings: Settings, *, or_live: bool = False) -> Iterator[Sql
         if not database.exists():
             raise NothingSyncedError(settings.raw_dataset)
         if not read_copy(database).exists():
-            raise ModelError("there is no copy to read from yet: run `bookings transform` first")
+            raise ModelError("there is no read copy yet: run `bookings transform` first")
         copy = dlt.pipeline(
             settings.pipeline_name,
             pipelines_dir=folder,

@@ -1,8 +1,8 @@
-"""Audits as queries: what a model promises, turned into SQL that counts the rows that break it.
+"""Audits: turns the audit lines of a model's header into SQL that finds failing rows.
 
-Input:  a `Model` and its header's audit lines.
-Output: `row_audits`, conditions on each row by itself (all counted in one pass over the table), and `set_audits`,
-        queries that return the failing rows. Both are in DuckDB's SQL, with references by layer, as the models are.
+Input:  a `Model`.
+Output: `row_audits`: conditions on single rows, counted in one pass over the table. `set_audits`: queries that return
+        the failing rows. Both in DuckDB's SQL with references as `layer.name`, like the models.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _REFERENCES = re.compile(r"(?P<columns>[\w, ]+) -> (?P<table>\w+\.\w+) \((?P<oth
 
 
 def row_audits(model: Model) -> dict[str, exp.Expr]:
-    """For each audit of single rows, by name, the condition under which a row fails. Null fails only `not null`."""
+    """The failing condition of each row audit, by name. Nulls fail only `not null`."""
     failing: dict[str, exp.Expr] = {}
     for line in model.header.audits:
         if line.kind != "references":
@@ -48,11 +48,11 @@ def _conditions(model: Model, line: AuditLine) -> Iterator[tuple[str, str]]:
         case "check":
             yield line.name, f"NOT ({line.rule})"
         case _:
-            raise ModelError(f"{model.path.name}: no such audit: {line.kind}")
+            raise ModelError(f"{model.path.name}: unknown kind of audit: {line.kind}")
 
 
 def set_audits(model: Model) -> dict[str, exp.Query]:
-    """For each audit that looks at more than a row, by name, a query that returns the key columns of failing rows."""
+    """The query of each audit that compares rows, by name. It returns the key columns of failing rows."""
     key = ", ".join(model.header.key)
     table = f"{model.layer}.{model.name}"
     found: dict[str, exp.Query] = {
@@ -66,11 +66,11 @@ def set_audits(model: Model) -> dict[str, exp.Query]:
 
 
 def _references(model: Model, line: AuditLine) -> tuple[str, exp.Query]:
-    """Rows whose columns are all there, but not in the other table."""
+    """Finds rows with non-null columns that the other table does not have."""
     match = _match(_REFERENCES, model, line)
     columns, others = names(match["columns"]), names(match["others"])
     if len(columns) != len(others):
-        raise ModelError(f"{model.path.name}: as many columns on either side of a reference, please: {line.rule}")
+        raise ModelError(f"{model.path.name}: a reference needs as many columns left as right: {line.rule}")
     join = " AND ".join(f"child.{column} = parent.{other}" for column, other in zip(columns, others, strict=True))
     there = " AND ".join(f"child.{column} IS NOT NULL" for column in columns)
     key = ", ".join(f"child.{column}" for column in model.header.key)
@@ -83,7 +83,7 @@ def _references(model: Model, line: AuditLine) -> tuple[str, exp.Query]:
 def _match(pattern: re.Pattern[str], model: Model, line: AuditLine) -> re.Match[str]:
     match = pattern.fullmatch(line.rule)
     if match is None:
-        raise ModelError(f"{model.path.name}: this audit cannot be read: {line.kind}: {line.rule}")
+        raise ModelError(f"{model.path.name}: cannot parse this audit: {line.kind}: {line.rule}")
     return match
 
 

@@ -1,9 +1,9 @@
-"""From DuckDB's SQL to the warehouse's own.
+"""Dialect: translates a model from DuckDB's SQL to the warehouse's dialect.
 
-Input:  a model's query, where each table it names stands, and the run's time.
-Output: the same query for one dialect. sqlglot does most of it; here is what it cannot know (the layers, `$now`) and
-        what it gets wrong without a word (opening a JSON array, naming a JSON object's keys, parts of a time,
-        the instant of a local time).
+Input:  a model's query, the table that each reference reads, and the run's time.
+Output: the query in one dialect. sqlglot translates most of it. This module adds what sqlglot cannot know: layers and
+        `$now`. It also fixes what sqlglot gets wrong without an error: unnesting a JSON array, the keys of a JSON
+        object, parts of a time, and the instant of a local time.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _TYPES: dict[DataType, str] = {
     "binary": "BLOB",
 }
 HISTORY_COLUMNS: dict[str, DataType] = {"_dlt_valid_from": "timestamp", "_dlt_valid_to": "timestamp"}
-"""What dlt adds to a history table and models read."""
+"""Columns that dlt adds to a history table and that models read."""
 FIRST_SEEN = {"reads": "read_at", "runs": "started_at", "rejected_records": "rejected_at"}
-"""The column of each merged table that says since when a row has stood as it is."""
+"""For each table without history, the column with the time at which its row was written."""
 
 
-def resolve(query: exp.Query, place: Callable[[str, str], exp.Expr], now: DateTime) -> exp.Query:
-    """A copy of `query` with each `layer.name` replaced by `place(layer, name)` and `$now` by the time, UTC."""
+def resolve(query: exp.Query, table_for: Callable[[str, str], exp.Expr], now: DateTime) -> exp.Query:
+    """A copy of `query` with each `layer.name` replaced by `table_for(layer, name)`, and `$now` by `now` in UTC."""
     query = query.copy()
     for table in list(references(query)):
         alias = table.alias or table.name
-        table.replace(exp.alias_(place(table.db, table.name), alias, table=True))
+        table.replace(exp.alias_(table_for(table.db, table.name), alias, table=True))
     for placeholder in list(query.find_all(exp.Placeholder)):
         if placeholder.name == "now":
             placeholder.replace(_instant(now))
@@ -46,8 +46,7 @@ def resolve(query: exp.Query, place: Callable[[str, str], exp.Expr], now: DateTi
 
 
 def to_sql(expression: exp.Expr, dialect: str) -> str:
-    """`expression` in the words of `dialect` (sqlglot's name for it). It is used up: to write from a copy takes longer
-    than to write."""
+    """`expression` as SQL in `dialect` (sqlglot's name). Consumes `expression`: a copy costs more than the writing."""
     if dialect != "duckdb":
         for rewrite in (_open_json_array, _json_keys, _time_part, _period, _instant_of):
             expression = expression.transform(rewrite, dialect, copy=False)
@@ -55,23 +54,23 @@ def to_sql(expression: exp.Expr, dialect: str) -> str:
 
 
 def raw_types(table: Table) -> dict[str, str]:
-    """The columns of a raw table that models may read, with DuckDB's types."""
+    """The columns of a raw table that models may read, with their DuckDB types."""
     types = {column.name: column.type for column in table.columns}
     return {name: _TYPES[kind] for name, kind in (types | (HISTORY_COLUMNS if table.history else {})).items()}
 
 
 def no_rows(table: Table) -> exp.Subquery:
-    """What stands in for a raw table that is not there yet: its columns, and no row."""
+    """A raw table that does not exist yet: its columns and no rows."""
     types = raw_types(table).items()
     nulls = [exp.alias_(exp.cast(exp.null(), kind, dialect="duckdb"), name) for name, kind in types]
     return exp.select(*nulls).limit(0).subquery()
 
 
-def as_it_stood(table: Table, where: exp.Expr, as_of: DateTime) -> exp.Subquery:
-    """What stands in for a raw table that is read as of a moment: its rows as they stood then.
+def as_it_was(table: Table, source: exp.Expr, as_of: DateTime) -> exp.Subquery:
+    """The rows of a raw table as of a past moment.
 
-    Of a history table that is exact: the versions seen by then, the last of each key as the current one. A merged table
-    keeps one row per key, so what has been overwritten since is missing.
+    Exact for history tables: the versions seen by then, with the last version of each key as the current one. Other
+    tables keep one row per key, so rows that were overwritten since are missing.
     """
     columns: list[exp.Expr] = [exp.column(name, quoted=True) for name in table.names]
     since = exp.column(FIRST_SEEN[table.name] if not table.history else "_dlt_valid_from")
@@ -79,17 +78,17 @@ def as_it_stood(table: Table, where: exp.Expr, as_of: DateTime) -> exp.Subquery:
         ended = exp.column("_dlt_valid_to")
         by_then = exp.case().when(exp.LTE(this=ended.copy(), expression=_instant(as_of)), ended)
         columns += [since.copy(), exp.alias_(by_then, "_dlt_valid_to")]
-    return exp.select(*columns).from_(where).where(exp.LTE(this=since, expression=_instant(as_of))).subquery()
+    return exp.select(*columns).from_(source).where(exp.LTE(this=since, expression=_instant(as_of))).subquery()
 
 
 def complete_reads(reads: exp.Table, loads: exp.Table) -> exp.Subquery:
-    """What stands in for `raw.reads`: the reads whose load is complete. The others' data may not all be there."""
+    """`raw.reads` without the reads of incomplete loads: some of their rows may be missing."""
     complete = exp.select("load_id").from_(loads).where("status = 0")
     return exp.select("*").from_(reads).where(exp.column("_dlt_load_id").isin(query=complete)).subquery("reads")
 
 
 def timezones(dialect: str) -> exp.Subquery:
-    """The zones the warehouse knows, by name. Where it cannot be asked, those that pendulum knows."""
+    """The time zone names that the warehouse knows; pendulum's on warehouses that cannot list theirs."""
     if dialect == "duckdb":
         return exp.select("name").from_(exp.Table(this=exp.func("pg_timezone_names"))).subquery()
     if dialect == "postgres":
@@ -104,7 +103,7 @@ def _instant(moment: DateTime) -> exp.Cast:
 
 
 def _open_json_array(node: exp.Expr, dialect: str) -> exp.Expr:
-    """JSON_EXTRACT_STRING(x, '$[*]') is DuckDB's list of an array's elements as text; sqlglot drops the `[*]`."""
+    """JSON_EXTRACT_STRING(x, '$[*]') lists an array's elements as text in DuckDB. sqlglot drops the `[*]`."""
     if not (isinstance(node, exp.JSONExtractScalar) and node.expression.find(exp.JSONPathWildcard)):
         return node
     json = node.this
@@ -125,7 +124,7 @@ def _open_json_array(node: exp.Expr, dialect: str) -> exp.Expr:
 
 
 def _json_keys(node: exp.Expr, dialect: str) -> exp.Expr:
-    """JSON_KEYS(x) is DuckDB's list of the keys of an object that is JSON text; sqlglot leaves the name as it is."""
+    """JSON_KEYS(x) lists an object's keys in DuckDB. sqlglot does not translate the name."""
     if not isinstance(node, exp.JSONKeys):
         return node
     json = node.this
@@ -147,33 +146,33 @@ _TIME_PARTS: dict[str, dict[str, str]] = {
     "EPOCH": {
         "bigquery": "(UNIX_MICROS(CAST(x AS TIMESTAMP)) / 1000000.0)",
         "databricks": "(UNIX_MICROS(CAST(x AS TIMESTAMP)) / 1000000.0)",
-        "snowflake": "(DATE_PART(EPOCH_MICROSECOND, x) / 1000000.0)",  # its EPOCH is of whole seconds
+        "snowflake": "(DATE_PART(EPOCH_MICROSECOND, x) / 1000000.0)",  # EPOCH has whole seconds only
         "clickhouse": "(toUnixTimestamp64Micro(toDateTime64(x, 6)) / 1000000.0)",
     },
     "ISODOW": {
-        "bigquery": "(MOD(EXTRACT(DAYOFWEEK FROM x) + 5, 7) + 1)",  # its own is 1 on Sundays
+        "bigquery": "(MOD(EXTRACT(DAYOFWEEK FROM x) + 5, 7) + 1)",  # DAYOFWEEK is 1 on Sunday
         "databricks": "EXTRACT(DAYOFWEEK_ISO FROM x)",
         "snowflake": "DATE_PART(DAYOFWEEKISO, x)",
         "clickhouse": "toDayOfWeek(x)",
     },
 }
-"""The seconds from 1970 to `x`, with their fraction; the weekday of `x`, from 1 for Monday to 7."""
+"""EPOCH: seconds from 1970 to `x`, with fraction. ISODOW: weekday of `x`, from 1 (Monday) to 7."""
 
 
 def _time_part(node: exp.Expr, dialect: str) -> exp.Expr:
-    """EXTRACT(EPOCH …) and EXTRACT(ISODOW …) are DuckDB's and PostgreSQL's words; sqlglot leaves them as they are."""
-    words = _TIME_PARTS.get(node.name.upper(), {}).get(dialect) if isinstance(node, exp.Extract) else None
-    if words is None:
+    """Only DuckDB and PostgreSQL have EXTRACT(EPOCH …) and EXTRACT(ISODOW …). sqlglot does not translate them."""
+    sql = _TIME_PARTS.get(node.name.upper(), {}).get(dialect) if isinstance(node, exp.Extract) else None
+    if sql is None:
         return node
-    parsed = sqlglot.parse_one(words, read=dialect)
+    parsed = sqlglot.parse_one(sql, read=dialect)
     for x in list(parsed.find_all(exp.Column)):
         x.replace(node.expression)
     return parsed
 
 
 def _period(node: exp.Expr, dialect: str) -> exp.Expr:
-    """DATE_TRUNC('WEEK', x) goes back to Monday; of it sqlglot makes BigQuery's function for times, which takes no
-    date, and goes back to Sunday."""
+    """DATE_TRUNC('WEEK', x) goes back to Monday. sqlglot writes BigQuery's TIMESTAMP_TRUNC, which rejects dates and
+    goes back to Sunday."""
     if dialect != "bigquery" or not isinstance(node, exp.TimestampTrunc):
         return node
     unit = node.args["unit"].name.upper()
@@ -181,8 +180,8 @@ def _period(node: exp.Expr, dialect: str) -> exp.Expr:
 
 
 def _instant_of(node: exp.Expr, dialect: str) -> exp.Expr:
-    """CAST(x AS TIMESTAMP) AT TIME ZONE z is the instant at which clocks in z show x. sqlglot takes every AT TIME ZONE
-    for its opposite, what clocks in z show at an instant."""
+    """CAST(x AS TIMESTAMP) AT TIME ZONE z is the instant at which clocks in z show x. sqlglot translates every AT TIME
+    ZONE as the opposite: the local time in z of an instant."""
     if not (isinstance(node, exp.AtTimeZone) and isinstance(node.this, exp.Cast) and _is_local(node.this)):
         return node
     local, zone = node.this, node.args["zone"]

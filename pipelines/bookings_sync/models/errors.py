@@ -1,7 +1,6 @@
-"""What can go wrong between the raw tables and the marts.
+"""Errors of the SQL models, in the tree of `bookings_sync.errors`.
 
-Input:  the model, the audit, the warehouse's complaint.
-Output: errors of the tree of `bookings_sync.errors`. Samples hold key columns only: ids and dates, no personal data.
+Samples of failing rows hold key columns only: ids and dates, no personal data.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from bookings_sync.errors import AuditError, BookingsError
 
 
 class ModelError(BookingsError):
-    """A model's file is not as sql/README.md asks, or the warehouse refuses its query."""
+    """A model's file is not valid (sql/README.md describes the form), or the warehouse rejects its query."""
 
 
 class NothingSyncedError(BookingsError):
-    """The raw dataset holds none of the raw tables: there is nothing to transform yet."""
+    """The raw dataset has no raw tables yet."""
 
     def __init__(self, dataset: str) -> None:
         super().__init__(f"the dataset {dataset} holds no synced tables yet: run `bookings sync` first")
@@ -26,7 +25,7 @@ class NothingSyncedError(BookingsError):
 
 @dataclass(frozen=True, slots=True)
 class AuditFailure:
-    """One failed audit: how many rows fail it, and the key values of some of them."""
+    """One failed audit: the number of failing rows, and the keys of some of them."""
 
     model: str
     audit: str
@@ -42,7 +41,7 @@ class AuditFailure:
 
 
 class AuditsFailedError(AuditError):
-    """Audits failed, so nothing was published: `failures` says which, on how many rows, and shows some keys."""
+    """Audits failed, so nothing was published. `failures` has each failed audit."""
 
     def __init__(self, failures: Iterable[AuditFailure]) -> None:
         self.failures = tuple(failures)

@@ -1,8 +1,8 @@
-"""Headers: what a model's first comment declares.
+"""Header: parses the first comment of a model's file.
 
-Input:  the text of one file of `sql/`.
-Output: `Header`, typed: the grain and question for people, the key and audits for `transform`, the columns for comments
-        in the warehouse and for the data dictionary. Its form is described in sql/README.md.
+Input:  the text of one file of `sql/`; sql/README.md describes the form.
+Output: `Header`: grain and question for readers, key and audits for `transform`, columns for the warehouse's comments
+        and the data dictionary.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _COMMENT = re.compile(r"\A\s*/\*\n(?P<header>.*?)\*/\s*(?P<query>.*)\Z", re.DOTA
 _ITEM = re.compile(r"(?P<name>[^:]+):\s*(?P<rest>.+)")
 _SECTIONS = frozenset({"Grain", "Question", "Key", "Incremental by", "Notes", "Model", "Audits", "Columns", "Not read"})
 INCREMENTAL_BY = ("location_id", "appointment_id")
-"""What a model may be incremental by: of appointments it is known which have changed."""
+"""The columns that an incremental model is keyed by. Only changes of appointments are tracked."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """One audit as the header words it: `kind` before the colon, `rule` after it; `name` is a check's own."""
+    """One audit line of the header: `kind: rule`. Only a `check` has a `name`."""
 
     kind: str
     rule: str
@@ -31,8 +31,12 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A model's declaration. `not_read` names the raw columns a staging model leaves out, and why. Where it is
-    `incremental` by some columns, each row is made of what has the same values of these, and of whole dimensions."""
+    """A model's declaration.
+
+    `incremental`: the columns it is incremental by. Each row depends only on input rows with the same values of these
+    columns, and on dimensions. `model`: the audited model, in the header of an audit's file. `not_read`: the raw
+    columns that a staging model leaves out, with the reason.
+    """
 
     grain: str
     question: str
@@ -46,10 +50,10 @@ class Header:
 
 
 def parse(text: str, name: str) -> tuple[Header, str]:
-    """The header of a file and the query below it. Raises ModelError, naming the file, where the form is not kept."""
+    """The header of the file `name`, and the query below the header. Raises ModelError if the form is wrong."""
     match = _COMMENT.match(text)
     if match is None:
-        raise ModelError(f"{name}: begins with no /* header */")
+        raise ModelError(f"{name}: expected a /* header */ comment at the top of the file")
     sections = _sections(match["header"], name)
     header = Header(
         grain=" ".join(sections.get("Grain", ())),
@@ -59,8 +63,8 @@ def parse(text: str, name: str) -> tuple[Header, str]:
         notes=" ".join(sections.get("Notes", ())),
         model=" ".join(sections.get("Model", ())),
         audits=tuple(_audit(item, name) for item in sections.get("Audits", ())),
-        columns=_described(sections.get("Columns", ()), name),
-        not_read=_described(sections.get("Not read", ()), name),
+        columns=_descriptions(sections.get("Columns", ()), name),
+        not_read=_descriptions(sections.get("Not read", ()), name),
     )
     return header, match["query"]
 
@@ -71,7 +75,7 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def _sections(header: str, name: str) -> dict[str, list[str]]:
-    """Sections begin at the margin, their items are indented by two, what goes on with an item by more."""
+    """The items of each section. A title has no indent, an item two spaces, the rest of a long item more."""
     sections: dict[str, list[str]] = {}
     items: list[str] = []
     for line in header.splitlines():
@@ -81,7 +85,7 @@ def _sections(header: str, name: str) -> dict[str, list[str]]:
         if indent == 0:
             title, colon, rest = line.partition(":")
             if not colon or title not in _SECTIONS or title in sections:
-                raise ModelError(f"{name}: the header has an unknown or repeated section: {line}")
+                raise ModelError(f"{name}: unknown or repeated section in the header: {line}")
             items = sections[title] = [rest.strip()] if rest.strip() else []
         elif indent > 2 and items:
             items[-1] += " " + line.strip()
@@ -90,21 +94,24 @@ def _sections(header: str, name: str) -> dict[str, list[str]]:
     return sections
 
 
-def _described(items: list[str] | tuple[()], name: str) -> dict[str, str]:
-    described: dict[str, str] = {}
+def _descriptions(items: list[str] | tuple[()], name: str) -> dict[str, str]:
+    """Descriptions by column."""
+    descriptions: dict[str, str] = {}
     for item in items:
         match = _ITEM.fullmatch(item)
-        if match is None or match["name"] in described:
-            raise ModelError(f"{name}: not `column: description`, or described twice: {item}")
-        described[match["name"]] = match["rest"]
-    return described
+        if match is None:
+            raise ModelError(f"{name}: expected `column: description`, got: {item}")
+        if match["name"] in descriptions:
+            raise ModelError(f"{name}: the column {match['name']} is described twice")
+        descriptions[match["name"]] = match["rest"]
+    return descriptions
 
 
 def _audit(item: str, name: str) -> AuditLine:
     match = _ITEM.fullmatch(item)
     if match is None:
-        raise ModelError(f"{name}: not `kind: rule`: {item}")
-    kind, _, own_name = match["name"].partition(" ")
-    if kind == "check" and own_name:
-        return AuditLine("check", match["rest"], own_name)
+        raise ModelError(f"{name}: expected `kind: rule`, got: {item}")
+    kind, _, check_name = match["name"].partition(" ")
+    if kind == "check" and check_name:
+        return AuditLine("check", match["rest"], check_name)
     return AuditLine(match["name"], match["rest"])

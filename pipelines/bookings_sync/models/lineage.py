@@ -1,9 +1,9 @@
-"""Lineage: which columns each column of a model is made of.
+"""Lineage: the columns that each column of a model is computed from.
 
 Input:  the project; the columns of the raw tables.
-Output: for each model and column its `Origin`, one hop: `dictionary` follows the hops down to the API's fields.
+Output: one `Origin` per model column, one hop up. `dictionary` follows the hops to the API's fields.
 
-sqlglot follows values alone: what a column is computed of, not what a join or a WHERE lets through.
+Only values count: a column in a join condition or a WHERE is not an origin.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bookings_sync.records.tables import TABLES
 
 
 class ColumnName(NamedTuple):
-    """A column by the layer and the table it stands in; layers are raw, staging, marts and warehouse."""
+    """A column's address. `layer` is raw, staging, marts or warehouse."""
 
     layer: str
     table: str
@@ -34,8 +34,10 @@ class ColumnName(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a column is made of. `counts` are the tables, by layer, whose rows it counts. Without either the model
-    writes its values itself."""
+    """The columns that a column is computed from, and the tables (layer, name) that it counts the rows of.
+
+    Both are empty if the model writes the values as literals.
+    """
 
     columns: tuple[ColumnName, ...]
     counts: tuple[tuple[str, str], ...]
@@ -46,7 +48,7 @@ def origins(project: Project) -> dict[ColumnName, Origin]:
     raw = {name: raw_types(table) for name, table in TABLES.items()}
     schema = MappingSchema({"raw": raw, "warehouse": {"timezones": {"name": "VARCHAR"}}}, dialect="duckdb")
     found: dict[ColumnName, Origin] = {}
-    for model in project.models.values():  # in build order: what a model reads is known before it
+    for model in project.models.values():  # in build order, so the schema has every table that a model reads
         found |= dict(_origins_of(model, schema))
         schema.add_table(f"{model.layer}.{model.name}", dict.fromkeys(model.header.columns, "VARCHAR"))
     return found
@@ -62,7 +64,7 @@ def _origins_of(model: Model, schema: MappingSchema) -> Iterator[tuple[ColumnNam
                 column, query, schema=schema, scope=scope, dialect="duckdb", copy=False, trim_selects=False
             )
         except ValueError as error:
-            raise ModelError(f"{model.path.name}: has no column {column}, or it cannot be traced") from error
+            raise ModelError(f"{model.path.name}: the query has no column {column}, or it cannot be traced") from error
         leaves = [node for node in traced.walk() if not node.downstream]
         yield ColumnName(model.layer, model.name, column), _origin(leaves, parts)
 
@@ -81,7 +83,7 @@ def _origin(leaves: list[Node], parts: Mapping[str, exp.Expr]) -> Origin:
 
 
 def _rows_of(query: exp.Expr, parts: Mapping[str, exp.Expr]) -> set[tuple[str, str]]:
-    """The tables whose rows a query's rows are: those after FROM; joins tell more of each. `parts` are its CTEs."""
+    """The tables in FROM: a query's rows are their rows, and joins only add columns. `parts` are the query's CTEs."""
     if isinstance(query, exp.SetOperation):
         return _rows_of(query.left, parts) | _rows_of(query.right, parts)
     if isinstance(query, exp.Table):

@@ -1,7 +1,7 @@
-"""The project: every model and audit of `sql/`, in the order they must be built.
+"""Project: loads and checks every model and audit of `sql/`. Runs no query.
 
 Input:  the folder `sql/`.
-Output: `Project`. The order comes from the SQL itself: a model is built after the models it reads. Nothing runs here.
+Output: `Project`: the models in build order. The SQL gives the order: a model is built after the models that it reads.
 """
 
 from __future__ import annotations
@@ -19,15 +19,13 @@ from bookings_sync.models.errors import ModelError
 from bookings_sync.models.header import INCREMENTAL_BY, Header, parse
 from bookings_sync.records.tables import APPOINTMENTS, TABLES
 
-READS = {"staging": frozenset({"raw", "staging"}), "marts": frozenset({"staging", "marts", "warehouse"})}
-"""Which layers a layer may read. `warehouse` has one table, `timezones`: the zones the warehouse knows, by name."""
-
-_PACKAGE = Path(__file__).resolve().parent.parent
+READABLE_LAYERS = {"staging": frozenset({"raw", "staging"}), "marts": frozenset({"staging", "marts", "warehouse"})}
+"""The layers that a model of each layer may read. `warehouse` has one table, `timezones`: the zones it knows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model: `query` is its SELECT as written, in DuckDB's SQL, with references by layer."""
+    """One model. `query` is its SELECT as written: DuckDB's SQL, references as `layer.name`."""
 
     name: str
     layer: str
@@ -35,11 +33,11 @@ class Model:
     header: Header
     query: exp.Query
     audits: Mapping[str, exp.Query] = field(default_factory=dict)
-    """Audits in files of their own, by name: queries that return the key of each failing row."""
+    """The audits that have their own files, by name. Each query returns the key of every failing row."""
 
     @property
     def reads(self) -> frozenset[tuple[str, str]]:
-        """(layer, name) of each table it reads."""
+        """(layer, name) of each table that the model reads."""
         return frozenset((table.db, table.name) for table in references(self.query))
 
 
@@ -51,18 +49,18 @@ class Project:
 
     @classmethod
     def load(cls, folder: Path) -> Project:
-        """Reads `folder`. Raises ModelError where a file, a reference or the order cannot be right."""
+        """Loads the folder `sql/`. Raises ModelError if a file, a reference or the order is wrong."""
         audits: dict[str, dict[str, exp.Query]] = {}
         for path in sorted((folder / "audits").glob("*.sql")):
             header, query = _read(path)
             audits.setdefault(header.model, {})[path.stem.partition("__")[2]] = query
         models: dict[str, Model] = {}
-        for layer in READS:
+        for layer in READABLE_LAYERS:
             for path in sorted((folder / layer).glob("*.sql")):
                 header, query = _read(path)
                 models[path.stem] = Model(path.stem, layer, path, header, query, audits.pop(path.stem, {}))
         if audits:
-            raise ModelError(f"audits name models that are not there: {', '.join(sorted(audits))}")
+            raise ModelError(f"audits name models that do not exist: {', '.join(sorted(audits))}")
         for model in models.values():
             _check_references(model, models)
             if model.header.incremental:
@@ -71,24 +69,25 @@ class Project:
         try:
             order = list(TopologicalSorter(graph).static_order())
         except CycleError as error:
-            raise ModelError(f"models read each other in a circle: {' → '.join(error.args[1])}") from error
+            raise ModelError(f"models read each other in a cycle: {' → '.join(error.args[1])}") from error
         return cls({name: models[name] for name in order})
 
 
 def find_models() -> Path:
-    """The folder `sql/`: the checkout's own where there is one, else the one inside the installed package.
+    """The folder `sql/`: the checkout's if there is one, else the installed package's.
 
-    A checkout wins: beside an editable install stands a copy in the package that nobody keeps fresh.
+    The checkout comes first: with an editable install, the package may hold an outdated copy.
     """
-    checkout = _PACKAGE.parent.parent
-    for folder in (checkout / "sql", _PACKAGE / "sql"):
+    package = Path(__file__).resolve().parent.parent
+    checkout = package.parent.parent
+    for folder in (checkout / "sql", package / "sql"):
         if (folder / "staging").is_dir() and (folder.parent != checkout or (checkout / "pyproject.toml").is_file()):
             return folder
     raise ModelError("the models' folder sql/ is neither in a checkout nor in the installed package")
 
 
 def references(query: exp.Expr) -> Iterator[exp.Table]:
-    """The tables a query names by layer (`raw.teams`); its own CTEs have no layer."""
+    """The tables that a query names by layer (`raw.teams`). CTEs have no layer."""
     return (table for table in query.find_all(exp.Table) if table.db)
 
 
@@ -99,7 +98,7 @@ def _read(path: Path) -> tuple[Header, exp.Query]:
     except SqlglotError as error:
         raise ModelError(f"{path.name}: cannot be parsed: {error}") from error
     if not isinstance(query, exp.Query):
-        raise ModelError(f"{path.name}: is not one SELECT")
+        raise ModelError(f"{path.name}: expected one SELECT below the header")
     return header, query
 
 
@@ -114,17 +113,18 @@ def _check_references(model: Model, models: Mapping[str, Model]) -> None:
             or (name in models and models[name].layer == layer)
         )
         if not known:
-            raise ModelError(f"{model.path.name}: reads {table.sql()}, which is no raw table and no model")
-        if layer and layer not in READS[model.layer]:
+            raise ModelError(f"{model.path.name}: reads {table.sql()}, which is neither a raw table nor a model")
+        if layer and layer not in READABLE_LAYERS[model.layer]:
             raise ModelError(f"{model.path.name}: a {model.layer} model may not read {table.sql()}")
 
 
 def _check_incremental(model: Model) -> None:
     by, wrong = model.header.incremental, f"{model.path.name}: cannot be incremental"
     if by != INCREMENTAL_BY or model.header.key[: len(by)] != by:
-        raise ModelError(f"{wrong} but by {', '.join(INCREMENTAL_BY)}, with which its key begins")
+        columns = ", ".join(INCREMENTAL_BY)
+        raise ModelError(f"{wrong}: expected `Incremental by: {columns}`, and a key that begins with these columns")
     if any(model.query.find_all(exp.Placeholder)):
-        raise ModelError(f"{wrong}: it depends on $now")
+        raise ModelError(f"{wrong}: the query depends on $now")
     for layer, name in sorted(model.reads):
         if layer == "warehouse" or (layer == "raw" and name != APPOINTMENTS.name):
-            raise ModelError(f"{wrong}: it reads {layer}.{name}, of which nobody knows what changed")
+            raise ModelError(f"{wrong}: the query reads {layer}.{name}, and changes of that table are not tracked")

@@ -1,7 +1,7 @@
-"""Selection: which models a run is about.
+"""Selection: chooses the models of a run by name patterns.
 
-Input:  the project, and patterns as they are typed: `rpt_*`, `+rpt_bookings` (and all it needs), `fct_slots+` (and all
-        that is made of it), `+fct_slots+`.
+Input:  the project, and patterns: `rpt_*`, `+rpt_bookings` (and everything upstream), `fct_slots+` (and everything
+        downstream), `+fct_slots+`.
 Output: models, in build order.
 """
 
@@ -17,10 +17,7 @@ from bookings_sync.models.project import Model, Project, references
 
 
 def select(project: Project, patterns: Iterable[str]) -> tuple[Model, ...]:
-    """The models that any of the patterns names; all of them where there is no pattern.
-
-    Raises ModelError for a pattern that names nothing: it is a misspelling.
-    """
+    """The models that match any pattern; all models without a pattern. Raises ModelError if a pattern matches none."""
     wanted = list(patterns)
     if not wanted:
         return tuple(project.models.values())
@@ -32,8 +29,8 @@ def select(project: Project, patterns: Iterable[str]) -> tuple[Model, ...]:
         named = {name for name in project.models if fnmatchcase(name, bare)}
         if not named:
             near = get_close_matches(bare, project.models, cutoff=0.5)
-            where = f"perhaps {' or '.join(near)}?" if near else "`bookings docs` writes a page of all there are"
-            raise ModelError(f"no model is called {bare}; {where}")
+            hint = f"Did you mean {' or '.join(near)}?" if near else "`bookings docs` writes a page of all models."
+            raise ModelError(f"no model is called {bare}. {hint}")
         chosen |= named
         if pattern.startswith("+"):
             chosen |= _reached(named, upstream)
@@ -43,7 +40,7 @@ def select(project: Project, patterns: Iterable[str]) -> tuple[Model, ...]:
 
 
 def needs(model: Model) -> set[str]:
-    """The tables that the model reads, and those that its audits compare it with."""
+    """The tables that the model or its audits read."""
     queries = (model.query, *set_audits(model).values())
     return {table.name for query in queries for table in references(query)} - {model.name}
 

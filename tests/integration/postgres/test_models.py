@@ -1,46 +1,38 @@
-"""The models' unit tests (`sql/tests/*.yml`) on PostgreSQL: the same given rows must make the same expected rows; and
-what is built of what changed must be what is built whole."""
+"""The models on PostgreSQL: the unit tests of `sql/tests/*.yml`, and an incremental build."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
-import dlt
 import pytest
 
 from bookings_sync.models.project import Project, find_models
-from bookings_sync.models.transform import Datasets
-from unit.models.conftest import Warehouse
-from unit.models.test_incremental import STARTS, Calendar, take
-from unit.models.test_unit import test_model
+from support.model_calendar import STARTS, Calendar
+from support.model_cases import CASES, check_case
+from support.model_warehouse import Warehouse, open_postgres
 
 from .conftest import Database
-
-__all__ = ["test_model"]
 
 
 @pytest.fixture(scope="module")
 def shared_warehouse(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """One database for all cases: each case makes the raw tables anew."""
+    """One database for all cases: each case creates the raw tables again."""
     database = Database(server, "models")
     Database(server, "postgres").query("CREATE DATABASE models")
-    folder = tmp_path_factory.mktemp("models")
-    datasets = Datasets("raw_data", "staging_data", "marts_data")
-    pipeline = dlt.pipeline(
-        "models",
-        pipelines_dir=str(folder),
-        destination=dlt.destinations.postgres(database.url),
-        dataset_name=datasets.raw,
-    )
-    with pipeline.sql_client() as client:
-        yield Warehouse(Path(), client, Project.load(find_models()), datasets)
+    with open_postgres(tmp_path_factory.mktemp("models"), Project.load(find_models()), database.url) as warehouse:
+        yield warehouse
 
 
-def test_what_changed_is_built_in_place(shared_warehouse: Warehouse) -> None:
+@pytest.mark.parametrize(("model", "case"), CASES)
+def test_model(shared_warehouse: Warehouse, model: str, case: dict[str, Any]) -> None:
+    check_case(shared_warehouse, model, case)
+
+
+def test_changed_appointments_are_rebuilt_in_place(shared_warehouse: Warehouse) -> None:
     calendar = Calendar(shared_warehouse)
     calendar.transform()
-    # A column that came later stands last, whatever the model's order.
+    # A column that was added later is the table's last, whatever the order in the model.
     live = "marts_data.fct_appointments"
     shared_warehouse.client.execute_sql(
         f"ALTER TABLE {live} RENAME status TO old; ALTER TABLE {live} ADD COLUMN status TEXT;"
@@ -48,14 +40,14 @@ def test_what_changed_is_built_in_place(shared_warehouse: Warehouse) -> None:
     )
     for step in (
         ("book", "a", STARTS[2], 1),
-        ("book", "still1", STARTS[1], 3),
-        ("delete", "still2"),
-        ("vanish", "still3"),
+        ("book", "stable1", STARTS[1], 3),
+        ("delete", "stable2"),
+        ("vanish", "stable3"),
         ("transform",),
         ("service", "S1", 45),
         ("book", "b", None, 4),
     ):
-        take(calendar, step)
+        calendar.take(step)
     assert calendar.transform() == 1
     calendar.check()
     assert calendar.transform() == 0

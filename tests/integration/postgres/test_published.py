@@ -1,4 +1,4 @@
-"""What people build on the marts outlives a transform: grants, views, indexes. And the past is what it was here too."""
+"""Grants, views and indexes on the marts survive a transform, and `as_of` restores the past, on PostgreSQL too."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import dlt
 import psycopg2
 import pytest
 import sqlglot
 
 from bookings_sync.models.project import Project, find_models
-from bookings_sync.models.transform import Datasets, ModelError
-from unit.models.conftest import Warehouse
-from unit.models.test_past import test_every_model_is_what_it_was
+from bookings_sync.models.transform import ModelError
+from support.model_past import check_past
+from support.model_warehouse import Warehouse, open_postgres
 
 from .conftest import Database
-
-__all__ = ["test_every_model_is_what_it_was"]
 
 MODEL = "rpt_rejections"
 
@@ -31,10 +28,7 @@ def project() -> Project:
 
 @pytest.fixture
 def warehouse(database: Database, project: Project, tmp_path: Path) -> Iterator[Warehouse]:
-    datasets = Datasets("raw_data", "staging_data", "marts_data")
-    pipeline = dlt.pipeline("published", pipelines_dir=str(tmp_path), destination="postgres", dataset_name=datasets.raw)
-    with pipeline.sql_client() as client:
-        opened = Warehouse(Path(), client, project, datasets)
+    with open_postgres(tmp_path, project, database.url) as opened:
         opened.create_raw()
         yield opened
 
@@ -47,7 +41,7 @@ def published(warehouse: Warehouse) -> Warehouse:
 
 
 def without(project: Project, column: str) -> Project:
-    """The project, the model's column left out and another one in it."""
+    """The project with a column of MODEL replaced by another one."""
     model = project.models[MODEL]
     sql = model.query.sql(dialect="duckdb").replace(f"MAX(rejected_at) AS {column}", "CAST(7 AS BIGINT) AS seven")
     columns = {name: text for name, text in model.header.columns.items() if name != column} | {"seven": "Seven."}
@@ -57,7 +51,11 @@ def without(project: Project, column: str) -> Project:
     return Project({**project.models, MODEL: changed})
 
 
-def test_grants_views_and_indexes_outlive_a_transform(published: Warehouse, database: Database) -> None:
+def test_every_model_equals_its_past_build(warehouse: Warehouse, project: Project) -> None:
+    check_past(warehouse, project)
+
+
+def test_grants_views_and_indexes_survive_a_transform(published: Warehouse, database: Database) -> None:
     database.query("CREATE ROLE analyst")
     database.query(f"GRANT SELECT ON marts_data.{MODEL} TO analyst")
     database.query(f"CREATE VIEW public.reasons AS SELECT reason, records FROM marts_data.{MODEL}")
@@ -70,7 +68,7 @@ def test_grants_views_and_indexes_outlive_a_transform(published: Warehouse, data
     assert database.query(f"SELECT has_table_privilege('analyst', 'marts_data.{MODEL}', 'SELECT')") == [(True,)]
     assert database.query("SELECT count(*) FROM pg_indexes WHERE indexname = 'by_reason'") == [(1,)]
 
-    # A column goes, another comes: the view, which needs neither, still does not stand in the way.
+    # A column is replaced. The view reads neither column, so it does not block the change.
     published.transform(select=[f"+{MODEL}"], project=without(published.project, "last_rejected_at"))
 
     assert database.query("SELECT * FROM public.reasons") == [("no id", 2)]
@@ -84,21 +82,19 @@ def test_grants_views_and_indexes_outlive_a_transform(published: Warehouse, data
     database.query("DROP OWNED BY analyst; DROP ROLE analyst")
 
 
-def test_a_view_that_needs_a_column_that_goes_is_told_of(published: Warehouse, database: Database) -> None:
+def test_a_view_that_reads_a_removed_column_is_an_error(published: Warehouse, database: Database) -> None:
     database.query(f"CREATE VIEW public.latest AS SELECT max(last_rejected_at) AS at FROM marts_data.{MODEL}")
     published.insert("rejected_records", {"rejection_id": "b", "table_name": "teams", "reason": "no id"})
 
-    with pytest.raises(ModelError, match=f"{MODEL}: its column last_rejected_at goes .* a view, needs it"):
+    with pytest.raises(ModelError, match=f"{MODEL}: the column last_rejected_at is removed .* a view"):
         published.transform(select=[f"+{MODEL}"], project=without(published.project, "last_rejected_at"))
 
-    assert [row["records"] for row in published.rows("marts", MODEL)] == [1], "what was there before"
+    assert [row["records"] for row in published.rows("marts", MODEL)] == [1], "the old rows"
     assert database.query("SELECT tablename FROM pg_tables WHERE tablename LIKE '%\\_\\_next'") == []
 
 
-def test_who_reads_meanwhile_neither_waits_nor_stands_in_the_way(database: Database, published: Warehouse) -> None:
-    database.query(
-        f"ALTER DATABASE {database.name} SET lock_timeout = '10s'"
-    )  # else a failure would be a wait for ever
+def test_readers_and_a_transform_do_not_wait_for_each_other(database: Database, published: Warehouse) -> None:
+    database.query(f"ALTER DATABASE {database.name} SET lock_timeout = '10s'")  # a failure must not hang
     published.client.close_connection()
     published.client.open_connection()
     published.insert("rejected_records", {"rejection_id": "b", "table_name": "teams", "reason": "no id"})
@@ -111,7 +107,7 @@ def test_who_reads_meanwhile_neither_waits_nor_stands_in_the_way(database: Datab
         published.transform(select=[f"+{MODEL}"])
 
         cursor.execute(ask)
-        assert cursor.fetchall() == [(1,)], "one transaction, one state"
+        assert cursor.fetchall() == [(1,)], "one transaction sees one state"
         reader.rollback()
         cursor.execute(ask)
         assert cursor.fetchall() == [(2,)]

@@ -1,4 +1,4 @@
-"""The project as written: headers, order, references, and every model in every dialect."""
+"""The models of `sql/`: headers, build order, references, and their SQL in every dialect."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ from bookings_sync.models.dialect import resolve, timezones, to_sql
 from bookings_sync.models.errors import ModelError
 from bookings_sync.models.project import Project, find_models
 from bookings_sync.records.tables import TABLES
-
-from .conftest import NOW, Warehouse
+from support.model_warehouse import NOW, Warehouse
 
 DIALECTS = ["duckdb", "postgres", "snowflake", "bigquery", "databricks", "clickhouse"]
-NEVER = (exp.Median, exp.Filter, exp.CurrentTimestamp, exp.CurrentDate)
-"""Not the same, or not there, in other warehouses; and time comes in as $now."""
+NOT_PORTABLE = (exp.Median, exp.Filter, exp.CurrentTimestamp, exp.CurrentDate)
+"""Missing or different in other warehouses. Models use $now for the current time."""
 
 
-def test_each_model_is_built_after_what_it_reads(project: Project) -> None:
+def test_models_are_built_after_the_models_they_read(project: Project) -> None:
     built: set[str] = set()
     for name, model in project.models.items():
         assert {read for layer, read in model.reads if layer in ("staging", "marts")} <= built
         built.add(name)
 
 
-def test_every_header_describes_the_tables_columns(warehouse: Warehouse, project: Project) -> None:
+def test_headers_describe_every_column_of_their_table(warehouse: Warehouse, project: Project) -> None:
     warehouse.transform()
     for name, model in project.models.items():
         with warehouse.client.execute_query(f"SELECT * FROM {warehouse.datasets.of(model.layer)}.{name}") as cursor:
@@ -42,7 +41,7 @@ def test_every_header_describes_the_tables_columns(warehouse: Warehouse, project
         assert set_audits(model), name
 
 
-def test_staging_reads_every_raw_column_or_says_why_not(project: Project) -> None:
+def test_staging_reads_or_documents_every_raw_column(project: Project) -> None:
     for table in TABLES.values():
         readers = [model for model in project.models.values() if ("raw", table.name) in model.reads]
         named = {column.name for model in readers for column in model.query.find_all(exp.Column)}
@@ -63,12 +62,12 @@ def test_every_model_and_audit_parses_in_every_dialect(project: Project, dialect
         for query in (model.query, rows, *set_audits(model).values()):
             sql = to_sql(resolve(query, place, NOW), dialect)
             assert sqlglot.parse_one(sql, read=dialect), model.name
-            assert "[*]" not in sql or dialect == "duckdb", "the JSON array is not opened"
+            assert "[*]" not in sql or dialect == "duckdb", "the JSON array is not unnested"
             if dialect not in ("duckdb", "postgres"):
                 assert not re.search(r"\b(EPOCH|ISODOW)\b", sql), (
-                    f"{model.name}: the dialect has no such part of a time"
+                    f"{model.name}: the dialect has neither EPOCH nor ISODOW"
                 )
-            assert "TIMESTAMP_TRUNC" not in sql, "BigQuery's takes no dates"
+            assert "TIMESTAMP_TRUNC" not in sql, "BigQuery's TIMESTAMP_TRUNC takes no dates"
 
 
 @pytest.mark.parametrize(
@@ -101,8 +100,8 @@ def test_every_model_and_audit_parses_in_every_dialect(project: Project, dialect
         ),
     ],
 )
-def test_parts_of_a_time_in_the_dialects_own_words(dialect: str, weekday: str, week: str, seconds: str) -> None:
-    """As each warehouse's reference has them: Monday is 1 and a week's first day, and fractions of seconds are kept."""
+def test_weekdays_weeks_and_epochs_in_each_dialect(dialect: str, weekday: str, week: str, seconds: str) -> None:
+    """From each warehouse's reference. Monday is 1 and starts the week; seconds keep their fraction."""
     query = sqlglot.parse_one(
         "SELECT EXTRACT(ISODOW FROM d) AS a, DATE_TRUNC('WEEK', d) AS b, EXTRACT(EPOCH FROM t) AS c", read="duckdb"
     )
@@ -118,15 +117,15 @@ def test_parts_of_a_time_in_the_dialects_own_words(dialect: str, weekday: str, w
         ("databricks", "TO_UTC_TIMESTAMP(CAST(d + 2 AS TIMESTAMP_NTZ), z)"),
     ],
 )
-def test_the_instant_of_a_local_time_is_not_taken_for_its_opposite(dialect: str, instant: str) -> None:
+def test_at_time_zone_of_a_local_time_gives_the_instant(dialect: str, instant: str) -> None:
     query = sqlglot.parse_one("SELECT CAST(d + 2 AS TIMESTAMP) AT TIME ZONE z AS a", read="duckdb")
     assert to_sql(query, dialect) == f"SELECT {instant} AS a"
 
 
-def test_nothing_that_other_warehouses_read_otherwise(project: Project) -> None:
+def test_models_use_only_portable_sql(project: Project) -> None:
     for model in project.models.values():
         for query in (model.query, *model.audits.values()):
-            assert not list(query.find_all(*NEVER)), model.name
+            assert not list(query.find_all(*NOT_PORTABLE)), model.name
             groups = query.find_all(exp.Group)
             assert not any(group.args.get("all") for group in groups), model.name
 
@@ -143,20 +142,24 @@ HEADER = "/*\nGrain: one row.\nQuestion: What?\nKey: id\nColumns:\n  id: The id.
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
-        ("SELECT 1", "begins with no"),
-        (HEADER.format(extra="Purpose: none.\n") + "SELECT id FROM raw.teams", "unknown or repeated section: Purpose"),
-        (HEADER.format(extra="  id: Again.\n") + "SELECT id FROM raw.teams", "described twice"),
-        (HEADER.format(extra="") + "DROP TABLE raw.teams", "is not one SELECT"),
+        ("SELECT 1", "expected a /* header */ comment"),
+        (
+            HEADER.format(extra="Purpose: x.\n") + "SELECT id FROM raw.teams",
+            "unknown or repeated section in the header",
+        ),
+        (HEADER.format(extra="  id: Again.\n") + "SELECT id FROM raw.teams", "the column id is described twice"),
+        (HEADER.format(extra="  id\n") + "SELECT id FROM raw.teams", "expected `column: description`, got: id"),
+        (HEADER.format(extra="") + "DROP TABLE raw.teams", "expected one SELECT"),
         (HEADER.format(extra="") + "SELECT FROM WHERE", "cannot be parsed"),
-        (HEADER.format(extra="") + "SELECT id FROM raw.taems", "reads raw.taems, which is no raw table"),
-        (HEADER.format(extra="") + "SELECT id FROM teams", "reads teams, which is no raw table"),
+        (HEADER.format(extra="") + "SELECT id FROM raw.taems", "reads raw.taems, which is neither a raw table nor"),
+        (HEADER.format(extra="") + "SELECT id FROM teams", "reads teams, which is neither a raw table nor"),
         (HEADER.format(extra="") + "SELECT id FROM marts.other", "staging model may not read marts.other"),
-        (HEADER.format(extra="") + "SELECT id FROM staging.stg_broken", "in a circle: stg_broken → stg_broken"),
+        (HEADER.format(extra="") + "SELECT id FROM staging.stg_broken", "in a cycle: stg_broken → stg_broken"),
     ],
 )
-def test_a_wrong_file_is_named_with_its_fault(tmp_path: Path, text: str, complaint: str) -> None:
+def test_an_invalid_file_is_an_error_that_names_it(tmp_path: Path, text: str, message: str) -> None:
     for layer in ("staging", "marts"):
         (tmp_path / layer).mkdir()
     (tmp_path / "staging" / "stg_broken.sql").write_text(text)
@@ -165,11 +168,11 @@ def test_a_wrong_file_is_named_with_its_fault(tmp_path: Path, text: str, complai
     with pytest.raises(ModelError, match="stg_broken") as caught:
         Project.load(tmp_path)
 
-    assert complaint in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("line", ["range: id below 3", "references: id marts.dim_team", "sorted: id", "accepted: id"])
-def test_an_audit_that_cannot_be_read_is_named(tmp_path: Path, line: str) -> None:
+def test_an_invalid_audit_is_an_error_that_names_the_file(tmp_path: Path, line: str) -> None:
     for layer in ("staging", "marts"):
         (tmp_path / layer).mkdir()
     text = HEADER.format(extra=f"Audits:\n  {line}\n") + "SELECT id FROM raw.teams"
@@ -187,10 +190,12 @@ def test_models_are_found_in_a_checkout_and_in_an_installed_package(
 
     package = tmp_path / "lib" / "site-packages" / "bookings_sync"
     (package / "sql" / "staging").mkdir(parents=True)
-    (tmp_path / "lib" / "sql" / "staging").mkdir(parents=True)  # somebody else's, and no checkout
-    monkeypatch.setattr(project_module, "_PACKAGE", package)
+    (tmp_path / "lib" / "sql" / "staging").mkdir(parents=True)  # another project's folder: there is no pyproject.toml
+    monkeypatch.setattr(project_module, "__file__", str(package / "models" / "project.py"))
     assert find_models() == package / "sql"
 
-    monkeypatch.setattr(project_module, "_PACKAGE", tmp_path / "nowhere" / "pipelines" / "bookings_sync")
+    monkeypatch.setattr(
+        project_module, "__file__", str(tmp_path / "a" / "b" / "bookings_sync" / "models" / "project.py")
+    )
     with pytest.raises(ModelError, match="neither in a checkout nor"):
         find_models()

@@ -1,4 +1,4 @@
-"""Publishing: the copy is replaced in one step, and whoever has the one before open goes on reading it."""
+"""The read copy is replaced atomically, and open sessions keep their old state."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ print(connection.execute("select max(n) from marts.t").fetchone()[0], flush=True
 """
 
 
-def test_an_open_session_goes_on_and_a_new_one_sees_the_new_state(tmp_path: Path) -> None:
+def test_open_sessions_keep_the_old_state_and_new_ones_see_the_new(tmp_path: Path) -> None:
     database = tmp_path / "bookings.duckdb"
     write(database, "create schema marts; create table marts.t as select 1 as n")
     copy = publish(database, 1)
@@ -39,7 +39,7 @@ def test_an_open_session_goes_on_and_a_new_one_sees_the_new_state(tmp_path: Path
     assert reader.stdin is not None
     assert reader.stdout is not None
     assert reader.stdout.readline() == "1\n"
-    write(database, "insert into marts.t values (2)")  # the reader does not stand in the writer's way
+    write(database, "insert into marts.t values (2)")  # the reader does not block the writer
     publish(database, 1)
     out, _ = reader.communicate("\n")
     assert out == "1\n"
@@ -48,7 +48,7 @@ def test_an_open_session_goes_on_and_a_new_one_sees_the_new_state(tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bookings.duckdb", "bookings_read.duckdb"]
 
 
-def test_a_failed_copy_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_copy_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = tmp_path / "bookings.duckdb"
     write(database, "create table t as select 1 as n")
     copy = publish(database, 1)
@@ -58,38 +58,36 @@ def test_a_failed_copy_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.fsync", full)  # a file system may take what it has no room for, and say so then
+    monkeypatch.setattr("os.fsync", full)  # some file systems report a full disk only at fsync
     with pytest.raises(LoadError, match="could not be published"):
         publish(database, 1)
     assert copy.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_copy_is_on_the_disk_before_it_takes_the_place_of_the_one_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_copy_is_fsynced_before_it_replaces_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = tmp_path / "bookings.duckdb"
     write(database, "create table t as select range as n from range(200_000)")
     copy = publish(database, 1)
     write(database, "insert into t select range from range(200_000, 700_000)")
-    done: list[object] = []
-    written, replaced = os.fsync, Path.replace
+    steps: list[object] = []
+    fsync, replace = os.fsync, Path.replace
 
-    def synced(file: int) -> None:
-        written(file)
-        done.append(os.stat(file).st_size)
+    def recorded_fsync(file: int) -> None:
+        fsync(file)
+        steps.append(os.stat(file).st_size)
 
-    def replacing(fresh: Path, name: Path) -> Path:
-        done.append("replaced")
-        return replaced(fresh, name)
+    def recorded_replace(fresh: Path, name: Path) -> Path:
+        steps.append("replaced")
+        return replace(fresh, name)
 
-    monkeypatch.setattr("bookings_sync.models.publish._PIECE", 300_000)
-    monkeypatch.setattr("os.fsync", synced)
-    monkeypatch.setattr(Path, "replace", replacing)
+    monkeypatch.setattr("bookings_sync.models.publish.CHUNK_BYTES", 300_000)
+    monkeypatch.setattr("os.fsync", recorded_fsync)
+    monkeypatch.setattr(Path, "replace", recorded_replace)
     publish(database, 1)
     assert copy.read_bytes() == database.read_bytes()
-    assert len(done) > 3
-    assert done[-2:] == [database.stat().st_size, "replaced"]
+    assert len(steps) > 3, "chunk by chunk"
+    assert steps[-2:] == [database.stat().st_size, "replaced"]
 
 
 def numbers(path: Path) -> list[int]:
@@ -102,7 +100,7 @@ def published_at(database: Path, stamp: int, keep: int) -> None:
     os.utime(read_copy(database), (stamp, stamp))
 
 
-def test_the_last_copies_are_kept_by_the_time_they_were_made(tmp_path: Path) -> None:
+def test_earlier_copies_are_kept_under_the_time_they_were_made(tmp_path: Path) -> None:
     database = tmp_path / "bookings.duckdb"
     write(database, "create table t (n int)")
     for number in range(4):
@@ -116,19 +114,17 @@ def test_the_last_copies_are_kept_by_the_time_they_were_made(tmp_path: Path) -> 
     ]
     assert [numbers(path) for path in earlier_copies(database)] == [[0, 1, 2], [0, 1]]
 
-    somebody_elses = tmp_path / "bookings_read_mine.duckdb"
-    somebody_elses.write_text("mine")
+    foreign = tmp_path / "bookings_read_mine.duckdb"
+    foreign.write_text("mine")
     publish(database, 1)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([
-        "bookings.duckdb", "bookings_read.duckdb", somebody_elses.name
-    ])  # fmt: skip
+    assert {path.name for path in tmp_path.iterdir()} == {"bookings.duckdb", "bookings_read.duckdb", foreign.name}
 
 
-def test_copies_are_kept_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: object) -> None:
+def test_earlier_copies_are_kept_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(*_: object) -> None:
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr("os.link", refused)
+    monkeypatch.setattr("os.link", unsupported)
     database = tmp_path / "bookings.duckdb"
     write(database, "create table t as select 1 as n")
     published_at(database, 1_800_000_000, keep=2)
@@ -139,8 +135,8 @@ def test_copies_are_kept_where_there_are_no_hard_links(tmp_path: Path, monkeypat
     assert [numbers(path) for path in earlier_copies(database)] == [[1]]
 
 
-def test_who_may_read_the_copy_is_said_once(tmp_path: Path) -> None:
-    """At first whoever may read the database; then whoever the copy before was opened to."""
+def test_a_new_copy_keeps_the_mode_of_the_old_one(tmp_path: Path) -> None:
+    """The first copy takes the mode of the database."""
     database = tmp_path / "bookings.duckdb"
     write(database, "create table t as select 1 as n")
     database.chmod(0o600)

@@ -1,4 +1,4 @@
-"""The terminal report's figures, from raw rows through the models."""
+"""The terminal report: its figures from raw rows, through the models."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import pytest
 
 from bookings_sync.models.transform import ModelError
 from bookings_sync.report import report_tables
-
-from .conftest import NOW, Warehouse
+from support.model_warehouse import NOW, Warehouse
 
 
 def test_report_of_a_small_calendar(warehouse: Warehouse) -> None:
@@ -22,7 +21,7 @@ def test_report_of_a_small_calendar(warehouse: Warehouse) -> None:
         {"id": "a", "user_id": "U1", "appoinment_status": "showed", "start_time": "2025-03-05T15:00:00Z", **common},
         {"id": "b", "user_id": "U1", "appoinment_status": "noshow", "start_time": "2025-03-06T15:00:00Z", **common},
         {"id": "c", "appointment_status": "showed", "start_time": "2025-03-07T15:00:00Z", **common},
-        # 22:00 of the 9th in New York: yesterday, though it is the 10th in UTC.
+        # 22:00 on the 9th in New York, so yesterday, but already the 10th in UTC.
         {"id": "d", "appoinment_status": "cancelled", "start_time": "2025-03-10T02:00:00Z", **common},
         {"id": "e", "user_id": "U1", "appoinment_status": "new", "start_time": "2025-03-12T15:00:00Z", **common},
     )
@@ -47,6 +46,6 @@ def test_report_of_an_empty_calendar(warehouse: Warehouse) -> None:
     assert [table.rows for table in report_tables(warehouse.client, warehouse.datasets, NOW)] == [()] * 5
 
 
-def test_report_before_any_transform(warehouse: Warehouse) -> None:
+def test_report_before_the_first_transform_is_an_error(warehouse: Warehouse) -> None:
     with pytest.raises(ModelError, match="bookings transform"):
         report_tables(warehouse.client, warehouse.datasets, NOW)

@@ -1,10 +1,8 @@
-"""Write, audit, publish: whatever happens on the way, the live tables stay whole."""
+"""Build, audit, publish: whatever goes wrong, the live tables keep their old state."""
 
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,8 @@ from bookings_sync.models.project import Project, find_models
 from bookings_sync.models.selection import select
 from bookings_sync.models.transform import AuditsFailedError, Datasets, ModelError, NothingSyncedError
 from bookings_sync.records.tables import TABLES
-
-from .conftest import NOW, Warehouse, open_warehouse
+from support.killed_transform import EXIT_CODE, killed_transform
+from support.model_warehouse import NOW, Warehouse, open_warehouse
 
 SOME = ["+fct_appointments"]
 LOCAL = ("fct_appointments", "fct_slots", "rpt_utilisation", "rpt_hourly_utilisation", "dim_date")
@@ -60,12 +58,12 @@ def test_a_later_run_replaces_the_tables(warehouse: Warehouse) -> None:
         assert ids(warehouse) == {f"A{one}" for one in range(number + 1)}
 
 
-def test_a_failed_audit_leaves_yesterdays_tables_standing(warehouse: Warehouse) -> None:
+def test_a_failed_audit_leaves_the_live_tables_unchanged(warehouse: Warehouse) -> None:
     warehouse.insert("appointments", appointment(1))
     warehouse.transform(select=SOME)
-    # A load that broke the rule that one version is current, in one table of many.
-    twice = {"id": "T1", "name": "Dr Secret"}
-    warehouse.insert("teams", twice, twice, {"id": "T2", "name": "Fine"})
+    # Two current versions of one team, as a broken load would leave them.
+    duplicate = {"id": "T1", "name": "Dr Secret"}
+    warehouse.insert("teams", duplicate, duplicate, {"id": "T2", "name": "Fine"})
     warehouse.insert("appointments", appointment(2))
 
     with pytest.raises(AuditsFailedError) as caught:
@@ -81,7 +79,7 @@ def test_a_failed_audit_leaves_yesterdays_tables_standing(warehouse: Warehouse) 
     assert unpublished(warehouse) == set()
 
 
-def test_every_audit_runs_and_is_told(warehouse: Warehouse) -> None:
+def test_every_audit_runs_and_every_failure_is_reported(warehouse: Warehouse) -> None:
     warehouse.insert("teams", {"id": None}, {"id": "T1"}, {"id": "T1"})
     warehouse.insert("runs", {"run_id": "R"}, {"run_id": "R"})
 
@@ -95,36 +93,7 @@ def test_every_audit_runs_and_is_told(warehouse: Warehouse) -> None:
     }
 
 
-# In a process of its own: a transform that ends, as by `kill -9`, at the moment it is told.
-DIE = """
-import os, sys, dlt, pendulum
-from bookings_sync.models.destination import Destination
-from bookings_sync.models.transform import Datasets, transform
-
-path, moment = sys.argv[1:]
-rename, renamed = Destination._rename, []
-
-def die_while_publishing(self, model):
-    renamed.append(model)
-    if moment == "publish" and len(renamed) == 10:
-        os._exit(9)
-    rename(self, model)
-
-def die_at_step(step, model):
-    if moment == f"{step} {model}":
-        os._exit(9)
-
-Destination._rename = die_while_publishing
-pipeline = dlt.pipeline(
-    "killed", pipelines_dir=path + ".dir", destination=dlt.destinations.duckdb(path), dataset_name="raw_data"
-)
-with pipeline.sql_client() as client:
-    datasets = Datasets("raw_data", "staging_data", "marts_data")
-    transform(client, datasets, now=pendulum.datetime(2025, 3, 10), select=["+fct_appointments"], progress=die_at_step)
-"""
-
-
-# A model broken on purpose (text to replace, by what), and the audit that must see it.
+# (model, text to replace, replacement, the audit that must fail)
 BROKEN = [
     ("fct_appointments", "LEFT JOIN marts.dim_service", "JOIN marts.dim_service", "every_appointment_once"),
     ("fct_appointments", "THEN 'first_seen' ELSE", "THEN 'guessed' ELSE", "accepted booked_at_source"),
@@ -143,10 +112,10 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("model", "good", "bad", "audit"), BROKEN, ids=[f"{one[0]}: {one[3]}" for one in BROKEN])
-def test_audits_see_a_broken_model(
+def test_audits_find_a_broken_model(
     warehouse: Warehouse, tmp_path: Path, model: str, good: str, bad: str, audit: str
 ) -> None:
-    judge = "fct_appointments" if model == "dim_member" else model
+    audited = "fct_appointments" if model == "dim_member" else model
     folder = shutil.copytree(find_models(), tmp_path / "sql")
     path = next(folder.rglob(f"{model}.sql"))
     text = path.read_text(encoding="utf-8")
@@ -160,36 +129,32 @@ def test_audits_see_a_broken_model(
     warehouse.insert("slots", {"service_id": "S1", "start_time": "2025-03-05T09:00:00Z"})
 
     with pytest.raises(AuditsFailedError) as caught:
-        warehouse.transform(project=Project.load(folder), select=warehouse.needed_by(judge))
+        warehouse.transform(project=Project.load(folder), select=[f"+{audited}"])
 
     assert audit in str(caught.value)
 
 
-@pytest.mark.parametrize("moment", ["audit fct_appointments", "publish"])
-def test_killed_on_the_way_leaves_live_tables_whole(tmp_path: Path, project: Project, moment: str) -> None:
-    opened = open_warehouse(tmp_path, project)
-    warehouse = next(opened)
-    warehouse.create_raw()
-    warehouse.insert("appointments", appointment(1))
-    warehouse.transform(select=SOME)
-    before = warehouse.tables()
-    warehouse.insert("appointments", appointment(2))
-    opened.close()
+@pytest.mark.parametrize("moment", ["audit fct_appointments", "before 10 RENAME TO"], ids=["audit", "publish"])
+def test_a_kill_leaves_the_live_tables_unchanged(tmp_path: Path, project: Project, moment: str) -> None:
+    with open_warehouse(tmp_path, project) as warehouse:
+        warehouse.create_raw()
+        warehouse.insert("appointments", appointment(1))
+        warehouse.transform(select=SOME)
+        before = warehouse.tables()
+        warehouse.insert("appointments", appointment(2))
 
-    killed = subprocess.run([sys.executable, "-c", DIE, str(warehouse.path), moment], check=False, timeout=60)
+    assert killed_transform(warehouse.path, NOW, moment, *SOME) == EXIT_CODE
 
-    assert killed.returncode == 9
-    warehouse = next(opened := open_warehouse(tmp_path, project))
-    assert ids(warehouse) == {"A1"}
-    assert unpublished(warehouse), "the kill came too late to prove anything"
-    assert warehouse.tables() - unpublished(warehouse) == before
-    warehouse.transform(select=SOME)
-    assert ids(warehouse) == {"A1", "A2"}
-    assert warehouse.tables() == before
-    opened.close()
+    with open_warehouse(tmp_path, project) as warehouse:
+        assert ids(warehouse) == {"A1"}
+        assert unpublished(warehouse), "killed too late to prove anything"
+        assert warehouse.tables() - unpublished(warehouse) == before
+        warehouse.transform(select=SOME)
+        assert ids(warehouse) == {"A1", "A2"}
+        assert warehouse.tables() == before
 
 
-def test_an_interrupt_leaves_nothing_behind(warehouse: Warehouse) -> None:
+def test_an_interrupt_drops_unpublished_tables(warehouse: Warehouse) -> None:
     def interrupt(step: str, model: str) -> None:
         if (step, model) == ("audit", "dim_team"):
             raise KeyboardInterrupt
@@ -200,7 +165,7 @@ def test_an_interrupt_leaves_nothing_behind(warehouse: Warehouse) -> None:
     assert unpublished(warehouse) == set()
 
 
-def test_publishes_where_ddl_has_no_transactions(warehouse: Warehouse) -> None:
+def test_publishes_without_ddl_transactions(warehouse: Warehouse) -> None:
     warehouse.client.capabilities.supports_ddl_transactions = False
     for number in range(2):
         warehouse.insert("appointments", appointment(number))
@@ -210,12 +175,12 @@ def test_publishes_where_ddl_has_no_transactions(warehouse: Warehouse) -> None:
     assert unpublished(warehouse) == set()
 
 
-def test_nothing_synced(empty_warehouse: Warehouse) -> None:
+def test_a_transform_before_the_first_sync_is_an_error(empty_warehouse: Warehouse) -> None:
     with pytest.raises(NothingSyncedError, match="raw_data"):
         empty_warehouse.transform()
 
 
-def test_a_read_whose_load_is_not_complete_does_not_count(warehouse: Warehouse) -> None:
+def test_reads_of_incomplete_loads_do_not_count(warehouse: Warehouse) -> None:
     warehouse.insert("teams", {"id": "T1"})
     window = {"window_start": "2025-01-01T00:00:00Z", "window_end": "2025-06-01T00:00:00Z"}
     for number in (1, 2):
@@ -232,7 +197,7 @@ def test_a_read_whose_load_is_not_complete_does_not_count(warehouse: Warehouse) 
 
 
 @pytest.mark.parametrize("table", ["appointments", "slots"])
-def test_raw_tables_not_there_yet_are_empty(empty_warehouse: Warehouse, project: Project, table: str) -> None:
+def test_missing_raw_tables_count_as_empty(empty_warehouse: Warehouse, project: Project, table: str) -> None:
     empty_warehouse.create_raw([table])
 
     result = empty_warehouse.transform()
@@ -240,7 +205,7 @@ def test_raw_tables_not_there_yet_are_empty(empty_warehouse: Warehouse, project:
     assert len(result.models) == len(project.models)
 
 
-def test_a_selection_is_built_from_live_tables(warehouse: Warehouse) -> None:
+def test_a_selection_reads_other_models_from_the_live_tables(warehouse: Warehouse) -> None:
     warehouse.insert("appointments", appointment(1, start_time="2025-03-05T09:00:00Z"))
     warehouse.transform(select=["+rpt_daily_bookings"])
     warehouse.insert("appointments", appointment(2, start_time="2025-03-05T09:00:00Z"))
@@ -253,15 +218,15 @@ def test_a_selection_is_built_from_live_tables(warehouse: Warehouse) -> None:
     assert [row["bookings"] for row in warehouse.rows("marts", "rpt_daily_bookings")] == [2]
 
 
-def test_a_selection_whose_upstream_was_never_built(warehouse: Warehouse) -> None:
-    with pytest.raises(ModelError, match=r"needed, and never built: .*marts\.fct_appointments; select"):
+def test_a_selection_with_upstream_models_never_built_is_an_error(warehouse: Warehouse) -> None:
+    with pytest.raises(ModelError, match=r"never built: .*marts\.fct_appointments.* Select them too"):
         warehouse.transform(select=["rpt_show_rate"])
 
 
-def test_a_misspelt_selection(warehouse: Warehouse) -> None:
-    with pytest.raises(ModelError, match=r"no model is called xyz; `bookings docs` writes a page of all"):
+def test_a_misspelt_selection_suggests_similar_names(warehouse: Warehouse) -> None:
+    with pytest.raises(ModelError, match=r"no model is called xyz\. `bookings docs` writes a page of all"):
         warehouse.transform(select=["xyz"])
-    with pytest.raises(ModelError, match=r"no model is called rpt_shows; perhaps rpt_.*rpt_show_rate"):
+    with pytest.raises(ModelError, match=r"no model is called rpt_shows\. Did you mean rpt_.*rpt_show_rate"):
         warehouse.transform(select=["rpt_shows"])
 
 
@@ -272,11 +237,11 @@ def test_a_misspelt_selection(warehouse: Warehouse) -> None:
         ("dim_team+", {"dim_team", "dim_service", "fct_appointments", "rpt_show_rate"}, {"stg_teams", "dim_date"}),
         ("+rpt_coverage+", {"stg_reads", "rpt_coverage", "rpt_freshness"}, {"dim_service"}),
         ("rpt_*load*", {"rpt_member_load"}, {"fct_appointments"}),
-        # What its audits compare it with is needed, too.
+        # Its audits read rpt_daily_bookings.
         ("+rpt_bookings", {"rpt_daily_bookings"}, {"rpt_show_rate"}),
     ],
 )
-def test_a_selection_reaches_up_and_down(project: Project, pattern: str, is_in: set[str], is_out: set[str]) -> None:
+def test_plus_selects_up_and_downstream(project: Project, pattern: str, is_in: set[str], is_out: set[str]) -> None:
     names = [model.name for model in select(project, [pattern])]
 
     assert is_in <= set(names)
@@ -284,22 +249,22 @@ def test_a_selection_reaches_up_and_down(project: Project, pattern: str, is_in: 
     assert names == [name for name in project.models if name in names], "in build order"
 
 
-def test_datasets_of_ones_own_leave_the_live_ones_alone(warehouse: Warehouse) -> None:
+def test_dev_datasets_leave_the_live_ones_unchanged(warehouse: Warehouse) -> None:
     warehouse.insert("appointments", appointment(1))
     warehouse.transform(select=["+rpt_first_change"])
     warehouse.insert("appointments", appointment(2))
     live = warehouse.tables()
 
     result = warehouse.transform(dev="ann", select=["+fct_appointments"])
-    # What is not there is read from the live ones, what is there is not.
+    # Reads fct_appointments from the dev datasets, and everything else from the live ones.
     warehouse.transform(dev="ann", select=["rpt_first_change"])
 
     assert result.datasets == Datasets("raw_data", "staging_data_ann", "marts_data_ann")
     assert ids(warehouse) == {"A1"}
-    own = warehouse.tables() - live
-    assert all(name.startswith(("staging_data_ann.", "marts_data_ann.")) for name in own)
-    assert {"marts_data_ann.fct_appointments", "marts_data_ann.rpt_first_change"} <= own
-    assert "marts_data_ann.dim_time_span" in own, "audits of fct_appointments compare it with this"
+    dev = warehouse.tables() - live
+    assert all(name.startswith(("staging_data_ann.", "marts_data_ann.")) for name in dev)
+    assert {"marts_data_ann.fct_appointments", "marts_data_ann.rpt_first_change"} <= dev
+    assert "marts_data_ann.dim_time_span" in dev, "audits of fct_appointments read dim_time_span"
     counted = warehouse.client.execute_sql("SELECT SUM(bookings) FROM marts_data_ann.rpt_first_change")
     assert counted == [(2,)]
     warehouse.client.execute_sql("INSERT INTO marts_data_ann.dim_team (location_id, team_id) VALUES ('L1', 'T')")
@@ -307,7 +272,7 @@ def test_datasets_of_ones_own_leave_the_live_ones_alone(warehouse: Warehouse) ->
         warehouse.transform(dev="ann", select=["dim_team"], audit_only=True)
 
 
-def test_audit_only_looks_at_live_tables_and_builds_nothing(warehouse: Warehouse) -> None:
+def test_audit_only_audits_the_live_tables_and_builds_nothing(warehouse: Warehouse) -> None:
     with pytest.raises(ModelError, match="never built"):
         warehouse.transform(audit_only=True)
     warehouse.transform()
@@ -320,19 +285,19 @@ def test_audit_only_looks_at_live_tables_and_builds_nothing(warehouse: Warehouse
     assert unpublished(warehouse) == set()
 
 
-def test_a_refused_query_names_the_file_and_quotes_no_value(warehouse: Warehouse) -> None:
+def test_a_rejected_query_names_the_file_and_quotes_no_value(warehouse: Warehouse) -> None:
     warehouse.client.execute_sql("ALTER TABLE raw_data.appointments ALTER start_time TYPE VARCHAR")
     warehouse.insert("appointments", appointment(1, start_time="Jane Roe"))
 
     with pytest.raises(ModelError) as caught:
         warehouse.transform()
 
-    assert ".sql: the warehouse refuses" in str(caught.value)
+    assert ".sql: the warehouse rejected" in str(caught.value)
     assert "Jane" not in str(caught.value)
     assert unpublished(warehouse) == set()
 
 
-def test_the_sessions_time_zone_does_not_matter(warehouse: Warehouse) -> None:
+def test_the_session_time_zone_does_not_matter(warehouse: Warehouse) -> None:
     warehouse.insert("locations", {"name": "One", "timezone": "America/New_York"})
     warehouse.insert("services", {"id": "S1", "slot_duration": 30})
     warehouse.insert("appointments", appointment(1, start_time="2025-03-10T02:00:00Z", service_id="S1"))
@@ -346,5 +311,5 @@ def test_the_sessions_time_zone_does_not_matter(warehouse: Warehouse) -> None:
     assert seen[0] == seen[1]
 
 
-def test_every_raw_table_is_a_table_of_the_test_warehouse(warehouse: Warehouse) -> None:
+def test_the_test_warehouse_has_every_raw_table(warehouse: Warehouse) -> None:
     assert {f"raw_data.{name}" for name in TABLES} <= warehouse.tables()
