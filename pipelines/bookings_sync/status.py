@@ -1,14 +1,14 @@
-"""Status: how fresh each location is, what history is covered, how the last runs went, what was rejected.
+"""Status: the freshness and history of each location, the last runs, and the rejected records.
 
-Input:  dlt's SQL client on the raw dataset, settings, the time. The API is not asked.
-Output: `Status`.
+Input:  dlt's SQL client on the raw dataset, settings, the time. Sends no request to the API.
+Output: `Status`; `stale` finds the locations that are not fresh.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pendulum
@@ -28,11 +28,12 @@ from bookings_sync.warehouse.history import History
 
 @dataclass(frozen=True, slots=True)
 class LocationStatus:
-    """One location. All times are UTC.
+    """One location. All times are UTC; None means never.
 
-    `fresh_at`: the time around now was read, of every service, at this moment or later; None where some was not.
-    `history_from`: from here on, to now, everything has been read at least once. `covered` is the share of history
-    that has been. `oldest_read_at`: no part of that history was read longer ago, so any change before it is in.
+    - `fresh_at`: every scope's appointments around now were read at this time or later.
+    - `history_from`: everything from this time until now was read at least once.
+    - `covered`: the share of history that was read at least once.
+    - `oldest_read_at`: no part of the history was last read before this time, so older changes are in the warehouse.
     """
 
     name: str
@@ -47,7 +48,7 @@ class LocationStatus:
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """One run, as `runs` has it."""
+    """One row of `runs`."""
 
     run_id: str
     started_at: DateTime
@@ -65,7 +66,7 @@ class RunStatus:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Records of one table that were rejected for one reason."""
+    """The records of one table that were rejected for the same reason."""
 
     location: str
     table: str
@@ -76,7 +77,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The warehouse at one moment. A configured location that was never synced is here too, with nothing known."""
+    """The warehouse at one moment. Includes configured locations that were never synced, with `location_id` None."""
 
     locations: tuple[LocationStatus, ...]
     runs: tuple[RunStatus, ...]
@@ -109,6 +110,15 @@ def read_status(client: SqlClientBase[Any], settings: Settings, *, now: DateTime
         if name not in names.values()
     ]
     return Status(tuple(sorted(locations, key=lambda each: each.name)), last_runs, _rejections(client, names))
+
+
+def stale(status: Status, names: Container[str], *, now: DateTime, after: timedelta) -> list[LocationStatus]:
+    """The locations among `names` that are not fresh: read longer than `after` ago, or never."""
+    return [
+        each
+        for each in status.locations
+        if each.name in names and (each.fresh_at is None or now - each.fresh_at > after)
+    ]
 
 
 def _location(
@@ -147,8 +157,8 @@ def _location(
 
 
 def _counts(client: SqlClientBase[Any]) -> dict[str, tuple[int, int]]:
-    """Live and deleted appointments of each location."""
-    rows = _rows(
+    """The number of live and of deleted appointments, by location."""
+    rows = rows_if_any(
         client,
         f"SELECT location_id, count(*), count(deleted_at) FROM {client.make_qualified_table_name('appointments')}"  # noqa: S608 - our own names
         " WHERE _dlt_valid_to IS NULL GROUP BY location_id",
@@ -157,7 +167,7 @@ def _counts(client: SqlClientBase[Any]) -> dict[str, tuple[int, int]]:
 
 
 def _runs(client: SqlClientBase[Any], limit: int) -> tuple[RunStatus, ...]:
-    rows = _rows(
+    rows = rows_if_any(
         client,
         "SELECT run_id, started_at, ended_at, outcome, loads, requests, rows_new, rows_changed, rows_moved,"  # noqa: S608
         f" rows_deleted, rows_rejected, errors FROM {client.make_qualified_table_name('runs')}"
@@ -170,7 +180,7 @@ def _runs(client: SqlClientBase[Any], limit: int) -> tuple[RunStatus, ...]:
 
 
 def _rejections(client: SqlClientBase[Any], names: dict[str, str]) -> tuple[Rejection, ...]:
-    rows = _rows(
+    rows = rows_if_any(
         client,
         "SELECT location_id, table_name, reason, count(*), max(rejected_at)"  # noqa: S608
         f" FROM {client.make_qualified_table_name('rejected_records')}"
@@ -182,10 +192,10 @@ def _rejections(client: SqlClientBase[Any], names: dict[str, str]) -> tuple[Reje
     )
 
 
-def _rows(client: SqlClientBase[Any], sql: str) -> Iterable[Any]:
-    """The answer; nothing where the table does not exist yet."""
+def rows_if_any(client: SqlClientBase[Any], sql: str, *values: Any) -> Iterable[Any]:
+    """The rows of a query; none if its table does not exist yet."""
     try:
-        return client.execute_sql(sql) or ()
+        return client.execute_sql(sql, *values) or ()
     except DatabaseUndefinedRelation:
         return ()
 
