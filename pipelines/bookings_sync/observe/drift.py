@@ -1,7 +1,7 @@
-"""Drift: fields that the API sends and did not send before.
+"""Drift: finds fields that the API did not send before.
 
 Input:  dlt's SQL client on the raw dataset, the moment a run began.
-Output: the names of the new fields, by table. Names alone: what stands in them may be personal.
+Output: names of new fields, by table. Names only: the values may be personal data.
 """
 
 from __future__ import annotations
@@ -9,40 +9,34 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync.records.tables import TABLES
+from bookings_sync.status import rows_if_any
 
-_ROWS_LOOKED_AT = 1_000
-"""Of each table's new versions: a field that has come stands in most of them."""
+_SAMPLE_ROWS = 1_000
+"""New versions examined per table. Enough, because a new field is in most new versions."""
 
 
 def new_fields(client: SqlClientBase[Any], *, since: DateTime) -> list[str]:
-    """`table.field` for each field in `extra` that versions since then have and none before; none on the first run."""
+    """`table.field` for each field in `extra` of versions since `since` but of none before. Empty on the first run."""
     found: list[str] = []
     for table in TABLES.values():
         if "extra" not in table.names:
             continue
         name = client.make_qualified_table_name(table.name)
-        rows = _rows(
-            client,
-            f"SELECT extra FROM {name} WHERE _dlt_valid_from >= %s AND extra IS NOT NULL LIMIT {_ROWS_LOOKED_AT}",  # noqa: S608 - our own names
-            since,
+        new = (
+            f"SELECT extra FROM {name} WHERE _dlt_valid_from >= %s AND extra IS NOT NULL"  # noqa: S608 - our own names
+            f" LIMIT {_SAMPLE_ROWS}"
         )
-        fields = {key for (extra,) in rows for key in json.loads(extra)}
-        if not fields or not _rows(client, f"SELECT 1 FROM {name} WHERE _dlt_valid_from < %s LIMIT 1", since):  # noqa: S608
+        fields = {key for (extra,) in rows_if_any(client, new, since) for key in json.loads(extra)}
+        old = f"SELECT 1 FROM {name} WHERE _dlt_valid_from < %s"  # noqa: S608 - our own names
+        if not fields or not rows_if_any(client, f"{old} LIMIT 1", since):
             continue
-        before = f"SELECT 1 FROM {name} WHERE _dlt_valid_from < %s AND extra LIKE %s LIMIT 1"  # noqa: S608
         found += [
-            f"{table.name}.{key}" for key in sorted(fields) if not _rows(client, before, since, f"%{json.dumps(key)}:%")
+            f"{table.name}.{key}"
+            for key in sorted(fields)
+            if not rows_if_any(client, f"{old} AND extra LIKE %s LIMIT 1", since, f"%{json.dumps(key)}:%")
         ]
     return found
-
-
-def _rows(client: SqlClientBase[Any], sql: str, *values: Any) -> list[Any]:
-    try:
-        return list(client.execute_sql(sql, *values) or ())
-    except DatabaseUndefinedRelation:
-        return []

@@ -1,8 +1,8 @@
-"""OpenLineage: what a run wrote, and what each model was made of, as events of the open standard.
+"""Lineage: sends OpenLineage events: the tables that a run wrote, and the inputs of each model.
 
-Input:  a run's row and the raw tables; a transform's result and the models' own references.
-Output: a START and a COMPLETE or FAIL event for the sync, and a pair for each model. Where they go is OpenLineage's own
-        configuration: OPENLINEAGE_URL, or openlineage.yml.
+Input:  a run's row and the raw tables; a transform's result and the models' references.
+Output: a START and a COMPLETE or FAIL event for the sync, and a START and a COMPLETE event for each model.
+        OpenLineage's own configuration says where they go: OPENLINEAGE_URL or openlineage.yml.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from pendulum import DateTime
 
 from bookings_sync.config.settings import Settings
-from bookings_sync.models.destination import Datasets
+from bookings_sync.models.access import datasets
 from bookings_sync.models.project import Model, Project, find_models
 from bookings_sync.models.transform import TransformResult
 from bookings_sync.records.tables import TABLES
@@ -24,7 +24,7 @@ PRODUCER = "https://openlineage.io/integration/bookings-sync"
 
 
 class Lineage:
-    """Emits events for one command. Raises ImportError where openlineage-python is missing."""
+    """Emits events for one command. Raises ImportError if openlineage-python is not installed."""
 
     def __init__(self, namespace: str, settings: Settings) -> None:
         from openlineage.client import OpenLineageClient
@@ -32,13 +32,13 @@ class Lineage:
         self._client = OpenLineageClient()
         self._namespace = namespace
         self._settings = settings
-        self._datasets = Datasets(settings.raw_dataset, settings.staging_dataset, settings.marts_dataset)
+        self._datasets = datasets(settings)
 
     def sync_began(self, run_id: str, now: DateTime) -> None:
         self._emit("START", run_id, "sync", now)
 
     def sync_ended(self, run_id: str, row: Mapping[str, Any] | None, now: DateTime) -> None:
-        """`row` is the run's in `runs`; None where it failed as a whole."""
+        """`row` is the run's row in `runs`; None if the run wrote no row."""
         if row is None or row["outcome"] == "failed":
             self._emit("FAIL", run_id, "sync", now)
             return

@@ -1,7 +1,7 @@
-"""Metrics: the last run's figures as a text file, which Prometheus' node exporter collects.
+"""Metrics: writes the last run's figures as a text file for Prometheus' node exporter.
 
-Input:  a run's row in `runs`, or that there was none; the time.
-Output: the file, replaced in one step.
+Input:  a run's row in `runs`, if the run wrote one; the time.
+Output: the file, replaced atomically.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ OUTCOMES = ("ok", "partial", "failed")
 
 
 def write_metrics(path: Path, row: Mapping[str, Any] | None, *, now: DateTime) -> None:
-    """Writes the figures of `row`; without one, that the run failed. Raises OSError, and ImportError where
-    prometheus-client is missing."""
+    """Writes the figures of `row`. Without a row, writes only that the run failed.
+
+    Raises OSError, and ImportError if prometheus-client is not installed.
+    """
     from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
     registry = CollectorRegistry()
@@ -26,27 +28,26 @@ def write_metrics(path: Path, row: Mapping[str, Any] | None, *, now: DateTime) -
     def gauge(name: str, text: str, **labels: str) -> Any:
         if name not in known:
             known[name] = Gauge(f"bookings_{name}", text, list(labels), registry=registry)
-        made = known[name]
-        return made.labels(**labels) if labels else made
+        return known[name].labels(**labels) if labels else known[name]
 
     known: dict[str, Any] = {}
     outcome = str(row["outcome"]) if row else "failed"
     gauge("last_run_timestamp_seconds", "When the last run ended.").set(now.timestamp())
     for each in OUTCOMES:
-        gauge("last_run_outcome", "1 for how the last run ended.", outcome=each).set(each == outcome)
+        gauge("last_run_outcome", "1 for the outcome of the last run, else 0.", outcome=each).set(each == outcome)
     if row:
         seconds = (row["ended_at"] - row["started_at"]).total_seconds()
-        gauge("last_run_seconds", "How long it took.").set(seconds)
+        gauge("last_run_seconds", "How long the last run took.").set(seconds)
         for name in ("loads", "requests", "reads_planned", "reads_done", "reads_unchanged", "verifications"):
-            gauge(f"last_run_{name}", f"Its {name.replace('_', ' ')}.").set(row[name])
+            gauge(f"last_run_{name}", f"The last run's {name.replace('_', ' ')}.").set(row[name])
         for table, changes in json.loads(row["tables"]).items():
             for kind, count in changes.items():
-                gauge("last_run_rows", "Rows that it found to differ.", table=table, kind=kind).set(count)
+                gauge("last_run_rows", "Rows that the last run changed.", table=table, kind=kind).set(count)
         for location in json.loads(row["locations"]):
-            gauge("location_ok", "1 where the location was read in full.", location=location["name"]).set(
+            gauge("location_ok", "1 if the location was read completely, else 0.", location=location["name"]).set(
                 location["outcome"] == "ok"
             )
-            gauge("location_requests", "Requests for the location.", location=location["name"]).set(
+            gauge("location_requests", "Requests sent for the location.", location=location["name"]).set(
                 location["requests"]
             )
     write_to_textfile(str(path), registry)

@@ -1,7 +1,7 @@
-"""The knobs of [observe], which .dlt/config.toml explains.
+"""Settings of [observe]: loads and checks them. .dlt/config.toml explains each key.
 
 Input:  dlt's configuration.
-Output: `Observing`, checked. Raises ConfigurationError.
+Output: `ObserveSettings`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ EVENTS = ("failed", "partial", "stale", "schema")
 
 
 @dataclass(frozen=True, slots=True)
-class Observing:
-    """What is told, and where to. `notify_webhook` is a secret: who has it may write."""
+class ObserveSettings:
+    """The keys of [observe]. `notify_webhook` is a secret: it lets anyone post."""
 
     metrics_file: str = ""
     openlineage: bool = False
@@ -34,7 +34,7 @@ class Observing:
         object.__setattr__(self, "notify_command", tuple(self.notify_command))
         for event in self.notify_on:
             if event not in EVENTS:
-                raise _wrong("notify_on", f"{event!r} is no event", f"Choose from {list(EVENTS)}.")
+                raise _wrong("notify_on", f"{event!r} is not an event", f"Choose from {list(EVENTS)}.")
         if self.stale_after_hours < 1:
             raise _wrong("stale_after_hours", f"{self.stale_after_hours} is too small", "Write 1 or more.")
         if self.notify_webhook and not _is_safe(self.notify_webhook):
@@ -42,19 +42,21 @@ class Observing:
 
     @property
     def notifies(self) -> bool:
-        """Whether there is anybody to tell."""
+        """Whether any receiver of notices is configured."""
         return bool(self.notify_command or self.notify_webhook)
 
 
-def load_observing() -> Observing:
-    """From dlt's configuration. Raises ConfigurationError, which names key, place and fix."""
+def load_observing() -> ObserveSettings:
+    """Loads [observe] from dlt's configuration. Raises ConfigurationError."""
     found = lookup.Found()
-    types = {each.name: list if isinstance(each.default, tuple) else type(each.default) for each in fields(Observing)}
+    types = {
+        each.name: list if isinstance(each.default, tuple) else type(each.default) for each in fields(ObserveSettings)
+    }
     lookup.find_settings(types, "observe", found, strict=True)
     if found.places.get("observe.notify_webhook") == CONFIG_FILE:
-        fix = f"Move it to {SECRETS_FILE}, and take a new one if the file was ever committed."
+        fix = f"Move it to {SECRETS_FILE}. If the file was ever committed, replace the webhook by a new one."
         raise _wrong("notify_webhook", "a secret in a file that is committed", fix)
-    return Observing(**found.values)
+    return ObserveSettings(**found.values)
 
 
 def _is_safe(url: str) -> bool:

@@ -1,7 +1,7 @@
-"""Watching: what to do when a run or a transform begins, ends or fails.
+"""Watch: reports when a sync or a transform begins, ends or fails.
 
-Input:  [observe], and what the command knows.
-Output: metrics, events and notices, as far as they are wanted. What goes wrong here is a warning, and no more.
+Input:  [observe]; the result or the error of a command.
+Output: metrics, OpenLineage events and notices, as configured. A problem here is a warning, never an error.
 """
 
 from __future__ import annotations
@@ -24,122 +24,124 @@ from bookings_sync.observe.drift import new_fields
 from bookings_sync.observe.lineage import Lineage
 from bookings_sync.observe.metrics import write_metrics
 from bookings_sync.observe.notify import Notice, send
-from bookings_sync.observe.settings import Observing
-from bookings_sync.status import read_status
+from bookings_sync.observe.settings import ObserveSettings
+from bookings_sync.status import read_status, stale
 
 if TYPE_CHECKING:
-    from bookings_sync.sync.pipeline import SyncResult  # a transform needs nothing of what reads the API
+    from bookings_sync.sync.pipeline import SyncResult  # slow to import; a transform never needs it
 
 log = logging.getLogger(__name__)
 
-_LINES = 10
-"""A notice is read on a telephone."""
+_MOST_DETAILS = 10
+"""Detail lines of a notice. People read notices on a phone."""
 
-Open = Callable[[], AbstractContextManager[SqlClientBase[Any]]]
+OpenClient = Callable[[], AbstractContextManager[SqlClientBase[Any]]]
 
 
 class Watch:
-    """Watches one command. `clock` gives the time in UTC; `open_client` opens the raw dataset, once a run has ended."""
+    """Watches one command. `clock` returns the time in UTC; `open_client` opens the raw dataset after the run."""
 
     def __init__(
-        self, observing: Observing, settings: Settings, *, clock: Callable[[], DateTime], open_client: Open
+        self, observe: ObserveSettings, settings: Settings, *, clock: Callable[[], DateTime], open_client: OpenClient
     ) -> None:
-        self._observing = observing
+        self._observe = observe
         self._settings = settings
         self._clock = clock
         self._open_client = open_client
         self._lineage: Lineage | None = None
-        if observing.openlineage:
-            with _as_warning("OpenLineage"):
-                self._lineage = Lineage(observing.openlineage_namespace, settings)
+        if observe.openlineage:
+            with _as_warning("sending OpenLineage events"):
+                self._lineage = Lineage(observe.openlineage_namespace, settings)
 
     @contextmanager
     def sync(self, run_id: str) -> Iterator[Callable[[SyncResult], None]]:
-        """Around a run; call what it gives with the run's result. An error of the run goes on as it was."""
+        """Wraps a sync. Yields a function to call with the result. Reports an error of the sync and raises it again."""
         if self._lineage:
-            with _as_warning("OpenLineage"):
+            with _as_warning("sending OpenLineage events"):
                 self._lineage.sync_began(run_id, self._clock())
         try:
             yield self._synced
         except LockedError:
             raise  # another run is doing the work
         except Exception as error:
-            self._tell_of_run(run_id, None)
-            text = str(error) if isinstance(error, BookingsError) else described(error)
-            self._notify(Notice("failed", "the sync failed", run_id, (text,)))
+            self._report_run(run_id, None)
+            self._notify(Notice("failed", "the sync failed", run_id, (_message(error),)))
             raise
 
     @contextmanager
     def transform(self) -> Iterator[Callable[[TransformResult], None]]:
-        """Around a transform; call what it gives with the result."""
+        """Wraps a transform, like `sync`."""
         try:
             yield self._transformed
         except LockedError:
             raise
         except Exception as error:
-            text = str(error) if isinstance(error, BookingsError) else described(error)
-            self._notify(
-                Notice("failed", "the transform failed: the tables of before stand", "", tuple(text.split("\n")))
-            )
+            details = tuple(_message(error).split("\n"))
+            self._notify(Notice("failed", "the transform failed and published nothing", "", details))
             raise
 
     def _synced(self, result: SyncResult) -> None:
         run_id = str(result.row["run_id"])
-        self._tell_of_run(run_id, result)
+        self._report_run(run_id, result)
         if result.outcome != "ok":
             errors = tuple(dict.fromkeys(json.loads(result.row["errors"])))
             text = "no location was synced" if result.outcome == "failed" else "some locations were not synced"
             self._notify(Notice(result.outcome, text, run_id, errors))
-        if self._observing.notifies and {"stale", "schema"} & set(self._observing.notify_on):
-            with _as_warning("what to notify of"), self._open_client() as client:
-                self._look(client, result)
+        if self._observe.notifies and {"stale", "schema"} & set(self._observe.notify_on):
+            with _as_warning("the check for stale locations and new fields"), self._open_client() as client:
+                self._notify_of_stale(client, run_id)
+                self._notify_of_drift(client, result)
 
     def _transformed(self, result: TransformResult) -> None:
         if self._lineage:
-            with _as_warning("OpenLineage"):
+            with _as_warning("sending OpenLineage events"):
                 self._lineage.transformed(result, self._clock())
 
-    def _tell_of_run(self, run_id: str, result: SyncResult | None) -> None:
+    def _report_run(self, run_id: str, result: SyncResult | None) -> None:
         row = result.row if result else None
         if self._lineage:
-            with _as_warning("OpenLineage"):
+            with _as_warning("sending OpenLineage events"):
                 self._lineage.sync_ended(run_id, row, self._clock())
-        if self._observing.metrics_file:
-            with _as_warning("the metrics"):
-                write_metrics(Path(self._observing.metrics_file), row, now=self._clock())
+        if self._observe.metrics_file:
+            with _as_warning("writing the metrics"):
+                write_metrics(Path(self._observe.metrics_file), row, now=self._clock())
 
-    def _look(self, client: SqlClientBase[Any], result: SyncResult) -> None:
-        """Looks in the warehouse for what the run itself does not tell."""
-        run_id, now = str(result.row["run_id"]), self._clock()
-        hours = self._observing.stale_after_hours
-        stale = [
-            f"{each.name}: {each.fresh_at or 'never'}"
-            for each in read_status(client, self._settings, now=now, runs=1).locations
-            if each.name in self._settings.locations
-            and (each.fresh_at is None or now - each.fresh_at > timedelta(hours=hours))
-        ]
-        if stale:
-            self._notify(Notice("stale", f"not read for {hours} hours", run_id, tuple(stale)))
-        drifted = [f"new field {each}" for each in new_fields(client, since=result.row["started_at"])]
+    def _notify_of_stale(self, client: SqlClientBase[Any], run_id: str) -> None:
+        now, hours = self._clock(), self._observe.stale_after_hours
+        status = read_status(client, self._settings, now=now, runs=1)
+        late = stale(status, self._settings.locations, now=now, after=timedelta(hours=hours))
+        if late:
+            details = tuple(f"{each.name}: {each.fresh_at or 'never'}" for each in late)
+            self._notify(Notice("stale", f"not read for {hours} hours", run_id, details))
+
+    def _notify_of_drift(self, client: SqlClientBase[Any], result: SyncResult) -> None:
+        details = [f"new field {each}" for each in new_fields(client, since=result.row["started_at"])]
         if rejected := result.row["rows_rejected"]:
-            drifted.append(f"{rejected} records that do not fit: see bookings status")
-        if drifted:
-            self._notify(Notice("schema", "the API sends what it did not send before", run_id, tuple(drifted)))
+            details.append(f"{rejected} rejected records: see `bookings status`")
+        if details:
+            text = "the API sends fields or records that it did not send before"
+            self._notify(Notice("schema", text, str(result.row["run_id"]), tuple(details)))
 
     def _notify(self, notice: Notice) -> None:
-        more = len(notice.details) - _LINES
+        more = len(notice.details) - _MOST_DETAILS
         if more > 0:
-            details = (*notice.details[:_LINES], f"and {more} more")
+            details = (*notice.details[:_MOST_DETAILS], f"and {more} more")
             notice = Notice(notice.event, notice.text, notice.run_id, details)
-        for problem in send(notice, self._observing):
-            log.warning("not notified: %s", problem)
+        for problem in send(notice, self._observe):
+            log.warning("notice not sent: %s", problem)
+
+
+def _message(error: Exception) -> str:
+    """The error's message. Only our own errors are free of personal data; of others, `described` gives the kind."""
+    return str(error) if isinstance(error, BookingsError) else described(error)
 
 
 @contextmanager
-def _as_warning(what: str) -> Iterator[None]:
+def _as_warning(part: str) -> Iterator[None]:
+    """Logs an error of one part as a warning."""
     try:
         yield
     except ImportError as error:
-        log.warning("%s: %s is not installed; pip install 'bookings-sync[observe]'", what, error.name)
-    except Exception as error:  # noqa: BLE001 - whatever it was, the run is done and must not fail for it
-        log.warning("%s could not be told: %s", what, described(error))
+        log.warning("%s: %s is not installed; pip install 'bookings-sync[observe]'", part, error.name)
+    except Exception as error:  # noqa: BLE001 - the run is done and must not fail because of its reports
+        log.warning("%s failed: %s", part, described(error))

@@ -1,4 +1,4 @@
-"""A configured folder for a served world, and a receiver: a real HTTP server that keeps what it is sent."""
+"""A configured folder for a served world, and an HTTP server that records what it receives."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bookings_sync.sandbox import SandboxServer, World, WorldSpec, generate
 
 @dataclass
 class Receiver:
-    """Answers every POST with `status` and keeps its path and JSON."""
+    """Answers every POST with `status` and records its path and JSON body."""
 
     url: str
     status: int = 200
@@ -40,18 +40,18 @@ def receiver() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            kept.received.append((self.path, json.loads(body)))
-            self.send_response(kept.status)
+            receiver.received.append((self.path, json.loads(body)))
+            self.send_response(receiver.status)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    kept = Receiver(f"http://127.0.0.1:{server.server_port}")
+    receiver = Receiver(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
-    yield kept
+    yield receiver
     server.shutdown()
     server.server_close()
     thread.join()
@@ -59,7 +59,7 @@ def receiver() -> Iterator[Receiver]:
 
 @dataclass
 class Project:
-    """A folder with .dlt in it, for a served world of two locations."""
+    """A folder with configuration for a served world of two locations."""
 
     folder: Path
     server: SandboxServer
@@ -69,7 +69,7 @@ class Project:
         return self.server.world
 
     def configure(self, observe: str = "", secrets: str = "", **keys: str) -> None:
-        """`keys` stand instead of the world's own."""
+        """Writes config.toml and secrets.toml. `keys` replaces the API keys of locations, by name."""
         (self.folder / ".dlt").mkdir(exist_ok=True)
         found = {each.name: each.key for each in self.world.locations} | keys
         text = "".join(f'[sources.bookings.locations.{name}]\napi_key = "{key}"\n' for name, key in found.items())
@@ -88,7 +88,7 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    now = datetime.fromtimestamp(pendulum.now("UTC").timestamp(), UTC)  # the command's clock, as well
+    now = datetime.fromtimestamp(pendulum.now("UTC").timestamp(), UTC)  # the same clock as the command
     spec = WorldSpec(now=now, seed=11, locations=2, services_per_location=1, appointments=60, past_days=20)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")

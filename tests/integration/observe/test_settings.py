@@ -1,4 +1,4 @@
-"""[observe]: the committed file says every knob at its default, and what cannot be is said."""
+"""[observe]: the committed file lists every key with its default, and invalid values are errors."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 
 from bookings_sync.errors import ConfigurationError
-from bookings_sync.observe.settings import Observing, load_observing
+from bookings_sync.observe.settings import ObserveSettings, load_observing
 
 from .conftest import Project
 
 ROOT = Path(__file__).parents[3]
 
 
-def test_committed_config_names_every_knob_at_its_default() -> None:
+def test_committed_config_lists_every_key_with_its_default() -> None:
     written = tomllib.loads((ROOT / ".dlt/config.toml").read_text())["observe"]
-    defaults = {each.name: getattr(Observing(), each.name) for each in fields(Observing)}
-    del defaults["notify_webhook"]  # a secret
+    defaults = {each.name: getattr(ObserveSettings(), each.name) for each in fields(ObserveSettings)}
+    del defaults["notify_webhook"]  # a secret, so it belongs in secrets.toml
     assert {name: tuple(value) if isinstance(value, list) else value for name, value in written.items()} == defaults
 
 
-def test_knobs_are_read(project: Project) -> None:
+def test_settings_are_loaded(project: Project) -> None:
     project.configure(
         'notify_on = ["failed"]\nnotify_command = ["mail", "-s", "x"]', 'notify_webhook = "https://a.b/c"'
     )
@@ -33,18 +33,18 @@ def test_knobs_are_read(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("observe", "secrets", "says"),
+    ("observe", "secrets", "message"),
     [
-        ('notify_on = ["sometimes"]', "", "observe.notify_on: 'sometimes' is no event"),
+        ('notify_on = ["sometimes"]', "", "observe.notify_on: 'sometimes' is not an event"),
         ("stale_after_hours = 0", "", "observe.stale_after_hours: 0 is too small"),
         ('notify_webhok = "x"', "", "Did you mean notify_webhook?"),
         ('notify_webhook = "https://a.b/token"', "", "a secret in a file that is committed"),
         ("", 'notify_webhook = "http://elsewhere.example/token"', "observe.notify_webhook: not an https address"),
     ],
 )
-def test_what_cannot_be(project: Project, observe: str, secrets: str, says: str) -> None:
+def test_an_invalid_value_is_an_error(project: Project, observe: str, secrets: str, message: str) -> None:
     project.configure(observe, secrets)
     with pytest.raises(ConfigurationError) as caught:
         load_observing()
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "token" not in str(caught.value)
