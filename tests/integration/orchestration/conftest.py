@@ -1,4 +1,4 @@
-"""Each orchestrator's tests run in its own environment: `make test-elsewhere`."""
+"""Each orchestrator's tests run only in its own environment: `make test-elsewhere`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plain schedules: the cron line and the workflow's commands are run, systemd reads its units."""
+"""The schedule examples: the cron line and the workflow's commands run, and systemd accepts the units."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BIN = Path(sys.executable).parent
 
 @pytest.fixture(scope="module")
 def srv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """What the examples call /srv/bookings: `.venv` and `.dlt`, with a served calendar."""
+    """The folder /srv/bookings of the examples: `.venv`, `.dlt`, and a sandbox to read from."""
     folder = tmp_path_factory.mktemp("srv")
     (folder / ".venv").mkdir()
     (folder / ".venv/bin").symlink_to(BIN)
@@ -41,7 +41,7 @@ def srv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def run(folder: Path, line: str, environment: dict[str, str]) -> None:
-    """As cron and a runner do: by the shell. Both print nothing when all is well."""
+    """Runs a line in a shell, like cron and a CI runner. Expects success and no output."""
     line = line.replace("/srv/bookings", str(folder))
     ran = subprocess.run(line, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", ""), line
@@ -54,14 +54,14 @@ def marts(folder: Path) -> int:
 
 
 def test_the_cron_line_runs(srv: Path) -> None:
-    """With no more of an environment than cron gives."""
+    """Runs with cron's small environment."""
     (line,) = re.findall(r"^\*/30 \* \* \* \* (.*)$", (EXAMPLES / "crontab").read_text(), re.MULTILINE)
     run(srv, line, {"HOME": str(srv), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"})
     assert marts(srv) > 0
 
 
 def test_the_workflows_commands_run(srv: Path) -> None:
-    """Into a file here, and the keys from the folder: both are secrets of the workflow."""
+    """Runs the commands on DuckDB, with the folder's keys: the workflow's warehouse and keys are secrets."""
     workflow = yaml.safe_load((EXAMPLES / "github-actions.yml").read_text())
     assert workflow[True]["schedule"][0]["cron"]  # YAML 1.1 reads `on` as true
     assert workflow["concurrency"]
@@ -75,7 +75,7 @@ def test_the_workflows_commands_run(srv: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not on this machine")
-def test_systemd_takes_the_units(srv: Path, tmp_path: Path) -> None:
+def test_systemd_accepts_the_units(srv: Path, tmp_path: Path) -> None:
     for name in ("bookings-sync.service", "bookings-sync.timer"):
         (tmp_path / name).write_text((EXAMPLES / name).read_text().replace("/srv/bookings", str(srv)))
     units = sorted(str(path) for path in tmp_path.iterdir())
@@ -86,7 +86,7 @@ def test_systemd_takes_the_units(srv: Path, tmp_path: Path) -> None:
     assert subprocess.run(["systemd-analyze", "calendar", calendar], capture_output=True, check=False).returncode == 0
 
 
-def test_the_units_commands_are_the_cron_lines() -> None:
+def test_the_systemd_unit_runs_the_same_commands_as_cron() -> None:
     commands = re.findall(
         r"^ExecStart=/srv/bookings/(.*)$", (EXAMPLES / "bookings-sync.service").read_text(), re.MULTILINE
     )

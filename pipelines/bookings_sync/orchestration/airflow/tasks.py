@@ -1,7 +1,7 @@
-"""What the DAG's tasks do.
+"""Tasks: the work of the DAG's tasks.
 
 Input:  dlt's configuration; the locations and their keys from an Airflow connection; a DAG run.
-Output: for XCom, what was found, in numbers.
+Output: figures in XCom.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pendulum
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException
 
+from bookings_sync.clock import utc_now
 from bookings_sync.config.load import load_settings
 from bookings_sync.config.locations import Location
 from bookings_sync.config.settings import Settings
@@ -27,17 +28,21 @@ CONNECTION = "bookings"
 
 
 def locations() -> list[str]:
-    """The names of the configured locations, in order."""
+    """The names of the configured locations, sorted."""
     return sorted(settings().locations)
 
 
 def settings() -> Settings:
-    """dlt's configuration; with the locations of the Airflow connection, where they stand. Airflow masks their keys."""
+    """dlt's configuration with the locations of the Airflow connection, because Airflow masks keys in its logs.
+
+    Raises AirflowFailException if the connection has no locations.
+    """
     extra = Connection.get(CONNECTION).extra_dejson
     found = extra.get("locations")
     if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
         raise AirflowFailException(
-            f'the connection {CONNECTION}: its extra must be such as {{"locations": {{"berlin": {{"api_key": "…"}}}}}}'
+            f"the extra of the Airflow connection {CONNECTION} has no locations: write "
+            '{"locations": {"berlin": {"api_key": "…"}}}'
         )
     named = {
         name: Location(name, each.get("api_key", ""), each.get("location_id"), each.get("timezone"))
@@ -47,9 +52,9 @@ def settings() -> Settings:
 
 
 def sync_location(name: str, dag_run: Any) -> dict[str, Any]:
-    """Syncs one location. Its failure fails the task, and is tried again unless the configuration is at fault."""
+    """Syncs one location. A failure fails the task; Airflow retries it, except for a configuration error."""
     try:
-        result = sync(settings().only([name]), clock=lambda: pendulum.now("UTC"), asked=asked(dag_run))
+        result = sync(settings().only([name]), clock=utc_now, asked=requested_window(dag_run))
     except ConfigurationError as error:
         raise AirflowFailException(str(error)) from None
     if result.outcome != "ok":
@@ -61,26 +66,28 @@ def sync_location(name: str, dag_run: Any) -> dict[str, Any]:
     }
 
 
-def asked(dag_run: Any) -> Window | None:
-    """What a run reads: a backfill's its data interval, any other what a sync plans. Raises AirflowFailException where
-    a backfill's interval is empty, rather than reading nothing."""
+def requested_window(dag_run: Any) -> Window | None:
+    """The data interval of a backfill's run; None for any other run, because the sync then plans its own reads.
+
+    Raises AirflowFailException if a backfill's interval is empty.
+    """
     if str(dag_run.run_type) != "backfill":
         return None
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
     if start is None or end is None or start >= end:
         raise AirflowFailException(
-            f"the run's data interval is empty ({start} to {end}): give the DAG a timetable whose intervals are not, "
+            f"the run's data interval is empty ({start} to {end}): give the DAG a timetable with data intervals, "
             'such as CronDataIntervalTimetable("0 0 1 * *", timezone="UTC")'
         )
     return Window.between(pendulum.instance(start), pendulum.instance(end))
 
 
 def transform_models() -> dict[str, int]:
-    """Builds, audits and publishes the models: the rows of each. A failed audit is not tried again."""
+    """Builds, audits and publishes the models. Returns the rows of each. A failed audit is not retried."""
     found = settings()
     try:
         with open_client(found, writes=True, publishes=True) as client:
-            result = transform(client, datasets(found), now=pendulum.now("UTC"))
+            result = transform(client, datasets(found), now=utc_now())
     except AuditError as error:
         raise AirflowFailException(str(error)) from None
     return {model.name: model.rows for model in result.models}

@@ -1,9 +1,9 @@
-"""Dagster: one asset for each raw table and each SQL model, with the lineage that the SQL itself has.
+"""Dagster: one asset for each raw table and each SQL model, with the lineage of the SQL.
 
 ```
-raw          the raw tables, by month and location: a partition is a sync
+raw          the raw tables, partitioned by month and location; materialising a partition syncs it
 models       the models, built, audited and published together; each audit is an asset check
-health       checks that look at the warehouse as a whole: every location fresh, nothing rejected
-definitions  the whole, with its jobs and schedules: what `dagster -m` loads
+health       checks of the whole warehouse: every location is fresh, no record is rejected
+definitions  everything, with jobs and schedules: the module for `dagster -m`
 ```
 """

@@ -1,7 +1,7 @@
-"""Asset checks of the warehouse as a whole: what no count of one run's rows can show.
+"""Health: asset checks of the whole warehouse.
 
 Input:  the raw dataset, the configured locations, the time.
-Output: verdicts on `raw/reads` and `raw/rejected_records`.
+Output: check results for `raw/reads` and `raw/rejected_records`.
 """
 
 from __future__ import annotations
@@ -10,48 +10,46 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import dagster as dg
+from pendulum import DateTime
 
 from bookings_sync.config.settings import Settings
 from bookings_sync.models.access import open_client
-from bookings_sync.orchestration.dagster.raw import POOL, RETRIES, Clock, key
-from bookings_sync.status import Status, read_status
+from bookings_sync.orchestration import POOL
+from bookings_sync.orchestration.dagster.raw import RETRIES, Clock, key
+from bookings_sync.status import Status, read_status, stale
 
 
 def health_checks(settings: Settings, *, clock: Clock, stale_after: timedelta) -> Sequence[dg.AssetChecksDefinition]:
-    """A location is stale when the time around now was not read for so long; one that was never synced is, too."""
+    """`every_location_is_fresh` (by the rule of `status.stale`) and `nothing_is_rejected`."""
 
-    def status() -> Status:
+    def status(now: DateTime) -> Status:
         with open_client(settings) as client:
-            return read_status(client, settings, now=clock(), runs=1)
+            return read_status(client, settings, now=now, runs=1)
 
     @dg.asset_check(
         asset=key("raw", "reads"),
-        description="Every configured location was read not long ago.",
+        description=f"Every configured location was read in the last {stale_after}.",
         pool=POOL,
         retry_policy=RETRIES,
     )
     def every_location_is_fresh() -> dg.AssetCheckResult:
-        configured = [each for each in status().locations if each.name in settings.locations]
         now = clock()
-        stale = {
-            each.name: str(each.fresh_at or "never")
-            for each in configured
-            if each.fresh_at is None or now - each.fresh_at > stale_after
-        }
-        return dg.AssetCheckResult(passed=not stale, metadata={"stale": dg.MetadataValue.json(stale)})
+        late = stale(status(now), settings.locations, now=now, after=stale_after)
+        found = {each.name: str(each.fresh_at or "never") for each in late}
+        return dg.AssetCheckResult(passed=not found, metadata={"stale": dg.MetadataValue.json(found)})
 
     @dg.asset_check(
         asset=key("raw", "rejected_records"),
-        description="Every record the API sent fits its table.",
+        description="Every record that the API sent fits its table.",
         pool=POOL,
         retry_policy=RETRIES,
     )
     def nothing_is_rejected() -> dg.AssetCheckResult:
-        rejections = status().rejections
+        rejections = status(clock()).rejections
         reasons = [f"{each.location}, {each.table}: {each.reason}" for each in rejections]
         return dg.AssetCheckResult(
             passed=not rejections,
-            severity=dg.AssetCheckSeverity.WARN,  # the rest is loaded, and the record is kept
+            severity=dg.AssetCheckSeverity.WARN,  # all other records are loaded, and rejected ones are kept
             metadata={
                 "records": sum(each.records for each in rejections),
                 "reasons": dg.MetadataValue.json(reasons),

@@ -1,11 +1,11 @@
-"""The SQL models as Dagster assets, and their audits as asset checks.
+"""Models: the SQL models as Dagster assets, and their audits as asset checks.
 
-Input:  the project of `sql/`, the raw dataset; the selection of a run.
-Output: the selected models, built beside the live ones, audited and published in one step. A failed audit publishes
-        nothing: its check tells how many rows failed and shows the keys of some.
+Input:  the models of `sql/`, the raw dataset; the selection of a run.
+Output: the selected models, built, audited and published together. If an audit fails, nothing is published, and the
+        check shows the number of failing rows and the keys of some.
 """
 
-# Without `from __future__ import annotations`: Dagster looks at the annotation of `context` as it stands.
+# No `from __future__ import annotations`: Dagster reads the annotation of `context` at runtime.
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -19,11 +19,12 @@ from bookings_sync.models.audits import row_audits, set_audits
 from bookings_sync.models.errors import AuditFailure, AuditsFailedError
 from bookings_sync.models.project import Model, Project, find_models
 from bookings_sync.models.transform import TransformResult, transform
-from bookings_sync.orchestration.dagster.raw import POOL, RETRIES, Clock, key
+from bookings_sync.orchestration import POOL
+from bookings_sync.orchestration.dagster.raw import RETRIES, Clock, key
 
 
 def model_assets(settings: Settings, *, clock: Clock, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinition:
-    """One asset for each model. Those selected are built together; what they read and is not selected is read live."""
+    """One asset for each model. A run builds the selected models together and reads all others from the live tables."""
     project = Project.load(find_models())
 
     @dg.multi_asset(
@@ -40,12 +41,12 @@ def model_assets(settings: Settings, *, clock: Clock, freshness: dg.FreshnessPol
             with open_client(settings, writes=True, publishes=True) as client:
                 result = transform(client, datasets(settings), now=clock(), select=selected)
         except AuditsFailedError as error:
-            yield from _verdicts([project.models[name] for name in selected], error.failures)
+            yield from _check_results([project.models[name] for name in selected], error.failures)
             raise dg.Failure(str(error), allow_retries=False) from None
         except BookingsError as error:
             raise dg.Failure(str(error)) from None
-        yield from _built(result)
-        yield from _verdicts([project.models[name] for name in selected], ())
+        yield from _materializations(result)
+        yield from _check_results([project.models[name] for name in selected], ())
 
     return _transform
 
@@ -59,7 +60,7 @@ def _spec(model: Model, settings: Settings, freshness: dg.FreshnessPolicy) -> dg
         description=f"{model.header.grain} {model.header.question}",
         group_name=model.layer,
         kinds={"sql", settings.destination},
-        skippable=True,  # where an audit fails nothing is published
+        skippable=True,  # if an audit fails, nothing is published
         freshness_policy=freshness if model.layer == "marts" else None,
         metadata={
             "dagster/column_schema": dg.TableSchema(columns),
@@ -74,7 +75,6 @@ def _audits(model: Model) -> list[str]:
 
 
 def _check(model: Model, audit: str) -> dg.AssetCheckSpec:
-    """Blocking in effect: nothing is published where it fails."""
     return dg.AssetCheckSpec(_check_name(audit), asset=key(model.layer, model.name), description=audit)
 
 
@@ -82,14 +82,14 @@ def _check_name(audit: str) -> str:
     return re.sub(r"\W+", "_", audit)
 
 
-def _built(result: TransformResult) -> Iterator[dg.MaterializeResult[Any]]:
+def _materializations(result: TransformResult) -> Iterator[dg.MaterializeResult[Any]]:
     for model in result.models:
         metadata = {"dagster/row_count": model.rows, "audits": model.audits, "seconds": round(model.seconds, 3)}
         yield dg.MaterializeResult(asset_key=key(model.layer, model.name), metadata=metadata)
 
 
-def _verdicts(models: list[Model], failures: tuple[AuditFailure, ...]) -> Iterator[dg.AssetCheckResult]:
-    """What each audit found. All of them run, whatever fails before."""
+def _check_results(models: list[Model], failures: tuple[AuditFailure, ...]) -> Iterator[dg.AssetCheckResult]:
+    """The result of every audit: all audits run, even after one has failed."""
     failed = {(failure.model, failure.audit): failure for failure in failures}
     for model in models:
         for audit in _audits(model):
@@ -103,7 +103,7 @@ def _verdicts(models: list[Model], failures: tuple[AuditFailure, ...]) -> Iterat
 
 
 def _sample(failure: AuditFailure) -> dict[str, Any]:
-    """Keys of some of the rows that fail: ids and dates, no personal data."""
+    """The keys of some failing rows: ids and dates, no personal data."""
     columns = [dg.TableColumn(name) for name in failure.key]
     rows = [
         dg.TableRecord({name: str(value) for name, value in zip(failure.key, row, strict=True)})

@@ -1,15 +1,14 @@
-"""The raw tables as Dagster assets: a partition is one month (or day) of one location, and to materialise it is to
-sync it.
+"""Raw: the raw tables as Dagster assets. A partition is one month (or day) of one location; materialising it syncs it.
 
 Input:  settings, partition keys such as `2026-11-01|berlin`.
-Output: the raw dataset; for each table what the run found, in numbers. Next room: `models`.
+Output: the raw dataset, and the run's figures for each table.
 
-The one under way stands for what `bookings sync` reads: the hot range, what was never read, a share of the rest. Any
-other is read as `--from … --to …` would, so that a backfill reads what it names and no more. Months unless days are
-asked for: a request may ask for as many days as it likes, and a run for each day sends thirty times the requests.
+The current partition reads what `bookings sync` reads: the hot range, everything never read, and a share of the rest.
+Any other partition reads only its own range, like `--from … --to …`, so a backfill reads exactly what it names. Months
+are the default: one request can cover a month, so daily partitions send about thirty times the requests.
 """
 
-# Without `from __future__ import annotations`: Dagster looks at the annotation of `context` as it stands.
+# No `from __future__ import annotations`: Dagster reads the annotation of `context` at runtime.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
@@ -21,28 +20,26 @@ from pendulum import DateTime
 
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError, ConfigurationError
+from bookings_sync.orchestration import POOL
 from bookings_sync.planning.windows import Window
 from bookings_sync.records.tables import TABLES, Table
 from bookings_sync.sync.pipeline import SyncResult, sync
 
-POOL = "bookings_warehouse"
-"""Whoever writes the warehouse is in it. A limit of 1 (dagster.yaml) is right for DuckDB, which takes one writer."""
-
 RETRIES = dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-"""For what passes: another run's lock, a calendar that is down. What was loaded before stands."""
+"""For temporary failures: another run holds the lock, or the API is down. A retry keeps the rows already loaded."""
 
 Clock = Callable[[], DateTime]
 Period = Literal["month", "day"]
-"""What a partition is of."""
+"""The length of a partition."""
 
 
 def key(layer: str, name: str) -> dg.AssetKey:
-    """The asset of a table: raw/appointments, staging/stg_appointments, marts/fct_appointments."""
+    """A table's asset key: raw/appointments, staging/stg_appointments, marts/fct_appointments."""
     return dg.AssetKey([layer, name])
 
 
 def partitions(settings: Settings, period: Period) -> dg.MultiPartitionsDefinition:
-    """Period by location; the one under way is among them. A location that is configured anew appears on reload."""
+    """Period by location, up to the current period. New locations appear when Dagster reloads the definitions."""
     defined = {"month": dg.MonthlyPartitionsDefinition, "day": dg.DailyPartitionsDefinition}[period]
     start = pendulum.instance(settings.history_start).start_of(period)
     dates = defined(start_date=start.format("YYYY-MM-DD"), timezone="UTC", end_offset=1)
@@ -51,8 +48,8 @@ def partitions(settings: Settings, period: Period) -> dg.MultiPartitionsDefiniti
     )
 
 
-def partition_of(moment: DateTime, period: Period) -> str:
-    """The key of the partition that holds a moment, without its location."""
+def partition_date(moment: DateTime, period: Period) -> str:
+    """The date in the key of the partition that holds a moment."""
     return moment.in_timezone("UTC").start_of(period).format("YYYY-MM-DD")
 
 
@@ -70,11 +67,11 @@ def raw_assets(
         pool=POOL,
     )
     def _sync(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-        for asked, names in _asked(context.partition_keys, clock(), period):
-            context.log.info(f"{', '.join(names)}: {asked or 'what a sync plans'}")
-            result = _synced(settings.only(names), clock, asked)
+        for window, names in requested_windows(context.partition_keys, clock(), period):
+            context.log.info(f"{', '.join(names)}: {window or 'what a sync plans'}")
+            result = _sync_locations(settings.only(names), clock, window)
             for table in TABLES:
-                yield dg.MaterializeResult(asset_key=key("raw", table), metadata=_found(result, table))
+                yield dg.MaterializeResult(asset_key=key("raw", table), metadata=_figures(result, table))
 
     return _sync
 
@@ -94,22 +91,22 @@ def _spec(table: Table, settings: Settings, freshness: dg.FreshnessPolicy) -> dg
     )
 
 
-def _asked(keys: Sequence[str], now: DateTime, period: Period) -> Iterator[tuple[Window | None, list[str]]]:
-    """What to read, and of which locations: each period's range; None, which is a sync's own plan, for this one."""
+def requested_windows(keys: Sequence[str], now: DateTime, period: Period) -> Iterator[tuple[Window | None, list[str]]]:
+    """The window of each period in `keys`, with its locations. None for the current period: the sync plans."""
     pairs = sorted(tuple(each.split("|", 1)) for each in keys)
     for date, group in groupby(pairs, key=lambda pair: pair[0]):
         start = pendulum.parse(date, tz="UTC")
         if not isinstance(start, DateTime):
-            raise dg.Failure(f"{date} is no {period}", allow_retries=False)
+            raise dg.Failure(f"expected a {period} such as 2026-11-01, got {date}", allow_retries=False)
         end = start.add(months=1) if period == "month" else start.add(days=1)
-        asked = None if start <= now < end else Window.between(start, end)
-        yield asked, [name for _, name in group]
+        window = None if start <= now < end else Window.between(start, end)
+        yield window, [name for _, name in group]
 
 
-def _synced(settings: Settings, clock: Clock, asked: Window | None) -> SyncResult:
-    """The sync's result, where no location failed. What cannot be mended by trying again is not tried again."""
+def _sync_locations(settings: Settings, clock: Clock, window: Window | None) -> SyncResult:
+    """Syncs, and fails if any location failed. Dagster retries, except for a configuration error."""
     try:
-        result = sync(settings, clock=clock, asked=asked)
+        result = sync(settings, clock=clock, asked=window)
     except ConfigurationError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     except BookingsError as error:
@@ -120,8 +117,8 @@ def _synced(settings: Settings, clock: Clock, asked: Window | None) -> SyncResul
     return result
 
 
-def _found(result: SyncResult, table: str) -> dict[str, Any]:
-    """What the run found for one table, and what it cost."""
+def _figures(result: SyncResult, table: str) -> dict[str, Any]:
+    """The run's changes of one table, and the run's requests, reads, loads and seconds."""
     row = result.row
     changes = json.loads(row["tables"]).get(table, {})
     return {

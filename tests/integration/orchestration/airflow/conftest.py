@@ -1,4 +1,4 @@
-"""Airflow in a folder of its own, set up as docs/airflow.md says, with a served world for its calendar."""
+"""Airflow in a temporary folder, set up with the commands of docs/airflow.md, with a sandbox as the API."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Site:
     environment: dict[str, str]
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
-        told = shlex.split(command.replace("$AIRFLOW_HOME", str(self.home)))
+        words = shlex.split(command.replace("$AIRFLOW_HOME", str(self.home)))
         return subprocess.run(
-            told, cwd=ROOT, env=os.environ | self.environment, capture_output=True, text=True, check=False
+            words, cwd=ROOT, env=os.environ | self.environment, capture_output=True, text=True, check=False
         )
 
 

@@ -1,4 +1,4 @@
-"""The DAG run for real: from the sandbox's socket into a DuckDB file, by the commands of docs/airflow.md."""
+"""Runs the DAG with the commands of docs/airflow.md: from a sandbox's socket into a DuckDB file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import duckdb
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from bookings_sync.orchestration import POOL
 from bookings_sync.orchestration.airflow import tasks
-from bookings_sync.orchestration.airflow.dag import MARTS, POOL, bookings_dag
+from bookings_sync.orchestration.airflow.dag import MARTS, bookings_dag
 from support.truth import differences
 
 from .conftest import COMMANDS, Site
@@ -29,7 +30,7 @@ def test_a_run_syncs_every_location_and_builds_the_models(site: Site) -> None:
         assert location.key not in ran.stdout + ran.stderr
 
 
-def test_the_dag_is_as_the_page_says() -> None:
+def test_the_dag_is_as_documented() -> None:
     dag = bookings_dag()
     assert set(dag.task_ids) == {"locations", "sync", "transform", "every_location_synced"}
     assert dag.task_dict["sync"].is_mapped
@@ -50,14 +51,16 @@ OCTOBER, NOVEMBER = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzi
 
 
 def test_a_backfill_reads_its_interval() -> None:
-    window = tasks.asked(DagRun("backfill", OCTOBER, NOVEMBER))
+    window = tasks.requested_window(DagRun("backfill", OCTOBER, NOVEMBER))
     assert window is not None
     assert (window.start, window.end) == (OCTOBER, NOVEMBER)
-    assert tasks.asked(DagRun("scheduled", OCTOBER, NOVEMBER)) is None
-    assert tasks.asked(DagRun("manual", None, None)) is None
+    assert tasks.requested_window(DagRun("scheduled", OCTOBER, NOVEMBER)) is None
+    assert tasks.requested_window(DagRun("manual", None, None)) is None
 
 
 @pytest.mark.parametrize(("start", "end"), [(OCTOBER, OCTOBER), (None, None), (NOVEMBER, OCTOBER)])
-def test_an_empty_interval_is_an_error_that_names_the_timetable(start: datetime | None, end: datetime | None) -> None:
+def test_a_backfill_with_an_empty_interval_is_an_error_that_names_a_timetable(
+    start: datetime | None, end: datetime | None
+) -> None:
     with pytest.raises(AirflowFailException, match="CronDataIntervalTimetable"):
-        tasks.asked(DagRun("backfill", start, end))
+        tasks.requested_window(DagRun("backfill", start, end))

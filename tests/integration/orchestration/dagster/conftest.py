@@ -1,4 +1,4 @@
-"""A served world and the definitions over it."""
+"""A sandbox and the Dagster definitions that read from it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Two quiet locations, all of whose history is two months; nothing is synced yet."""
+    """Two locations with two months of history. Nothing is synced yet."""
     folder = tmp_path_factory.mktemp("dagster")
     spec = WorldSpec(
         now=NOW, seed=11, locations=2, teams_per_location=2, services_per_location=1, appointments=120, past_days=50,

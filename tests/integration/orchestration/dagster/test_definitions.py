@@ -1,4 +1,4 @@
-"""The definitions as Dagster loads them: every table an asset, the lineage of the SQL, one writer at a time."""
+"""The definitions as Dagster loads them: an asset per table, the SQL's lineage, one writer at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import yaml
 
 from bookings_sync.models.audits import row_audits, set_audits
 from bookings_sync.models.project import Project, find_models
-from bookings_sync.orchestration.dagster.raw import POOL
+from bookings_sync.orchestration import POOL
 from bookings_sync.records.tables import TABLES
 
 from .conftest import Site
@@ -26,8 +26,8 @@ ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs/dagster.md").read_text(encoding="utf-8")
 
 
-def test_the_pages_commands_run(site: Site, tmp_path: Path) -> None:
-    """But for `dagster dev`, which serves until it is stopped."""
+def test_the_commands_of_the_documentation_run(site: Site, tmp_path: Path) -> None:
+    """Runs all but `dagster dev`, which serves until it is stopped."""
     (location, *_) = site.settings.locations.values()
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -49,7 +49,7 @@ def test_the_pages_commands_run(site: Site, tmp_path: Path) -> None:
         assert connection.execute("SELECT count(*) > 0 FROM bookings_raw.appointments").fetchall() == [(True,)]
 
 
-def test_every_raw_table_and_model_is_an_asset_with_its_true_lineage(site: Site) -> None:
+def test_every_raw_table_and_model_is_an_asset_with_the_lineage_of_the_sql(site: Site) -> None:
     graph = site.definitions().resolve_asset_graph()
     project = Project.load(find_models())
     upstream = {
@@ -64,12 +64,19 @@ def test_every_raw_table_and_model_is_an_asset_with_its_true_lineage(site: Site)
 
 
 def test_every_audit_is_a_check(site: Site) -> None:
-    checks = site.definitions().resolve_asset_graph().asset_check_keys
-    models = Project.load(find_models()).models.values()
-    assert len(checks) == sum(len(row_audits(model)) + len(set_audits(model)) for model in models) + 2
+    checks = {
+        ("/".join(key.asset_key.path), key.name) for key in site.definitions().resolve_asset_graph().asset_check_keys
+    }
+    audits = {
+        (f"{model.layer}/{name}", re.sub(r"\W+", "_", audit))
+        for name, model in Project.load(find_models()).models.items()
+        for audit in (*row_audits(model), *set_audits(model))
+    }
+    health = {("raw/reads", "every_location_is_fresh"), ("raw/rejected_records", "nothing_is_rejected")}
+    assert checks == audits | health
 
 
-def test_writers_are_in_the_pool_and_try_again(site: Site) -> None:
+def test_writers_share_the_pool_and_retry(site: Site) -> None:
     ops = [op for job in ("sync_job", "transform_job") for op in site.definitions().resolve_job_def(job).nodes]
     assert {op.definition.pool for op in ops} == {POOL}
     writers = [op.definition for op in ops if op.name in ("sync", "transform")]
@@ -77,13 +84,13 @@ def test_writers_are_in_the_pool_and_try_again(site: Site) -> None:
     assert all(writer.retry_policy and writer.retry_policy.max_retries == 2 for writer in writers)
 
 
-def test_freshness_is_promised_of_what_is_read_and_what_is_reported(site: Site) -> None:
+def test_raw_tables_and_marts_have_a_freshness_policy(site: Site) -> None:
     graph = site.definitions().resolve_asset_graph()
-    promised = {key.path[0] for key in graph.get_all_asset_keys() if graph.get(key).freshness_policy_or_from_metadata}
-    assert promised == {"raw", "marts"}
+    layers = {key.path[0] for key in graph.get_all_asset_keys() if graph.get(key).freshness_policy_or_from_metadata}
+    assert layers == {"raw", "marts"}
 
 
-def test_the_example_instance_lets_one_run_write(tmp_path: Path) -> None:
+def test_the_example_instance_allows_one_writing_run(tmp_path: Path) -> None:
     (tmp_path / "dagster.yaml").write_text((ROOT / "examples/dagster/dagster.yaml").read_text())
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         pools = instance.get_concurrency_config().pool_config
@@ -99,5 +106,5 @@ def test_the_example_workspace_names_the_module() -> None:
 
 
 @pytest.mark.parametrize("name", ["sync_schedule", "transform_job_schedule"])
-def test_the_schedules_are_there(site: Site, name: str) -> None:
+def test_the_schedules_are_defined(site: Site, name: str) -> None:
     assert site.definitions().resolve_schedule_def(name).cron_schedule

@@ -1,4 +1,4 @@
-"""Partitions materialised for real: from the sandbox's socket into a DuckDB file. Each goes on from the one before."""
+"""Materialises partitions: from a sandbox's socket into a DuckDB file. Each test continues from the one before."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from support.truth import differences
 from .conftest import NOW, Site
 
 
-def read(site: Site) -> set[str]:
-    """The names of the locations whose appointments were asked for since the last look."""
-    asked = {each.location_id for each in site.world.requests.records if each.endpoint == "GET /appointments/"}
-    return {each.name for each in site.world.locations if each.id in asked}
+def read_locations(site: Site) -> set[str]:
+    """The locations that appointments were requested of since the requests were last reset."""
+    requested = {each.location_id for each in site.world.requests.records if each.endpoint == "GET /appointments/"}
+    return {each.name for each in site.world.locations if each.id in requested}
 
 
-def test_a_month_of_one_location_is_read_and_no_more(site: Site) -> None:
+def test_a_partition_reads_its_month_of_its_location_only(site: Site) -> None:
     first, _ = sorted(site.settings.locations)
     ran = site.run("sync_job", partition_key=f"2026-10-01|{first}")
     assert ran.success
-    assert read(site) == {first}
-    (made,) = ran.get_asset_materialization_events()[6:7]
-    assert made.asset_key == dg.AssetKey(["raw", "appointments"])
+    assert read_locations(site) == {first}
+    appointments = dg.AssetKey(["raw", "appointments"])
+    (made,) = (each for each in ran.get_asset_materialization_events() if each.asset_key == appointments)
     assert made.partition == f"2026-10-01|{first}"
     metadata = {name: value.value for name, value in made.materialization.metadata.items()}
     assert metadata["rows_new"] > 0
@@ -40,7 +40,7 @@ def test_a_month_of_one_location_is_read_and_no_more(site: Site) -> None:
 
 
 def test_a_partition_may_be_a_day(site: Site) -> None:
-    """A past one is read and no more; the schedule asks for today's, which stands for a sync's own plan."""
+    """A past day reads only that day. The schedule requests today, and the sync plans its own reads."""
     first, _ = sorted(site.settings.locations)
     site.world.requests.reset()
     assert site.run("sync_job", period="day", partition_key=f"2026-10-07|{first}").success
@@ -51,8 +51,8 @@ def test_a_partition_may_be_a_day(site: Site) -> None:
     context = dg.build_schedule_context(instance=site.instance, scheduled_execution_time=NOW)
     (request,) = schedule.evaluate_tick(context).run_requests or ()
     assert request.tags["dagster/asset_partition_range_start"] == f"2026-11-02|{first}"
-    ((asked, names),) = raw._asked([f"2026-11-02|{first}"], pendulum.instance(NOW), "day")
-    assert (asked, names) == (None, [first])
+    ((window, names),) = raw.requested_windows([f"2026-11-02|{first}"], pendulum.instance(NOW), "day")
+    assert (window, names) == (None, [first])
 
 
 def test_the_schedule_syncs_all_locations_in_one_run(site: Site) -> None:
@@ -61,13 +61,13 @@ def test_the_schedule_syncs_all_locations_in_one_run(site: Site) -> None:
     (request,) = schedule.evaluate_tick(context).run_requests or ()
     site.world.requests.reset()
     assert site.run("sync_job", tags=request.tags).success
-    assert read(site) == set(site.settings.locations)
+    assert read_locations(site) == set(site.settings.locations)
     ahead = site.world.now + timedelta(days=3)
     truths = [site.world.truth(each.id, end=ahead) for each in site.world.locations]
     assert differences(str(site.database), truths, slot_days=3) == []
 
 
-def test_models_are_built_and_every_check_passes(site: Site) -> None:
+def test_the_transform_job_builds_the_models_and_every_check_passes(site: Site) -> None:
     ran = site.run("transform_job")
     assert ran.success
     assert all(check.passed for check in ran.get_asset_check_evaluations())
@@ -78,7 +78,7 @@ def test_models_are_built_and_every_check_passes(site: Site) -> None:
             assert made[name]["dagster/row_count"].value == rows
 
 
-def test_a_failed_audit_publishes_nothing_and_shows_which_rows(site: Site) -> None:
+def test_a_failed_audit_publishes_nothing_and_shows_failing_rows(site: Site) -> None:
     with duckdb.connect(str(site.database)) as connection:
         connection.execute("INSERT INTO bookings_raw.teams SELECT * FROM bookings_raw.teams")
     (models,) = (each for each in site.definitions().assets if each.op.name == "transform")  # type: ignore[union-attr]
@@ -92,7 +92,7 @@ def test_a_failed_audit_publishes_nothing_and_shows_which_rows(site: Site) -> No
     assert failed.metadata["sample"].value.records
 
 
-def test_a_stale_location_and_a_missing_one_fail_the_check(site: Site) -> None:
+def test_stale_and_never_synced_locations_fail_the_check(site: Site) -> None:
     site.world.advance(timedelta(hours=3))
     more = {**site.settings.locations, "never-synced": Location("never-synced", "another-key")}
     checks = site.definitions(locations=more).asset_checks or ()
@@ -104,8 +104,8 @@ def test_a_stale_location_and_a_missing_one_fail_the_check(site: Site) -> None:
     assert sorted(found.metadata["stale"].value) == sorted(more)
 
 
-def test_a_location_that_fails_fails_its_partition_and_says_why(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(raw, "RETRIES", None)  # they take minutes
+def test_a_failed_location_fails_its_partition_with_the_reason(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raw, "RETRIES", None)  # retries take minutes
     name = min(site.settings.locations)
     wrong = {name: Location(name, "a-key-that-was-revoked", location_id="elsewhere")}
     job = site.definitions(locations=wrong).resolve_job_def("sync_job")
