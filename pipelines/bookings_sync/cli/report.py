@@ -26,7 +26,7 @@ from bookings_sync.config.settings import Settings
 from bookings_sync.models.access import datasets, open_client, open_published
 from bookings_sync.models.destination import Datasets
 from bookings_sync.models.transform import transform
-from bookings_sync.report import Figures, Freshness, ReportTable, collect, render, report_tables
+from bookings_sync.report import Figures, Freshness, Health, ReportTable, collect, render, report_tables
 from bookings_sync.status import read_status
 
 _KEY_FIGURE_DAYS = 28
@@ -85,8 +85,8 @@ def report_figures(
     """The figures of the page, with the freshness of each location. No `locations` means all."""
     figures = collect(client, datasets(settings), now, locations=locations, named=member_names)
     status = read_status(client, settings, now=now, runs=1)
-    return replace(
-        figures,
+    health = Health(
+        drift=figures.health.drift,
         freshness=tuple(
             Freshness(each.name, each.fresh_at, each.history_from, each.covered, each.oldest_read_at)
             for each in status.locations
@@ -95,6 +95,7 @@ def report_figures(
         rejections=tuple(each for each in status.rejections if not locations or each.location in locations),
         last_outcome=status.runs[0].outcome if status.runs else None,
     )
+    return replace(figures, health=health)
 
 
 def _build_as_of(output: Output, settings: Settings, moment: DateTime) -> Datasets:
@@ -119,16 +120,16 @@ def _print_key_figures(output: Output, figures: Figures, out: Path, now: DateTim
 
 
 def _freshness(figures: Figures, now: DateTime) -> str:
-    read = [each.fresh_at for each in figures.freshness]
+    read = [each.fresh_at for each in figures.health.freshness]
     oldest = None if None in read else min((each for each in read if each), default=None)
     return f"Calendar read {ago(oldest, now)}." if oldest else "Some locations have not been read completely yet."
 
 
 def _key_figures(figures: Figures, first: int, last: int) -> dict[str, object]:
     """The figures of the page's first tiles, over the days from `first` up to `last`, relative to today."""
-    columns = figures.days.columns
+    columns = figures.counts.days.columns
     sums = dict.fromkeys(columns, 0)
-    for row in figures.days.rows:
+    for row in figures.counts.days.rows:
         if first <= row[1] < last:
             for name, value in zip(columns, row, strict=True):
                 sums[name] += value

@@ -1,10 +1,10 @@
-"""Dictionary: every table and column there is, with its type, its unit, its meaning, and where it comes from.
+"""Dictionary: every table and column, with type, unit, meaning and origin.
 
-Input:  `TABLES` and the models of `sql/`: what they declare, and nothing that any warehouse holds.
-Output: `Dictionary`; `page` makes of it one HTML file.
+Input:  the declarations in `TABLES` and in `sql/`. Reads no warehouse.
+Output: `Dictionary`; `page` renders it as one HTML file.
 
-Nothing is written twice for it: a raw column's meaning is that of `tables`, a model's that of its header, types are
-those that DuckDB gives the models over empty tables, and origins are traced through the models' SQL.
+Nothing is declared twice. Meanings come from `TABLES` and from the models' headers, types from building the models over
+empty tables in DuckDB, and origins from tracing the models' SQL.
 """
 
 from __future__ import annotations
@@ -28,16 +28,20 @@ __all__ = ["ColumnEntry", "ColumnName", "Dictionary", "TableEntry", "build"]
 _ADDED = {
     "_dlt_valid_from": "When this version was first seen, UTC.",
     "_dlt_valid_to": "When the next version was first seen, UTC; null for the current one.",
-    "_dlt_load_id": "The load that wrote the row: it is complete where _dlt_loads has it with status 0.",
+    "_dlt_load_id": "The load that wrote the row. The load is complete if _dlt_loads has it with status 0.",
 }
-"""What dlt adds to raw tables."""
+"""Columns that dlt adds to raw tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnEntry:
-    """One column. `origins` are the columns it is made of, one hop up, and `counts` the tables whose rows it counts;
-    `api_fields` what the columns come to in the end, as (raw table, dotted path in the API's record). `made` says how a
-    value comes about that nothing else gives."""
+    """One column.
+
+    - `origins`: the columns it is computed from, one hop up. `used_by`: the opposite direction.
+    - `counts`: the tables, as (layer, name), that it counts the rows of.
+    - `api_fields`: the API fields at the end of its lineage, as (raw table, dotted path in the record).
+    - `made`: who writes the value, if it has no origin at all.
+    """
 
     name: ColumnName
     type: str
@@ -68,7 +72,7 @@ class TableEntry:
 
 @dataclass(frozen=True, slots=True)
 class Dictionary:
-    """All tables, marts first: whoever looks something up looks there."""
+    """All tables, marts first, because readers look there first."""
 
     tables: tuple[TableEntry, ...]
 
@@ -124,7 +128,7 @@ class _Builder:
         ]:
             column = ColumnName("raw", table.name, name)
             columns.append(self._entry(column, kind, meaning, name in table.key, Origin((), ())))
-        # Described as "what. One row per …".
+        # Descriptions have the form "What it holds. One row per …".
         what, _, grain = table.description.partition(" One row per ")
         return TableEntry(
             "raw", table.name, f"one row per {grain}" if grain else table.description, what, "", (), tuple(columns), (),
@@ -145,7 +149,7 @@ class _Builder:
         return tuple(sorted(reader for reader, reads in self._reads.items() if (layer, name) in reads))
 
     def _trace(self, column: ColumnName) -> tuple[tuple[str, str], ...]:
-        """The API's fields that a column comes to in the end."""
+        """The API fields at the end of a column's lineage."""
         if column.layer == "raw":
             sources = {each.name: each.source for each in TABLES[column.table].columns}
             source = sources.get(column.column)
@@ -156,12 +160,12 @@ class _Builder:
 
 
 def _place(entry: TableEntry) -> tuple[int, str]:
-    """Answers before facts, facts before dimensions."""
+    """Sorts reports before facts, and facts before dimensions."""
     kinds = ("rpt_", "fct_", "dim_")
     return next((place for place, kind in enumerate(kinds) if entry.name.startswith(kind)), len(kinds)), entry.name
 
 
-_NAMED = (
+_UNITS_BY_NAME = (
     (re.compile(r"minutes"), "minutes"),
     (re.compile(r"hours"), "hours"),
     (re.compile(r"seconds"), "seconds"),
@@ -171,26 +175,26 @@ _NAMED = (
     (re.compile(r"^days_after$"), "days"),
     (re.compile(r"^months_since$"), "months"),
 )
-_SAID = re.compile(r"\bin (minutes|hours|seconds|bytes)\b")
+_UNIT_IN_MEANING = re.compile(r"\bin (minutes|hours|seconds|bytes)\b")
 
 
 def unit(column: ColumnName, kind: str, meaning: str) -> str:
-    """The unit of a column, as its name, its meaning or its type has it; empty where it measures nothing."""
+    """The unit of a column, from its name, its meaning or its type; empty if it has none."""
     if kind.upper() in ("BIGINT", "DOUBLE", "INTEGER"):
-        for pattern, name in _NAMED:
+        for pattern, name in _UNITS_BY_NAME:
             if pattern.search(column.column):
                 return name
-        if said := _SAID.search(meaning):
-            return said[1]
+        if match := _UNIT_IN_MEANING.search(meaning):
+            return match[1]
         return "count" if kind == "BIGINT" and column.layer == "marts" else ""
     zones = {"TIMESTAMP WITH TIME ZONE": "UTC", "timestamp": "UTC", "TIMESTAMP": "the location's clock"}
     return zones.get(kind, "local day" if kind == "DATE" and column.table != "dim_date" else "")
 
 
 def _types(project: Project) -> dict[str, dict[str, str]]:
-    """The type of each column of each model, by model: DuckDB's, of the models built over no rows."""
+    """The DuckDB type of each column of each model, from building the models over empty tables."""
 
-    def place(layer: str, name: str) -> exp.Expr:
+    def table_for(layer: str, name: str) -> exp.Expr:
         if layer == "warehouse":
             return timezones("duckdb")
         return no_rows(TABLES[name]) if layer == "raw" else exp.table_(name)
@@ -198,7 +202,7 @@ def _types(project: Project) -> dict[str, dict[str, str]]:
     types: dict[str, dict[str, str]] = {}
     with duckdb.connect() as connection:
         for name, model in project.models.items():
-            query = to_sql(resolve(model.query, place, pendulum.datetime(2000, 1, 1)), "duckdb")
+            query = to_sql(resolve(model.query, table_for, pendulum.datetime(2000, 1, 1)), "duckdb")
             connection.execute(f"CREATE TABLE {name} AS {query}")
             types[name] = {row[0]: str(row[1]) for row in connection.execute(f"DESCRIBE {name}").fetchall()}
     return types

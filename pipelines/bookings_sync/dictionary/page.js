@@ -1,6 +1,6 @@
 "use strict";
-// Searches: a table stays where all words are in its name, its question or its notes, with all its columns; else those of
-// its columns stay that have all the words between them, the table's name and its own.
+// Search. A table with all words in its name, question or notes is shown with all its columns. In other tables, a column
+// is shown if its row and the table's name together hold all words.
 const input = document.getElementById("search");
 const found = document.getElementById("found");
 const nothing = document.getElementById("nothing");
@@ -53,7 +53,7 @@ document.addEventListener("keydown", (event) => {
     input.focus();
   }
 });
-// A link leads to its row even where the search has hidden it.
+// A link leads to its row even if the search hides it.
 function reveal() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (target && target.closest("[hidden]")) {
@@ -63,7 +63,7 @@ function reveal() {
   }
 }
 addEventListener("hashchange", reveal);
-// On a phone the list of tables would fill the first screen.
+// On a phone, the list of tables would fill the first screen.
 if (matchMedia("(max-width: 50rem)").matches) {
   for (const part of document.querySelectorAll("nav details")) part.open = false;
 }

@@ -1,8 +1,7 @@
-"""The page: the dictionary as one HTML file that works offline and asks nobody for anything.
+"""Page: renders the dictionary as one HTML file that works offline and loads nothing.
 
-Input:  `Dictionary`; the names of the datasets; the template, style and script beside this module.
-Output: HTML. It can be read without its script, which only searches. A policy in it lets the browser run this very
-        script and load nothing.
+Input:  `Dictionary`; the names of the datasets; the template, style and script in this folder.
+Output: HTML. Readable without its script, which only searches. Its content security policy allows exactly that script.
 """
 
 from __future__ import annotations
@@ -18,14 +17,17 @@ from bookings_sync.dictionary import Dictionary
 from bookings_sync.models.destination import Datasets
 
 _LAYERS = {
-    "marts": ("Marts", "Answers (rpt_), what happened (fct_) and what there is (dim_): made for reading."),
-    "staging": ("Staging", "One table for each raw one, current rows, cleaned. Personal data of contacts ends here."),
-    "raw": ("Raw", "What the API sent, every version of it, and the connector's own records."),
+    "marts": ("Marts", "Reports (rpt_), events (fct_) and dimensions (dim_), made for analysts."),
+    "staging": (
+        "Staging",
+        "One table for each raw table: current rows, cleaned, without contacts' personal data.",
+    ),
+    "raw": ("Raw", "Every version of every record that the API sent, and the connector's own records."),
 }
 
 
 def render(dictionary: Dictionary, datasets: Datasets) -> str:
-    """The whole page."""
+    """The whole page as HTML."""
     environment = Environment(
         loader=PackageLoader("bookings_sync.dictionary", ""),
         autoescape=select_autoescape(default=True),

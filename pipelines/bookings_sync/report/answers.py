@@ -1,7 +1,7 @@
-"""Answers: the report's questions, each answered by one table, for a terminal or for another program.
+"""Answers: one table for each headline question, as terminal or JSON output.
 
-Input:  the marts dataset that `transform` published; dlt's own SQL client; the report's time.
-Output: `ReportTable`s, titles, columns and typed rows. How they look is the command's affair.
+Input:  the marts dataset that `transform` published; dlt's SQL client; the report's time.
+Output: `ReportTable`s with titles, columns and typed rows. The command formats them.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
-from sqlglot import exp, parse_one
 
-from bookings_sync.models.destination import Datasets, Destination
-from bookings_sync.models.dialect import resolve
-from bookings_sync.models.errors import ModelError
+from bookings_sync.models.destination import Datasets
+from bookings_sync.report.marts import Marts
 
 Value = str | int | float | date | None
 
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """One answer. Columns that end in `rate`, `share` or `utilisation` are parts of 1, or None where nothing counts."""
+    """One answer. Columns that end in `rate`, `share` or `utilisation` are parts of 1, or None if nothing counts."""
 
     title: str
     columns: tuple[str, ...]
@@ -98,25 +96,19 @@ _QUESTIONS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 
 
 def report_tables(sql_client: SqlClientBase[Any], datasets: Datasets, now: DateTime) -> list[ReportTable]:
-    """The headline questions, in the order to show them; a question with nothing to tell has no rows.
+    """The answers, in display order. An answer without data has no rows.
 
-    Days and weeks are each location's own. `sql_client` is an open dlt SQL client. Raises ModelError where the marts
-    were never built.
+    Days and weeks are in each location's time zone. Raises ModelError if the marts were never built.
     """
-    destination = Destination(sql_client, datasets)
-    if not destination.has("marts", "rpt_member_load"):
-        raise ModelError("there is nothing to report from: run `bookings transform` first")
-    tables = []
-    for title, columns, question in _QUESTIONS:
-        query = parse_one(question, read="duckdb")
-        assert isinstance(query, exp.Query)  # noqa: S101 - the SELECTs written above
-        rows = destination.rows(resolve(query, destination.table, now))
-        tables.append(ReportTable(title, columns, tuple(tuple(_plain(value) for value in row) for row in rows)))
-    return tables
+    marts = Marts(sql_client, datasets, now, needed=["rpt_member_load"])
+    return [
+        ReportTable(title, columns, tuple(tuple(_plain(value) for value in row) for row in marts.rows(question)))
+        for title, columns, question in _QUESTIONS
+    ]
 
 
 def _plain(value: Any) -> Value:
-    """Warehouses return sums as Decimal or int: a count is an int everywhere."""
+    """Sums are Decimal on some warehouses and int on others; counts become int."""
     if value is None or isinstance(value, str | float | date):
         return value
     return int(value)

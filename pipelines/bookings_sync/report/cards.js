@@ -1,5 +1,5 @@
-// Cards: each chart with its heading, its legend and the same as a table. In: measures. Out: elements, drawn.
-/** A chart with its heading, a legend, and the same as a table; or, of nothing, a sentence. */
+// Cards: each chart with heading, legend and data table. In: measures. Out: drawn elements.
+/** Fills a card with a heading, a legend, a chart and the chart's data as a table; without data, with a sentence. */
 function card(id, {title, sub, legend, spec, description, columns, rows, nothing}) {
   const section = el(id);
   const heading = make("h2", {id: `${id}-title`}, title);
@@ -17,11 +17,7 @@ function card(id, {title, sub, legend, spec, description, columns, rows, nothing
     "details",
     open ? {open: ""} : {},
     make("summary", {}, "As a table"),
-    make(
-      "div",
-      {class: "scroll", tabindex: "0", role: "region", "aria-label": `${title}, as a table`},
-      tableOf(columns, rows),
-    ),
+    scrollTable(`${title}, as a table`, columns, rows),
   );
   const swatches =
     legend &&
@@ -49,7 +45,7 @@ function trendCard(series, period) {
     title: period.grain === 1 ? "Bookings by day" : "Bookings by week",
     sub: some
       ? `Most ${period.grain === 1 ? "on" : "from"} ${binWords(busiest)}: ${count(busiest.bookings)}.`
-      : "What became of them.",
+      : "How they ended.",
     legend: SERIES.filter((each) => series.some((bin) => bin[each.of])).map((each) => [
       each.of === "open" ? unmarked : each.name,
       each.colour,
@@ -67,11 +63,13 @@ function rateCard(series, now) {
   const some = now.marked > 0;
   return card("rate", {
     title: "Show rate",
-    sub: some ? `${percent(now.showRate)} of the ${count(now.marked)} marked came.` : "Of those marked, how many came.",
+    sub: some
+      ? `${percent(now.showRate)} of ${count(now.marked)} marked bookings showed up.`
+      : "The share of marked bookings that showed up.",
     spec: some && rateSpec(series),
     columns: ["When", "Show rate", "Showed", "No-show"],
     rows: some ? series.map((bin) => [binWords(bin), percent(bin.showRate), count(bin.showed), count(bin.noshow)]) : [],
-    nothing: "Nobody is marked in this period.",
+    nothing: "No booking of this period is marked yet.",
   });
 }
 
@@ -91,9 +89,9 @@ function funnelCard(now, period) {
     title: period.before ? "From booked to showed" : "From booked to kept",
     sub: now.bookings
       ? period.before
-        ? `${count(now.lost)} fell away before, ${count(now.noshow)} did not come.`
-        : `${count(now.lost)} fell away so far.`
-      : "How many are kept, how many come.",
+        ? `${count(now.lost)} cancelled or invalid, ${count(now.noshow)} no-shows.`
+        : `${count(now.lost)} cancelled or invalid so far.`
+      : "How many bookings are kept, and how many show up.",
     spec: now.bookings && funnelSpec(steps),
     columns: ["Step", "Bookings", "Of all bookings", "Left out"],
     rows: now.bookings ? steps.map((each) => [each.step, count(each.bookings), each.share, each.note]) : [],
@@ -140,7 +138,7 @@ function heatCard(chosen, period, known) {
     ];
   }
   cells.sort((one, other) => one.weekday - other.weekday || one.hour - other.hour);
-  // One appointment at an odd hour is no full hour: what is told of has some time to it.
+  // An hour with one odd appointment can be 100% full: the subtitle considers only hours with enough time.
   const time = (cell) => cell.booked_minutes + cell.free_minutes;
   const usual = cells.filter((cell) => time(cell) * 4 >= Math.max(...cells.map(time)));
   const top = usual.reduce((most, cell) => (!most || cell.use > most.use ? cell : most), null);
@@ -148,13 +146,13 @@ function heatCard(chosen, period, known) {
   return card("heat", {
     title: byUse ? "Utilisation by weekday and hour" : "Bookings by weekday and hour",
     sub: !top
-      ? "Which hours are full, which are not."
+      ? "Which hours are full, and which are free."
       : byUse
         ? `Fullest: ${top.words}, ${top.value}.${partly}`
-        : `Most: ${top.words}, ${top.value}. Utilisation is not known here: no free times were read on these days.`,
+        : `Most: ${top.words}, ${top.value}. Utilisation is unknown: no free times were read for these days.`,
     legend,
     spec: cells.length && heatSpec(cells, byUse ? "Utilisation" : "Bookings"),
-    columns: ["Weekday and hour", byUse ? "Utilisation" : "Bookings", "Made of"],
+    columns: ["Weekday and hour", byUse ? "Utilisation" : "Bookings", "Detail"],
     rows: cells.map((cell) => [cell.words, cell.value, cell.detail]),
   });
 }
@@ -175,20 +173,20 @@ function leadsCard(chosen, period) {
       };
     });
   const marked = rows.filter((row) => row.marked);
-  // Of a few bookings, or of those whose time of booking is odd or not known, nothing can be said ahead.
-  const telling = marked.filter((row) => row.marked >= 20 && !["Afterwards", "Not known"].includes(row.span));
-  const riskiest = telling.length > 1 ? telling.reduce((most, row) => (row.rate > most.rate ? row : most)) : null;
+  // The subtitle needs enough bookings, and lead times that are known before the appointment.
+  const reliable = marked.filter((row) => row.marked >= 20 && !["Afterwards", "Not known"].includes(row.span));
+  const riskiest = reliable.length > 1 ? reliable.reduce((most, row) => (row.rate > most.rate ? row : most)) : null;
   return card("leads", {
     title: "No-shows by lead time",
     sub: riskiest
-      ? `Most often when booked ${riskiest.span.toLowerCase()} ahead: ${riskiest.shown}.`
-      : "Part of the marked who did not come, by how long before they booked.",
+      ? `Highest when booked ${riskiest.span.toLowerCase()} ahead: ${riskiest.shown}.`
+      : "The share of no-shows among marked bookings, by time from booking to start.",
     spec: marked.length && leadsSpec(marked),
     columns: ["Booked ahead", "No-show rate", "No-shows", "Marked", "Bookings"],
     rows: marked.length
       ? rows.map((row) => [row.span, row.shown, count(row.noshow), count(row.marked), count(row.bookings)])
       : [],
-    nothing: "Nobody is marked in this period.",
+    nothing: "No booking of this period is marked yet.",
   });
 }
 
@@ -213,10 +211,10 @@ function loadsCard(chosen, period) {
   const mean = people.length ? people.reduce((all, row) => all + row.hours, 0) / people.length : 0;
   const most = 10;
   const few = rows.length > most ? `; the ${most} with the most of ${count(rows.length)}` : "";
-  const unnamed = DATA.named ? "" : " Members are numbered: no names are in this page.";
+  const unnamed = DATA.named ? "" : " Members are numbered, because this page holds no names.";
   return card("loads", {
     title: "Member load",
-    sub: people.length ? `${hours(mean)} each on average (dashed)${few}.${unnamed}` : "Who takes how much.",
+    sub: people.length ? `${hours(mean)} each on average (dashed)${few}.${unnamed}` : "The booked hours of each member.",
     spec: rows.length && loadsSpec(rows.slice(0, most), mean),
     columns: ["Member", "Location", "Booked", "Bookings", "Show rate"],
     rows: rows.map((row) => [row.name, row.place, row.shown, count(row.bookings), row.rate]),

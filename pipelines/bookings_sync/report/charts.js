@@ -1,5 +1,5 @@
-// Charts: Vega-Lite specifications. In: rows of plain values. Out: SVG. Colours are CSS variables, so that a theme, or a
-// printer, recolours what is drawn without drawing anew.
+// Charts: Vega-Lite specifications. In: rows of plain values. Out: SVG. Colours are CSS variables, so a theme change or
+// printing recolours a chart without drawing it again.
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif';
 const CONFIG = {
   background: null,
@@ -19,7 +19,7 @@ const CONFIG = {
     titlePadding: 8,
   },
 };
-/** The axis of days or weeks: some seven labels, evenly spaced, and fewer where there is no room. */
+/** The axis of days or weeks: about seven labels, evenly spaced, fewer on small screens. */
 const dayAxis = (rows) => ({
   title: null,
   labelExpr: "utcFormat(toDate(datum.value), '%-d %b')",
@@ -31,7 +31,7 @@ const dayAxis = (rows) => ({
 
 let drawn = {};
 
-/** Draws a specification into an element, in the place of what stood there. */
+/** Draws a specification into an element, and replaces the previous chart of the card. */
 async function draw(element, description, spec) {
   const key = element.closest(".card").id;
   drawn[key]?.finalize();
@@ -63,7 +63,7 @@ const SERIES = [
   {name: "Cancelled or invalid", of: "lost", colour: "var(--cancelled)"},
 ];
 
-/** What became of each day's or week's bookings, stacked. */
+/** The outcomes of each day's or week's bookings, stacked. */
 function trendSpec(rows) {
   const values = rows
     .flatMap((bin) =>
@@ -104,7 +104,7 @@ function trendSpec(rows) {
       order: {field: "order"},
       tooltip: [
         {field: "words", title: "When"},
-        {field: "series", title: "What became"},
+        {field: "series", title: "Outcome"},
         {field: "bookings", title: "Bookings", format: ",d"},
         {field: "of", title: "Of all", format: ",d"},
         {field: "rate", title: "Show rate"},
@@ -113,7 +113,7 @@ function trendSpec(rows) {
   };
 }
 
-/** The show rate over time; where nobody is marked the line has a gap. */
+/** The show rate over time. The line has a gap where no booking is marked. */
 function rateSpec(rows) {
   const values = rows.map((bin) => ({
     day: bin.day,
@@ -165,7 +165,7 @@ function rateSpec(rows) {
   };
 }
 
-/** From all bookings to those who came: one bar for each step. */
+/** From all bookings to those that showed: one bar for each step. */
 function funnelSpec(steps) {
   return {
     height: steps.length * 76,
@@ -216,7 +216,7 @@ function funnelSpec(steps) {
 
 const HEAT = ["var(--h0)", "var(--h1)", "var(--h2)", "var(--h3)", "var(--h4)"];
 
-/** Weekdays by hours, in classes: `cells` have weekday, hour, level (0 to 4) and what a tooltip says. */
+/** Weekdays by hours. `cells` have a weekday, an hour, a level (0 to 4) and the texts of the tooltip. */
 function heatSpec(cells, unit) {
   const all = cells.map((cell) => cell.hour);
   const domain = Array.from({length: Math.max(...all) - Math.min(...all) + 1}, (_, place) => Math.min(...all) + place);
@@ -236,13 +236,13 @@ function heatSpec(cells, unit) {
       tooltip: [
         {field: "words", title: "When"},
         {field: "value", title: unit},
-        {field: "detail", title: "Made of"},
+        {field: "detail", title: "Detail"},
       ],
     },
   };
 }
 
-/** The part of marked bookings that did not come, by how long before they were booked. */
+/** The share of no-shows among marked bookings, by lead time. */
 function leadsSpec(rows) {
   const highest = Math.max(...rows.map((row) => row.rate));
   return {
@@ -268,7 +268,7 @@ function leadsSpec(rows) {
   };
 }
 
-/** Booked hours by member, and their mean. */
+/** Booked hours by member, with the mean. */
 function loadsSpec(rows, mean) {
   return {
     height: rows.length * 27,

@@ -1,4 +1,4 @@
-// Choices: period and filters, in the form and in the address. In: the figures' names. Out: `choice`.
+// Choices: period and filters, kept in the form and in the address. In: the names of the figures. Out: `choice`.
 const el = (id) => document.getElementById(id);
 const FILTERS = ["location", "team", "service"];
 const ANY = {location: "All locations", team: "All teams", service: "All services"};
@@ -17,7 +17,7 @@ function options(filter) {
   );
 }
 
-/** Fills the filters. A choice that its wider filter no longer has is given up. */
+/** Fills the filters. Clears a choice that the wider filter no longer offers. */
 function fillFilters() {
   for (const filter of FILTERS) {
     const names = options(filter);
@@ -44,17 +44,17 @@ function segments(parent, name, entries, onChange) {
   );
 }
 
-/** The choice stands in the address, so that a view can be linked to. */
+/** Reads the choice from the address, so that views can be linked to. */
 function readAddress() {
-  const said = new URLSearchParams(location.hash.slice(1));
-  for (const filter of FILTERS) choice[filter] = said.get(filter) ?? "";
-  if (PERIODS.some((period) => period.id === said.get("period"))) choice.period = said.get("period");
+  const address = new URLSearchParams(location.hash.slice(1));
+  for (const filter of FILTERS) choice[filter] = address.get(filter) ?? "";
+  if (PERIODS.some((period) => period.id === address.get("period"))) choice.period = address.get("period");
 }
 
 function writeAddress() {
-  const said = new URLSearchParams(
+  const address = new URLSearchParams(
     ["period", ...FILTERS].filter((name) => choice[name]).map((name) => [name, choice[name]]),
   );
-  history.replaceState(null, "", `#${said}`);
-  document.body.dataset.shown = said;
+  history.replaceState(null, "", `#${address}`);
+  document.body.dataset.shown = address;
 }

@@ -1,12 +1,14 @@
-// Early: how far a show rate read soon is to be trusted. In: what was known 1, 3 and 7 days after, and what is known of the
-// same bookings now. Out: a table of what is chosen.
+// Early: how reliable an early show rate is. In: show rates as known 1, 3 and 7 days after the appointments, and now, of
+// the same bookings. Out: a table for the current choice.
 function earlyTable(chosen) {
   const found = [...sums(DATA.known, chosen, [0, Infinity], (row) => row[1])].sort(([one], [other]) => one - other);
   el("early-table").hidden = !found.length;
   el("early-sub").textContent = found.length
-    ? `Bookings of the last ${DATA.known_weeks} weeks: what was known so many days after their day, and what is known of the ` +
-      "same ones now. Marks come late, and no-shows’ later than shows’: a young show rate is mostly too good."
-    : "To be told here once syncs have run for some days: what was known soon after, and what is known now.";
+    ? `Bookings of the last ${DATA.known_weeks} weeks: the show rate as known some days after the appointment, and ` +
+      "the show rate of the same bookings now. Marks arrive late, and no-shows later than shows, so an early show " +
+      "rate is usually too high."
+    : "This table fills once syncs have run for some days. It compares early show rates with those of the same " +
+      "bookings now.";
   el("early-table").replaceChildren(
     tableOf(
       ["Known", "Then", "Now", "Change", "Not marked then", "Bookings"],

@@ -1,15 +1,15 @@
-// Figures: what is chosen, and its sums. In: the page's own data, gzipped JSON. Out: plain objects of counts and rates.
+// Figures: filters and sums the counts. In: the page's embedded data, gzipped JSON. Out: objects of counts and rates.
 async function unpacked(text) {
   const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
 }
 
 if (!("DecompressionStream" in window))
-  document.getElementById("banner").textContent = "Please open this page in a browser of 2023 or later.";
+  document.getElementById("banner").textContent = "This page needs a browser from 2023 or later.";
 const DATA = JSON.parse(await unpacked(document.getElementById("figures").textContent));
 const DAY = 86400000;
 
-/** Periods as ranges of ages, [from, to): age 0 is each location's own today. */
+/** Periods as half-open ranges of ages. Age 0 is each location's own today. */
 const PERIODS = [
   ...DATA.periods.map((days) => ({
     id: `last-${days}`,
@@ -27,13 +27,13 @@ const PERIODS = [
     before: null,
     grain: 1,
     name: `Next ${DATA.ahead / 7} weeks`,
-    words: `the next ${DATA.ahead} days, today among them`,
+    words: `the next ${DATA.ahead} days, including today`,
   },
 ];
 
 const ratio = (part, whole) => (whole ? part / whole : null);
 
-/** The combos a choice takes, one flag each. An empty filter takes all. */
+/** One flag for each combo: whether the choice includes it. An empty filter includes all. */
 function chosenBy({location, team, service}) {
   return DATA.combos.map(
     ([inLocation, inTeam, ofService]) =>
@@ -43,7 +43,7 @@ function chosenBy({location, team, service}) {
   );
 }
 
-/** Sums of a table's counts over chosen combos and ages, by `keyOf(row, at)`; `at` is where each column stands. */
+/** Sums a table's counts over chosen combos and ages, grouped by `keyOf(row, at)`; `at` maps a column to its index. */
 function sums(table, chosen, [from, to], keyOf = () => "") {
   const at = Object.fromEntries(table.columns.map((name, place) => [name, place]));
   const groups = new Map();
@@ -61,7 +61,7 @@ function sums(table, chosen, [from, to], keyOf = () => "") {
 const NO_BOOKINGS = {showed: 0, noshow: 0, cancelled: 0, invalid: 0, open: 0, rescheduled: 0, minutes: 0};
 const NO_TIME = {booked_minutes: 0, free_minutes: 0};
 
-/** What counts add up to, with the rates made of them; a rate of nothing is null. */
+/** Totals and rates of counts. A rate without a denominator is null. */
 function measured(counts = NO_BOOKINGS, time = NO_TIME) {
   const bookings = counts.showed + counts.noshow + counts.cancelled + counts.invalid + counts.open;
   return {
@@ -81,7 +81,7 @@ function measured(counts = NO_BOOKINGS, time = NO_TIME) {
   };
 }
 
-/** Measures by group: `keyOf` as for sums, of columns that both tables have. */
+/** Measures by group. `keyOf` is as in `sums`, and reads only columns that both tables have. */
 function measures(chosen, range, keyOf) {
   const counts = sums(DATA.days, chosen, range, keyOf);
   const time = sums(DATA.hours, chosen, range, keyOf);
@@ -92,7 +92,7 @@ function measures(chosen, range, keyOf) {
 
 const total = (chosen, range) => measures(chosen, range).get("") ?? measured();
 
-/** The period's bins, days or stretches of seven, in order: each with its measures and its first and last day. */
+/** The period's bins in order (days, or seven days each), each with its measures and its first and last day. */
 function bins(chosen, period) {
   const [from, to] = period.range;
   const start = (age) => from + Math.floor((age - from) / period.grain) * period.grain;
@@ -108,18 +108,18 @@ function bins(chosen, period) {
   return made;
 }
 
-/** The date of an age, ISO, on the clock of the first chosen location. */
+/** The ISO date of an age, in the time zone of the first chosen location. */
 function dayOf(age, chosen) {
   const combo = DATA.combos[Math.max(0, chosen.indexOf(true))];
   const today = combo ? DATA.locations[combo[0]].today : DATA.today;
   return new Date(Date.parse(today) + age * DAY).toISOString().slice(0, 10);
 }
 
-/** Whether the calendar of what is chosen reaches back to an age. */
+/** Whether any chosen combo has bookings that reach back to an age. */
 const reaches = (chosen, age) =>
   DATA.combos.some((combo, place) => chosen[place] && combo[3] !== null && combo[3] <= age);
 
-/** Days of a range on which free times are known for some of what is chosen. */
+/** The number of days in a range for which any chosen combo has known free times. */
 function knownDays(chosen, [from, to]) {
   const known = DATA.combos.filter((combo, place) => chosen[place] && combo[4] !== null && combo[5] !== null);
   if (!known.length) return 0;

@@ -1,51 +1,49 @@
-"""Figures: all that the report's page shows, counted small enough to be part of it.
+"""Figures: counts everything that the report's page shows, in bins small enough to embed in the page.
 
-Input:  the marts, through dlt's own SQL client; the report's time.
-Output: `Figures`: the names of what can be filtered by, and tables of counts by calendar and time.
+Input:  the marts, through dlt's SQL client; the report's time.
+Output: `Figures`: the names of locations, teams, services and members, and tables of counts by these and by age.
 
-Time is *age*: days from the location's own today, so yesterday is -1 in every zone and "the last 28 days" are the ages
-from -28 to -1 everywhere. The newest eight weeks are kept by the day. Older ones are kept by the week, and what is
-never drawn over time (hours, lead times, members) by the stretch from one period's edge to the next. All these bins
-begin and end where the page's periods do, so every period is a sum of whole bins.
+The *age* of a booking is its day minus the location's own today: yesterday is -1 in every time zone, and "the last 28
+days" are the ages -28 to -1 everywhere. The newest eight weeks are counted by day, older ones by week. Figures that are
+never drawn over time (hours, lead times, members) are counted by stretch, from the edge of one period to the next.
+Every period of the page begins and ends at a bin's edge, so every period is a sum of whole bins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
-from sqlglot import exp, parse_one
 
 from bookings_sync.errors import BookingsError
-from bookings_sync.models.destination import Datasets, Destination
-from bookings_sync.models.dialect import resolve
-from bookings_sync.models.errors import ModelError
+from bookings_sync.models.destination import Datasets
 from bookings_sync.report import queries
+from bookings_sync.report.marts import Marts
 from bookings_sync.status import Rejection
 
 PERIODS = (7, 28, 84, 364)
-"""Lengths of the page's periods, in days up to yesterday; each is compared with as many days before it."""
+"""The page's periods, in days up to yesterday. Each is compared with as many days before."""
 AHEAD = 28
-"""Days ahead that the page shows, today among them."""
+"""Days ahead that the page shows, including today."""
 DAILY = 56
-"""Days back that are kept by the day: two of the longest period that is drawn by the day."""
+"""Days back that are counted by day: twice the longest period drawn by day."""
 KNOWN_WEEKS = 12
-"""Weeks back of which the page tells how their show rates have changed since they were young."""
+"""Weeks back for the table that compares early show rates with today's."""
 NEEDED = ("rpt_hourly_utilisation", "rpt_show_rate_as_known", "rpt_schema_drift")
-"""What a page is counted from: the marts that nothing else of it is made of."""
+"""The most downstream marts of the page: if they exist, all marts that the page reads exist."""
 MOST_ROWS = 500_000
-"""Rows of counts in a page: some 4 MB. Beyond them its longest periods are left out."""
+"""Rows of counts in a page: about 4 MB. With more rows, the page leaves out its longest periods."""
 
 Row = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Counts. Of the key columns, `combo` is an index into `Figures.combos`, `age` the first day of the bin."""
+    """Counts. In the key columns, `combo` is an index into `Names.combos` and `age` is the first day of the bin."""
 
     columns: tuple[str, ...]
     rows: list[Row]
@@ -53,7 +51,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How far a location's calendar is known. Instants are UTC; None where it was never read."""
+    """How recently and how completely a location was read. Times are UTC; None means never."""
 
     name: str
     fresh_at: DateTime | None
@@ -64,7 +62,7 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A field that the API sends and no column holds; `since` is a day, UTC."""
+    """A field that the API sends and no column holds. `since` is a UTC day."""
 
     table: str
     field: str
@@ -73,37 +71,54 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """The page's content.
+class Names:
+    """The labels that counts refer to by index.
 
-    `combos` are (location, team, service, first age, age from which free times are known, age to which), the first
-    three indexes into the lists of names. `members` are (location, label); a label holds a name only where that was
-    asked for. `periods` are those whose rows fit.
+    - `locations`: (name, local today).
+    - `members`: (location, label). Labels are real names only if `named`, else numbers.
+    - `combos`: (location, team, service, first age with a booking, first and last age with known free times). The first
+      three are indexes into the other lists.
     """
 
-    written_at: DateTime
     locations: list[tuple[str, date]]
-    """Name and local today."""
     teams: list[str]
     services: list[str]
     members: list[tuple[int, str]]
     spans: list[str]
     combos: list[tuple[int | None, ...]]
+    named: bool
+
+
+class Counts(NamedTuple):
+    """Tables of counts, for the periods that fit. `known` counts by days after the appointment instead of age."""
+
     periods: tuple[int, ...]
     days: Table
     hours: Table
     leads: Table
     loads: Table
     known: Table
-    """Show rates as they were known: in the place of the age, the days after the appointment's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What limits the figures: freshness, rejected records, fields without a column, and the last run's outcome."""
+
     drift: tuple[Drift, ...] = ()
     freshness: tuple[Freshness, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     last_outcome: str | None = None
-    named: bool = False
-    """Whether `members` have their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The page's content. `past`: the figures are as of `written_at`, a past moment, so the page shows no freshness."""
+
+    written_at: DateTime
+    names: Names
+    counts: Counts
+    health: Health = field(default_factory=Health)
     past: bool = False
-    """Whether all is as it stood at `written_at`, which is long ago; then nothing is told of freshness."""
 
 
 def collect(
@@ -115,96 +130,82 @@ def collect(
     named: bool = False,
     most_rows: int = MOST_ROWS,
 ) -> Figures:
-    """Counts what the page shows, but for its freshness.
+    """Counts what the page shows. Of `Figures.health` it fills in only the drift.
 
-    `locations` are names; all by default. With `named`, members have their names: else they are numbered. Raises
-    ModelError where the marts were never built, BookingsError where a name is no location's.
+    `locations` are names; by default all locations. With `named`, members have their real names, else numbers. Raises
+    ModelError if the marts were never built, and BookingsError if a name is not a location's.
     """
-    marts = _Marts(Destination(sql_client, datasets), now)
-    if not all(marts.destination.has("marts", name) for name in NEEDED):
-        raise ModelError("there is nothing to report from: run `bookings transform` first")
-    here = _chosen(marts.rows(queries.LOCATIONS), locations)
-    keys = _Keys([location_id for location_id, _, _ in here], marts)
+    marts = Marts(sql_client, datasets, now, needed=NEEDED)
+    here = _select_locations(marts.rows(queries.LOCATIONS), locations)
+    index = _Index([location_id for location_id, _, _ in here], marts)
+    counts = _count(marts, index, most_rows)
+    names = Names(
+        locations=[(name, today) for _, name, today in here],
+        combos=index.combos(marts),
+        teams=index.teams.labels,
+        services=index.services.labels,
+        members=index.members(marts, named=named),
+        spans=[label for (label,) in marts.rows(queries.SPANS)],
+        named=named,
+    )
+    drift = _drift(marts, {location_id for location_id, _, _ in here})
+    return Figures(written_at=now, names=names, counts=counts, health=Health(drift=drift))
+
+
+def _count(marts: Marts, index: _Index, most_rows: int) -> Counts:
     oldest = 2 * PERIODS[-1]
-    days = keys.table(
-        marts.aged(queries.DAYS, oldest),
+    days = index.table(
+        _aged(marts, queries.DAYS, oldest),
         ("combo", "age", "showed", "noshow", "cancelled", "invalid", "open", "rescheduled", "minutes"),
     )
-    hours = keys.table(
-        marts.aged(queries.HOURS, oldest),
+    hours = index.table(
+        _aged(marts, queries.HOURS, oldest),
         ("combo", "age", "weekday", "hour", "bookings", "booked_minutes", "free_minutes"),
     )
-    leads = keys.table(marts.aged(queries.LEADS, oldest), ("combo", "age", "span", "bookings", "showed", "noshow"))
-    loads = keys.table(
-        marts.aged(queries.LOADS, oldest),
+    leads = index.table(_aged(marts, queries.LEADS, oldest), ("combo", "age", "span", "bookings", "showed", "noshow"))
+    loads = index.table(
+        _aged(marts, queries.LOADS, oldest),
         ("combo", "age", "member", "bookings", "minutes", "showed", "noshow"),
         members=True,
     )
-    known = keys.table(
+    known = index.table(
         marts.rows(queries.KNOWN.format(weeks=KNOWN_WEEKS)),
         ("combo", "days_after", "bookings", "showed", "noshow", "open", "showed_now", "noshow_now"),
     )
-    days, hours, leads, loads, periods = _bounded((days, hours, leads, loads), most_rows)
-    return Figures(
-        written_at=now,
-        locations=[(name, today) for _, name, today in here],
-        teams=keys.teams.labels,
-        services=keys.services.labels,
-        members=keys.members(marts, named=named),
-        spans=[label for (label,) in marts.rows(queries.SPANS)],
-        combos=keys.combos(marts),
-        periods=periods,
-        days=days,
-        hours=hours,
-        leads=leads,
-        loads=loads,
-        known=known,
-        drift=_drift(marts, {location_id for location_id, _, _ in here}),
-        named=named,
-    )
+    periods, (days, hours, leads, loads) = _bounded([days, hours, leads, loads], most_rows)
+    return Counts(periods, days, hours, leads, loads, known)
 
 
-def _chosen(held: Iterable[Sequence[Any]], names: Sequence[str]) -> list[tuple[str, str, date]]:
+def _aged(marts: Marts, sql: str, oldest: int) -> list[Sequence[Any]]:
+    """The rows of a query that counts bookings by age."""
+    # Only remainders of positive numbers: warehouses disagree about those of negative ones.
+    day = f"CASE WHEN age >= {-DAILY} THEN age ELSE age - MOD(age + {oldest}, 7) END"
+    edges = sorted({edge for days in PERIODS for edge in (days, 2 * days)})
+    stretch = " ".join(f"WHEN age >= {-edge} THEN {-edge}" for edge in edges)
+    stretch = f"CASE WHEN age >= 0 THEN 0 {stretch} END"
+    return marts.rows((queries.AGED + sql).format(oldest=oldest, ahead=AHEAD, day=day, stretch=stretch))
+
+
+def _select_locations(held: Iterable[Sequence[Any]], names: Sequence[str]) -> list[tuple[str, str, date]]:
     rows = [(location_id, name, today) for location_id, name, today in held]
     known = [name for _, name, _ in rows]
     if unknown := [name for name in names if name not in known]:
-        raise BookingsError(f"no location is called {unknown[0]!r} in the warehouse; there are: {', '.join(known)}")
+        raise BookingsError(f"no location in the warehouse is called {unknown[0]!r}. Known: {', '.join(known)}")
     return [row for row in rows if not names or row[1] in names]
 
 
-def _drift(marts: _Marts, location_ids: set[str]) -> tuple[Drift, ...]:
-    """Of the chosen locations together, the most frequent field first."""
+def _drift(marts: Marts, location_ids: set[str]) -> tuple[Drift, ...]:
+    """Fields without a column, over the selected locations, most frequent first."""
     fields: dict[tuple[str, str], Drift] = {}
-    for location_id, table, field, records, since in marts.rows(queries.DRIFT):
+    for location_id, table, name, records, since in marts.rows(queries.DRIFT):
         if location_id in location_ids:
-            held = fields.get((table, field), Drift(table, field, 0, since))
-            fields[table, field] = Drift(table, field, held.records + int(records), min(held.since, since))
+            held = fields.get((table, name), Drift(table, name, 0, since))
+            fields[table, name] = Drift(table, name, held.records + int(records), min(held.since, since))
     return tuple(sorted(fields.values(), key=lambda each: (-each.records, each.table, each.field)))
 
 
-class _Marts:
-    """The marts, at one time."""
-
-    def __init__(self, destination: Destination, now: DateTime) -> None:
-        self.destination = destination
-        self._now = now
-
-    def rows(self, sql: str) -> list[Sequence[Any]]:
-        query = parse_one(sql, read="duckdb")
-        assert isinstance(query, exp.Query)  # noqa: S101 - the SELECTs written above
-        return list(self.destination.rows(resolve(query, self.destination.table, self._now)))
-
-    def aged(self, sql: str, oldest: int) -> list[Sequence[Any]]:
-        # Remainders of positive numbers alone: of negative ones each warehouse makes its own.
-        day = f"CASE WHEN age >= {-DAILY} THEN age ELSE age - MOD(age + {oldest}, 7) END"
-        edges = sorted({edge for days in PERIODS for edge in (days, 2 * days)})
-        stretch = " ".join(f"WHEN age >= {-edge} THEN {-edge}" for edge in edges)
-        stretch = f"CASE WHEN age >= 0 THEN 0 {stretch} END"
-        return self.rows((queries.AGED + sql).format(oldest=oldest, ahead=AHEAD, day=day, stretch=stretch))
-
-
 class _Labels:
-    """Distinct labels, in the order they are asked for, by number."""
+    """Numbers distinct labels in the order of first use."""
 
     def __init__(self) -> None:
         self.labels: list[str] = []
@@ -217,10 +218,10 @@ class _Labels:
         return self._numbers[label]
 
 
-class _Keys:
-    """Ids made into numbers. Teams and services go by their names, so that one filter takes those of all locations."""
+class _Index:
+    """Replaces ids by indexes. Teams and services are indexed by name, so one filter covers all locations."""
 
-    def __init__(self, location_ids: Sequence[str], marts: _Marts) -> None:
+    def __init__(self, location_ids: Sequence[str], marts: Marts) -> None:
         self.teams, self.services = _Labels(), _Labels()
         self._locations = {location_id: number for number, location_id in enumerate(location_ids)}
         self._team_names = {(location, team): name for location, team, name in marts.rows(queries.TEAMS)}
@@ -229,9 +230,9 @@ class _Keys:
         self._members: dict[tuple[str, str | None], int] = {}
 
     def table(self, rows: Iterable[Sequence[Any]], columns: tuple[str, ...], *, members: bool = False) -> Table:
-        """Rows of (location_id, team_id, service_id, age, …), those of the chosen locations, with numbers for ids."""
-        made = []
-        # In their own order, whatever the warehouse's: the same calendar makes the same page.
+        """Indexes rows of (location_id, team_id, service_id, age, …), and drops those of other locations."""
+        indexed = []
+        # Sorted here, because warehouses order rows differently: the same calendar must give the same page.
         ordered = sorted(rows, key=lambda row: [(value is not None, value) for value in row])
         for location_id, team_id, service_id, age, *rest in ordered:
             if location_id not in self._locations:
@@ -239,26 +240,26 @@ class _Keys:
             combo = self._combos.setdefault((location_id, team_id, service_id), len(self._combos))
             if members:
                 rest[0] = self._members.setdefault((location_id, rest[0]), len(self._members))
-            made.append((combo, int(age), *(int(value or 0) for value in rest)))
-        return Table(columns, sorted(made))
+            indexed.append((combo, int(age), *(int(value or 0) for value in rest)))
+        return Table(columns, sorted(indexed))
 
-    def combos(self, marts: _Marts) -> list[tuple[int | None, ...]]:
+    def combos(self, marts: Marts) -> list[tuple[int | None, ...]]:
         firsts = {tuple(row[:3]): int(row[3]) for row in marts.rows(queries.FIRSTS)}
-        made = []
+        combos = []
         for location_id, team_id, service_id in self._combos:
             service, *known = self._service_rows.get((location_id, service_id), (None, None, None))
             team = self._team_names.get((location_id, team_id))
-            made.append((
+            combos.append((
                 self._locations[location_id],
                 self.teams.number(_label(team, team_id, "team")),
                 self.services.number(_label(service, service_id, "service")),
                 firsts.get((location_id, team_id, service_id)),
                 *(None if age is None else int(age) for age in known),
             ))  # fmt: skip
-        return made
+        return combos
 
-    def members(self, marts: _Marts, *, named: bool) -> list[tuple[int, str]]:
-        """Numbered in the order of their ids: a number stays the same until members come or go."""
+    def members(self, marts: Marts, *, named: bool) -> list[tuple[int, str]]:
+        """(location, label) of each member. Numbers follow the order of ids, so they change only if members do."""
         labels: dict[tuple[str, str | None], str] = {}
         numbers = dict.fromkeys(self._locations, 0)
         for location_id, member_id, name in marts.rows(queries.MEMBERS):
@@ -275,11 +276,10 @@ def _label(name: str | None, key: str | None, kind: str) -> str:
     return f"Unnamed {kind} {key}" if key else f"No {kind}"
 
 
-def _bounded(tables: Sequence[Table], most_rows: int) -> tuple[Table, Table, Table, Table, tuple[int, ...]]:
-    """The tables without their oldest rows where there are too many, and the periods that they still hold whole."""
+def _bounded(tables: list[Table], most_rows: int) -> tuple[tuple[int, ...], list[Table]]:
+    """Drops the oldest rows if there are too many. Returns the periods that remain complete, and the tables."""
     periods: tuple[int, ...] = PERIODS
     while len(periods) > 1 and sum(len(table.rows) for table in tables) > most_rows:
         periods = periods[:-1]
         tables = [Table(each.columns, [row for row in each.rows if row[1] >= -2 * periods[-1]]) for each in tables]
-    days, hours, leads, loads = tables
-    return days, hours, leads, loads, periods
+    return periods, tables

@@ -1,4 +1,4 @@
-// Page: all of it, once at the start and again after each choice.
+// Page: draws everything, once at the start and again after each choice.
 function show() {
   fillFilters();
   writeAddress();
@@ -22,7 +22,7 @@ function show() {
   el("tiles").replaceChildren(...tilesOf(now, before, period, known, series));
   compareCard(chosen, period);
   earlyTable(chosen);
-  // Who will come is not known ahead of time: what tells makes room.
+  // The future has no show rate.
   for (const id of ["rate", "leads", "early"]) el(id).hidden = !period.before;
   el("cards").classList.toggle("ahead", !period.before);
   const drawing = [
@@ -61,13 +61,13 @@ function start() {
   el("lede").textContent =
     names.length === 0 ? "No location yet" : names.length <= 4 ? names.join(" · ") : `${names.length} locations`;
   el("made").textContent =
-    `Made by bookings report ${DATA.past ? "as of" : "on"} ${moment(DATA.written_at)}. This page loads nothing from anywhere and holds no contact’s ` +
-    `data${DATA.named ? "; it names members of staff" : ", and no names of staff"}.`;
+    `Made by bookings report ${DATA.past ? "as of" : "on"} ${moment(DATA.written_at)}. This page loads nothing from the network and holds no ` +
+    `contacts’ data${DATA.named ? "; it names members of staff" : ", and no names of staff"}.`;
   el("bounds").textContent =
     `The newest ${DATA.daily / 7} weeks are kept by the day, older ones by the week.` +
     (DATA.periods.length < DATA.all_periods.length
-      ? ` Periods longer than ${DATA.periods.at(-1)} days are left out, to keep this page small: ` +
-        "bookings report --location makes one for a location."
+      ? ` Periods longer than ${DATA.periods.at(-1)} days are left out, to keep this page small. ` +
+        "To see them, make a page of one location with bookings report --location."
       : "");
   freshness();
   if (!DATA.combos.length) {
@@ -77,7 +77,7 @@ function start() {
       make(
         "p",
         {class: "nothing"},
-        "There are no bookings yet. They will be here after the first sync that finds some.",
+        "There are no bookings yet. They appear after the first sync that finds some.",
       ),
     );
     for (const id of ["tiles", "cards", "early"]) el(id).hidden = true;
@@ -105,7 +105,7 @@ function start() {
   });
   el("filters").addEventListener("submit", (event) => event.preventDefault());
   const followAddress = () => {
-    // A place on the page, such as #freshness, is no choice.
+    // A hash without "=" is a link to a part of the page, such as #freshness, and not a choice.
     if (!location.hash || location.hash.includes("=")) readAddress();
     show();
   };

@@ -1,8 +1,8 @@
-"""The page: one HTML file that holds everything it shows, and asks nobody for anything.
+"""Page: renders the report as one HTML file that holds everything it shows and loads nothing.
 
-Input:  `Figures`; the style, the scripts and the frame beside this module; Vega-Lite, out of the installed vl-convert.
-Output: HTML. A policy in it lets the browser run these very scripts and load nothing, so that a name in the data can
-        neither run nor call anywhere, whatever it holds.
+Input:  `Figures`; the style, scripts and template in this folder; Vega-Lite from the installed vl-convert.
+Output: HTML. Its content security policy allows exactly these scripts and no requests, so a name in the data can
+        neither run as script nor send anything.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from bookings_sync.report.figures import AHEAD, DAILY, KNOWN_WEEKS, PERIODS, Dri
 from bookings_sync.status import Rejection
 
 _SCRIPTS = ("figures", "words", "charts", "choices", "tiles", "cards", "early", "freshness", "page")
-"""In the order they build upon one another; together they are one script."""
+"""In order of dependence. The page joins them into one script."""
 
 
 def render(figures: Figures) -> str:
-    """The whole page."""
-    library = _alone("", _chart_library())
-    # The figures are unpacked first, for which the script must wait.
-    script = _alone("async", '"use strict";\n' + "\n".join(_asset(f"{name}.js") for name in _SCRIPTS))
+    """The whole page as HTML."""
+    library = _in_own_scope("", _chart_library())
+    # Async, because the script awaits the unpacked figures.
+    script = _in_own_scope("async", '"use strict";\n' + "\n".join(_asset(f"{name}.js") for name in _SCRIPTS))
     hashes = " ".join(f"'sha256-{_digest(text)}'" for text in (library, script))
     return Template(_asset("page.html")).substitute(
         policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; base-uri 'none'",
@@ -41,8 +41,15 @@ def render(figures: Figures) -> str:
 
 
 def _content(figures: Figures) -> dict[str, Any]:
-    return {each.name: getattr(figures, each.name) for each in fields(figures)} | {
-        "locations": [{"name": name, "today": today} for name, today in figures.locations],
+    """The object that the scripts read as DATA."""
+    names, counts, health = figures.names, figures.counts, figures.health
+    return {
+        **{each.name: getattr(names, each.name) for each in fields(names)},
+        **counts._asdict(),
+        **{each.name: getattr(health, each.name) for each in fields(health)},
+        "written_at": figures.written_at,
+        "past": figures.past,
+        "locations": [{"name": name, "today": today} for name, today in names.locations],
         "today": figures.written_at.date(),
         "ahead": AHEAD,
         "daily": DAILY,
@@ -52,17 +59,17 @@ def _content(figures: Figures) -> dict[str, Any]:
 
 
 def _packed(content: dict[str, Any]) -> str:
-    """JSON, gzipped, as base64: a sixth of its size, and no name in it can be anything but data."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=_written)
+    """Gzipped JSON as base64: a sixth of the size, and no name in it can become markup."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=_plain)
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def _written(value: object) -> object:
-    if isinstance(value, date):  # a datetime is one too
+def _plain(value: object) -> object:
+    if isinstance(value, date):  # includes datetime
         return value.isoformat()
     if isinstance(value, Table | Freshness | Rejection | Drift):
         return {each.name: getattr(value, each.name) for each in fields(value)}
-    raise TypeError(f"{type(value).__name__} has no place in the page")
+    raise TypeError(f"{type(value).__name__} cannot be written to the page")
 
 
 def _asset(name: str) -> str:
@@ -71,14 +78,14 @@ def _asset(name: str) -> str:
 
 @cache
 def _chart_library() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script that sets `vegaEmbed`. It takes some seconds to put together."""
+    """Vega, Vega-Lite and Vega-Embed as one script that sets `vegaEmbed`. Cached: bundling takes seconds."""
     import vl_convert
 
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
-def _alone(kind: str, script: str) -> str:
-    """A script in a scope of its own, which cannot end its element early."""
+def _in_own_scope(kind: str, script: str) -> str:
+    """Wraps a script in a function. Escapes everything that could end its HTML element early."""
     return f"({kind}()=>{{" + script.replace("</script", "<\\/script").replace("<!--", "<\\!--") + "})();"
 
 

@@ -1,7 +1,8 @@
-"""Queries: what the page's figures are counted by.
+"""Queries: the SELECTs that count the page's figures, in DuckDB's SQL like the models.
 
-Input:  the marts; in braces, how far back and ahead to look and how ages are put into bins (`figures`).
-Output: SELECTs in DuckDB's SQL, as models are written. Rows begin with location_id, team_id, service_id and the bin.
+Input:  the marts; in braces, the range of days and the expression that puts an age into a bin (`figures` fills both
+        in).
+Output: rows that begin with location_id, team_id, service_id and the bin.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ WITH here AS (
     AND bookings.local_date >= here.today - {oldest} AND bookings.local_date < here.today + {ahead}
 )
 """
-"""What the page's bookings are; each of the next four goes on from here."""
+"""The page's bookings, with their age in days. The next four queries are appended to this one."""
 
 DAYS = """
 SELECT location_id, team_id, service_id, {day}, COUNT_IF(status = 'showed'), COUNT_IF(status = 'noshow'),

@@ -1,5 +1,5 @@
-// Tiles: the headline numbers, each with its change and its course. In: measures. Out: elements.
-/** Against the period before: [text, class]. `better` is the direction that is good: 1, -1, or 0 for neither. */
+// Tiles: the headline numbers, each with its change and a sparkline. In: measures. Out: elements.
+/** The change since the period before, as [text, class]. `better` is the good direction: 1, -1, or 0 for neither. */
 function change(now, before, {rate, better}) {
   if (now === null || before === null) return null;
   if (!rate && !before) return null;
@@ -44,7 +44,7 @@ function spark(values) {
 
 function tilesOf(now, before, period, known, series) {
   const ahead = !period.before;
-  // Marks come late: fewer no-shows than before say nothing while many more are not marked yet.
+  // Marks arrive late: the number of no-shows cannot be compared while many more bookings are not marked yet.
   const comparable = before && now.openRate - before.openRate < 0.05;
   const made = [
     {

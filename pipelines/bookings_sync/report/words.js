@@ -1,4 +1,4 @@
-// Words: how numbers, days and times are written, and the page's elements are made. Texts only ever become text nodes.
+// Words: formats numbers, days and times, and makes the page's elements. Texts only ever become text nodes.
 const whole = new Intl.NumberFormat("en-GB", {maximumFractionDigits: 0});
 const tenth = new Intl.NumberFormat("en-GB", {maximumFractionDigits: 1});
 const NONE = "–";
@@ -13,7 +13,7 @@ const binWords = (bin) =>
 const hourWords = (hour) => `${String(hour).padStart(2, "0")}:00`;
 const WEEKDAYS = ["", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
-/** How long ago, in the largest unit that fits. */
+/** How long ago a time was, in the largest unit that fits. */
 function ago(iso) {
   const minutes = Math.max(0, Math.round((Date.now() - Date.parse(iso)) / 60000));
   const [value, unit] =
@@ -28,7 +28,7 @@ function ago(iso) {
 const moment = (iso) =>
   `${new Intl.DateTimeFormat("en-GB", {dateStyle: "medium", timeStyle: "short", timeZone: "UTC"}).format(new Date(iso))} UTC`;
 
-/** An element, with attributes and children; a child that is no element is text, whatever it holds. */
+/** An element with attributes and children. A child that is not an element becomes a text node, whatever it holds. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) if (value !== null) element.setAttribute(name, value);
@@ -36,7 +36,7 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A table of texts; the first column heads its row. A cell may be an element. */
+/** A table of texts. The first cell of each row is its header. A cell may also be an element. */
 function tableOf(columns, rows) {
   return make(
     "table",
@@ -54,5 +54,14 @@ function tableOf(columns, rows) {
         ),
       ),
     ),
+  );
+}
+
+/** A table in a region that scrolls sideways on small screens, and that the keyboard can reach. */
+function scrollTable(label, columns, rows) {
+  return make(
+    "div",
+    {class: "scroll", tabindex: "0", role: "region", "aria-label": label},
+    tableOf(columns, rows),
   );
 }

@@ -1,4 +1,4 @@
-"""Explore: the SQL of every choice is right, and the app draws it, in a real browser."""
+"""Explore: the SQL of every choice is right, and the app draws it in a browser."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FIRST, LAST = date(2025, 2, 1), date(2025, 3, 5)
 
 @pytest.fixture
 def marts(reported: Reported) -> Iterator[Reported]:
-    """Tables are named without their schema, as `bookings query` lets them be."""
+    """Sets the search path, so tables can be named without their schema, as in `bookings query`."""
     connection = reported.warehouse.client.native_connection
     (before,) = connection.execute("SELECT current_setting('search_path')").fetchone()
     connection.execute("SET search_path = 'marts_data'")
@@ -40,8 +40,8 @@ def marts(reported: Reported) -> Iterator[Reported]:
     connection.execute(f"SET search_path = '{before}'")
 
 
-@pytest.mark.parametrize("figure", METRICS)
-def test_a_figure_is_what_the_facts_say_by_whatever_it_is_seen(marts: Reported, figure: str) -> None:
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_metric_agrees_with_the_facts_by_every_dimension(marts: Reported, metric: str) -> None:
     facts = {
         "bookings": "count(*)",
         "booked hours": "sum(CASE WHEN status NOT IN ('cancelled', 'invalid') THEN duration_minutes END) / 60",
@@ -50,17 +50,17 @@ def test_a_figure_is_what_the_facts_say_by_whatever_it_is_seen(marts: Reported, 
         "cancellation rate": "count_if(status = 'cancelled') / count(*)",
         "reschedule rate": "count_if(times_rescheduled > 0) / count(*)",
     }
-    of_facts = f"SELECT {{}}, {facts[figure]} FROM fct_appointments WHERE is_booking AND local_date BETWEEN ? AND ?"
+    of_facts = f"SELECT {{}}, {facts[metric]} FROM fct_appointments WHERE is_booking AND local_date BETWEEN ? AND ?"
     connection = marts.warehouse.client.native_connection
     for by, column in {"week": "local_week", "status": "status", "service": "service_id"}.items():
-        asked = connection.execute(metric_sql(figure, by, None, FIRST, LAST)).fetchall()
-        told = connection.execute(f"{of_facts.format(column)} GROUP BY 1", [FIRST, LAST]).fetchall()
-        assert _values(asked) == pytest.approx(_values(told))
+        found = connection.execute(metric_sql(metric, by, None, FIRST, LAST)).fetchall()
+        wanted = connection.execute(f"{of_facts.format(column)} GROUP BY 1", [FIRST, LAST]).fetchall()
+        assert _values(found) == pytest.approx(_values(wanted))
     for by in DIMENSIONS:
         for split in (None, "service", "month"):
             names = [name for name in dict.fromkeys((by, split)) if name]
-            cursor = connection.execute(metric_sql(figure, by, split, FIRST, LAST))
-            assert [column[0] for column in cursor.description] == [*names, figure]
+            cursor = connection.execute(metric_sql(metric, by, split, FIRST, LAST))
+            assert [column[0] for column in cursor.description] == [*names, metric]
             assert cursor.fetchall()
 
 
@@ -68,7 +68,7 @@ def _values(rows: list[tuple[Any, ...]]) -> list[float]:
     return sorted(float(row[-1]) for row in rows if row[-1] is not None)
 
 
-def test_the_app_draws_what_is_picked(
+def test_the_app_draws_the_chosen_figure(
     reported: Reported, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reported.warehouse.client.execute_sql("CHECKPOINT")
@@ -84,8 +84,8 @@ def test_the_app_draws_what_is_picked(
             address = next(line.partition("URL:")[2].strip() for line in served.stdout if "URL:" in line)
             page = browser.new_page()
             page.on("pageerror", lambda error: wrong.append(str(error)))
-            page.on("request", lambda asked: wrong.append(asked.url) if not _is_here(asked.url) else None)
-            _wait_until_it_listens(address)
+            page.on("request", lambda request: wrong.append(request.url) if not _is_local(request.url) else None)
+            _wait_for_server(address)
             page.goto(address.replace("localhost", "127.0.0.1"))
             page.locator(".vega-embed svg, .vega-embed canvas").first.wait_for(timeout=60_000)
             page.locator("select").nth(0).select_option(label="show rate")
@@ -98,25 +98,25 @@ def test_the_app_draws_what_is_picked(
     assert not wrong
 
 
-def _is_here(url: str) -> bool:
+def _is_local(url: str) -> bool:
     return url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:"))
 
 
-def test_the_app_is_as_marimo_wants_it() -> None:
+def test_marimo_check_accepts_the_app() -> None:
     check = [sys.executable, "-m", "marimo", "check", "--strict", str(APP)]
     checked = subprocess.run(check, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "find_spec", lambda name: None if name == "marimo" else find_spec(name))
     answer = CliRunner().invoke(app, ["explore"])
     assert answer.exit_code == 1
     assert answer.stderr.strip() == "✗ bookings explore needs marimo: pip install 'bookings-sync[explore]'"
 
 
-def _wait_until_it_listens(address: str) -> None:
-    """The app says where it will be before it is there."""
+def _wait_for_server(address: str) -> None:
+    """The app prints its address before it listens."""
     port = urlsplit(address).port
     assert port is not None
     for _ in range(300):

@@ -1,4 +1,4 @@
-"""The report's page, as one who opens it finds it: drawn from the data, filtered as SQL would, on any screen."""
+"""The report's page in a browser: charts, filters that agree with SQL, screen sizes, accessibility, privacy."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from bookings_sync.errors import BookingsError
-from bookings_sync.report import collect, render
-from unit.models.conftest import NOW
+from bookings_sync.report import Health, collect, render
+from support.model_warehouse import NOW
+from support.report_data import CONTACT, HOSTILE, NAMES, STAFF
 
-from .conftest import CONTACT, HOSTILE, NAMES, STAFF, Open, Reported, drawn
+from .conftest import Open, Reported, drawn
 
 PERIODS = {"last-7": (-7, 0), "last-28": (-28, 0), "last-84": (-84, 0), "next": (0, 28)}
 
@@ -30,7 +31,7 @@ def tile(page: Page, title: str) -> str:
 
 
 def unpacked(page: str) -> str:
-    """The page's figures, as JSON."""
+    """The figures embedded in a page, as JSON."""
     return gzip.decompress(base64.b64decode(page.partition('id="figures">')[2].partition("</script>")[0])).decode()
 
 
@@ -38,7 +39,7 @@ def marks(page: Page, card: str, kind: str = "rect") -> int:
     return page.locator(f"#{card} .mark-{kind} path").count()
 
 
-def test_every_chart_is_drawn_from_the_data(reported: Reported, look: Open) -> None:
+def test_charts_have_one_mark_per_row_of_the_data(reported: Reported, look: Open) -> None:
     page = look(reported.page, "period=last-28")
     bookings = f"FROM marts_data.fct_appointments WHERE is_booking AND {within('last-28')}"
     ((stacks, highest),) = reported.ask(
@@ -71,11 +72,11 @@ FILTERED = {
 }
 
 
-def test_filters_show_what_sql_says(reported: Reported, look: Open) -> None:
+def test_filters_agree_with_sql(reported: Reported, look: Open) -> None:
     page = look(reported.page)
     for address, where in FILTERED.items():
         page.evaluate("(address) => { location.hash = address }", address)
-        page.wait_for_function("(said) => document.body.dataset.shown === said", arg=address)
+        page.wait_for_function("(address) => document.body.dataset.shown === address", arg=address)
         period = address.partition("=")[2].partition("&")[0]
         ((bookings, showed, noshow, cancelled, unmarked),) = reported.ask(
             f"""SELECT count(*), count_if(status = 'showed'), count_if(status = 'noshow'),
@@ -90,7 +91,7 @@ def test_filters_show_what_sql_says(reported: Reported, look: Open) -> None:
         assert tile(page, "Not marked yet") == str(unmarked)
 
 
-def test_choosing_acts_on_the_whole_page_and_stands_in_its_address(reported: Reported, look: Open) -> None:
+def test_a_choice_changes_the_whole_page_and_the_address(reported: Reported, look: Open) -> None:
     page = look(reported.page)
     everywhere = tile(page, "Bookings")
     page.locator("#location").select_option("Main")
@@ -112,7 +113,7 @@ def test_choosing_acts_on_the_whole_page_and_stands_in_its_address(reported: Rep
     assert again.locator("#service").input_value() == ""
 
 
-def test_the_change_is_against_the_period_before(reported: Reported, look: Open) -> None:
+def test_changes_are_relative_to_the_period_before(reported: Reported, look: Open) -> None:
     page = look(reported.page, "period=last-28&location=Main")
     now, before = (
         reported.ask(
@@ -125,12 +126,12 @@ def test_the_change_is_against_the_period_before(reported: Reported, look: Open)
     moved = (now / before - 1) * 100
     assert change.startswith(f"{'▲' if moved > 0 else '▼'} {abs(moved):.1f}%" if round(moved, 1) else "unchanged")
     assert change.endswith(f"from {before}")
-    # The calendar begins 120 days ago: 364 days before the last 364 there was nothing to compare with.
+    # The calendar begins 120 days ago, so there is no earlier year to compare with.
     year = look(reported.page, "period=last-364")
     assert year.locator(".tile .change").count() == 0
 
 
-def test_what_is_ahead_promises_nothing(reported: Reported, look: Open) -> None:
+def test_the_future_period_shows_no_show_rate(reported: Reported, look: Open) -> None:
     page = look(reported.page, "period=next")
     ((bookings,),) = reported.ask(
         f"SELECT count(*) FROM marts_data.fct_appointments WHERE is_booking AND {within('next')}"
@@ -140,7 +141,7 @@ def test_what_is_ahead_promises_nothing(reported: Reported, look: Open) -> None:
     assert marks(page, "funnel") == 2
 
 
-def test_a_show_rate_stands_beside_what_it_has_become_since(reported: Reported, look: Open) -> None:
+def test_early_show_rates_are_compared_with_todays(reported: Reported, look: Open) -> None:
     page = look(reported.page, "location=Tiny")
     rows = page.locator("#early-table tbody tr")
     assert rows.all_text_contents() == ["1 day later–100.0%–100.0%1"]
@@ -160,7 +161,7 @@ def test_a_show_rate_stands_beside_what_it_has_become_since(reported: Reported, 
         assert counted == str(bookings)
 
 
-def test_a_single_booking_and_none(reported: Reported, look: Open) -> None:
+def test_a_single_booking_no_booking_and_an_empty_calendar(reported: Reported, look: Open) -> None:
     page = look(reported.page, "period=last-7&location=Tiny")
     assert tile(page, "Bookings") == "1"
     assert marks(page, "trend") == 1
@@ -172,7 +173,7 @@ def test_a_single_booking_and_none(reported: Reported, look: Open) -> None:
     assert not empty.locator("#filters").is_visible()
 
 
-def test_the_banner_says_how_old_the_data_is_and_what_is_missing(reported: Reported, look: Open) -> None:
+def test_the_banner_shows_the_age_of_the_data_and_what_is_missing(reported: Reported, look: Open) -> None:
     page = look(reported.page)
     assert "Calendar read 2 hours ago, all of it" in page.locator("#banner").inner_text()
     assert "warn" not in (page.locator("#banner").get_attribute("class") or "")
@@ -191,16 +192,16 @@ def test_the_banner_says_how_old_the_data_is_and_what_is_missing(reported: Repor
     assert page.locator("#location").input_value() == "Osaka"
 
 
-def test_a_page_of_the_past_says_so_and_nothing_of_freshness(reported: Reported, look: Open, tmp_path: Path) -> None:
+def test_a_page_of_the_past_is_labelled_and_shows_no_freshness(reported: Reported, look: Open, tmp_path: Path) -> None:
     file = tmp_path / "past.html"
-    file.write_text(render(replace(reported.figures, past=True, freshness=())), encoding="utf-8")
+    file.write_text(render(replace(reported.figures, past=True, health=Health())), encoding="utf-8")
     page = look(file)
     assert page.locator("#banner").inner_text().startswith("As it stood on 10 Mar 2025, 12:00 UTC.")
     assert not page.locator("#freshness").is_visible()
     assert "as of 10 Mar 2025" in page.locator("footer").inner_text()
 
 
-def test_a_phone_shows_all_of_it_without_scrolling_aside(reported: Reported, look: Open) -> None:
+def test_a_phone_shows_everything_without_horizontal_scrolling(reported: Reported, look: Open) -> None:
     for address in ("period=last-28", "period=next", "period=last-84&location=Main"):
         page = look(reported.page, address, width=390, has_touch=True)
         assert page.evaluate("document.documentElement.scrollWidth") == 390
@@ -215,14 +216,14 @@ CONTRASTS = (Path(__file__).parent / "contrasts.js").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_all_text_stands_out_from_what_is_behind_it(reported: Reported, look: Open, theme: str) -> None:
+def test_all_text_has_enough_contrast(reported: Reported, look: Open, theme: str) -> None:
     page = look(reported.page, theme=theme)
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     page.locator("#trend summary").click()
     assert page.evaluate(CONTRASTS) == []
 
 
-def test_the_keyboard_reaches_everything(reported: Reported, look: Open) -> None:
+def test_everything_is_reachable_by_keyboard(reported: Reported, look: Open) -> None:
     page = look(reported.page)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
@@ -247,7 +248,7 @@ def test_the_keyboard_reaches_everything(reported: Reported, look: Open) -> None
     assert page.locator("#heat details table tbody tr").first.is_visible()
 
 
-def test_each_chart_says_what_it_shows(reported: Reported, look: Open) -> None:
+def test_each_chart_has_a_label_and_a_table(reported: Reported, look: Open) -> None:
     page = look(reported.page)
     for card in ("trend", "funnel", "rate", "heat", "leads", "loads"):
         title = page.locator(f"#{card} h2").inner_text()
@@ -255,7 +256,7 @@ def test_each_chart_says_what_it_shows(reported: Reported, look: Open) -> None:
         assert page.locator(f"#{card} details tbody tr").count() > 0
 
 
-def test_print_is_light_and_without_controls(reported: Reported, look: Open) -> None:
+def test_print_is_light_and_hides_the_controls(reported: Reported, look: Open) -> None:
     page = look(reported.page, theme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
@@ -264,17 +265,19 @@ def test_print_is_light_and_without_controls(reported: Reported, look: Open) -> 
     assert page.locator("#trend svg").is_visible()
 
 
-def test_no_personal_data_is_in_the_page(reported: Reported) -> None:
+def test_the_page_holds_no_personal_data(reported: Reported) -> None:
     text = unpacked(reported.page.read_text(encoding="utf-8"))
     assert '"Osaka"' in text
     for personal in (CONTACT, "staff@example.com", "Somebody", "+4712345678", *STAFF, '"C1"'):
         assert personal not in text
     named = collect(reported.warehouse.client, reported.warehouse.datasets, NOW, named=True)
-    assert {label for _, label in named.members} == {*STAFF, "Nobody"}
+    assert {label for _, label in named.names.members} == {*STAFF, "Nobody"}
 
 
-def test_the_policy_lets_nothing_else_run_and_nothing_be_asked(reported: Reported, browser: Browser) -> None:
-    """Were a name ever to become markup, it could still do nothing."""
+def test_the_content_security_policy_blocks_other_scripts_and_all_requests(
+    reported: Reported, browser: Browser
+) -> None:
+    """Even if a name became markup, it could do nothing."""
     page = browser.new_page()
     page.goto(reported.page.as_uri())
     drawn(page)
@@ -290,35 +293,34 @@ def test_the_policy_lets_nothing_else_run_and_nothing_be_asked(reported: Reporte
             }""",
             address,
         )
-        refused = page.evaluate("(address) => fetch(address).then(() => 'asked', () => 'refused')", address)
-        assert (page.evaluate("window.hacked"), refused) == (None, "refused")
+        fetched = page.evaluate("(address) => fetch(address).then(() => 'sent', () => 'blocked')", address)
+        assert (page.evaluate("window.hacked"), fetched) == (None, "blocked")
         page.close()
         listening.setblocking(False)
         with pytest.raises(BlockingIOError):
             listening.accept()
 
 
-def test_a_page_may_be_of_one_location_alone(reported: Reported) -> None:
+def test_a_page_of_one_location_holds_no_other(reported: Reported) -> None:
     figures = collect(reported.warehouse.client, reported.warehouse.datasets, NOW, locations=["Osaka"])
-    assert [name for name, _ in figures.locations] == ["Osaka"]
+    assert [name for name, _ in figures.names.locations] == ["Osaka"]
     assert '"Main"' not in unpacked(render(figures))
     with pytest.raises(BookingsError, match=r"'Rome'.*Main, Osaka, Tiny"):
         collect(reported.warehouse.client, reported.warehouse.datasets, NOW, locations=["Rome"])
 
 
-def test_a_large_calendar_loses_its_longest_periods_not_the_page(
-    reported: Reported, look: Open, tmp_path: Path
-) -> None:
-    rows = sum(len(getattr(reported.figures, name).rows) for name in ("days", "hours", "leads", "loads"))
+def test_a_large_calendar_leaves_out_its_longest_periods(reported: Reported, look: Open, tmp_path: Path) -> None:
+    rows = sum(len(getattr(reported.figures.counts, name).rows) for name in ("days", "hours", "leads", "loads"))
     figures = collect(reported.warehouse.client, reported.warehouse.datasets, NOW, most_rows=rows // 2)
-    assert figures.periods < reported.figures.periods
+    periods = figures.counts.periods
+    assert periods < reported.figures.counts.periods
     file = tmp_path / "small.html"
     file.write_text(render(figures), encoding="utf-8")
-    page = look(file, f"period=last-{figures.periods[-1]}")
-    assert page.locator("#periods label").count() == len(figures.periods) + 1
+    page = look(file, f"period=last-{periods[-1]}")
+    assert page.locator("#periods label").count() == len(periods) + 1
     assert "are left out" in page.locator("#bounds").inner_text()
     ((bookings,),) = reported.ask(
         f"""SELECT count(*) FROM marts_data.fct_appointments WHERE is_booking
-            AND local_date - DATE '2025-03-10' BETWEEN {-figures.periods[-1]} AND -1"""
+            AND local_date - DATE '2025-03-10' BETWEEN {-periods[-1]} AND -1"""
     )
     assert tile(page, "Bookings") == f"{bookings:,}"
