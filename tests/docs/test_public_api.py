@@ -79,7 +79,7 @@ JANUARY, FEBRUARY = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinf
         ({"start": JANUARY}, "start and end go together"),
         ({"start": JANUARY.replace(tzinfo=None), "end": FEBRUARY}, "has no time zone"),
         ({"start": JANUARY, "end": FEBRUARY, "full": True}, "leave out start and end"),
-        ({"start": FEBRUARY, "end": JANUARY}, "empty window"),
+        ({"start": FEBRUARY, "end": JANUARY}, "the window is empty"),
     ],
 )
 def test_an_impossible_range_is_a_value_error(arguments: dict[str, Any], problem: str) -> None:

@@ -16,7 +16,7 @@ from bookings_sync.cli.main import app
 from bookings_sync.config.locations import Location
 from bookings_sync.config.settings import NO_KNOBS, Settings
 from bookings_sync.models.project import Project, find_models
-from bookings_sync.observe.settings import Observing
+from bookings_sync.observe.settings import ObserveSettings
 from bookings_sync.records.tables import TABLES
 from support.pages import ROOT, check_generated
 
@@ -47,8 +47,8 @@ def _documented(page: str) -> dict[str, str]:
     return dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", (REFERENCE / page).read_text(encoding="utf-8"), re.MULTILINE))
 
 
-@pytest.mark.parametrize("defaults", [Settings(), Observing()], ids=["sources.bookings and bookings", "observe"])
-def test_settings_and_their_defaults(defaults: Settings | Observing) -> None:
+@pytest.mark.parametrize("defaults", [Settings(), ObserveSettings()], ids=["sources.bookings and bookings", "observe"])
+def test_settings_and_their_defaults(defaults: Settings | ObserveSettings) -> None:
     documented = _documented("settings.md")
     for each in fields(defaults):
         if each.name not in NO_KNOBS:
@@ -58,7 +58,7 @@ def test_settings_and_their_defaults(defaults: Settings | Observing) -> None:
 
 
 def test_no_other_settings_are_documented() -> None:
-    known = {each.name for kind in (Settings, Observing, Location) for each in fields(kind)} - NO_KNOBS - {"name"}
+    known = {each.name for kind in (Settings, ObserveSettings, Location) for each in fields(kind)} - NO_KNOBS - {"name"}
     assert _documented("settings.md").keys() == known
 
 
