@@ -1,4 +1,4 @@
-"""A fake API for replies that the sandbox, which is honest, cannot give.
+"""A fake API for replies that the sandbox cannot give.
 
 Input:  a function from a request (method and path with its query, headers) to a reply.
 Output: a server on 127.0.0.1, any free port, in a thread; `requests` is what it was asked, with the headers.
@@ -48,7 +48,7 @@ class FakeApi:
                 headers = {"Content-Type": "application/json", "Content-Length": str(len(replied.body))}
                 lines = [f"HTTP/1.1 {replied.status} reply"]
                 lines += [f"{name}: {value}" for name, value in (headers | dict(replied.headers)).items()]
-                # In one piece: two would wait for each other's acknowledgement.
+                # In one piece: two pieces would wait for an acknowledgement.
                 self.wfile.write("\r\n".join([*lines, "", ""]).encode() + replied.body)
 
             def log_message(self, *_: Any) -> None:

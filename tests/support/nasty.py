@@ -1,4 +1,4 @@
-"""Nasty records: what an API may send on its worst day.
+"""Nasty records: malformed values that an API may send.
 
 Input:  a random generator.
 Output: records of each kind, most of them with something wrong somewhere, and the JSON text a server would send.
@@ -35,7 +35,7 @@ _NUMBERS = [
 
 
 def deep(levels: int = DEEP) -> Any:
-    """A list in a list in a list …"""
+    """A deeply nested list."""
     value: Any = "bottom"
     for level in range(levels):
         value = [value] if level % 2 else {"n": value}
@@ -43,7 +43,7 @@ def deep(levels: int = DEEP) -> Any:
 
 
 def nasty(rng: random.Random) -> Any:
-    """Any value at all."""
+    """A random value of any type."""
     kind = rng.randrange(12)
     if kind == 0:
         return rng.choice((None, True, False))
@@ -59,7 +59,7 @@ def nasty(rng: random.Random) -> Any:
 
 
 def mauled(record: Record, rng: random.Random, protect: tuple[str, ...] = ()) -> Any:
-    """The record with one to three things wrong; now and then no record at all."""
+    """The record with one to three faults, sometimes another value in its place."""
     if rng.random() < 0.03:
         return nasty(rng)
     for _ in range(rng.choice((0, 1, 1, 2, 3))):
@@ -166,12 +166,12 @@ def service(number: int) -> Record:
 
 
 def as_json(value: Any) -> bytes:
-    """As a careless server writes it: NaN and Infinity as words, half surrogate pairs as escapes."""
+    """JSON as a careless server writes it: NaN and Infinity as words, half surrogate pairs as escapes."""
     return spelt(value).encode()
 
 
 def spelt(value: Any) -> str:
-    """json.dumps, without its limit on depth."""
+    """json.dumps without its limit on nesting."""
     written: list[str] = []
     left: list[tuple[bool, Any]] = [(False, value)]
     while left:

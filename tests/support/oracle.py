@@ -1,9 +1,9 @@
-"""The oracle of histories: what the API shows, what the warehouse holds, and where the second departs from the first.
+"""The oracle of random histories: compares the warehouse with the API at any moment of a history.
 
 Input:  the sandbox's world; a DuckDB file.
-Output: a line for each row that is stale, each flaw in a record's versions, each version that tells what never was.
+Output: a line for each stale row, each flaw in a record's versions, and each version that was never true.
 
-Whether all columns are right is `end_to_end.truth`'s to say; here a row is known by the fields that can change.
+`support.truth` compares all columns. This oracle compares only the fields that histories change.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ _HISTORIES = {
     "contact_custom_fields": "contact_id, custom_field_id",
     "slots": "service_id, start_time",
 }
-"""Every history table, with its key beside the location."""
+"""Every history table, with its key without the location."""
 
 _SHOWN = 3
 
 
 def shown(world: World) -> Seen:
-    """What the API shows now."""
+    """The appointments that the API shows now."""
     found: dict[tuple[str, str], tuple[Any, ...]] = {}
     for location in world.locations:
         truth = world.truth(location.id, start=world.now, end=world.now)
@@ -57,8 +57,8 @@ def shown(world: World) -> Seen:
 
 
 def out_of_reach(world: World, database: str) -> set[tuple[str, str]]:
-    """The appointments that nobody would ask for: those of a service that went before any of its appointments was seen;
-    and, where the API does not list a vanished service, those that came back since."""
+    """The appointments that no sync can find: their service disappeared before any of them was seen. If the API does
+    not list a vanished service, also those that were restored since."""
     known = set(_rows(database, "SELECT DISTINCT location_id, service_id FROM appointments"))
     held = seen(database)
     listed = world.switches.vanished_service == "listed"
@@ -73,8 +73,8 @@ def out_of_reach(world: World, database: str) -> set[tuple[str, str]]:
 
 
 def moved_unlisted(world: World, truth: Seen, held: Seen) -> set[tuple[str, str]]:
-    """The appointments of services that have gone and are listed no more, which stand elsewhere than the warehouse has
-    them: each is asked for by its id, when the window is read in which it is held."""
+    """Moved appointments of services that disappeared and are not listed. A sync asks for each by its id, when it reads
+    the window in which the warehouse holds it."""
     if world.switches.vanished_service == "listed":
         return set()
     gone = {
@@ -87,7 +87,7 @@ def moved_unlisted(world: World, truth: Seen, held: Seen) -> set[tuple[str, str]
 
 
 def seen(database: str) -> Seen:
-    """What the warehouse holds as live."""
+    """The live appointments in the warehouse."""
     columns = ", ".join(_FIELDS.values())
     rows = _rows(
         database,
@@ -106,8 +106,8 @@ def stale(
     but: Collection[tuple[str, str]],
     among: Collection[tuple[str, str]] | None = None,
 ) -> list[str]:
-    """The rows that stand in `[start, end)`, by the truth or the warehouse, and are not the same in both; of those
-    `among`, if given, and not of `but`."""
+    """The rows that start in `[start, end)` and differ between truth and warehouse; only those of `among`, if given,
+    and without those of `but`."""
     found = []
     for key in truth.keys() | held.keys():
         if truth.get(key) == held.get(key) or key in but or (among is not None and key not in among):
@@ -119,7 +119,7 @@ def stale(
 
 
 def flaws(database: str) -> list[str]:
-    """Where versions overlap, leave a gap, repeat what stood before, or where a tombstone lost its values."""
+    """Versions that overlap, leave a gap or repeat, and tombstones that lost their values."""
     found: list[str] = []
     for table, key in _HISTORIES.items():
         columns = [row[0] for row in _rows(database, f"DESCRIBE {table}")]
@@ -153,7 +153,7 @@ def flaws(database: str) -> list[str]:
 
 
 def lies(database: str, loads: Mapping[str, Collection[Seen]]) -> list[str]:
-    """The versions of appointments that say what the API did not show while their load was under way."""
+    """Versions with content that the API did not show during their load."""
     columns = ", ".join(_FIELDS.values())
     rows = _rows(database, f"SELECT _dlt_load_id, deleted_at IS NOT NULL, location_id, id, {columns} FROM appointments")
     found = []

@@ -1,4 +1,4 @@
-"""The truth comparer: what a synced warehouse must hold, worked out from the sandbox's truth alone.
+"""Compares a synced warehouse with the sandbox's truth, without any code of the connector.
 
 Input:  `World.truth` of each location, and the warehouse's live rows.
 Output: `differences`: one short line for each row or field that is not as the API would show it.
@@ -22,13 +22,13 @@ Expected = dict[tuple[Any, ...], Json]
 """Rows by key (without the location): column to value."""
 
 _SHOWN = 4
-"""So many lines of each table's differences are worth reading."""
+"""Differences shown per table."""
 
 
 def differences(
     database: str, truths: Iterable[Json], *, dataset: str = "bookings_raw", slot_days: int = 31
 ) -> list[str]:
-    """What of these locations differs; empty where the warehouse equals their truths.
+    """The differences of these locations; empty if the warehouse equals the truth.
 
     `slot_days` is how far ahead slots were read; each truth must reach as far.
     """
@@ -43,7 +43,7 @@ def differences(
             actual = {tuple(row[key] for key in shape.key): row for row in rows}
             if len(actual) < len(rows):
                 found.append(f"{name}: {len(rows) - len(actual)} keys have several live rows")
-            if name in ("contacts", "contact_custom_fields"):  # a contact that no appointment names any more may linger
+            if name in ("contacts", "contact_custom_fields"):  # a contact without appointments may remain
                 contacts = {key[0] for key in expected["contacts"]}
                 actual = {key: row for key, row in actual.items() if key[0] in contacts}
             if name == "slots":
@@ -53,7 +53,7 @@ def differences(
 
 
 def _live_rows(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, list[Json]]:
-    """The current rows that are no tombstones, by location."""
+    """The live rows, by location."""
     answer = connection.execute(f"SELECT * FROM {table} WHERE _dlt_valid_to IS NULL AND deleted_at IS NULL")
     rows: dict[str, list[Json]] = {}
     for row in answer.to_arrow_table().to_pylist():
@@ -82,11 +82,11 @@ def _parsed(column: str, value: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Shape:
-    """How a record becomes a row: columns by path, columns that are instants, fields that are tables of their own."""
+    """How a record becomes a row: columns by path, columns with instants, fields with their own tables."""
 
     key: tuple[str, ...]
     texts: str = ""
-    """`column=path` pairs: values that stand as they came."""
+    """`column=path` pairs: values that are kept as they came."""
     instants: str = ""
     elsewhere: tuple[str, ...] = ()
     extra: bool = True
@@ -231,7 +231,7 @@ def _slots(truth: Json, days: int) -> Expected:
 
 
 def _still_open(actual: Expected, truth: Json) -> Expected:
-    """The slots from now and the service's notice on: one that came closer was free to the end, and stays live."""
+    """The slots after now plus the service's notice. A nearer slot was free to the end and stays live."""
     now = _instant(truth["now"])
     notice = {service["id"]: _notice(service) for service in truth["services"]}
     return {key: row for key, row in actual.items() if key[1] >= now + notice.get(key[0], timedelta(0))}
@@ -268,7 +268,7 @@ def _at(record: Json, path: str) -> Any:
 
 
 def _beyond(record: Json, named: Iterable[str], prefix: str = "") -> Json:
-    """The fields that no column names; null is as good as missing, and a branch with nothing left is left out."""
+    """The fields without a column. Null counts as missing, and empty branches are left out."""
     named = set(named)
     rest: Json = {}
     for name, value in record.items():

@@ -1,4 +1,4 @@
-"""Victims: runs in processes of their own, that are killed at a chosen moment (SIGKILL: nothing can tidy up).
+"""Victims: runs in separate processes that are killed with SIGKILL at a chosen moment.
 
 Input:  as a program: orders on stdin, one JSON object a line: what to run, with which settings, and when to die.
 Output: one line per order: the signal that ended it (9), or its exit code. `Victims` is the side that gives orders.
@@ -34,13 +34,13 @@ BOUNDARIES = (
     "all merged",
     "completed",
 )
-"""The ends of a load's stages, in their order. After the last the load's reads count."""
+"""The ends of a load's stages, in order. After the last one, the load's reads count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """When to die: at the n-th `moment`. A moment is one of BOUNDARIES, "answer" (of the API), "statement" (of SQL), or
-    "milliseconds"."""
+    """When to kill a victim: at the n-th `moment`. A moment is one of BOUNDARIES, "answer" (of the API), "statement"
+    (of SQL), or "milliseconds"."""
 
     moment: str
     number: int = 1
@@ -50,7 +50,7 @@ NEVER = Death("milliseconds", 3_600_000)
 
 
 class Victims:
-    """Gives orders. Use as a context manager."""
+    """Starts victims. Use as a context manager."""
 
     def __enter__(self) -> Victims:
         self._process = subprocess.Popen(
@@ -86,7 +86,7 @@ class Victims:
 
 
 def _as_json(settings: Settings) -> dict[str, Any]:
-    """What is not at its default, as it can be sent to another process."""
+    """The settings that differ from their defaults, as JSON values."""
     given = {each.name: getattr(settings, each.name) for each in fields(settings)}
     given = {name: value for name, value in given.items() if value != getattr(type(settings)(), name)}
     return given | {"locations": [asdict(each) for each in settings.locations.values()]}
@@ -135,7 +135,7 @@ def _carry_out(order: dict[str, Any]) -> None:
 
 
 def _fall_at(moment: str, number: int) -> Callable[[], None]:
-    """Arms the moment; returns what to call at each answer, where that is the moment."""
+    """Prepares the kill. Returns a function to call at each answer, if the moment is an answer."""
     from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
     from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
     from dlt.destinations.impl.postgres.postgres import PostgresParquetCopyJob

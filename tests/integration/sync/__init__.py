@@ -1,1 +1,1 @@
-"""A served world, a warehouse, and the comparison of the two: real sockets, real DuckDB, real dlt."""
+"""Syncs from a sandbox on a real socket into a real DuckDB file, compared with the sandbox's truth."""

@@ -1,4 +1,4 @@
-"""A served world and a warehouse of its own, for the tests of the whole way from socket to DuckDB file."""
+"""Fixtures for tests of the whole path: a sandbox on a socket, and a DuckDB warehouse."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
 @dataclass
 class Site:
-    """A world, its server, and the warehouse that a sync keeps equal to it."""
+    """A world, its server, and the warehouse that is synced from it."""
 
     world: World
     server: SandboxServer
     database: Path
     knobs: dict[str, Any] = field(default_factory=dict)
     zones_named: bool = True
-    """Whether the configuration says each location's zone."""
+    """Whether the configuration sets each location's time zone."""
 
     @property
     def location_id(self) -> str:
@@ -50,7 +50,7 @@ class Site:
 
     @property
     def settings(self) -> Settings:
-        """Of every location of the world, as fast as the socket goes; `knobs` beside that."""
+        """Settings for every location of the world, without a rate limit, changed by `knobs`."""
         locations = {
             each.name: Location(each.name, each.key, timezone=each.timezone if self.zones_named else None)
             for each in self.world.locations
@@ -104,7 +104,8 @@ def small(**settings: Any) -> WorldSpec:
 
 @pytest.fixture
 def open_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Site]]:
-    """Serves a world: `open_site(small(), switches=…, lookback_days=45)`. All history is hot, unless told otherwise."""
+    """Serves a world: `open_site(small(), switches=…, lookback_days=45)`. By default the hot range covers all
+    history."""
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.chdir(tmp_path)
     with ExitStack() as stack:
@@ -123,19 +124,19 @@ def open_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 
 @pytest.fixture
 def site(open_site: Callable[..., Site]) -> Site:
-    """One small location, its warehouse still empty."""
+    """One small location with an empty warehouse."""
     return open_site()
 
 
 Tally = Callable[[str, int], None]
-"""The fixture `tally` of all tests: counts what was tried."""
+"""The type of the fixture `tally`, which counts attempts."""
 
 Torn = Callable[[str], AbstractContextManager[None]]
 
 
 @pytest.fixture
 def torn(monkeypatch: pytest.MonkeyPatch) -> Torn:
-    """Within `torn("contacts")` a load ends with every table in the warehouse but that one: what a kill leaves, too."""
+    """Inside `torn("contacts")`, a load reaches every table except that one, as after a kill."""
 
     @contextmanager
     def tear(table: str) -> Iterator[None]:

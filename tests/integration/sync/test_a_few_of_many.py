@@ -1,4 +1,4 @@
-"""A window of which a few appointments have changed: they alone are decoded, and all that changed is found."""
+"""If a few appointments of a window change, only these are decoded, and every change is found."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MONTH_MS = timedelta(days=31) // timedelta(milliseconds=1)
 
 @pytest.fixture
 def site(open_site: Callable[..., Site]) -> Site:
-    """A settled one: its windows are those of every run, and what their lists say is in the warehouse."""
+    """A synced site with stable windows."""
     site = open_site(WORLD, slots=False)
     for _ in range(3):
         site.sync()
@@ -30,7 +30,7 @@ def site(open_site: Callable[..., Site]) -> Site:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many records of each list were looked at."""
+    """The number of records decoded from each list."""
     counts: list[int] = []
     look_at = appointments.appointment_rows
 
@@ -54,7 +54,7 @@ def changes(site: Site) -> dict[str, int]:
     return {name: count for name in ("changed", "moved", "deleted", "new") if (count := getattr(found, name))}
 
 
-def test_they_alone_are_decoded(site: Site, decoded: list[int]) -> None:
+def test_only_changed_records_are_decoded(site: Site, decoded: list[int]) -> None:
     for status in ("showed", "noshow"):
         for row in hot_rows(site)[:3]:
             site.world.mark(site.location_id, row.id, status)

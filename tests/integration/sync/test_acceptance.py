@@ -1,4 +1,4 @@
-"""The four-way test of any change, and what a sync that finds nothing new may cost and write."""
+"""Late marks, back-dated bookings, cancellations and deletions arrive; a sync without news writes nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HISTORY = (
 
 
 def starting(site: Site, days_from_now: float) -> Appointment:
-    """The first appointment, from so many days from now on, that could still be marked showed."""
+    """The first appointment, from this many days before or after now, that can still be marked showed."""
     start = site.world.now_ms + int(days_from_now * 86_400_000)
     rows = site.world.data[site.location_id].by_start.starting(start, start + 30 * 86_400_000)
     return next(row for row in rows if row.contact is not None and row.attendance not in ("showed", "cancelled"))
@@ -33,7 +33,8 @@ def starting(site: Site, days_from_now: float) -> Appointment:
     [pytest.param(44, False, id="within-the-look-back"), pytest.param(200, True, id="long-ago-in-full")],
 )
 def test_four_ways(open_site: Callable[..., Site], days_ago: int, full: bool) -> None:
-    """(a) an old one marked showed, (b) one back-dated, (c) one far ahead cancelled, (d) one deleted."""
+    """(a) An old appointment is marked showed, (b) one is back-dated, (c) one far ahead is cancelled, (d) one is
+    deleted."""
     site = open_site(small(past_days=260), lookback_days=45, history_start=(small().now - timedelta(days=300)).date())
     world, location_id = site.world, site.location_id
     site.sync()
@@ -63,7 +64,7 @@ def test_four_ways(open_site: Callable[..., Site], days_ago: int, full: bool) ->
 
 def test_nothing_new_writes_nothing_and_costs_the_plan(open_site: Callable[..., Site]) -> None:
     site = open_site(small(locations=2, past_days=200), lookback_days=45, rows_per_reply=20, max_window_days=32)
-    for _ in range(3):  # a first sync's windows are chosen before it is known what they hold
+    for _ in range(3):  # a first sync chooses its windows before it knows their density
         site.sync()
     before = {table: site.query(f"SELECT count(*) AS rows FROM {table}") for table in HISTORY}
     planned = pipeline.plan(site.settings, clock=site.clock, asked=None, full=False).reads
@@ -97,7 +98,7 @@ def test_nothing_new_writes_nothing_and_costs_the_plan(open_site: Callable[..., 
 
 
 def test_a_first_sync_counts_each_record_once(open_site: Callable[..., Site]) -> None:
-    """The run's own figures are what stands in the tables, over however many loads."""
+    """The run's figures equal the rows in the tables, for any number of loads."""
     site = open_site(
         small(), lookback_days=10, reads_per_load=2, history_start=small().now.date() - timedelta(days=120)
     )
@@ -109,7 +110,7 @@ def test_a_first_sync_counts_each_record_once(open_site: Callable[..., Site]) ->
 
 
 def test_the_time_before_the_first_booking_costs_little(open_site: Callable[..., Site]) -> None:
-    """Nobody need know when a calendar began: a first sync asks for its empty past in ever longer windows."""
+    """A first sync reads the empty past in longer and longer windows."""
     start = small().now.date() - timedelta(days=365 * 12)
     spec = small(services_per_location=1, appointments=600)
     site = open_site(spec, rows_per_reply=50, history_start=start, lookback_days=30, horizon_days=40)
@@ -121,8 +122,8 @@ def test_the_time_before_the_first_booking_costs_little(open_site: Callable[...,
     assert site.differences() == []
 
 
-def test_the_budget_of_requests_holds(open_site: Callable[..., Site]) -> None:
-    """What does not fit into one run is read by the next ones, until all is there."""
+def test_the_request_budget_is_kept(open_site: Callable[..., Site]) -> None:
+    """Later runs read the rest, until everything is there."""
     start = small().now.date() - timedelta(days=120)
     few = {"lookback_days": 10, "horizon_days": 30, "slots": False, "max_window_days": 8, "window_days": 8}
     site = open_site(small(services_per_location=1), **few, history_start=start, request_budget=14)
@@ -137,8 +138,7 @@ def test_the_budget_of_requests_holds(open_site: Callable[..., Site]) -> None:
     assert held[0] < len(due) <= held[1]
 
 
-def test_only_what_is_asked(open_site: Callable[..., Site]) -> None:
-    """A range asked for is read, and nothing else of the appointments."""
+def test_a_requested_range_is_read_and_nothing_else(open_site: Callable[..., Site]) -> None:
     site = open_site(small())
     start, end = site.clock().subtract(days=20).start_of("day"), site.clock().subtract(days=10).start_of("day")
     site.sync(asked=pipeline.Window.between(start, end))
@@ -149,7 +149,7 @@ def test_only_what_is_asked(open_site: Callable[..., Site]) -> None:
 
 
 def test_staleness_is_bounded(open_site: Callable[..., Site]) -> None:
-    """What changes in cold history is seen within `cold_reread_days`, by runs that each read a share of it."""
+    """A change in cold history is found within `cold_reread_days`, because each run reads a share."""
     spec = small(past_days=330, services_per_location=1, teams_per_location=1)
     start = spec.now.date() - timedelta(days=340)
     site = open_site(spec, lookback_days=45, history_start=start, rows_per_reply=20, max_window_days=32, slots=False)
@@ -178,7 +178,7 @@ def test_staleness_is_bounded(open_site: Callable[..., Site]) -> None:
     ],
 )
 def test_a_share_of_the_cold_in_one_load_or_in_many(open_site: Callable[..., Site], knobs: dict[str, int]) -> None:
-    """What a full load leaves of a run's share the run's next one reads; and no load takes a share of its own."""
+    """If a load is full, the run's next load reads the rest of the share. No load takes another share."""
     spec = small(past_days=330, services_per_location=1, teams_per_location=1)
     start = spec.now.date() - timedelta(days=340)
     site = open_site(spec, lookback_days=45, history_start=start, rows_per_reply=20, max_window_days=32, slots=False)
@@ -197,8 +197,8 @@ def test_a_share_of_the_cold_in_one_load_or_in_many(open_site: Callable[..., Sit
     assert found[1] == 1
 
 
-def test_what_is_held_beyond_the_range_is_read_in_turn(open_site: Callable[..., Site]) -> None:
-    """Rows moved past the horizon, and rows of before a history start that has come nearer: their changes are seen
+def test_rows_outside_the_range_are_read_in_turn(open_site: Callable[..., Site]) -> None:
+    """Rows that moved past the horizon, or that are older than a later history start: their changes are found
     within `cold_reread_days`, and the rest of that time is not asked for."""
     spec = small(past_days=200, appointments=120, services_per_location=1, teams_per_location=1)
     site = open_site(
@@ -211,7 +211,7 @@ def test_what_is_held_beyond_the_range_is_read_in_turn(open_site: Callable[..., 
     for row, days in ((marked, 700), (moved, 900), (gone, 5_000)):
         site.world.reschedule(site.location_id, row.id, site.world.now + timedelta(days=days))
     assert site.sync().changes.moved == 3
-    site.sync()  # reads the windows where they stand now, for the first time
+    site.sync()  # reads their present windows for the first time
     site.world.requests.reset()
     assert site.sync().changes.total == 0
     plain = site.world.requests.total

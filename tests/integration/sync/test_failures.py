@@ -1,4 +1,4 @@
-"""What a run that ends early leaves, and what the next makes of it; a location that fails stops nobody else."""
+"""Runs that end early, replies that never read well, and locations that fail."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IN_THE_SECOND_LOAD = 19
 
 
 def after(answers: int, act: Callable[[], None]) -> Callable[[Run], None]:
-    """An `on_progress` that acts once, when so many answers are in."""
+    """An `on_progress` that acts once, after this many answers."""
     seen = 0
 
     def progress(_: Run) -> None:
@@ -47,7 +47,7 @@ def sync(site: Site, on_progress: Callable[[Run], None] | None = None, **knobs: 
 
 
 def test_an_error_between_loads(open_site: Callable[..., Site]) -> None:
-    """What was loaded stays loaded, and is not read again for having been; the next run brings the rest."""
+    """Completed loads stay and are not read again. The next run reads the rest."""
     site = open_site(BACKFILL, **IN_SMALL_LOADS)
 
     def fail() -> None:
@@ -95,7 +95,7 @@ pipeline.sync(settings, clock=lambda: pendulum.parse(now), on_progress=progress)
 
 
 def test_killed(open_site: Callable[..., Site]) -> None:
-    """SIGKILL midway, in a process of its own: the lock is free, and the next run completes what was begun."""
+    """After SIGKILL the lock is free, and the next run resumes."""
     site = open_site(BACKFILL, **IN_SMALL_LOADS)
     where = site.world.locations[0]
     texts = [site.server.base_url, where.name, where.key, where.timezone, site.world.now.isoformat(), repr(site.knobs)]
@@ -108,7 +108,7 @@ def test_killed(open_site: Callable[..., Site]) -> None:
 
 @pytest.mark.parametrize("how", ["key-revoked", "host-down"])
 def test_a_failing_location_stops_nobody(open_site: Callable[..., Site], how: str) -> None:
-    """Its rows stay as they were, none is taken for deleted; the others are brought up to date."""
+    """Its rows stay as they were and none counts as deleted. The other locations are synced."""
     site = open_site(small(locations=3, appointments=300), attempts=1)
     site.sync()
     failing, *others = (each.id for each in site.world.locations)
@@ -136,7 +136,7 @@ def test_a_failing_location_stops_nobody(open_site: Callable[..., Site], how: st
 
 
 def test_a_reply_cut_short_deletes_nothing(open_site: Callable[..., Site]) -> None:
-    """Broken bodies, wrong JSON and refusals of a proxy are failures, never an empty calendar."""
+    """Broken bodies, wrong JSON and a proxy's refusals are failures, not an empty calendar."""
     site = open_site(attempts=1, slots=False)
     site.sync()
     for kind in ("truncated", "cut", "list", "html"):
@@ -150,7 +150,8 @@ def test_a_reply_cut_short_deletes_nothing(open_site: Callable[..., Site]) -> No
 
 
 def test_a_window_that_never_reads_well_stops_no_other(open_site: Callable[..., Site]) -> None:
-    """Records that break each reply they stand in: the rows of those windows are as they were, and all else is read."""
+    """Some records break every reply that contains them. The rows of their windows stay as they were, and all other
+    windows are read."""
     site = open_site(BACKFILL, **IN_SMALL_LOADS | {"reads_per_load": 100})
     poisoned = site.world.data[site.location_id].by_start.all()[:250:50]
     site.sync()
@@ -171,7 +172,7 @@ def test_a_window_that_never_reads_well_stops_no_other(open_site: Callable[..., 
 
 
 def test_a_record_that_spoils_its_replies_costs_its_day(open_site: Callable[..., Site]) -> None:
-    """A first sync learns how dense a calendar is, and joins its windows: also around the one that never reads well."""
+    """A first sync joins its windows also around the one that never reads well."""
     site = open_site(small(services_per_location=1, appointments=60), attempts=1, reads_per_load=3, max_window_days=128)
     rows = site.world.data[site.location_id].by_start.all()
     rows[30].head = b"{no JSON"
@@ -188,8 +189,8 @@ def test_a_record_that_spoils_its_replies_costs_its_day(open_site: Callable[...,
     assert max(abs(row.start_ms - rows[30].start_ms) for row in lost) < 86_400_000
 
 
-def test_where_the_first_look_fails_the_rest_is_read_all_the_same(open_site: Callable[..., Site]) -> None:
-    """How dense the calendar is, nobody knows then: it is planned as if it were of the usual kind."""
+def test_a_failed_first_window_does_not_stop_the_others(open_site: Callable[..., Site]) -> None:
+    """The density of the calendar is then unknown, so the plan assumes the default."""
     site = open_site(small(services_per_location=1), attempts=1)
     site.server.faults = Faults([Fault(kind="503", endpoints=("GET /appointments/",), times=1)])
     result = site.sync()
@@ -203,8 +204,8 @@ def test_where_the_first_look_fails_the_rest_is_read_all_the_same(open_site: Cal
     assert site.differences() == []
 
 
-def test_a_row_that_cannot_be_asked_for_leaves_its_window_alone_unread(open_site: Callable[..., Site]) -> None:
-    """Whether it is gone is not known, so it stays; what else happened is loaded, and the next run asks again."""
+def test_a_row_that_cannot_be_verified_leaves_only_its_own_window_unread(open_site: Callable[..., Site]) -> None:
+    """The row stays. All other changes are loaded, and the next run asks for the row again."""
     site = open_site(small(appointments=150, services_per_location=2), attempts=1)
     site.sync()
     gone, marked = site.world.data[site.location_id].by_start.all()[20:22]
@@ -223,7 +224,7 @@ def test_a_row_that_cannot_be_asked_for_leaves_its_window_alone_unread(open_site
 
 
 def test_lists_of_teams_and_services_that_never_read_well(open_site: Callable[..., Site]) -> None:
-    """What is known of them is enough to go on with."""
+    """The run continues with the teams and services that it knows."""
     site = open_site(small(appointments=60), attempts=1)
     site.sync()
     site.world.advance(timedelta(days=5))
@@ -236,7 +237,7 @@ def test_lists_of_teams_and_services_that_never_read_well(open_site: Callable[..
 
 
 def test_a_location_that_never_answers_in_time_is_given_up(open_site: Callable[..., Site]) -> None:
-    """Its windows are halved, for they may be too long; but not for ever, and the others do not wait for it."""
+    """Its windows are halved a limited number of times, and the other locations do not wait for it."""
     site = open_site(small(locations=2, appointments=60, services_per_location=1), read_timeout_seconds=0.1)
     slow, other = (each.id for each in site.world.locations)
     site.server.faults = Faults([Fault(kind="slow", seconds=0.4, location_id=slow, endpoints=("GET /appointments/",))])
@@ -249,7 +250,7 @@ def test_a_location_that_never_answers_in_time_is_given_up(open_site: Callable[.
     assert site.differences() == []
 
 
-def test_a_window_that_comes_too_late_is_halved(open_site: Callable[..., Site]) -> None:
+def test_a_window_that_times_out_is_halved(open_site: Callable[..., Site]) -> None:
     site = open_site(small(appointments=60, services_per_location=1), read_timeout_seconds=0.1)
     slow = Fault(kind="slow", seconds=0.4, endpoints=("GET /appointments/",), times=6)
     site.server.faults = Faults([slow])
@@ -261,7 +262,7 @@ TABLES = ("contact_custom_fields", "contacts", "appointments", "slots", "reads")
 
 
 def test_a_load_torn_between_its_tables(open_site: Callable[..., Site], torn: Torn) -> None:
-    """All of a load is in the warehouse but one table's part, each in turn: the next run brings what is missing."""
+    """A load reaches every table except one, each table in turn. The next run brings the missing rows."""
     site = open_site(small(appointments=40, past_days=30, services_per_location=2))
     service_id = next(iter(site.world.data[site.location_id].services))
     for number, table in enumerate(TABLES):
@@ -278,8 +279,8 @@ def test_a_load_torn_between_its_tables(open_site: Callable[..., Site], torn: To
 
 
 def test_every_merge_is_one_transaction(open_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> None:
-    """dlt leaves it out for tables whose merge does not look like DDL to it: kills then left rows without a current
-    version."""
+    """By itself dlt uses no transaction if the SQL of the merge does not look like DDL, and a kill left rows without a
+    current version."""
     begun: list[str] = []
     merged: list[str] = []
     run_job, begin = SqlLoadJob.run, DuckDbSqlClient.begin_transaction
@@ -293,7 +294,7 @@ def test_every_merge_is_one_transaction(open_site: Callable[..., Site], monkeypa
         begun.append("")
         return begin(client)
 
-    monkeypatch.setenv("LOAD__WORKERS", "1")  # one merge after the other, so that each can be told
+    monkeypatch.setenv("LOAD__WORKERS", "1")  # one merge after the other, so that each can be observed
     monkeypatch.setattr(SqlLoadJob, "run", run)
     monkeypatch.setattr(DuckDbSqlClient, "begin_transaction", begin_counted)
     site = open_site(small(appointments=60))

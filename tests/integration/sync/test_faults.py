@@ -28,22 +28,22 @@ QUICK: dict[str, Any] = {"rate_period_seconds": 0.02, "attempts": 12}
 
 @pytest.fixture
 def no_backoff() -> Iterator[None]:
-    """stamina's own pauses are left out; the rate limit's are not."""
+    """Removes the pauses between attempts. Those of the rate limit stay."""
     with stamina.set_testing(True, attempts=100, cap=True):
         yield
 
 
 def seconds_of(kind: FaultKind) -> float:
-    """What Retry-After says, as whole seconds: none at all, so that the tests are quick."""
+    """Retry-After in whole seconds: zero, to keep the tests fast."""
     return 0.0 if kind.startswith("429") else 0.05
 
 
 @pytest.mark.usefixtures("no_backoff")
 def test_each_kind_alone(open_site: Callable[..., Site], tally: Tally) -> None:
-    """At 30 %: the first sync meets the first kind, and each that finds changes the next one."""
+    """Each sync meets one kind of fault in 30 % of its requests."""
     site = open_site(small(appointments=80, services_per_location=1), window_days=16, max_window_days=16, **QUICK)
     for kind in KINDS:
-        times = 5 if kind == "429_date" else None  # each is a second's wait: dates have no less
+        times = 5 if kind == "429_date" else None  # each costs a second, the resolution of a date
         site.server.faults = Faults([Fault(kind=kind, rate=0.3, times=times, seconds=seconds_of(kind))], seed=SEED)
         result = site.sync()
         assert result.row["errors"] == "[]", kind
@@ -55,7 +55,7 @@ def test_each_kind_alone(open_site: Callable[..., Site], tally: Tally) -> None:
 
 @pytest.mark.usefixtures("no_backoff")
 def test_all_kinds_together(open_site: Callable[..., Site], tally: Tally) -> None:
-    """30 % of all requests meet one fault or another."""
+    """30 % of all requests meet some fault."""
     # Some 500 requests, or 10,000: the longer the history, the more windows.
     spec = small(appointments=3_000 if LONG else 300, past_days=1_500 if LONG else 120)
     site = open_site(
@@ -77,7 +77,7 @@ def test_all_kinds_together(open_site: Callable[..., Site], tally: Tally) -> Non
 
 
 def test_the_rate_limit_holds(open_site: Callable[..., Site]) -> None:
-    """A sandbox that counts as the API does, and a connector told the same limit: hardly ever a 429, faults or not."""
+    """Sandbox and connector have the same limit, so a 429 is rare, with and without faults."""
     limit = RateLimit(50, 0.5)
     site = open_site(
         small(appointments=400, locations=2, opaque_key_share=0),
@@ -96,7 +96,7 @@ def test_the_rate_limit_holds(open_site: Callable[..., Site]) -> None:
 
 @pytest.mark.parametrize("kind", ["429_seconds", "429_date", "503"])
 def test_retry_after_is_never_undercut(open_site: Callable[..., Site], kind: FaultKind) -> None:
-    """After each 429 the location is left alone for as long as it asked; others are not."""
+    """After a 429, the connector waits as long as the reply asks, for this location only."""
     site = open_site(small(appointments=60, locations=2, opaque_key_share=0), attempts=8, concurrency=8)
     asking = site.world.locations[0].id
     rule = Fault(kind=kind, rate=0.5, times=3, seconds=1, location_id=asking)
@@ -108,15 +108,15 @@ def test_retry_after_is_never_undercut(open_site: Callable[..., Site], kind: Fau
     assert len(refused) == 3
     if kind != "503":
         for number in refused:
-            under_way = site.settings.concurrency  # these had left before the answer was there
-            later = [each.at for each in log[number + 1 :] if each.at > log[number].at][under_way:]
+            in_flight = site.settings.concurrency  # sent before the answer arrived
+            later = [each.at for each in log[number + 1 :] if each.at > log[number].at][in_flight:]
             assert all(at - log[number].at > 0.9 for at in later)
     assert all(before.at <= after.at for before, after in pairwise(log))
 
 
 @pytest.mark.usefixtures("no_backoff")
 def test_one_location_fails(open_site: Callable[..., Site]) -> None:
-    """At every request: the others are complete, its own rows are as they were."""
+    """One location fails at every request. The others are complete, and its own rows stay."""
     site = open_site(small(locations=3, appointments=150, opaque_key_share=0), attempts=2)
     site.sync()
     failing, *others = (each.id for each in site.world.locations)
@@ -143,7 +143,7 @@ def rows_of(site: Site, location_id: str) -> list[dict[str, Any]]:
 @pytest.mark.usefixtures("no_backoff")
 @pytest.mark.parametrize("unknown_id", ["404", "empty", "400", "422"][: 4 if LONG else 2])
 def test_faults_delete_nothing(open_site: Callable[..., Site], unknown_id: Any) -> None:
-    """While lists and single replies break in every way, only what was deleted is taken for deleted."""
+    """While replies break in every way, only deleted appointments count as deleted."""
     world = small(appointments=150, services_per_location=1)
     site = open_site(world, switches=Switches(unknown_id=unknown_id), attempts=2)
     site.sync()

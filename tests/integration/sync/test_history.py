@@ -1,4 +1,4 @@
-"""History: every table keeps each version of each record, one after the other, and one of them is current."""
+"""History: every table keeps each version of each record, in sequence, and exactly one is current."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEYS = {
 
 
 def test_versions_follow_one_another(open_site: Callable[..., Site]) -> None:
-    """Of each key: no overlap, no gap, one current version, and each differs from the one before it."""
+    """For each key: no overlap, no gap, one current version, and no two equal versions in sequence."""
     site = open_site(small(locations=2, seed=3))
     site.sync()
     for days in (4, 0, 9, 1):
@@ -65,8 +65,8 @@ def test_versions_follow_one_another(open_site: Callable[..., Site]) -> None:
     assert deleted > 10, "a world in which nothing goes proves nothing"
 
 
-def test_there_and_back_again_is_three_versions(site: Site) -> None:
-    """The clock stands still all the while: versions are in order all the same."""
+def test_a_change_and_its_reversal_give_three_versions(site: Site) -> None:
+    """The versions are in order although the clock stands still."""
     row = site.world.book(site.location_id, _service(site), site.world.now + timedelta(days=2), contact={})
     for status in ("noshow", "showed", "noshow"):
         site.world.mark(site.location_id, row.id, status)
@@ -78,7 +78,7 @@ def test_there_and_back_again_is_three_versions(site: Site) -> None:
 
 
 def test_deleted_and_restored(site: Site) -> None:
-    """A tombstone keeps the values; what comes back lives again, as a version of its own."""
+    """A tombstone keeps the values. A restored record gets a new version."""
     row = site.world.book(site.location_id, _service(site), site.world.now + timedelta(days=3), contact={})
     site.sync()
     site.world.delete(site.location_id, row.id)
@@ -94,8 +94,8 @@ def test_deleted_and_restored(site: Site) -> None:
     assert site.differences() == []
 
 
-def test_moved_far(site: Site) -> None:
-    """Rescheduled from one window into another: the same record moved, not one gone and one new."""
+def test_a_move_to_another_window(site: Site) -> None:
+    """It is one moved record, not a deleted and a new one."""
     row = site.world.book(site.location_id, _service(site), site.world.now - timedelta(days=60), contact={})
     site.sync(rows_per_reply=20, max_window_days=32)
     site.world.reschedule(site.location_id, row.id, site.world.now + timedelta(days=50))
@@ -106,7 +106,8 @@ def test_moved_far(site: Site) -> None:
 
 
 def test_a_contact_changes_alone(site: Site) -> None:
-    """Only a custom field: a version of the contact and of the field, none of the appointment; null is as missing."""
+    """A changed custom field gives a version of the contact and of the field, none of the appointment. Null equals
+    missing."""
     contact = {"firstName": "Ada", "customField": [{"id": "f1", "value": "a"}, {"id": "f2", "value": ["b"]}]}
     row = site.world.book(site.location_id, _service(site), site.world.now + timedelta(days=2), contact=contact)
     assert row.contact is not None
@@ -126,8 +127,8 @@ def _service(site: Site) -> str:
     return next(iter(site.world.data[site.location_id].services))
 
 
-def test_a_service_that_goes_leaves_its_last_bookings(open_site: Callable[..., Site]) -> None:
-    """Booked for the first time, and then deleted, between two syncs: no list of services leads there any more."""
+def test_the_last_bookings_of_a_service_that_disappeared(open_site: Callable[..., Site]) -> None:
+    """A service gets its first booking and is deleted between two syncs, so no list names it."""
     site = open_site(small(services_per_location=2))
     team_id = next(iter(site.world.data[site.location_id].teams))
     quiet = site.world.add_service(site.location_id, team_id, "Trial lesson")

@@ -1,4 +1,4 @@
-"""A location's id: from the configuration, from its key, or, where an old key does not tell it, from its data."""
+"""A location's id comes from the configuration, the key or, with an old key, the data."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ OPAQUE = small(opaque_key_share=1.0)
         pytest.param(OPAQUE.now, Switches(max_window_days=31), id="long-windows-refused"),
     ],
 )
-def test_learnt_from_the_data(open_site: Callable[..., Site], now: datetime, switches: Switches) -> None:
-    """On that February day the grid's longest window ends just after the look-back begins."""
+def test_the_id_is_learnt_from_the_data(open_site: Callable[..., Site], now: datetime, switches: Switches) -> None:
+    """On the February day, the grid's longest window ends just after the lookback begins."""
     site = open_site(replace(OPAQUE, now=now, past_days=10), switches=switches, lookback_days=45)
     result = site.sync()
     assert result.row["errors"] == "[]"
@@ -33,8 +33,8 @@ def test_learnt_from_the_data(open_site: Callable[..., Site], now: datetime, swi
     assert site.differences() == []
 
 
-def test_remembered_by_name(open_site: Callable[..., Site]) -> None:
-    """Once it is in the warehouse it is not asked for again, even when no appointment is left to tell it."""
+def test_the_id_is_remembered_by_the_locations_name(open_site: Callable[..., Site]) -> None:
+    """Once the warehouse has the id, the API is not asked again, even if no appointment is left."""
     site = open_site(OPAQUE)
     site.sync()
     for row in list(site.world.data[site.location_id].by_start.all()):
@@ -43,7 +43,7 @@ def test_remembered_by_name(open_site: Callable[..., Site]) -> None:
     assert site.live("appointments") == []
 
 
-def test_never_told(open_site: Callable[..., Site]) -> None:
+def test_an_unknown_id_is_an_error(open_site: Callable[..., Site]) -> None:
     site = open_site(replace(OPAQUE, appointments=0))
     result = site.sync()
     assert result.outcome == "failed"

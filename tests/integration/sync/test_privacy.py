@@ -1,7 +1,7 @@
-"""Personal data under each rule: looked for, value by value, in everything that a run leaves or says.
+"""Personal data under each rule: every value is searched for in everything that a run writes or prints.
 
-Each value of the calendar is one that stands nowhere else, so that it can be looked for. Files are looked through as
-bytes; since databases and parquet compress their texts, their tables are read too.
+Each value of the calendar is unique, so a search finds exactly this value. Files are searched as bytes. Databases and
+Parquet files compress texts, so their tables are read as well.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ APPOINTMENT = ("title", "notes", "address", "added")
 
 
 def give_secrets(site: Site, round_: int) -> None:
-    """Every personal field gets a value of its own in each round; two contacts share an address to write to."""
+    """Every personal field gets its own value in each round. Two contacts share an email address."""
     for number, (contact_id, contact) in enumerate(site.world.data[site.location_id].contacts.items()):
 
         def secret(kind: str, number: int = number) -> str:
@@ -61,12 +61,12 @@ def give_secrets(site: Site, round_: int) -> None:
 
 
 def secrets_in(text: str) -> set[str]:
-    """The kinds of secrets that stand in a text."""
+    """The kinds of secrets in a text."""
     return {"phone" if each[0] == "+" else re.sub(r"^qx|\d+qx$", "", each) for each in SECRET.findall(text.lower())}
 
 
 def in_files(folder: Path) -> set[str]:
-    """In every file of a folder, as it stands and, where it is parquet, as it reads."""
+    """Searches every file of a folder, and the rows of Parquet files."""
     found: set[str] = set()
     for path in folder.rglob("*"):
         if path.is_file():
@@ -77,7 +77,7 @@ def in_files(folder: Path) -> set[str]:
 
 
 def in_tables(database: Path) -> set[str]:
-    """In every table of every schema, all versions among them."""
+    """Searches every table of every schema, with all versions."""
     with duckdb.connect(str(database), read_only=True) as connection:
         tables = connection.sql("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
         assert len(tables) > 20

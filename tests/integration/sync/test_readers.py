@@ -1,4 +1,4 @@
-"""Readers and runs never meet: while syncs and transforms go on, others query the copy, and each sees one state."""
+"""Readers of the copy are never blocked, and each reader sees one consistent state, while syncs and transforms run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ seen, errors = [], []
 while not stop.exists() or not seen:
     try:
         with duckdb.connect(copy, read_only=True) as connection:
-            # Three queries over one connection: what each mart says of the same bookings.
+            # Three queries over one connection: each mart's count of the same bookings.
             ask = lambda sql: connection.execute(sql).fetchone()[0]
             facts = ask("SELECT count_if(is_booking AND local_date IS NOT NULL) FROM bookings_marts.fct_appointments")
             time.sleep(0.02)
@@ -66,7 +66,7 @@ def test_readers_see_one_state_each(open_site: Callable[..., Site], tmp_path: Pa
 
 
 def build(site: Site) -> None:
-    """What the schedule does: sync, then transform, which publishes."""
+    """One scheduled run: sync, then transform, which publishes."""
     assert site.sync().outcome == "ok"
     with open_client(site.settings, writes=True, publishes=True) as client:
         transform(client, datasets(site.settings), now=site.clock(), select=["+rpt_daily_bookings"])

@@ -1,6 +1,6 @@
-"""Free slots: whatever is skipped for nothing changed, the warehouse ends up as if every reply were looked at whole.
+"""Free slots: skipping unchanged replies gives the same warehouse as decoding every reply.
 
-The API is a fake one: what it lists, what notice its service asks for and whether there is one at all change freely.
+The API is a fake. Its slots, the notice of its service and the service itself change freely.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ HOUR_MS = 3_600_000
 
 
 def spelt(hour: int, spelling: int) -> tuple[str, str]:
-    """The slot so many hours from `NOW`: its local date, and one of two texts for its start."""
+    """The slot this many hours from `NOW`: its local date, and one of two texts for its start."""
     instant = NOW.add(hours=hour).in_timezone("UTC" if spelling else "Asia/Kolkata")
     return str(instant.date()), instant.isoformat()
 
 
 @dataclass
 class Calendar:
-    """One service whose slots are told outright, and its warehouse. What should be live is `expected`, by instant."""
+    """One service with given slots, and its warehouse. `expected` are the slots that should be live, by instant."""
 
     api: FakeApi
     database: Path
     hours: list[tuple[int, int]] = field(default_factory=list)
-    """Of each slot listed: hours from `NOW`, and how it is spelt."""
+    """For each listed slot: hours from `NOW`, and its spelling."""
     notice_hours: int = 0
     exists: bool = True
     now: pendulum.DateTime = NOW
@@ -64,7 +64,7 @@ class Calendar:
         return {"allowBookingAfter": self.notice_hours, "allowBookingAfterUnit": "Hours"}
 
     def sync(self, days: int = 3) -> pipeline.SyncResult:
-        """Syncs, and says what a look at the whole reply would leave live."""
+        """Syncs, and updates the slots that should be live."""
         if self.exists:
             listed = {hour for hour, _ in self.hours}
             opens, ends = self._hour(self.now) + self.notice_hours, self._hour(self.now) + 24 * days
@@ -111,17 +111,17 @@ def calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calend
         yield found[0]
 
 
-def test_the_same_reply_again_is_not_looked_at(calendar: Calendar, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_equal_reply_is_not_decoded(calendar: Calendar, monkeypatch: pytest.MonkeyPatch) -> None:
     calendar.hours = [(hour, 0) for hour in range(5, 20)]
     calendar.sync()
     asked: list[Any] = []
-    monkeypatch.setattr(HeldRows, "slots_since", lambda *_, **__: asked.append(1))  # nor is the warehouse asked
+    monkeypatch.setattr(HeldRows, "slots_since", lambda *_, **__: asked.append(1))  # the warehouse is not asked either
     result = calendar.sync()
     assert (asked, result.changes.total) == ([], 0)
     assert calendar.live() == calendar.expected
 
 
-def test_a_service_that_comes_back_as_it_was(calendar: Calendar) -> None:
+def test_a_service_that_disappears_and_returns(calendar: Calendar) -> None:
     calendar.hours = [(5, 0), (6, 0)]
     calendar.sync()
     calendar.exists = False
@@ -131,8 +131,8 @@ def test_a_service_that_comes_back_as_it_was(calendar: Calendar) -> None:
     assert calendar.live() == {5, 6}
 
 
-def test_a_notice_that_is_shortened(calendar: Calendar) -> None:
-    """What was too near to be listed, and booked meanwhile, is found when it would be listed if it were free."""
+def test_a_shorter_notice(calendar: Calendar) -> None:
+    """A slot inside the notice was booked. This is found once the shorter notice would list the slot."""
     calendar.hours = [(2, 0), (3, 0), (9, 0)]
     calendar.sync()
     calendar.notice_hours, calendar.hours = 6, [(9, 0)]
@@ -144,7 +144,7 @@ def test_a_notice_that_is_shortened(calendar: Calendar) -> None:
     assert calendar.live() == {9}
 
 
-def test_what_was_listed_from_beyond_a_horizon_since_shortened(calendar: Calendar) -> None:
+def test_slots_beyond_a_shorter_horizon(calendar: Calendar) -> None:
     calendar.hours = [(5, 0), (100, 0)]
     calendar.sync(days=5)
     calendar.hours = [(5, 0)]
@@ -156,7 +156,7 @@ def test_what_was_listed_from_beyond_a_horizon_since_shortened(calendar: Calenda
     assert calendar.live() == {5}
 
 
-def test_one_instant_written_twice_stays_as_it_is_held(calendar: Calendar) -> None:
+def test_one_instant_in_two_spellings_stays_unchanged(calendar: Calendar) -> None:
     calendar.hours = [(5, 0)]
     calendar.sync()
     before = calendar.rows()
@@ -190,7 +190,7 @@ def test_any_history_of_slots(calendar: Calendar, history: list[tuple[dict[str, 
     for change, days in history:
         calendar.now += timedelta(hours=change.get("later", 0))
         vars(calendar).update({name: value for name, value in change.items() if name != "later"})
-        # An API lists nothing that has passed, or that its notice closes.
+        # An API lists no slot in the past or inside the notice.
         opens = calendar._hour(calendar.now) + calendar.notice_hours
         calendar.hours = [each for each in calendar.hours if each[0] >= opens]
         calendar.sync(days)

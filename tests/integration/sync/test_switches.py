@@ -1,4 +1,4 @@
-"""Every unknown of api.md, either way: under each switch of the sandbox the warehouse still equals the truth."""
+"""Every unknown of the API, in each variant: the warehouse equals the truth under every switch of the sandbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bookings_sync.sandbox import Switches
 from .conftest import Site, small
 
 EDGES = (datetime(2026, 10, 10, tzinfo=UTC), datetime(2026, 11, 11, tzinfo=UTC))
-"""Where two windows of 32 days meet."""
+"""The boundary of two windows of 32 days."""
 
 CASES: dict[str, tuple[Switches, dict[str, Any]]] = {
     "by-overlap-end-exclusive, unknown-id-400": (
@@ -49,7 +49,9 @@ CASES: dict[str, tuple[Switches, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("switches", "knobs"), CASES.values(), ids=CASES)
-def test_equal_under(open_site: Callable[..., Site], switches: Switches, knobs: dict[str, Any]) -> None:
+def test_the_warehouse_equals_the_truth(
+    open_site: Callable[..., Site], switches: Switches, knobs: dict[str, Any]
+) -> None:
     spec = small(appointments=150, services_per_location=3, past_days=60, future_days=30)
     site = open_site(
         spec, switches=switches, **{"rows_per_reply": 20, "max_window_days": 32, "lookback_days": 70, **knobs}
@@ -62,9 +64,9 @@ def test_equal_under(open_site: Callable[..., Site], switches: Switches, knobs: 
     assert _differences(site) == []
 
 
-def test_a_row_tells_of_a_service_that_had_gone(open_site: Callable[..., Site]) -> None:
-    """Before the first sync a service went that nobody lists. A row of its that a user's list names tells of it, and so
-    of blocked-off time that stands in no other list."""
+def test_an_appointment_reveals_a_service_that_disappeared(open_site: Callable[..., Site]) -> None:
+    """No list names the service, because it disappeared before the first sync. A user's list shows one of its
+    appointments, and so leads to its blocked-off time, which no other list shows."""
     site = open_site(small(services_per_location=2), scopes=("user", "service"))
     service_id = next(iter(site.world.data[site.location_id].services))
     start = site.world.now + timedelta(days=3)
@@ -76,13 +78,13 @@ def test_a_row_tells_of_a_service_that_had_gone(open_site: Callable[..., Site]) 
 
 
 def _differences(site: Site) -> list[str]:
-    """Where slots are not read, there are none to compare."""
+    """Leaves out slots if the settings do not read them."""
     found = site.differences()
     return found if site.settings.slots else [line for line in found if not line.startswith("slots")]
 
 
 def _book_at_edges(site: Site) -> None:
-    """Appointments that start, end and lie across just where windows meet."""
+    """Appointments that start at, end at and span the boundary of two windows."""
     for service_id in site.world.data[site.location_id].services:
         for edge in EDGES:
             site.world.book(site.location_id, service_id, edge, contact={"firstName": "Edge"})
@@ -91,7 +93,7 @@ def _book_at_edges(site: Site) -> None:
 
 
 def _live(site: Site) -> None:
-    """What may happen to a calendar, once each; and a service goes, of whose appointments one changes and one goes."""
+    """Each kind of change once. A service disappears, then one of its appointments changes and one is deleted."""
     world, location_id = site.world, site.location_id
     data = world.data[location_id]
     first, second, third = data.services

@@ -1,7 +1,7 @@
-"""A→B→A: what changed and changed back is seen to be back, however it was read in between.
+"""A→B→A: a change that is reversed is seen as reversed, whatever was read in between.
 
-An equal reply is passed over, for the warehouse holds what it says. Each of these is a way for that to have become
-untrue: B came by another way than the list that says A again.
+An equal reply is not decoded, because the warehouse holds what it said. In each of these tests this is no longer true:
+B was loaded in another way than by the list that now shows A again.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def site(open_site: Callable[..., Site]) -> Site:
 
 
 def turn(row: Appointment, title: str) -> None:
-    """Changes a row, and leaves no trace of it but the change: turned back, its bytes are as they were."""
+    """Changes a row without touching `updatedAt`, so that a reversal gives the same bytes."""
     row.title, row.head = title, None
 
 
 def place(site: Site, row: Appointment, start_ms: int) -> None:
-    """Moves a row, and leaves no trace of it but the move."""
+    """Moves a row without touching `updatedAt`."""
     data = site.world.data[site.location_id]
     data.lift(row)
     row.start_ms, row.end_ms, row.head = start_ms, start_ms + row.end_ms - row.start_ms, None
@@ -42,7 +42,7 @@ def place(site: Site, row: Appointment, start_ms: int) -> None:
 
 
 def row_of(site: Site) -> Appointment:
-    """One within the hot range."""
+    """A row in the hot range."""
     rows = site.world.data[site.location_id].by_start.all()
     return next(row for row in rows if row.start_ms > site.world.now_ms and row.contact is not None)
 
@@ -52,7 +52,7 @@ def titles(site: Site, row: Appointment) -> list[str]:
 
 
 def unequal(site: Site) -> list[str]:
-    """What differs from the truth, slots apart: none are asked for."""
+    """The differences from the truth, without slots, which are not read."""
     return [each for each in site.differences() if not each.startswith("slots")]
 
 
@@ -60,8 +60,9 @@ def rename_service(site: Site, name: str) -> None:
     site.world.rename_service(site.location_id, next(iter(site.world.data[site.location_id].services)), name)
 
 
-def test_moved_away_seen_only_where_it_went(site: Site) -> None:
-    """A range is asked for that a row has moved into; then it moves back, and its first window says what it said."""
+def test_a_move_that_only_the_new_window_shows(site: Site) -> None:
+    """A requested range shows the row in its new window. The row moves back, and the old window's reply is as
+    before."""
     row = row_of(site)
     site.sync()
     at_first, beyond = row.start_ms, row.start_ms + timedelta(days=500) // timedelta(milliseconds=1)
@@ -73,7 +74,7 @@ def test_moved_away_seen_only_where_it_went(site: Site) -> None:
 
 
 def test_a_clock_that_was_ahead(site: Site) -> None:
-    """A window read by a clock that ran ahead seems newer than its halves, read since."""
+    """A window was read by a clock that ran ahead, so it seems newer than its halves, which were read later."""
     row = row_of(site)
     turn(row, "A")
     ahead = pendulum.instance(site.world.now).add(days=20)
@@ -99,7 +100,7 @@ def test_a_clock_that_was_ahead_of_a_contact(site: Site) -> None:
 
 
 def test_a_load_killed_after_its_reads(site: Site) -> None:
-    """The halves' reads belong to a load that never was complete: the whole window's read shows through."""
+    """The reads of the halves belong to a load that never completed, so the whole window's older read counts again."""
     row = row_of(site)
     turn(row, "A")
     site.sync()
@@ -115,7 +116,7 @@ def test_a_load_killed_after_its_reads(site: Site) -> None:
 
 
 def test_a_load_torn_before_its_reads(site: Site, torn: Torn) -> None:
-    """B is in the warehouse, and the ledger still says A."""
+    """The warehouse has B, and the ledger still has the reply with A."""
     row = row_of(site)
     turn(row, "A")
     rename_service(site, "A")
@@ -137,13 +138,13 @@ def test_a_load_torn_before_its_reads(site: Site, torn: Torn) -> None:
 
 
 def forget_load(site: Site) -> None:
-    """What a kill leaves just before the last load would have been complete."""
+    """The state after a kill just before the last load completed."""
     with duckdb.connect(str(site.database)) as connection:
         loads = "bookings_raw._dlt_loads"
         connection.execute(f"DELETE FROM {loads} WHERE load_id = (SELECT max(load_id) FROM {loads})")
 
 
-def test_scopes_that_were_other_ones_in_between(site: Site) -> None:
+def test_other_scopes_in_between(site: Site) -> None:
     row = row_of(site)
     turn(row, "A")
     site.sync(scopes=("service", "user"))
@@ -154,8 +155,8 @@ def test_scopes_that_were_other_ones_in_between(site: Site) -> None:
     assert titles(site, row) == ["A", "B", "A"]
 
 
-def test_a_row_that_was_gone_in_between(site: Site) -> None:
-    """Deleted, seen so by service, restored, and asked for by user."""
+def test_a_deletion_in_between(site: Site) -> None:
+    """The deletion is seen by service. Then the row is restored and read by user."""
     row = row_of(site)
     updated = row.updated_ms
     site.sync(scopes=("service", "user"))
@@ -167,8 +168,8 @@ def test_a_row_that_was_gone_in_between(site: Site) -> None:
     assert unequal(site) == []
 
 
-def test_a_contact_that_was_another_in_another_list(site: Site) -> None:
-    """It is seen to change in the list of an appointment that then goes; its other's list says what it always said."""
+def test_a_contact_that_two_lists_show_differently(site: Site) -> None:
+    """One list shows the contact changed, and its appointment is deleted. The other list always showed the same."""
     service_id = next(iter(site.world.data[site.location_id].services))
     far = site.world.book(site.location_id, service_id, NOW - timedelta(days=200), contact={"firstName": "Ana"})
     assert far.contact is not None

@@ -1,4 +1,4 @@
-"""The oracle itself: whatever is tampered with in the warehouse, it says so."""
+"""The oracle itself: it reports every tampered row of the warehouse."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TAMPERINGS = [
 ]
 
 
-def test_it_sees_what_is_wrong(open_site: Callable[..., Site]) -> None:
+def test_it_reports_every_wrong_row(open_site: Callable[..., Site]) -> None:
     site = open_site(small(appointments=30, past_days=20, services_per_location=1))
     site.sync()
     assert site.differences() == []
@@ -40,8 +40,7 @@ def test_it_sees_what_is_wrong(open_site: Callable[..., Site]) -> None:
     assert site.differences() == []
 
 
-def test_it_shows_little(site: Site) -> None:
-    """A few lines for each table: enough to see what is wrong."""
+def test_it_shows_a_few_differences_per_table(site: Site) -> None:
     site.sync()
     with duckdb.connect(str(site.database)) as connection:
         connection.execute("UPDATE bookings_raw.appointments SET start_time_raw = 'wrong'")

@@ -1,4 +1,4 @@
-"""Worlds of 1, 3 and 30 locations: the warehouse equals the API's truth after the first sync and each round of life.
+"""Worlds of 1, 3 and 30 locations: the warehouse equals the truth after the first sync and after each round of changes.
 
 `make chaos` lives through ten rounds.
 """
@@ -28,7 +28,8 @@ ROUNDS = 10 if os.environ.get("CHAOS") else 3
 def test_equal_after_each_round(
     open_site: Callable[..., Site], locations: int, services: int, appointments: int
 ) -> None:
-    """All history is hot here, so that every round must be equal; `test_staleness` has what is not."""
+    """The hot range covers all history, so every round must be equal. `test_staleness_is_bounded` covers cold
+    history."""
     spec = small(seed=locations, locations=locations, services_per_location=services, appointments=appointments)
     site = open_site(spec)
     assert site.sync().row["errors"] == "[]"
