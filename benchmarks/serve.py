@@ -15,7 +15,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from bookings_sync.sandbox import Appointment, RateLimit, SandboxServer, World, WorldSpec, generate
+from bookings_sync.sandbox import Appointment, Quota, SandboxServer, World, WorldSpec, generate
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def _handle(server: SandboxServer, do: str, **what: Any) -> object:
     if do == "change":
         return _change(server.world, **what)
     if do == "limit":
-        server.rate_limit = RateLimit(requests=what["requests"], seconds=what["seconds"]) if what["requests"] else None
+        server.quota = Quota(requests=what["requests"], seconds=what["seconds"]) if what["requests"] else None
         server.latency_ms = what["latency_ms"]
         return None
     raise ValueError(f"unknown command {do!r}")

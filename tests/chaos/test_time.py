@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pendulum
 import pytest
 
-from bookings_sync.sandbox.people import LOCATION_ZONES
+from bookings_sync.sandbox.sample_data import LOCATION_ZONES
 from bookings_sync.sync import pipeline
 from integration.sync.conftest import Site, small
 from support.oracle import flaws

@@ -70,8 +70,10 @@ class Output:
             print(json.dumps({"command": self.command, **result}, default=to_json, ensure_ascii=False), flush=True)  # noqa: T201
 
     def set_up_logging(self) -> None:
-        """Sends logs to stderr. -v adds requests and retries, -v -v adds dlt's steps. No level logs headers or
-        bodies."""
+        """Sends logs to stderr. No level logs headers or bodies.
+
+        -v adds requests and retries, -v -v adds dlt's steps.
+        """
         handler: logging.Handler
         if self.log_json:
             handler = JsonHandler(self.log_formatter)

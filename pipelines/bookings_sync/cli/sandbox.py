@@ -17,7 +17,7 @@ from bookings_sync.cli.output import Output
 from bookings_sync.cli.time_options import parse_time
 from bookings_sync.clock import utc_now
 from bookings_sync.errors import BookingsError
-from bookings_sync.sandbox import RateLimit, World, WorldSpec, run
+from bookings_sync.sandbox import Quota, World, WorldSpec, run
 
 
 def run_sandbox(
@@ -56,7 +56,7 @@ def run_sandbox(
         run(
             spec,
             port=port,
-            rate_limit=RateLimit(requests=rate_limit) if rate_limit else None,
+            quota=Quota(requests=rate_limit) if rate_limit else None,
             latency_ms=latency_ms,
             on_ready=ready,
         )

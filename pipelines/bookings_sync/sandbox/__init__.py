@@ -1,19 +1,27 @@
-"""The booking-calendar API itself, as a real HTTP server: the oracle of tests, the demo's world, the benchmarks' load.
+"""A server with the booking calendar's API. Tests, the demo and benchmarks use it instead of the real API.
 
-Input:  `generate(WorldSpec(now=…, seed=…))` makes a world.
-Output: `with SandboxServer(world) as server:` serves it at `server.base_url`; `world.truth(location_id)` tells what a
-        synced warehouse must hold; `world.advance(timedelta(days=14))` lets life go on.
+```python
+world = generate(WorldSpec(now=datetime.now(UTC), seed=1))   # a simulated business
+with SandboxServer(world) as server:
+    ...                                                      # sync from server.base_url
+    world.advance(timedelta(days=14))                        # two weeks of bookings, changes and deletions
+    world.truth(location_id)                                 # the data that a synced warehouse must hold
+```
 
-It is written from the API's reference alone and imports nothing from the connector, so that a misreading cannot stand
-on both sides and pass.
+The sandbox is written from the API's reference. It imports nothing from the connector: shared code could misread the
+API on both sides, and the tests would pass.
+
+Where to look: `app` and `endpoint` take requests, `calendar_routes` and `appointment_routes` answer them, `world` holds
+the data, `generate` creates it, `simulation` changes it. `switches` decides the unknowns of the API, `faults` and
+`quota` decide what goes wrong.
 """
 
-from bookings_sync.sandbox.bodies import office_hours
+from bookings_sync.sandbox.calendar_json import office_hours
 from bookings_sync.sandbox.faults import Fault, FaultKind, Faults
 from bookings_sync.sandbox.generate import WorldSpec, generate
-from bookings_sync.sandbox.limits import RateLimit
 from bookings_sync.sandbox.model import Appointment, Change, Contact, Location, Service, Team
-from bookings_sync.sandbox.requests import Request, RequestLog
+from bookings_sync.sandbox.quota import Quota
+from bookings_sync.sandbox.request_log import LoggedRequest, RequestLog
 from bookings_sync.sandbox.server import SandboxServer, run
 from bookings_sync.sandbox.switches import Switches
 from bookings_sync.sandbox.world import SlotTakenError, World
@@ -26,8 +34,8 @@ __all__ = [
     "FaultKind",
     "Faults",
     "Location",
-    "RateLimit",
-    "Request",
+    "LoggedRequest",
+    "Quota",
     "RequestLog",
     "SandboxServer",
     "Service",

@@ -1,7 +1,7 @@
-"""The sandbox as an ASGI application.
+"""Assembles the ASGI application.
 
-Input:  a `gate.Sandbox`.
-Output: the API under `/v1`, every path with and without its trailing slash, and the control routes under `/sandbox`.
+Input:  an `endpoint.Sandbox`.
+Output: the API under `/v1`, every path with and without a trailing slash; the control routes under `/sandbox`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from starlette.types import Receive, Scope, Send
 from bookings_sync.sandbox import appointment_routes as appointments
 from bookings_sync.sandbox import calendar_routes as calendars
 from bookings_sync.sandbox.control_routes import control_routes
-from bookings_sync.sandbox.gate import Gate, Handler, Sandbox
-from bookings_sync.sandbox.replies import not_found
+from bookings_sync.sandbox.endpoint import Endpoint, Handler, Sandbox
+from bookings_sync.sandbox.error_replies import not_found
 
 ENDPOINTS: dict[str, tuple[str, dict[str, Handler]]] = {
     "/calendars/teams": ("/calendars/teams", {"GET": calendars.list_teams, "POST": calendars.create_team}),
@@ -42,13 +42,13 @@ ENDPOINTS: dict[str, tuple[str, dict[str, Handler]]] = {
     ),
     "/appointments/{appointment_id}/status": ("/appointments/:id/status", {"PUT": appointments.set_status}),
 }
-"""Path: (its template in faults and in the request log, handlers by method)."""
+"""By path: its template in faults and in the request log, and its handlers by method."""
 
 
 def application(sandbox: Sandbox) -> Router:
-    """A bare router: no middleware stands between a fault and the connection it breaks."""
+    """A plain router. Middleware would hide the connection, which some faults break."""
     routes = [
-        Route(f"/v1{path}{slash}", Gate(sandbox, template, handlers))
+        Route(f"/v1{path}{slash}", Endpoint(sandbox, template, handlers))
         for path, (template, handlers) in ENDPOINTS.items()
         for slash in ("", "/")
     ]

@@ -1,7 +1,7 @@
-"""Appointments and slots over HTTP: `/appointments/…` of api.md.
+"""Handlers for `/appointments/…`: appointments and slots.
 
-Input:  `gate.Call`, with the world's lock held.
-Output: replies, or `replies.RefusedError`.
+Input:  `endpoint.Call`, with the world's lock held.
+Output: replies, or RefusedError.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import orjson
 from starlette.responses import Response
 
-from bookings_sync.sandbox import forms, reading, replies
+from bookings_sync.sandbox import error_replies, listing, validation
+from bookings_sync.sandbox.appointment_json import appointment_json, appointments_json
 from bookings_sync.sandbox.calendar_routes import done
-from bookings_sync.sandbox.gate import Call, as_json
+from bookings_sync.sandbox.endpoint import Call, json_response
+from bookings_sync.sandbox.error_replies import JSON_TYPE
 from bookings_sync.sandbox.model import Appointment, Contact, Json, Service
-from bookings_sync.sandbox.render import appointment_json, appointments_json
-from bookings_sync.sandbox.replies import JSON_TYPE
 from bookings_sync.sandbox.slots import free_slots
 from bookings_sync.sandbox.times import DAY_MS, days_between, local_iso
 from bookings_sync.sandbox.world import SlotTakenError
@@ -22,15 +22,15 @@ from bookings_sync.sandbox.world import SlotTakenError
 
 def list_appointments(call: Call) -> Response:
     switches, query = call.world.switches, call.query
-    problems = forms.Problems()
-    problems.require(dict(query), ("startDate", "endDate"))
+    errors = validation.FieldErrors()
+    errors.require(dict(query), ("startDate", "endDate"))
     if not (query.get("userId") or query.get("calendarId") or query.get("teamId")):
-        problems.missing("userId or calendarProviderId", "requiredWithout")
-    problems.check()
-    rows = reading.listed(
+        errors.missing("userId or calendarProviderId", "requiredWithout")
+    errors.check()
+    rows = listing.list_appointments(
         call.world,
         call.location_id,
-        reading.ListQuery(
+        listing.ListQuery(
             _epoch_ms(query["startDate"]),
             _epoch_ms(query["endDate"]),
             user_id=query.get("userId") or None,
@@ -47,47 +47,48 @@ def get_appointment(call: Call) -> Response:
     switches = call.world.switches
     row = call.world.data[call.location_id].appointments.get(call.path["appointment_id"])
     if row is None:
-        raise replies.unknown_id(switches.unknown_id)
+        raise error_replies.unknown_id(switches.unknown_id)
     if row.deleted:
-        raise replies.unknown_id(switches.unknown_id if switches.deleted_id == "same" else switches.deleted_id)
+        raise error_replies.unknown_id(switches.unknown_id if switches.deleted_id == "same" else switches.deleted_id)
     body = appointment_json(row, switches.attendance_spelling, contact=switches.contact_in_get)
     return Response(body, media_type=JSON_TYPE)
 
 
 def book(call: Call) -> Response:
-    form = forms.booking_form(call.body())
-    service = _services(call, form.calendar_id)[0]
-    if form.user_id is not None and form.user_id not in service.user_ids():
-        raise replies.invalid("userId")
-    if form.end is not None:
-        row = call.world.block(call.location_id, service.id, form.start, form.end, user_id=form.user_id)
+    booking = validation.booking_from_body(call.body())
+    service = _services(call, booking.calendar_id)[0]
+    if booking.user_id is not None and booking.user_id not in service.user_ids():
+        raise error_replies.invalid("userId")
+    if booking.end is not None:
+        row = call.world.block(call.location_id, service.id, booking.start, booking.end, user_id=booking.user_id)
         return _booked(call, row)
     data = call.world.data[call.location_id]
-    known = data.reach.get(form.contact.get("emailLowerCase") or "") or data.reach.get(form.contact.get("phone") or "")
+    email, phone = booking.contact.get("emailLowerCase"), booking.contact.get("phone")
+    known = data.contact_by_address.get(email or "") or data.contact_by_address.get(phone or "")
     if known is not None and known.id not in data.contacts:
         known = None
     try:
         row = call.world.book(
             call.location_id,
             service.id,
-            form.start,
-            contact=known.id if known else form.contact,
-            user_id=form.user_id,
-            timezone=form.timezone,
+            booking.start,
+            contact=known.id if known else booking.contact,
+            user_id=booking.user_id,
+            timezone=booking.timezone,
             only_if_free=True,
         )
     except SlotTakenError:
         raise _slot_taken() from None
     if known is not None:
-        call.world.update_contact(call.location_id, known.id, form.contact)
+        call.world.update_contact(call.location_id, known.id, booking.contact)
     return _booked(call, row)
 
 
 def reschedule(call: Call) -> Response:
-    row = _standing(call)
-    start, timezone = forms.reschedule_form(call.body())
+    row = _appointment(call)
+    start, timezone = validation.reschedule_from_body(call.body())
     if row.service_id not in call.world.data[call.location_id].services:
-        raise replies.invalid("id")
+        raise error_replies.invalid("id")
     try:
         row = call.world.reschedule(call.location_id, row.id, start, timezone=timezone, only_if_free=True)
     except SlotTakenError:
@@ -96,32 +97,32 @@ def reschedule(call: Call) -> Response:
 
 
 def set_status(call: Call) -> Response:
-    row, body, problems = _standing(call), call.body(), forms.Problems()
-    problems.require(body, ("status",))
-    if body.get("status") not in forms.STATUSES:
-        problems.invalid("status")
-    problems.check()
+    row, body, errors = _appointment(call), call.body(), validation.FieldErrors()
+    errors.require(body, ("status",))
+    if body.get("status") not in validation.STATUSES:
+        errors.invalid("status")
+    errors.check()
     call.world.mark(call.location_id, row.id, body["status"])
     return done(call)
 
 
 def delete_appointment(call: Call) -> Response:
-    call.world.delete(call.location_id, _standing(call).id)
+    call.world.delete(call.location_id, _appointment(call).id)
     return done(call)
 
 
 def list_slots(call: Call) -> Response:
-    query, switches, problems = call.query, call.world.switches, forms.Problems()
-    problems.require(dict(query), ("calendarId", "startDate", "endDate"))
-    if query.get("timezone") and not forms.is_zone(query["timezone"]):
-        problems.invalid("timezone")
-    problems.check()
+    query, switches, errors = call.query, call.world.switches, validation.FieldErrors()
+    errors.require(dict(query), ("calendarId", "startDate", "endDate"))
+    if query.get("timezone") and not validation.is_zone(query["timezone"]):
+        errors.invalid("timezone")
+    errors.check()
     start_ms, end_ms = _epoch_ms(query["startDate"]), _epoch_ms(query["endDate"])
     too_long = switches.max_slot_days is not None and end_ms - start_ms > switches.max_slot_days * DAY_MS
     if end_ms <= start_ms or too_long:
-        raise replies.invalid("endDate")
+        raise error_replies.invalid("endDate")
     data, user_id = call.world.data[call.location_id], query.get("userId") or None
-    zone = reading.slot_zone(call.world, call.location_id, query.get("timezone"))
+    zone = listing.slot_zone(call.world, call.location_id, query.get("timezone"))
     days: dict[str, dict[str, list[str]]] = {}
     if switches.empty_days == "empty":
         days = {day.isoformat(): {"slots": []} for day in days_between(start_ms, end_ms, zone)}
@@ -132,11 +133,11 @@ def list_slots(call: Call) -> Response:
     }
     for text in (local_iso(at, zone) for at in sorted(free)):
         days.setdefault(text[:10], {"slots": []})["slots"].append(text)
-    return as_json(days | {"traceId": "0b1c2d3e-sandbox"} if switches.slots_trace_id else days)
+    return json_response(days | {"traceId": "0b1c2d3e-sandbox"} if switches.slots_trace_id else days)
 
 
 def _services(call: Call, calendar_id: str) -> list[Service]:
-    """The services a calendarId names (UNK: `Switches.calendar_id_means`); 422 where there is none."""
+    """The services that a calendarId refers to (UNK, see `Switches.calendar_id_means`). None gets 422."""
     data, means = call.world.data[call.location_id], call.world.switches.calendar_id_means
     found: list[Service] = []
     if means != "team" and calendar_id in data.services:
@@ -144,19 +145,19 @@ def _services(call: Call, calendar_id: str) -> list[Service]:
     elif means != "service":
         found = [service for service in data.services.values() if service.team_id == calendar_id]
     if not found:
-        raise replies.invalid("calendarId")
+        raise error_replies.invalid("calendarId")
     return found
 
 
-def _standing(call: Call) -> Appointment:
+def _appointment(call: Call) -> Appointment:
     try:
-        return call.world.standing(call.location_id, call.path["appointment_id"])
+        return call.world.get_appointment(call.location_id, call.path["appointment_id"])
     except KeyError:
-        raise replies.invalid("id") from None
+        raise error_replies.invalid("id") from None
 
 
-def _slot_taken() -> replies.RefusedError:
-    return replies.invalid("selectedSlot", "The slot is no longer available.")
+def _slot_taken() -> error_replies.RefusedError:
+    return error_replies.invalid("selectedSlot", "The slot is no longer available.")
 
 
 def _booked(call: Call, row: Appointment) -> Response:
@@ -168,7 +169,7 @@ def _booked(call: Call, row: Appointment) -> Response:
 
 
 def _epoch_ms(text: str) -> int:
-    """Epoch milliseconds; anything else gets 400."""
+    """Epoch milliseconds. Anything else gets 400."""
     if not text.lstrip("-").isascii() or not text.lstrip("-").isdigit() or len(text) > 15:
-        raise replies.bad_request()
+        raise error_replies.bad_request()
     return int(text)

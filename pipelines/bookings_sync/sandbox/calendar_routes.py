@@ -1,7 +1,7 @@
-"""Teams and services over HTTP: `/calendars/…` of api.md.
+"""Handlers for `/calendars/…`: teams and services.
 
-Input:  `gate.Call`, with the world's lock held.
-Output: replies, or `replies.RefusedError`.
+Input:  `endpoint.Call`, with the world's lock held.
+Output: replies, or RefusedError.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ import re
 
 from starlette.responses import Response
 
-from bookings_sync.sandbox import forms, replies
-from bookings_sync.sandbox.gate import Call, as_json
+from bookings_sync.sandbox import error_replies, validation
+from bookings_sync.sandbox.endpoint import Call, json_response
 from bookings_sync.sandbox.model import Service, new_id
 
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*", re.IGNORECASE)
 
 
 def list_teams(call: Call) -> Response:
-    return as_json({"teams": [team.body for team in call.world.data[call.location_id].teams.values()]})
+    return json_response({"teams": [team.body for team in call.world.data[call.location_id].teams.values()]})
 
 
 def check_slug(call: Call) -> Response:
     slug = call.path["slug"]
     if not _SLUG.fullmatch(slug):
-        raise replies.invalid("slug")
+        raise error_replies.invalid("slug")
     free = slug not in call.world.data[call.location_id].slugs()
-    return as_json({"slug": slug, "isSlugAvailable": free})
+    return json_response({"slug": slug, "isSlugAvailable": free})
 
 
 def create_team(call: Call) -> Response:
@@ -36,13 +36,13 @@ def create_team(call: Call) -> Response:
 def update_team(call: Call) -> Response:
     team_id = call.path["team_id"]
     if team_id not in call.world.data[call.location_id].teams:
-        raise replies.invalid("id")
+        raise error_replies.invalid("id")
     return _save_team(call, team_id)
 
 
 def _save_team(call: Call, team_id: str | None) -> Response:
     world, body = call.world, call.body()
-    forms.team_form(body, world.data[call.location_id])
+    validation.check_team(body, world.data[call.location_id])
     given, users = body["calendarConfig"], body["userIds"]
     try:
         if team_id is None:
@@ -50,16 +50,16 @@ def _save_team(call: Call, team_id: str | None) -> Response:
         else:
             team = world.update_team(call.location_id, team_id, body["name"], given["slug"], users)
     except ValueError:
-        raise replies.invalid("calendarConfig.slug", "The slug is not available.") from None
+        raise error_replies.invalid("calendarConfig.slug", "The slug is not available.") from None
     kept = ("calendarName", "description", "shouldAssignContactToTeamMember", "shouldSkipAssigningContactForExisting")
     team.body["calendarConfig"] |= {name: given[name] for name in kept if name in given}
-    return as_json(team.body)
+    return json_response(team.body)
 
 
 def delete_team(call: Call) -> Response:
     team_id = call.path["team_id"]
     if team_id not in call.world.data[call.location_id].teams:
-        raise replies.invalid("id")
+        raise error_replies.invalid("id")
     call.world.delete_team(call.location_id, team_id)
     return done(call)
 
@@ -67,7 +67,7 @@ def delete_team(call: Call) -> Response:
 def list_services(call: Call) -> Response:
     team_id = call.query.get("teamId")
     services = call.world.data[call.location_id].services.values()
-    return as_json({"services": [service.body for service in services if team_id in (None, service.team_id)]})
+    return json_response({"services": [service.body for service in services if team_id in (None, service.team_id)]})
 
 
 def create_service(call: Call) -> Response:
@@ -77,28 +77,28 @@ def create_service(call: Call) -> Response:
 def update_service(call: Call) -> Response:
     service = call.world.data[call.location_id].services.get(call.path["service_id"])
     if service is None:
-        raise replies.invalid("id")
+        raise error_replies.invalid("id")
     return _save_service(call, service.id, service.weight)
 
 
 def _save_service(call: Call, service_id: str, weight: float) -> Response:
     body = call.body()
-    reply = forms.service_form(body, call.world.data[call.location_id], service_id)
+    reply = validation.service_from_body(body, call.world.data[call.location_id], service_id)
     try:
         call.world.put_service(call.location_id, Service(service_id, body["teamId"], body["slug"], reply, weight))
     except ValueError:
-        raise replies.invalid("slug", "The slug is not available.") from None
-    return as_json(reply)
+        raise error_replies.invalid("slug", "The slug is not available.") from None
+    return json_response(reply)
 
 
 def delete_service(call: Call) -> Response:
     service_id = call.path["service_id"]
     if service_id not in call.world.data[call.location_id].services:
-        raise replies.invalid("id")
+        raise error_replies.invalid("id")
     call.world.delete_service(call.location_id, service_id)
     return done(call)
 
 
 def done(call: Call) -> Response:
-    """200 with an empty or non-JSON body, as DELETE and PUT status answer (DOC, CODE)."""
+    """The reply to DELETE and PUT status: 200 with an empty or non-JSON body (DOC, CODE)."""
     return Response(b"OK" if call.world.switches.done_body == "OK" else b"", media_type="text/plain")

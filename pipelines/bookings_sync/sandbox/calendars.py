@@ -1,8 +1,10 @@
-"""The part of a world that changes seldom: its clock, locations, keys, teams, services, and the journal.
+"""Holds locations, API keys, members, teams and services, and the world's clock and journal.
 
-Input:  calls from `generate`, `life`, the write endpoints and tests.
-Output: `Calendars`, which `world.World` completes with appointments. Every method takes the world's lock, so tests may
-        change a world while a server serves it.
+Input:  calls from `generate`, `simulation`, the routes and tests.
+Output: `Calendars`, the base class of `contacts.Contacts`.
+
+`Calendars`, `Contacts`, `Appointments` and `World` extend one another. They share the lock, and every method takes it,
+so tests may change a world while a server serves it. Every method raises KeyError for an unknown id.
 """
 
 from __future__ import annotations
@@ -12,13 +14,13 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime
 
-from bookings_sync.sandbox.bodies import Hours, jwt_key, opaque_key, service_body, team_body
+from bookings_sync.sandbox.calendar_json import Hours, jwt_key, opaque_key, service_json, team_json
 from bookings_sync.sandbox.model import Change, Location, LocationData, Member, Service, Team, new_id
 from bookings_sync.sandbox.times import from_ms, to_ms
 
 
 class Calendars:
-    """Locations with their teams and services. Ids that are not there raise KeyError, in every method."""
+    """Locations with their keys, members, teams and services."""
 
     def __init__(self, *, seed: int, now: datetime) -> None:
         self.seed = seed
@@ -27,14 +29,14 @@ class Calendars:
         self.now_ms = to_ms(now)
         self.data: dict[str, LocationData] = {}
         self.keys: dict[str, str] = {}
-        """Location id by key."""
+        """Location ids by API key."""
         self.wrong_key = jwt_key(self.rng, company_id=new_id(self.rng))
-        """A key of the wrong kind, as an agency has: 401 "Switch to the new API token" (OBS)."""
+        """The key of an agency instead of a location. It gets 401 "Switch to the new API token" (OBS)."""
         self.journal: list[Change] = []
 
     @property
     def now(self) -> datetime:
-        """The world's own clock, UTC; only `advance` moves it."""
+        """The world's clock in UTC. It moves only with `World.advance`."""
         return from_ms(self.now_ms)
 
     @property
@@ -42,13 +44,11 @@ class Calendars:
         return [data.location for data in self.data.values()]
 
     def note(self, kind: str, location_id: str, object_id: str) -> None:
-        """Write one line of the journal."""
+        """Adds a line to the journal."""
         self.journal.append(Change(self.now_ms, kind, location_id, object_id))
 
-    # Locations and keys
-
     def add_location(self, name: str, timezone: str, *, opaque: bool = False) -> Location:
-        """A location without teams, its key a JWT, or an opaque one that does not tell the location's id."""
+        """Adds a location. Its key is a JWT with the location's id, or opaque."""
         with self.lock:
             location_id = new_id(self.rng)
             key = opaque_key(self.rng) if opaque else jwt_key(self.rng, location_id=location_id)
@@ -59,12 +59,10 @@ class Calendars:
             return location
 
     def revoke_key(self, location_id: str) -> None:
-        """From now on the location's key gets 401."""
+        """Revokes the location's key: it gets 401."""
         with self.lock:
             self.keys.pop(self.data[location_id].location.key, None)
             self.note("key_revoked", location_id, location_id)
-
-    # Members and teams
 
     def add_member(self, location_id: str, name: str, email: str) -> Member:
         with self.lock:
@@ -75,13 +73,13 @@ class Calendars:
     def add_team(
         self, location_id: str, name: str, slug: str, user_ids: Sequence[str] = (), *, description: str = ""
     ) -> Team:
-        """A new team. Raises ValueError where the slug is taken."""
+        """Adds a team. Raises ValueError if the slug is taken."""
         with self.lock:
             data = self.data[location_id]
-            self._claim(data, slug)
+            self._check_slug(data, slug)
             team_id = new_id(self.rng)
             members = [data.members[user_id] for user_id in user_ids]
-            team = Team(team_id, team_body(team_id, name, slug, description, members), list(user_ids))
+            team = Team(team_id, team_json(team_id, name, slug, description, members), list(user_ids))
             data.teams[team_id] = team
             self.note("team_added", location_id, team_id)
             return team
@@ -92,15 +90,15 @@ class Calendars:
             self.note("team_renamed", location_id, team_id)
 
     def update_team(self, location_id: str, team_id: str, name: str, slug: str, user_ids: Sequence[str]) -> Team:
-        """Rename a team and set its slug and members. Raises ValueError where another calendar has the slug."""
+        """Changes name, slug and members of a team. Raises ValueError if the slug is taken."""
         with self.lock:
             data = self.data[location_id]
             team = data.teams[team_id]
             if slug != team.slug:
-                self._claim(data, slug)
+                self._check_slug(data, slug)
             members = [data.members[user_id] for user_id in user_ids]
             config = team.body["calendarConfig"]
-            fresh = team_body(team_id, name, slug, config["description"], members)
+            fresh = team_json(team_id, name, slug, config["description"], members)
             team.user_ids = list(user_ids)
             team.body |= {"name": name, "members": fresh["members"]}
             config |= {"slug": slug, "link": fresh["calendarConfig"]["link"]}
@@ -108,15 +106,13 @@ class Calendars:
             return team
 
     def delete_team(self, location_id: str, team_id: str) -> None:
-        """The team and its services leave the lists; their appointments stand."""
+        """Deletes a team and its services. Their appointments remain."""
         with self.lock:
             data = self.data[location_id]
             del data.teams[team_id]
             self.note("team_deleted", location_id, team_id)
             for service_id in [service.id for service in data.services.values() if service.team_id == team_id]:
                 self.delete_service(location_id, service_id)
-
-    # Services
 
     def add_service(
         self,
@@ -135,11 +131,11 @@ class Calendars:
         ahead_days: int = 60,
         hours: Hours | None = None,
     ) -> Service:
-        """A new service of a team, by default with all its members. Raises ValueError where the slug is taken."""
+        """Adds a service to a team, by default with all members of the team. Raises ValueError if the slug is taken."""
         with self.lock:
             team = self.data[location_id].teams[team_id]
             service_id = new_id(self.rng)
-            body = service_body(
+            body = service_json(
                 service_id,
                 team_id,
                 name,
@@ -156,14 +152,14 @@ class Calendars:
             return self.put_service(location_id, Service(service_id, team_id, slug or f"service-{service_id}", body))
 
     def put_service(self, location_id: str, service: Service) -> Service:
-        """Add a service, or replace the one with its id. Raises ValueError where another calendar has its slug."""
+        """Adds a service, or replaces the service with the same id. Raises ValueError if the slug is taken."""
         with self.lock:
             data = self.data[location_id]
             if service.team_id not in data.teams:
                 raise KeyError(service.team_id)
             old = data.services.get(service.id)
             if old is None or old.slug != service.slug:
-                self._claim(data, service.slug)
+                self._check_slug(data, service.slug)
             data.services[service.id] = service
             self.note("service_added" if old is None else "service_updated", location_id, service.id)
             return service
@@ -174,13 +170,13 @@ class Calendars:
             self.note("service_renamed", location_id, service_id)
 
     def delete_service(self, location_id: str, service_id: str) -> None:
-        """The service leaves the list; its appointments stand."""
+        """Deletes a service. Its appointments remain."""
         with self.lock:
             data = self.data[location_id]
-            data.vanished[service_id] = data.services.pop(service_id)
+            data.deleted_services[service_id] = data.services.pop(service_id)
             self.note("service_deleted", location_id, service_id)
 
     @staticmethod
-    def _claim(data: LocationData, slug: str) -> None:
+    def _check_slug(data: LocationData, slug: str) -> None:
         if slug in data.slugs():
             raise ValueError(f"the slug {slug!r} is taken")

@@ -1,10 +1,10 @@
-"""What goes wrong between a client and the API, on purpose.
+"""Chooses which requests fail on purpose, and how.
 
-Input:  rules, in Python or as JSON by `POST /sandbox/faults`.
-Output: for each request, the fault that meets it, if any; `gate` carries it out.
+Input:  rules, in Python or as JSON with `POST /sandbox/faults`.
+Output: the fault for a request, if any. `endpoint` carries it out.
 
-Which request is met follows from the seed and the request itself (its method, path, query and how often it was made),
-not from the order in which concurrent requests happen to arrive: the same run meets the same faults.
+The choice depends on the seed, the request (method, path, query) and how often that request was sent. It does not
+depend on the order in which concurrent requests arrive, so the same run gets the same faults.
 """
 
 from __future__ import annotations
@@ -33,21 +33,28 @@ FaultKind = Literal[
     "string",
     "html",
 ]
-"""429 without Retry-After, with seconds, with an HTTP date; 5xx with an HTML body; `slow`: a pause of `seconds`, then
-the real reply; `reset`: the connection is reset before anything is done, `reset_after`: once it was; `truncated`: the
-body ends before its Content-Length; `cut`: the body is half, and its Content-Length agrees; `list`, `null`, `string`:
-JSON of the wrong type; `html`: a page with status 200."""
+"""The kinds:
 
-BEFORE = frozenset({"429", "429_seconds", "429_date", "500", "502", "503", "reset", "html"})
-"""Faults of a proxy in front: the API itself never sees the request."""
+- `429`, `429_seconds`, `429_date`: 429 without Retry-After, with seconds, with an HTTP date
+- `500`, `502`, `503`: that status with an HTML body
+- `slow`: the real reply after `seconds`
+- `reset`, `reset_after`: the connection is reset before or after the request takes effect
+- `truncated`: the body ends before its Content-Length
+- `cut`: half the body, with a matching Content-Length
+- `list`, `null`, `string`: JSON of the wrong type
+- `html`: an HTML page with status 200
+"""
+
+PROXY_FAULTS = frozenset({"429", "429_seconds", "429_date", "500", "502", "503", "reset", "html"})
+"""Faults of a proxy in front of the API. The API never sees the request, so a write has no effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One rule. Of the requests it fits, it meets `rate` (0 to 1), at most `times` in all.
+    """A rule: the share `rate` (0 to 1) of the matching requests fails, at most `times` requests in total.
 
-    `endpoints` are methods with path templates (`GET /appointments/`), none meaning all; `location_id` None means all.
-    `seconds` is the length of `slow`, or what Retry-After says.
+    `endpoints` are methods with path templates, such as `GET /appointments/`. No `endpoints` and no `location_id` mean
+    all. `seconds` is the delay of `slow`, or the value of Retry-After.
     """
 
     kind: FaultKind
@@ -59,45 +66,45 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(FaultKind):
-            raise ValueError(f"no fault {self.kind!r}; there are: {', '.join(get_args(FaultKind))}")
+            raise ValueError(f"expected a kind of {', '.join(get_args(FaultKind))}, got {self.kind!r}")
         if not 0 <= self.rate <= 1:
-            raise ValueError("a fault's rate lies between 0 and 1")
+            raise ValueError(f"expected a rate between 0 and 1, got {self.rate}")
 
 
 class Faults:
-    """Rules tried in order; the first that meets a request wins. `met` counts the requests met, by kind."""
+    """Rules in order. The first rule that applies to a request wins. `met` counts the failed requests by kind."""
 
     def __init__(self, rules: Iterable[Fault] = (), *, seed: int = 0) -> None:
         self.rules, self.seed = tuple(rules), seed
         self.met: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._asked: Counter[str] = Counter()
+        self._attempts: Counter[str] = Counter()
         self._used = [0] * len(self.rules)
 
     @classmethod
     def from_json(cls, settings: Mapping[str, Any]) -> Faults:
-        """Raises ValueError for a rule that cannot be.
+        """Rules from JSON. Raises ValueError for an invalid rule.
 
-        `{"seed": 1, "rules": [{"kind": "503", "rate": 0.1, "endpoints": ["GET /appointments/"]}]}`
+        Example: `{"seed": 1, "rules": [{"kind": "503", "rate": 0.1, "endpoints": ["GET /appointments/"]}]}`
         """
         try:
             rules = [
                 Fault(**{**rule, "endpoints": tuple(rule.get("endpoints", ()))}) for rule in settings.get("rules", ())
             ]
         except TypeError as error:
-            raise ValueError(f"not a fault rule: {error}") from error
+            raise ValueError(f"invalid fault rule: {error}") from error
         return cls(rules, seed=settings.get("seed", 0))
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {"seed": self.seed, "rules": [asdict(rule) for rule in self.rules], "met": dict(self.met)}
 
     def pick(self, endpoint: str, location_id: str | None, identity: str) -> Fault | None:
-        """The fault that meets this request; `identity` is its method, path and query."""
+        """The fault for this request, or None. `identity` is the location, method, path and query."""
         if not self.rules:
             return None
         with self._lock:
-            self._asked[identity] += 1
-            attempt = self._asked[identity]
+            self._attempts[identity] += 1
+            attempt = self._attempts[identity]
             for number, rule in enumerate(self.rules):
                 if rule.endpoints and endpoint not in rule.endpoints:
                     continue
@@ -105,12 +112,13 @@ class Faults:
                     continue
                 if rule.times is not None and self._used[number] >= rule.times:
                     continue
-                if self._chance(f"{number}|{identity}|{attempt}") < rule.rate:
+                if self._random(f"{number}|{identity}|{attempt}") < rule.rate:
                     self._used[number] += 1
                     self.met[rule.kind] += 1
                     return rule
         return None
 
-    def _chance(self, text: str) -> float:
+    def _random(self, text: str) -> float:
+        """A number from 0 to 1 that depends only on the seed and the text."""
         digest = blake2b(f"{self.seed}|{text}".encode(), digest_size=8).digest()
         return int.from_bytes(digest) / 2**64

@@ -1,7 +1,7 @@
-"""Appointments in the order of their start.
+"""An index of appointments by start time.
 
-Input:  appointments, put in and taken out by `model.LocationData`.
-Output: those of a time range by bisection: a window of a million rows is found in microseconds.
+Input:  appointments, added and removed by `model.LocationData`.
+Output: the appointments of a time range, found by bisection.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class StartIndex:
-    """Rows sorted by `start_ms`; rows of one start keep the order they came in."""
+    """Appointments sorted by `start_ms`. Appointments with the same start keep their insertion order."""
 
     __slots__ = ("_longest", "_rows", "_starts")
 
@@ -31,7 +31,7 @@ class StartIndex:
         return self._rows[at]
 
     def append(self, row: Appointment) -> None:
-        """Add a row that starts no earlier than any before it."""
+        """Adds a row that starts at or after all others. Faster than `add`."""
         self._starts.append(row.start_ms)
         self._rows.append(row)
         self._longest = max(self._longest, row.end_ms - row.start_ms)
@@ -54,7 +54,10 @@ class StartIndex:
         return self._rows[bisect_left(self._starts, start_ms) : bisect_left(self._starts, end_ms)]
 
     def overlapping(self, start_ms: int, end_ms: int) -> list[Appointment]:
-        """Rows whose `[start, end)` meets `[start_ms, end_ms)`; the longest row ever held says how far back to look."""
+        """Rows with a `[start, end)` that overlaps `[start_ms, end_ms)`.
+
+        The longest row ever added limits how far back the search begins.
+        """
         first = bisect_right(self._starts, start_ms - self._longest)
         return [row for row in self._rows[first : bisect_left(self._starts, end_ms)] if row.end_ms > start_ms]
 

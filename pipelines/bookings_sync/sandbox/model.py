@@ -1,9 +1,9 @@
-"""What a world is made of: locations, teams, services, members, contacts, appointments.
+"""The objects of a world: locations, teams, services, members, contacts, appointments.
 
-Input:  made by `generate`, `life` and `world`.
-Output: the objects those share; `render` turns them into the API's JSON.
+Input:  created by `generate`, `simulation` and `world`.
+Output: used by everything else. `calendar_json` and `appointment_json` give their JSON.
 
-A world holds up to a million appointments in memory, hence slots, shared strings, and bytes kept as they will be sent.
+A world may hold a million appointments in memory. That is why classes have slots, and why JSON is cached as bytes.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ import orjson
 from bookings_sync.sandbox.index import StartIndex
 
 Json = dict[str, Any]
-"""A JSON object as the API gives or takes it."""
+"""A JSON object, in a request or a reply."""
 
 Attendance = Literal["new", "confirmed", "cancelled", "showed", "noshow", "invalid"]
 Spelling = Literal["sic", "right", "both", "disagree"]
-"""Which of appoinmentStatus (sic) and appointmentStatus a row carries; where they disagree, the sic one is right."""
+"""Which of appoinmentStatus ("sic") and appointmentStatus ("right") an appointment has. If they disagree, the sic field
+is correct."""
 
 _ALPHANUMERIC = bytes.maketrans(b"+/", b"xQ")
 _CONTACT_PREFIX = b',"contact":'
 
 
 def new_id(rng: random.Random) -> str:
-    """20 alphanumerics, the common form of the API's ids (CODE)."""
+    """20 letters and digits, the usual form of the API's ids (CODE)."""
     return base64.b64encode(rng.randbytes(15)).translate(_ALPHANUMERIC).decode()
 
 
@@ -40,7 +41,7 @@ def new_uuid(rng: random.Random) -> str:
 
 
 class Location(NamedTuple):
-    """A tenant: one API key sees this location's data and nothing else. `timezone` is an IANA name."""
+    """A tenant. Its API key reads only its own data. `timezone` is an IANA name."""
 
     id: str
     name: str
@@ -49,7 +50,7 @@ class Location(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One line of the journal: what happened after the world was made, at `at_ms` (epoch ms) of its clock."""
+    """A line of the journal: what happened at `at_ms` (epoch ms) of the world's clock."""
 
     at_ms: int
     kind: str
@@ -59,7 +60,7 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Member:
-    """A user of a location; `calendar_id` is the user's own calendar, the third id of an appointment."""
+    """A user of a location. `calendar_id` is the user's own calendar, which appointments show as calendarId."""
 
     id: str
     name: str
@@ -69,7 +70,7 @@ class Member:
 
 @dataclass(slots=True)
 class Team:
-    """`body` is the team as the API shows it; `user_ids` are its members even where the body leaves them out."""
+    """`body` is the team's JSON. `user_ids` are its members, even if the body omits them."""
 
     id: str
     body: Json
@@ -83,7 +84,7 @@ class Team:
 
 @dataclass(slots=True)
 class Service:
-    """`body` is the service as the API shows it. The reply has no slug and no weight, so they stand here."""
+    """`body` is the service's JSON, which has no slug. `weight` is the relative demand for the service."""
 
     id: str
     team_id: str
@@ -102,13 +103,16 @@ class Service:
         return minutes
 
     def user_ids(self) -> list[str]:
-        """The members who take this service's appointments."""
+        """The members who can take appointments of this service."""
         return [m["userId"] for m in self.body.get("teamMembers") or [] if m.get("selected")]
 
 
 @dataclass(slots=True, eq=False)
 class Contact:
-    """A customer. `tail` is how a listed appointment ends, `,"contact":{…}}`: joined as it is, not rendered again."""
+    """A customer.
+
+    `tail` is the end of an appointment's JSON, `,"contact":{…}}`. It is cached because lists contain it often.
+    """
 
     id: str
     name: str
@@ -120,7 +124,7 @@ class Contact:
         return cls(body["id"], name, _CONTACT_PREFIX + orjson.dumps(body) + b"}")
 
     def body(self) -> Any:
-        """The contact as the API shows it; None once it was deleted while its appointments stay."""
+        """The contact's JSON. None after the contact was deleted; its appointments remain."""
         return orjson.loads(self.tail[len(_CONTACT_PREFIX) : -1])
 
     def replace(self, body: Json | None) -> None:
@@ -129,7 +133,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How one row departs from the plain form: more fields, fields that are null, fields that are missing."""
+    """How an appointment's JSON differs from the usual form: additional fields, null fields, missing fields."""
 
     more: Mapping[str, Any] = field(default_factory=dict)
     null: tuple[str, ...] = ()
@@ -138,10 +142,12 @@ class Shape:
 
 @dataclass(slots=True, eq=False)
 class Appointment:
-    """One appointment, or a stretch of blocked-off time (`block`). Times are epoch milliseconds.
+    """An appointment, or blocked-off time if `block` is set. Times are epoch milliseconds.
 
-    `zone` is the zone it was booked in, so offsets differ from row to row. `series` is (base id, first start, plain id)
-    of an instance of a recurring one. `head` is its JSON up to the contact, kept until something changes.
+    - `zone`: the time zone it was booked in. The offsets in its JSON follow it.
+    - `attendance`: the value of appoinmentStatus. `stale` keeps `status` at "booked" although it was cancelled.
+    - `series`: (base id, first start, plain id) of an instance of a recurring appointment
+    - `head`: its JSON up to the contact, cached. Reset it to None after changing another attribute.
     """
 
     id: str
@@ -170,25 +176,26 @@ class Appointment:
 
     @property
     def active(self) -> bool:
-        """Takes its time: neither deleted nor called off."""
+        """Whether it occupies its time: neither deleted nor cancelled nor invalid."""
         return not self.deleted and self.attendance not in ("cancelled", "invalid")
 
 
 @dataclass(slots=True)
 class LocationData:
-    """All that one location holds. `vanished` services are no longer in the list; their appointments are.
+    """The data of one location.
 
-    `appointments` keeps deleted ones too, so that they can be restored; the indexes hold only those that stand.
+    `deleted_services` are no longer listed, but their appointments still are. `appointments` includes deleted
+    appointments, so that they can be restored. The indexes do not.
     """
 
     location: Location
     members: dict[str, Member] = field(default_factory=dict)
     teams: dict[str, Team] = field(default_factory=dict)
     services: dict[str, Service] = field(default_factory=dict)
-    vanished: dict[str, Service] = field(default_factory=dict)
+    deleted_services: dict[str, Service] = field(default_factory=dict)
     contacts: dict[str, Contact] = field(default_factory=dict)
-    reach: dict[str, Contact] = field(default_factory=dict)
-    """Contacts by e-mail address and by telephone number."""
+    contact_by_address: dict[str, Contact] = field(default_factory=dict)
+    """Contacts by lower-case e-mail address and by phone number."""
     appointments: dict[str, Appointment] = field(default_factory=dict)
     deleted: list[Appointment] = field(default_factory=list)
     by_start: StartIndex = field(default_factory=StartIndex)
@@ -207,19 +214,19 @@ class LocationData:
             indexes.append(self.by_user.setdefault(row.user_id, StartIndex()))
         return indexes
 
-    def stand(self, row: Appointment) -> None:
-        """Put a row where list calls find it."""
+    def add_to_indexes(self, row: Appointment) -> None:
+        """Makes list calls return the appointment."""
         self.appointments[row.id] = row
         for index in self._indexes(row):
             index.add(row)
 
-    def lift(self, row: Appointment) -> None:
-        """Take a row out of every list: before it moves, or when it is deleted."""
+    def remove_from_indexes(self, row: Appointment) -> None:
+        """Removes the appointment from all lists. Call this before changing its start, service, team or user."""
         for index in self._indexes(row):
             index.discard(row)
 
     def fill(self, rows: list[Appointment]) -> None:
-        """Put many rows at once, into lists that were empty."""
+        """Adds the appointments of a new location. Much faster than adding them one by one."""
         rows.sort(key=lambda row: (row.start_ms, row.id))
         for row in rows:
             self.appointments[row.id] = row

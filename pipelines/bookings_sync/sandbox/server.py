@@ -1,7 +1,7 @@
-"""The sandbox on a socket: in a thread for tests, or as a process of its own.
+"""Serves a world over HTTP: in a thread (`SandboxServer`) or in the current process (`run`).
 
 Input:  a world, and how to serve it.
-Output: `base_url`, what the connector's configuration takes.
+Output: `base_url`, for the connector's configuration.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Self
 import uvicorn
 
 from bookings_sync.sandbox.app import application
+from bookings_sync.sandbox.endpoint import Sandbox
 from bookings_sync.sandbox.faults import Faults
-from bookings_sync.sandbox.gate import Sandbox
 from bookings_sync.sandbox.generate import WorldSpec, generate
-from bookings_sync.sandbox.limits import Limiter, RateLimit
+from bookings_sync.sandbox.quota import Quota, QuotaTracker
 from bookings_sync.sandbox.switches import Switches
 from bookings_sync.sandbox.world import World
 
 _KEEP_ALIVE_S = 75
-"""Longer than any pool keeps an idle connection, so a test never meets one that closes under it."""
+"""Seconds. Longer than client pools keep idle connections, so the server never closes a connection that a test uses."""
 
 
 class SandboxServer:
-    """Serves a world on 127.0.0.1, in a thread, while the `with` block lasts.
+    """Serves a world on 127.0.0.1 in a thread while a `with` block runs.
 
-    `port` 0 takes any free one. Faults, limits and latency may be changed while it runs, as may the world.
+    `port` 0 means any free port. The world, faults, quota and latency may be changed while the server runs.
     """
 
     def __init__(
@@ -39,14 +39,14 @@ class SandboxServer:
         *,
         switches: Switches | None = None,
         faults: Faults | None = None,
-        rate_limit: RateLimit | None = None,
+        quota: Quota | None = None,
         latency_ms: float = 0.0,
         port: int = 0,
     ) -> None:
         if switches is not None:
             world.switches = switches
         self.world = world
-        self._sandbox = Sandbox(world, faults or Faults(), Limiter(rate_limit), latency_ms)
+        self._sandbox = Sandbox(world, faults or Faults(), QuotaTracker(quota), latency_ms)
         self._port = port
 
     def __enter__(self) -> Self:
@@ -68,18 +68,18 @@ class SandboxServer:
 
     @property
     def url(self) -> str:
-        """Where the control routes' paths begin: `http://127.0.0.1:<port>`."""
+        """`http://127.0.0.1:<port>`. The control routes are below it."""
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     @property
     def base_url(self) -> str:
-        """The API's base URL, `…/v1`."""
+        """The base URL of the API, `http://127.0.0.1:<port>/v1`."""
         return f"{self.url}/v1"
 
     @property
     def rate_limited(self) -> int:
-        """Requests refused by the rate limit (not by a fault)."""
-        return self._sandbox.limiter.refused
+        """Requests refused because the quota was exceeded. Faults do not count."""
+        return self._sandbox.quota.refused
 
     @property
     def faults(self) -> Faults:
@@ -91,7 +91,7 @@ class SandboxServer:
 
     @property
     def latency_ms(self) -> float:
-        """How long every reply is held back."""
+        """The delay of every reply."""
         return self._sandbox.latency_ms
 
     @latency_ms.setter
@@ -99,13 +99,13 @@ class SandboxServer:
         self._sandbox.latency_ms = latency_ms
 
     @property
-    def rate_limit(self) -> RateLimit | None:
-        return self._sandbox.limiter.limit
+    def quota(self) -> Quota | None:
+        """The quota. Setting it resets the counts."""
+        return self._sandbox.quota.quota
 
-    @rate_limit.setter
-    def rate_limit(self, limit: RateLimit | None) -> None:
-        """A new limit begins with nothing used, and nothing refused."""
-        self._sandbox.limiter = Limiter(limit)
+    @quota.setter
+    def quota(self, quota: Quota | None) -> None:
+        self._sandbox.quota = QuotaTracker(quota)
 
 
 def run(
@@ -114,31 +114,31 @@ def run(
     host: str = "127.0.0.1",
     port: int = 0,
     faults: Faults | None = None,
-    rate_limit: RateLimit | None = None,
+    quota: Quota | None = None,
     latency_ms: float = 0.0,
     on_ready: Callable[[str, World], None] | None = None,
 ) -> None:
-    """Make a world and serve it until SIGINT or SIGTERM. Blocks; prints nothing.
+    """Generates a world and serves it until SIGINT or SIGTERM. Blocks and prints nothing.
 
-    SIGTERM ends the process itself, once the server has stopped. `on_ready(base_url, world)` is called as soon as
-    requests are taken (they queue until the loop runs). Raises OSError where the port is taken.
+    Returns after SIGINT. SIGTERM ends the process. `on_ready(base_url, world)` is called once clients can connect.
+    Raises OSError if the port is in use.
     """
     listener = _listen(host, port)
     try:
         world = generate(spec)
-        gc.freeze()  # a world lasts as long as its process: the collector need not walk a million rows
-        server = _server(Sandbox(world, faults or Faults(), Limiter(rate_limit), latency_ms))
+        gc.freeze()  # the world lives until the process ends: keep the collector from walking a million rows
+        server = _server(Sandbox(world, faults or Faults(), QuotaTracker(quota), latency_ms))
         if on_ready is not None:
             on_ready(f"http://{host}:{listener.getsockname()[1]}/v1", world)
         server.run(sockets=[listener])
-    except KeyboardInterrupt:  # uvicorn raises the signal again once it has stopped
+    except KeyboardInterrupt:  # uvicorn raises the signal again after it has stopped
         pass
     finally:
         listener.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket: clients may connect from now on, even before the server's loop runs."""
+    """A listening socket. Clients can connect before the server's event loop runs."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

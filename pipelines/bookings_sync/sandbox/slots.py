@@ -1,10 +1,10 @@
-"""Free slots: when a service can still be booked.
+"""Computes the free slots of a service.
 
-Input:  a location's data, a service, a range, and the world's clock.
-Output: start times, in epoch milliseconds. `routes` lays them out by local day; booking asks whether one is free.
+Input:  a location's data, a service, a time range, and the world's clock.
+Output: start times in epoch milliseconds.
 
-A time is free when the office is open for its whole length, notice and booking horizon allow it, the slot and the day
-are not full (perSlot, perDay), no time blocked off for the whole service meets it, and a member is free (round robin).
+A slot is free if all of these hold: the office is open for its whole length; notice and booking horizon allow it; slot
+and day are not full (perSlot, perDay); no time blocked off for the service overlaps it; a member is free (round robin).
 """
 
 from __future__ import annotations
@@ -29,36 +29,38 @@ def free_slots(
     user_id: str | None = None,
     moving: Appointment | None = None,
 ) -> list[int]:
-    """The free starts in `[start_ms, end_ms)`, earliest first; with `user_id`, those that member can take.
+    """The free slots in `[start_ms, end_ms)`, earliest first. With `user_id`, only those of this member.
 
-    `moving` is an appointment about to be rescheduled: its own time counts as free.
+    `moving` is an appointment that is being rescheduled. Its own time counts as free.
     """
     earliest, latest = _notice(service, now_ms)
     start_ms, end_ms = max(start_ms, earliest), min(end_ms, latest)
     if start_ms >= end_ms:
         return []
-    book = _Book(data, service, moving)
+    bookings = _Bookings(data, service, moving)
     free: list[int] = []
     for day in days_between(start_ms, end_ms, data.location.timezone):
-        if book.day_is_full(day):
+        if bookings.day_is_full(day):
             continue
         times = openings(service, day, data.location.timezone)
-        free.extend(at for at in times if start_ms <= at < end_ms and book.free_member(at, user_id)[0])
+        free.extend(at for at in times if start_ms <= at < end_ms and bookings.free_member(at, user_id)[0])
     return sorted(set(free))
 
 
 def free_member(
     data: LocationData, service: Service, at: int, now_ms: int, *, user_id: str | None, moving: Appointment | None
 ) -> tuple[bool, str | None]:
-    """Whether the slot at `at` is free, and the member who takes it (the asked one, or the first free one; None where a
-    service has no members)."""
+    """Whether the slot at `at` is free, and the member who takes it.
+
+    The member is `user_id` if given, else the first free one, else None if the service has no members.
+    """
     if at not in free_slots(data, service, at, at + 1, now_ms, user_id=user_id, moving=moving):
         return False, None
-    return _Book(data, service, moving).free_member(at, user_id)
+    return _Bookings(data, service, moving).free_member(at, user_id)
 
 
 def openings(service: Service, day: date, zone_name: str) -> Iterator[int]:
-    """Every slot the office hours of that local day hold, taken or not."""
+    """All slots in the office hours of a local day, free or not."""
     availability = service.body["availability"]
     timing = availability["eventTiming"]
     duration, interval = timing["slotDuration"], timing.get("slotInterval") or timing["slotDuration"]
@@ -72,7 +74,7 @@ def openings(service: Service, day: date, zone_name: str) -> Iterator[int]:
 
 
 def _notice(service: Service, now_ms: int) -> tuple[int, int]:
-    """The first and the last instant that may be booked now."""
+    """The first and the last instant that can be booked now."""
     schedule = service.body["availability"].get("schedule") or {}
     after = (schedule.get("allowBookingAfter") or 0) * _unit_ms(schedule.get("allowBookingAfterUnit"), HOUR_MS)
     ahead = (schedule.get("allowBookingFor") or 365) * _unit_ms(schedule.get("allowBookingForUnit"), DAY_MS)
@@ -83,8 +85,8 @@ def _unit_ms(unit: str | None, default: int) -> int:
     return _UNIT_MS[unit.lower()] if unit else default
 
 
-class _Book:
-    """What is taken, as one service sees it."""
+class _Bookings:
+    """The bookings that limit the slots of one service."""
 
     def __init__(self, data: LocationData, service: Service, moving: Appointment | None) -> None:
         availability = service.body["availability"]
@@ -103,31 +105,32 @@ class _Book:
         zone = self._data.location.timezone
         start = day_start_ms(day, zone)
         rows = self._rows.starting(start, start + 26 * HOUR_MS)
-        return sum(self._takes(r) and not r.block and local_day(r.start_ms, zone) == day for r in rows) >= self._per_day
+        booked = [row for row in rows if self._occupies(row) and not row.block and local_day(row.start_ms, zone) == day]
+        return len(booked) >= self._per_day
 
     def free_member(self, at: int, user_id: str | None) -> tuple[bool, str | None]:
         rows = self._rows.overlapping(at, at + self._length_ms) if self._rows else []
-        rows = [row for row in rows if self._takes(row)]
+        rows = [row for row in rows if self._occupies(row)]
         booked = sum(not row.block and (row.start_ms == at or row.user_id is None) for row in rows)
         if booked >= self._per_slot or any(row.block and row.user_id is None for row in rows):
             return False, None
         if user_id is not None:
-            return user_id in self._members and self._is_free(user_id, at), user_id
+            return user_id in self._members and self._member_is_free(user_id, at), user_id
         if not self._members:
             return True, None
-        free = next((member for member in self._members if self._is_free(member, at)), None)
+        free = next((member for member in self._members if self._member_is_free(member, at)), None)
         return free is not None, free
 
-    def _is_free(self, user_id: str, at: int) -> bool:
+    def _member_is_free(self, user_id: str, at: int) -> bool:
         index = self._data.by_user.get(user_id)
         if index is None:
             return True
         rows = index.overlapping(at - self._buffer_ms, at + self._length_ms + self._buffer_ms)
-        return not any(self._takes(row) and not self._shares(row, at) for row in rows)
+        return not any(self._occupies(row) and not self._shares(row, at) for row in rows)
 
     def _shares(self, row: Appointment, at: int) -> bool:
-        """A service with several places per slot seats them with one member."""
+        """Whether the appointment shares the slot: several customers of one slot have the same member."""
         return self._per_slot > 1 and row.service_id == self._service.id and row.start_ms == at and not row.block
 
-    def _takes(self, row: Appointment) -> bool:
+    def _occupies(self, row: Appointment) -> bool:
         return row.active and row is not self._moving

@@ -1,8 +1,8 @@
-"""What nobody could confirm of the API (api.md, UNK), each as a switch.
+"""The unknowns of the API (UNK in BEHAVIOR.md), one switch each.
 
-Input:  set in Python, or as JSON by `POST /sandbox/switches`.
-Output: `Switches`, which `world` and the routes obey. The defaults are the likeliest behaviour; the connector must be
-        right under every setting.
+Input:  set in Python, or as JSON with `POST /sandbox/switches`.
+Output: `Switches`, used by the world and the routes. The defaults are the most likely behavior. The connector must work
+        with every setting.
 """
 
 from __future__ import annotations
@@ -14,67 +14,68 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switches:
-    """Every unknown of api.md. Each field's text says what it decides."""
+    """One field per unknown."""
 
     window_on: Literal["start", "overlap"] = "start"
-    """A listed appointment starts in the window, or merely overlaps it."""
+    """Whether a list contains appointments that start in the window, or all that overlap it."""
     end_inclusive: bool = True
-    """Whether an appointment that starts exactly at endDate is listed."""
+    """Whether a list contains an appointment that starts exactly at endDate."""
     max_rows: int | None = None
-    """A silent cap on the rows of one reply."""
+    """The maximum of appointments per reply. Further ones are omitted without notice."""
     cap_keeps: Literal["earliest", "latest", "scattered"] = "earliest"
-    """Which rows a capped reply keeps."""
+    """Which appointments remain when `max_rows` is exceeded."""
     max_window_days: int | None = None
-    """A longer window of appointments gets 422."""
+    """A list with a longer window gets 422."""
     unknown_id: Literal["400", "404", "422", "empty"] = "404"
-    """What GET /appointments/:id answers for an id that never was ("empty": 200 without a body)."""
+    """The reply of GET /appointments/:id to an id that never existed. "empty" is 200 without a body."""
     deleted_id: Literal["same", "400", "404", "422", "empty"] = "same"
-    """The same for an appointment that was deleted."""
+    """The reply of GET /appointments/:id for a deleted appointment. "same" follows `unknown_id`."""
     unknown_scope: Literal["empty", "422"] = "empty"
-    """What a list call gets for a user, team or service that never was."""
+    """The reply to a list call for a user, team or service that never existed."""
     vanished_service: Literal["listed", "422", "empty"] = "listed"
-    """What a list call gets for a deleted service, whose appointments still stand."""
+    """The reply to a list call for a deleted service. Its appointments still exist."""
     calendar_id_means: Literal["service", "team", "either"] = "service"
-    """Whose id the query parameter calendarId is."""
+    """Whether the query parameter calendarId is the id of a service or of a team."""
     contact_without_include_all: bool = False
-    """Whether the contact is embedded in a list asked for without includeAll=true."""
+    """Whether lists embed the contact without includeAll=true."""
     contact_in_get: bool = True
     """Whether GET /appointments/:id embeds the contact."""
     blocked_listed: bool = True
-    """Whether blocked-off time stands in the list of appointments."""
+    """Whether lists contain blocked-off time."""
     attendance_spelling: Literal["sic", "right", "both", "mixed"] = "mixed"
-    """appoinmentStatus, appointmentStatus, both, or as each row was made."""
+    """appoinmentStatus, appointmentStatus, both, or a different form for each appointment."""
     recurring_ids: Literal["plain", "epoch", "epoch_duration"] = "epoch"
-    """An instance's id: its own, `<20>_<epochMs>`, or `<20>_<epochMs>_<durationSec>`."""
+    """The id of an instance of a recurring appointment: 20 characters, `<20>_<epochMs>`, or
+    `<20>_<epochMs>_<durationSec>`."""
     empty_days: Literal["missing", "empty"] = "missing"
-    """Whether a day without slots is left out, or stands with an empty list."""
+    """Whether a slots reply omits days without slots, or contains them with an empty list."""
     slots_trace_id: bool = True
-    """Whether a slots reply has a key that is no date (`traceId`)."""
+    """Whether a slots reply has the key `traceId`, which is no date."""
     max_slot_days: int | None = 31
-    """A longer range of slots gets 422."""
+    """A slots request with a longer range gets 422."""
     slots_timezone: Literal["location", "utc"] = "location"
-    """The zone of slots asked for without a timezone."""
+    """The time zone of slots if the request names none."""
     done_body: Literal["empty", "OK"] = "empty"
-    """The body of DELETE and PUT status."""
+    """The body of replies to DELETE and PUT status."""
     booked_contact_id: Literal["id", "fingerprint"] = "id"
-    """The contactId of a booking's reply; a UUID equal to the contact's fingerprint was seen once (OBS)."""
+    """The contactId in the reply to a booking. The contact's fingerprint, a UUID, was observed once (OBS)."""
     invalid_key_message: Literal["Api key is invalid.", "Unauthorized"] = "Api key is invalid."
-    """The msg of a 401: as observed, or as documented."""
+    """The msg of a 401, as observed or as documented."""
     limit_body: Literal["json", "html", "empty"] = "json"
-    """The body of a 429 from the rate limit."""
+    """The body of a 429."""
     limit_retry_after: Literal["none", "seconds", "date"] = "seconds"
-    """The Retry-After header of a 429 from the rate limit."""
+    """The Retry-After header of a 429."""
     limit_headers: bool = True
-    """Whether replies carry the X-RateLimit-* headers of the successor API, where a rate limit is on."""
+    """Whether replies have the X-RateLimit-* headers of the successor API, if there is a quota."""
 
     def changed(self, settings: dict[str, Any]) -> Switches:
-        """These switches with some set anew. Raises ValueError for a name or value that cannot be."""
+        """A copy with some switches changed. Raises ValueError for an unknown name or an invalid value."""
         hints = get_type_hints(type(self))
         for name, value in settings.items():
             if name not in hints:
-                raise ValueError(f"no switch {name!r}; there are: {', '.join(f.name for f in fields(self))}")
+                raise ValueError(f"expected one of {', '.join(f.name for f in fields(self))}, got {name!r}")
             if not _allowed(value, hints[name]):
-                raise ValueError(f"switch {name!r} cannot be {value!r}")
+                raise ValueError(f"invalid value for the switch {name!r}: {value!r}")
         return replace(self, **settings)
 
 

@@ -1,8 +1,7 @@
-"""Instants and wall clocks, as the API writes them.
+"""Converts between instants, local times and the API's formats.
 
-Input:  epoch milliseconds (the unit the sandbox keeps every instant in) and IANA zone names, with aliases such as
-        `US/Central`.
-Output: ISO 8601 texts and local days. The lowest layer of the sandbox: it knows no appointment.
+Input:  epoch milliseconds, the sandbox's unit for all instants; IANA zone names and aliases such as `US/Central`.
+Output: ISO 8601 strings and local days.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ DAY_MS = 24 * HOUR_MS
 
 @lru_cache(maxsize=512)
 def zone(name: str) -> ZoneInfo:
-    """The zone of that name; raises `zoneinfo.ZoneInfoNotFoundError` or ValueError where there is none."""
+    """The time zone. Raises `zoneinfo.ZoneInfoNotFoundError` or ValueError for an unknown name."""
     return ZoneInfo(name)
 
 
 def to_ms(instant: datetime) -> int:
     """Epoch milliseconds of an aware datetime, rounded down. Raises ValueError for a naive one."""
     if instant.tzinfo is None:
-        raise ValueError("an instant needs its time zone")
+        raise ValueError(f"expected a datetime with a time zone, got {instant}")
     return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
 def from_ms(ms: int) -> datetime:
-    """The instant, in UTC."""
+    """The instant in UTC."""
     return datetime.fromtimestamp(ms // 1000, UTC).replace(microsecond=ms % 1000 * 1000)
 
 
@@ -50,7 +49,7 @@ def local_day(ms: int, zone_name: str) -> date:
 
 
 def days_between(start_ms: int, end_ms: int, zone_name: str) -> Iterator[date]:
-    """The local days that `[start_ms, end_ms)` touches, in order."""
+    """The local days that overlap `[start_ms, end_ms)`, in order."""
     day, last = local_day(start_ms, zone_name), local_day(end_ms - 1, zone_name)
     while day <= last:
         yield day
@@ -58,7 +57,7 @@ def days_between(start_ms: int, end_ms: int, zone_name: str) -> Iterator[date]:
 
 
 def wall_ms(day: date, minute: int, zone_name: str) -> int | None:
-    """When a clock in that zone shows `minute` minutes after midnight; None where it skips that time (DST)."""
+    """The instant when local clocks show `minute` minutes after midnight. None if DST skips that time."""
     wall = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone(zone_name))
     seconds = int(wall.timestamp())
     shown = datetime.fromtimestamp(seconds, zone(zone_name))
@@ -66,5 +65,5 @@ def wall_ms(day: date, minute: int, zone_name: str) -> int | None:
 
 
 def day_start_ms(day: date, zone_name: str) -> int:
-    """The first instant of a local day (after midnight, in zones where DST skips midnight)."""
+    """The first instant of a local day. Later than midnight where DST skips midnight."""
     return int(datetime(day.year, day.month, day.day, tzinfo=zone(zone_name)).timestamp()) * 1000

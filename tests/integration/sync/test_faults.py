@@ -15,7 +15,7 @@ from typing import Any, get_args
 import pytest
 import stamina
 
-from bookings_sync.sandbox import Fault, FaultKind, Faults, RateLimit, Switches
+from bookings_sync.sandbox import Fault, FaultKind, Faults, Quota, Switches
 
 from .conftest import Site, Tally, small
 
@@ -78,7 +78,7 @@ def test_all_kinds_together(open_site: Callable[..., Site], tally: Tally) -> Non
 
 def test_the_rate_limit_holds(open_site: Callable[..., Site]) -> None:
     """Sandbox and connector have the same limit, so a 429 is rare, with and without faults."""
-    limit = RateLimit(50, 0.5)
+    limit = Quota(50, 0.5)
     site = open_site(
         small(appointments=400, locations=2, opaque_key_share=0),
         max_window_days=2,
@@ -86,7 +86,7 @@ def test_the_rate_limit_holds(open_site: Callable[..., Site]) -> None:
         rate_limit=limit.requests,
         rate_period_seconds=limit.seconds,
     )
-    site.server.rate_limit = limit
+    site.server.quota = limit
     result = site.sync()
     assert result.row["errors"] == "[]"
     assert result.row["requests"] > 500

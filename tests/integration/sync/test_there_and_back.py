@@ -36,9 +36,9 @@ def turn(row: Appointment, title: str) -> None:
 def place(site: Site, row: Appointment, start_ms: int) -> None:
     """Moves a row without touching `updatedAt`."""
     data = site.world.data[site.location_id]
-    data.lift(row)
+    data.remove_from_indexes(row)
     row.start_ms, row.end_ms, row.head = start_ms, start_ms + row.end_ms - row.start_ms, None
-    data.stand(row)
+    data.add_to_indexes(row)
 
 
 def row_of(site: Site) -> Appointment:

@@ -34,7 +34,7 @@ from bookings_sync.sandbox import (
     Fault,
     FaultKind,
     Faults,
-    RateLimit,
+    Quota,
     SandboxServer,
     Switches,
     World,
@@ -276,7 +276,7 @@ def test_slow_reply_is_retried(serve: Serve) -> None:
 
 
 def test_the_server_never_sees_more_than_the_limit(serve: Serve) -> None:
-    running = serve(rate_limit=RateLimit(requests=20, seconds=0.5), latency_ms=20)
+    running = serve(quota=Quota(requests=20, seconds=0.5), latency_ms=20)
     client = running.client(rate_limit=20, rate_period_seconds=0.5)
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(lambda _: client.list_teams(), range(80)))

@@ -1,4 +1,4 @@
-"""A served world, small enough to be made anew for each test that changes it."""
+"""Fixtures: a small served world, generated for each test, and a client for its first location."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALL_TIME = {"startDate": 0, "endDate": 4_102_444_800_000}
 
 @dataclass
 class Api:
-    """One location's client, its world, and its server."""
+    """A client for one location, the world, and the server."""
 
     world: World
     server: SandboxServer
@@ -43,13 +43,13 @@ class Api:
 
     @property
     def service_id(self) -> str:
-        """The location's first service: one place per slot, open on workdays."""
+        """The first service of the location. One appointment per slot, open Monday to Friday."""
         return next(iter(self.world.data[self.location.id].services))
 
 
 def small_spec(**settings: Any) -> WorldSpec:
-    plain: dict[str, Any] = {"now": NOW, "seed": 5, "appointments": 600, "past_days": 90, "future_days": 30}
-    return WorldSpec(**plain | settings)
+    defaults: dict[str, Any] = {"now": NOW, "seed": 5, "appointments": 600, "past_days": 90, "future_days": 30}
+    return WorldSpec(**defaults | settings)
 
 
 def serve(world: World) -> Iterator[Api]:
@@ -68,8 +68,8 @@ def api() -> Iterator[Api]:
 
 
 @pytest.fixture
-def bare(api: Api) -> Callable[..., httpx.Response]:
-    """A request without the location's key."""
+def get_with_key(api: Api) -> Callable[..., httpx.Response]:
+    """Sends a GET request with another key, or without a key."""
 
     def request(path: str, key: str | None = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {key}"} if key else {}

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose, the rate limit, and the log, over a real socket."""
+"""Faults, the quota and the request log, over a real socket."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from bookings_sync.sandbox import Fault, FaultKind, Faults, RateLimit
-from bookings_sync.sandbox.limits import Limiter
+from bookings_sync.sandbox import Fault, FaultKind, Faults, Quota
+from bookings_sync.sandbox.quota import QuotaTracker
 
 
 @pytest.mark.parametrize("status", ["500", "502", "503"])
-def test_server_errors_are_pages(api: Any, status: FaultKind) -> None:
+def test_server_errors_have_html_bodies(api: Any, status: FaultKind) -> None:
     api.server.faults = Faults([Fault(kind=status)])
     response = api.client.get("/calendars/teams")
     assert (response.status_code, response.headers["content-type"]) == (int(status), "text/html; charset=utf-8")
@@ -34,7 +34,7 @@ def test_429_with_and_without_retry_after(api: Any) -> None:
     ("kind", "error"),
     [("reset", httpx.ReadError), ("reset_after", httpx.ReadError), ("truncated", httpx.RemoteProtocolError)],
 )
-def test_broken_connections(api: Any, kind: FaultKind, error: type[httpx.HTTPError]) -> None:
+def test_broken_connections_raise_transport_errors(api: Any, kind: FaultKind, error: type[httpx.HTTPError]) -> None:
     row = api.appointments(calendarId=api.service_id)[0]
     api.server.faults = Faults([Fault(kind=kind, times=1)])
     with pytest.raises(error):
@@ -46,7 +46,7 @@ def test_broken_connections(api: Any, kind: FaultKind, error: type[httpx.HTTPErr
     ("kind", "body"),
     [("list", b"["), ("null", b"null"), ("string", b'"'), ("html", b"<html>"), ("cut", b'{"teams":')],
 )
-def test_bodies_that_are_not_what_they_should_be(api: Any, kind: FaultKind, body: bytes) -> None:
+def test_wrong_bodies_with_status_200(api: Any, kind: FaultKind, body: bytes) -> None:
     whole = api.client.get("/calendars/teams").content
     api.server.faults = Faults([Fault(kind=kind)])
     response = api.client.get("/calendars/teams")
@@ -63,7 +63,7 @@ def test_a_slow_reply_outlasts_a_short_timeout(api: Any) -> None:
     assert api.client.get("/calendars/teams").status_code == 200
 
 
-def test_rules_keep_to_their_endpoints_and_locations(api: Any) -> None:
+def test_a_rule_applies_only_to_its_endpoints_and_location(api: Any) -> None:
     other = api.world.locations[1]
     api.server.faults = Faults([Fault(kind="503", endpoints=("GET /appointments/:id",), location_id=api.location.id)])
     assert api.client.get("/calendars/teams").status_code == 200
@@ -72,8 +72,8 @@ def test_rules_keep_to_their_endpoints_and_locations(api: Any) -> None:
     assert api.client.get("/appointments/x", headers=headers).status_code == 404
 
 
-def test_the_same_requests_meet_the_same_faults_in_any_order() -> None:
-    def met(order: list[int], seed: int) -> set[tuple[int, int]]:
+def test_faults_do_not_depend_on_the_order_of_requests() -> None:
+    def failed(order: list[int], seed: int) -> set[tuple[int, int]]:
         faults = Faults([Fault(kind="500", rate=0.3)], seed=seed)
         return {
             (number, attempt)
@@ -82,13 +82,13 @@ def test_the_same_requests_meet_the_same_faults_in_any_order() -> None:
             if faults.pick("GET /x", None, f"GET /x?{number}")
         }
 
-    first = met(list(range(100)), 1)
-    assert first == met(list(range(99, -1, -1)), 1)
-    assert first != met(list(range(100)), 2)
+    first = failed(list(range(100)), 1)
+    assert first == failed(list(range(99, -1, -1)), 1)
+    assert first != failed(list(range(100)), 2)
     assert 50 < len(first) < 130
 
 
-def test_faults_are_set_and_ended_over_http(api: Any) -> None:
+def test_faults_can_be_set_and_removed_over_http(api: Any) -> None:
     url = api.server.url + "/sandbox/faults"
     rule = {"kind": "500", "rate": 1, "endpoints": ["GET /calendars/teams"]}
     assert httpx.post(url, json={"seed": 2, "rules": [rule]}, trust_env=False, verify=False).status_code == 200
@@ -100,28 +100,28 @@ def test_faults_are_set_and_ended_over_http(api: Any) -> None:
     assert api.client.get("/calendars/teams").status_code == 200
 
 
-def test_the_limiter_slides() -> None:
+def test_the_quota_is_a_sliding_window_and_a_daily_limit() -> None:
     now = 0.0
-    limiter = Limiter(RateLimit(requests=3, seconds=10, per_day=5), clock=lambda: now)
+    tracker = QuotaTracker(Quota(requests=3, seconds=10, per_day=5), clock=lambda: now)
 
-    def admitted(location_id: str = "a") -> bool:
-        return limiter.admit(location_id).wait_s is None
+    def accepted(location_id: str = "a") -> bool:
+        return tracker.check(location_id).wait_s is None
 
-    assert [admitted(), admitted(), admitted(), admitted(), admitted("b")] == [True, True, True, False, True]
+    assert [accepted(), accepted(), accepted(), accepted(), accepted("b")] == [True, True, True, False, True]
     now = 9.9
-    assert not admitted()
+    assert not accepted()
     now = 10.0
-    assert [admitted(), admitted()] == [True, True]
+    assert [accepted(), accepted()] == [True, True]
     now = 30.0
-    verdict = limiter.admit("a")
-    assert (verdict.wait_s, verdict.headers["X-RateLimit-Daily-Remaining"]) == (86_370.0, "0")
+    decision = tracker.check("a")
+    assert (decision.wait_s, decision.headers["X-RateLimit-Daily-Remaining"]) == (86_370.0, "0")
     now = 86_400.0
-    assert admitted()
-    assert limiter.refused == 3
+    assert accepted()
+    assert tracker.refused == 3
 
 
-def test_the_limit_is_kept_per_key_and_counted(api: Any) -> None:
-    api.server.rate_limit = RateLimit(requests=3, seconds=60)
+def test_the_quota_is_per_location_and_refusals_are_counted(api: Any) -> None:
+    api.server.quota = Quota(requests=3, seconds=60)
     assert [api.client.get("/calendars/teams").status_code for _ in range(5)] == [200, 200, 200, 429, 429]
     other = {"Authorization": f"Bearer {api.world.locations[1].key}"}
     assert api.client.get("/calendars/teams", headers=other).headers["X-RateLimit-Remaining"] == "2"

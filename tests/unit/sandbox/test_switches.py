@@ -1,4 +1,4 @@
-"""Each switch, seen over a real socket."""
+"""The effect of each switch, over a real socket."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def rows_of(api: Any, start: datetime, end: datetime) -> list[str]:
     return [row["id"] for row in api.appointments(calendarId=api.service_id, **window)]
 
 
-def test_every_switch_is_explained_and_tested() -> None:
-    """A switch that no test of this module names would go untested."""
+def test_every_switch_has_a_test() -> None:
+    """Looks for `name=` of each switch in this file."""
     source = open(__file__, encoding="utf-8").read()  # noqa: PTH123, SIM115
     assert [field.name for field in fields(Switches) if f"{field.name}=" not in source] == []
 
 
 @pytest.mark.parametrize("settings", [{"nope": 1}, {"window_on": "end"}, {"max_rows": 0}, {"end_inclusive": 1}])
-def test_a_switch_that_cannot_be_is_refused(api: Any, settings: dict[str, Any]) -> None:
+def test_an_invalid_switch_is_refused(api: Any, settings: dict[str, Any]) -> None:
     response = httpx.post(api.server.url + "/sandbox/switches", json=settings, trust_env=False, verify=False)
     assert response.status_code == 400
     assert next(iter(settings)) in response.json()["error"]
     assert api.world.switches == Switches()
 
 
-def test_the_window_is_on_start_or_overlap_its_end_inclusive_or_not(api: Any) -> None:
+def test_window_on_start_or_overlap_and_end_inclusive(api: Any) -> None:
     start = api.world.now + timedelta(days=300)
     end = start + timedelta(minutes=30)
     appointment = api.world.book(api.location.id, api.service_id, start).id
@@ -52,7 +52,7 @@ def test_the_window_is_on_start_or_overlap_its_end_inclusive_or_not(api: Any) ->
     assert rows_of(api, start - timedelta(hours=1), start) == []
 
 
-def test_a_reply_may_be_capped(api: Any) -> None:
+def test_max_rows_and_cap_keeps(api: Any) -> None:
     rows = [row["id"] for row in api.appointments(calendarId=api.service_id)]
     switch(api, max_rows=5, cap_keeps="earliest")
     assert [row["id"] for row in api.appointments(calendarId=api.service_id)] == rows[:5]
@@ -65,7 +65,7 @@ def test_a_reply_may_be_capped(api: Any) -> None:
     assert len(api.world.truth(api.location.id)["appointments"]) > 5
 
 
-def test_long_ranges_may_be_refused(api: Any) -> None:
+def test_max_window_days_and_max_slot_days(api: Any) -> None:
     switch(api, max_window_days=30, max_slot_days=7)
     query = {"calendarId": api.service_id, "startDate": api.world.now_ms, "endDate": api.world.now_ms + 31 * DAY_MS}
     for path in ("/appointments/", "/appointments/slots"):
@@ -75,21 +75,21 @@ def test_long_ranges_may_be_refused(api: Any) -> None:
     assert api.client.get("/appointments/slots", params=query).status_code == 200
 
 
-@pytest.mark.parametrize(("answer", "status"), [("400", 400), ("404", 404), ("422", 422), ("empty", 200)])
-def test_an_unknown_and_a_deleted_id(api: Any, answer: str, status: int) -> None:
+@pytest.mark.parametrize(("reply", "status"), [("400", 400), ("404", 404), ("422", 422), ("empty", 200)])
+def test_unknown_id_and_deleted_id(api: Any, reply: str, status: int) -> None:
     row = api.appointments(calendarId=api.service_id)[0]
     api.world.delete(api.location.id, row["id"])
-    switch(api, unknown_id=answer, deleted_id="same")
+    switch(api, unknown_id=reply, deleted_id="same")
     for appointment_id in ("nope", row["id"]):
         response = api.client.get(f"/appointments/{appointment_id}")
         assert response.status_code == status
         assert bool(response.content) == (status != 200)
-    switch(api, unknown_id="404", deleted_id=answer)
+    switch(api, unknown_id="404", deleted_id=reply)
     assert api.client.get("/appointments/nope").status_code == 404
     assert api.client.get(f"/appointments/{row['id']}").status_code == status
 
 
-def test_unknown_scopes_and_vanished_services(api: Any) -> None:
+def test_unknown_scope_and_vanished_service(api: Any) -> None:
     service_id = api.service_id
     before = api.appointments(calendarId=service_id)
     api.world.delete_service(api.location.id, service_id)
@@ -106,7 +106,7 @@ def test_unknown_scopes_and_vanished_services(api: Any) -> None:
         assert scope in api.client.get("/appointments/", params=window | {scope: "nope"}).json()
 
 
-def test_calendar_id_may_be_a_service_a_team_or_either(api: Any) -> None:
+def test_calendar_id_means_service_team_or_either(api: Any) -> None:
     data = api.world.data[api.location.id]
     service_id, team_id = api.service_id, data.services[api.service_id].team_id
     by_service, by_team = (api.appointments(**scope) for scope in ({"calendarId": service_id}, {"teamId": team_id}))
@@ -121,14 +121,14 @@ def test_calendar_id_may_be_a_service_a_team_or_either(api: Any) -> None:
     assert "calendarId" in api.client.get("/appointments/slots", params=slots).json()
 
 
-def test_contacts_embedded_or_not(api: Any) -> None:
+def test_contact_in_get_and_contact_without_include_all(api: Any) -> None:
     row = next(row for row in api.appointments(calendarId=api.service_id, includeAll="true") if row.get("contact"))
     switch(api, contact_in_get=False, contact_without_include_all=True)
     assert "contact" not in api.json("GET", f"/appointments/{row['id']}")
     assert row in api.appointments(calendarId=api.service_id)
 
 
-def test_blocked_off_time_listed_or_not(api: Any) -> None:
+def test_blocked_listed(api: Any) -> None:
     start = api.world.now + timedelta(days=300)
     block = api.world.block(api.location.id, api.service_id, start, start + timedelta(hours=2)).id
     assert block in rows_of(api, start, start + timedelta(hours=1))
@@ -149,7 +149,7 @@ def test_blocked_off_time_listed_or_not(api: Any) -> None:
         ),
     ],
 )
-def test_attendance_is_spelt(api: Any, spelling: str, names: set[tuple[str, ...]]) -> None:
+def test_attendance_spelling(api: Any, spelling: str, names: set[tuple[str, ...]]) -> None:
     switch(api, attendance_spelling="sic")
     sic = {row["id"]: row["appoinmentStatus"] for row in api.appointments(calendarId=api.service_id)}
     switch(api, attendance_spelling=spelling)
@@ -169,7 +169,7 @@ def test_recurring_ids(api: Any, form: str, pieces: int) -> None:
         assert api.json("GET", f"/appointments/{row['id']}") == row
 
 
-def test_slot_less_days_trace_ids_and_zones(api: Any) -> None:
+def test_empty_days_slots_trace_id_and_slots_timezone(api: Any) -> None:
     query = {"calendarId": api.service_id, "startDate": api.world.now_ms, "endDate": api.world.now_ms + 7 * DAY_MS}
     reply = api.json("GET", "/appointments/slots", params=query)
     assert isinstance(reply.pop("traceId"), str)
@@ -181,7 +181,7 @@ def test_slot_less_days_trace_ids_and_zones(api: Any) -> None:
     assert all(slot.endswith("+00:00") for slot in api.slots(api.service_id))
 
 
-def test_small_forms(api: Any) -> None:
+def test_done_body_booked_contact_id_and_invalid_key_message(api: Any) -> None:
     switch(api, done_body="OK", booked_contact_id="fingerprint", invalid_key_message="Unauthorized")
     slot = api.slots(api.service_id)[0]
     body = {"calendarId": api.service_id, "selectedTimezone": "UTC", "selectedSlot": slot, "phone": "+15550002"}
@@ -200,8 +200,8 @@ def test_small_forms(api: Any) -> None:
         ({"limit_body": "empty", "limit_retry_after": "none", "limit_headers": False}, "", None),
     ],
 )
-def test_the_rate_limits_reply(api: Any, settings: dict[str, Any], body: str, header: str | None) -> None:
-    # The switch limit_body=, limit_retry_after= and limit_headers= in one go.
+def test_the_reply_to_an_exceeded_quota(api: Any, settings: dict[str, Any], body: str, header: str | None) -> None:
+    # Covers limit_body=, limit_retry_after= and limit_headers=.
     switch(api, **settings)
     httpx.post(
         api.server.url + "/sandbox/limits",

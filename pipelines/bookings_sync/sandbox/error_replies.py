@@ -1,7 +1,7 @@
-"""What the API says when it refuses, word for word (api.md).
+"""The API's error replies, word for word.
 
-Input:  raised by `reading`, `forms` and the routes.
-Output: `RefusedError`, turned into a reply by `gate`.
+Input:  raised by `listing`, `validation` and the routes.
+Output: `RefusedError`, which `endpoint` turns into a reply.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from starlette.responses import Response
 
 JSON_TYPE = "application/json"
 HTML = b"<html><head><title>Error</title></head><body><center><h1>%d</h1></center><hr>nginx</body></html>"
+"""The page of a proxy in front of the API."""
 
 
 class RefusedError(Exception):
-    """A reply with a status that is not 200; `fields` is the object of a 422, else there is a `msg`, or no body."""
+    """An error reply. `fields` is the JSON object of a 422. Other replies have a `msg` or an empty body."""
 
     def __init__(
         self, status: int, msg: str | None = None, fields: Mapping[str, Mapping[str, str]] | None = None
@@ -33,24 +34,24 @@ class RefusedError(Exception):
 
 
 def bad_request() -> RefusedError:
-    """400, DOC."""
+    """400 (DOC)."""
     return RefusedError(400, "Bad Request")
 
 
 def not_found() -> RefusedError:
-    """404 of a route there is not, OBS."""
+    """404 for an unknown route (OBS)."""
     return RefusedError(404, "Not found")
 
 
 def invalid(field: str, message: str | None = None) -> RefusedError:
-    """422 for one field whose value will not do, DOC."""
+    """422 for one invalid field (DOC)."""
     return RefusedError(422, fields={field: {"message": message or f"The {field} is invalid.", "rule": "invalid"}})
 
 
-def unknown_id(answer: str) -> RefusedError:
-    """What an id that is not there gets (UNK: `Switches.unknown_id`, `deleted_id`)."""
-    if answer == "empty":
+def unknown_id(reply: str) -> RefusedError:
+    """The reply for an id that does not exist (UNK). `reply` is a value of `Switches.unknown_id`."""
+    if reply == "empty":
         return RefusedError(200)
-    if answer == "422":
+    if reply == "422":
         return invalid("id")
-    return bad_request() if answer == "400" else not_found()
+    return bad_request() if reply == "400" else not_found()

@@ -1,7 +1,7 @@
-"""Whom and what a world is peopled with: names, zones, services, and the odd forms rows take.
+"""Sample data: names, time zones, services, contacts, and unusual forms of appointments.
 
-Input:  a random generator, so the same seed makes the same people.
-Output: fields for `bodies`, and shapes for appointments. All names, numbers and addresses are made up.
+Input:  a random generator. The same seed gives the same data.
+Output: fields for `calendar_json`, and shapes for appointments. All names, numbers and addresses are fictional.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import random
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from bookings_sync.sandbox.bodies import Hours, office_hours
+from bookings_sync.sandbox.calendar_json import Hours, office_hours
 from bookings_sync.sandbox.model import Json, Shape, Spelling
 
 LOCATION_NAMES = (
@@ -22,7 +22,7 @@ LOCATION_ZONES = (
     "America/Sao_Paulo", "America/Los_Angeles", "Asia/Tokyo", "Pacific/Auckland", "Africa/Cairo", "America/St_Johns",
 )  # fmt: skip
 ALIASES = {"America/Chicago": "US/Central", "America/New_York": "US/Eastern", "Europe/London": "GB"}
-"""Names a browser may give for the location's own zone."""
+"""Other names for a location's time zone, which browsers may send."""
 VISITOR_ZONES = ("US/Central", "US/Pacific", "Asia/Calcutta", "Europe/Kiev", "Europe/Paris", "Asia/Katmandu", "UTC")
 
 TEAM_NAMES = ("Front desk", "Specialists", "Évaluations", "Wellness & care", "Weekend team", "Außendienst")
@@ -43,7 +43,7 @@ _CUSTOM_FIELDS = ("iAmVsGtcxJHG6bWpQnZk", "Qk2fT7yLwN4sJ8mXe0Rb", "Zp9uC3hVd6aK1
 
 
 class ServicePlan(NamedTuple):
-    """What a service offers; `weight` is how much it is asked for, `show` how its customers' show rate differs."""
+    """A kind of service. `weight` is its relative demand, `show` the difference of its show rate from the average."""
 
     name: str
     duration_min: int
@@ -102,7 +102,7 @@ def spelling(rng: random.Random) -> Spelling:
 
 
 def visitor_zone(rng: random.Random, home: str) -> str:
-    """The zone a customer books in: the location's, by its name or an alias, or now and then another."""
+    """The time zone of a customer: usually the location's, by its name or an alias."""
     chance = rng.random()
     if chance < 0.8:
         return home
@@ -110,7 +110,7 @@ def visitor_zone(rng: random.Random, home: str) -> str:
 
 
 def person(rng: random.Random, zone: str) -> Json:
-    """Fields of a new contact; some are null, some missing, some not in the reference."""
+    """Fields of a new contact. Some are null, some are missing, some are undocumented."""
     first, last, number = rng.choice(FIRST_NAMES), rng.choice(LAST_NAMES), rng.randrange(10**7)
     email = f"Guest.{number}@example.com" if rng.random() < 0.93 else None
     fields: dict[str, Any] = {
@@ -141,14 +141,14 @@ def person(rng: random.Random, zone: str) -> Json:
 
 
 def custom_field(rng: random.Random, field_id: str) -> Json:
-    """One custom field; its value is a string or a list of strings (DOC)."""
+    """A custom field. Its value is a string or a list of strings (DOC)."""
     if rng.random() < 0.3:
         return {"id": field_id, "value": rng.sample(("knees", "back", "neck", "épaule"), rng.choice((0, 1, 2, 3)))}
     return {"id": field_id, "value": rng.choice(("yes", "no", "", "after 5 pm", "zażółć gęślą jaźń"))}
 
 
 def contact_change(rng: random.Random, body: Json) -> Json:
-    """What changed about a customer: telephone, tags, or a custom field, which may turn from string to list."""
+    """A change of a contact: phone, tags, or a custom field, which may change from a string to a list."""
     kind = rng.randrange(4)
     if kind == 0:
         return {"phone": f"+1555{rng.randrange(10**7):07d}"}

@@ -1,7 +1,7 @@
-"""List calls answered: which rows a window holds under the switches, and the whole truth.
+"""Selects the appointments of a list call, and all data of a location.
 
-Input:  a world and a call's query.
-Output: rows or bytes. A query the API would refuse raises `replies.RefusedError`.
+Input:  a world, and the query of a call.
+Output: appointments, or JSON bytes. Raises RefusedError for a query that the API refuses.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from bookings_sync.sandbox import replies
+from bookings_sync.sandbox import error_replies
+from bookings_sync.sandbox.appointment_json import appointments_json
 from bookings_sync.sandbox.index import StartIndex
 from bookings_sync.sandbox.model import Appointment, LocationData
-from bookings_sync.sandbox.render import appointments_json
 from bookings_sync.sandbox.slots import free_slots
 from bookings_sync.sandbox.switches import Switches
 from bookings_sync.sandbox.times import DAY_MS, local_iso, to_ms, utc_iso
@@ -24,12 +24,15 @@ from bookings_sync.sandbox.times import DAY_MS, local_iso, to_ms, utc_iso
 if TYPE_CHECKING:
     from bookings_sync.sandbox.world import World
 
-_NOTHING = StartIndex()
+_EMPTY = StartIndex()
 
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """GET /appointments/: the window in epoch milliseconds, and at least one scope; several narrow each other."""
+    """The query of GET /appointments/: a window in epoch milliseconds, and at least one scope.
+
+    With several scopes, an appointment must match all of them.
+    """
 
     start_ms: int
     end_ms: int
@@ -38,13 +41,13 @@ class ListQuery:
     team_id: str | None = None
 
 
-def listed(world: World, location_id: str, query: ListQuery) -> list[Appointment]:
-    """The rows of one list call, by start, as the switches have it."""
+def list_appointments(world: World, location_id: str, query: ListQuery) -> list[Appointment]:
+    """The appointments of one list call, by start."""
     data, switches = world.data[location_id], world.switches
     if query.end_ms < query.start_ms:
-        raise replies.invalid("endDate")
+        raise error_replies.invalid("endDate")
     if switches.max_window_days is not None and query.end_ms - query.start_ms > switches.max_window_days * DAY_MS:
-        raise replies.invalid("endDate", "The date range is too long.")
+        raise error_replies.invalid("endDate", "The date range is too long.")
     first, *others = _scopes(data, switches, query)
     end_ms = query.end_ms + switches.end_inclusive
     if switches.window_on == "overlap":
@@ -72,21 +75,21 @@ def _scopes(data: LocationData, switches: Switches, query: ListQuery) -> list[St
 
 def _calendar_scope(data: LocationData, switches: Switches, calendar_id: str) -> StartIndex:
     if switches.calendar_id_means != "service" and (calendar_id in data.teams or calendar_id in data.by_team):
-        return data.by_team.get(calendar_id, _NOTHING)
+        return data.by_team.get(calendar_id, _EMPTY)
     if switches.calendar_id_means == "team":
         return _scope(data.by_team, calendar_id, False, "calendarId", switches)
-    if calendar_id in data.vanished and switches.vanished_service != "listed":
+    if calendar_id in data.deleted_services and switches.vanished_service != "listed":
         if switches.vanished_service == "422":
-            raise replies.invalid("calendarId")
-        return _NOTHING
-    known = calendar_id in data.services or calendar_id in data.vanished
+            raise error_replies.invalid("calendarId")
+        return _EMPTY
+    known = calendar_id in data.services or calendar_id in data.deleted_services
     return _scope(data.by_service, calendar_id, known, "calendarId", switches)
 
 
 def _scope(indexes: dict[str, StartIndex], key: str, known: bool, parameter: str, switches: Switches) -> StartIndex:
     if not known and key not in indexes and switches.unknown_scope == "422":
-        raise replies.invalid(parameter)
-    return indexes.get(key, _NOTHING)
+        raise error_replies.invalid(parameter)
+    return indexes.get(key, _EMPTY)
 
 
 def _capped(rows: list[Appointment], switches: Switches) -> list[Appointment]:
@@ -102,7 +105,7 @@ def _capped(rows: list[Appointment], switches: Switches) -> list[Appointment]:
 
 
 def recurring_id(row: Appointment, switches: Switches) -> str:
-    """The id an appointment goes by: its own, but for instances of recurring ones."""
+    """The id of an appointment. The switches decide the form for instances of recurring appointments."""
     if row.series is None:
         return row.id
     base, first_ms, plain = row.series
@@ -114,14 +117,14 @@ def recurring_id(row: Appointment, switches: Switches) -> str:
 
 
 def slot_zone(world: World, location_id: str, asked: str | None) -> str:
-    """The zone a slots reply is written in."""
+    """The time zone of a slots reply. `asked` is the zone in the request."""
     if asked:
         return asked
     return "UTC" if world.switches.slots_timezone == "utc" else world.data[location_id].location.timezone
 
 
 def truth_json(world: World, location_id: str, start: datetime, end: datetime) -> bytes:
-    """See `World.truth`."""
+    """The data of a location as JSON. See `World.truth`."""
     data, zone = world.data[location_id], slot_zone(world, location_id, None)
     rows = [row for row in data.by_start.all() if world.switches.blocked_listed or not row.block]
     slots = {
@@ -134,7 +137,7 @@ def truth_json(world: World, location_id: str, start: datetime, end: datetime) -
             "location": data.location._asdict(),
             "teams": [team.body for team in data.teams.values()],
             "services": [service.body for service in data.services.values()],
-            "vanishedServiceIds": list(data.vanished),
+            "vanishedServiceIds": list(data.deleted_services),
             "slots": slots,
         }
     )

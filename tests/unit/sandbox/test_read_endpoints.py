@@ -1,4 +1,4 @@
-"""Reads: keys, routes, lists and slots, over a real socket."""
+"""GET endpoints over a real socket: keys, routes, lists and slots."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from bookings_sync.sandbox import office_hours
 DAY_MS = 86_400_000
 
 
-def test_keys_are_told_apart(api: Any, bare: Callable[..., httpx.Response]) -> None:
+def test_wrong_keys_get_401_with_their_message(api: Any, get_with_key: Callable[..., httpx.Response]) -> None:
     for key in (None, "fake"):
-        assert (bare("/calendars/teams", key).status_code, bare("/calendars/teams", key).json()) == (
+        assert (get_with_key("/calendars/teams", key).status_code, get_with_key("/calendars/teams", key).json()) == (
             401,
             {"msg": "Api key is invalid."},
         )
-    wrong = bare("/calendars/teams", api.world.wrong_key)
+    wrong = get_with_key("/calendars/teams", api.world.wrong_key)
     assert (wrong.status_code, wrong.json()) == (401, {"msg": "Unauthorized, Switch to the new API token."})
     api.world.revoke_key(api.location.id)
     assert api.client.get("/calendars/teams").json() == {"msg": "Api key is invalid."}
 
 
-def test_a_new_key_tells_its_location_and_an_old_one_does_not(api: Any) -> None:
+def test_new_keys_contain_the_location_id_and_old_keys_do_not(api: Any) -> None:
     *new, old = api.world.locations
     for location in new:
         claims = location.key.split(".")[1]
@@ -39,12 +39,12 @@ def test_a_new_key_tells_its_location_and_an_old_one_does_not(api: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/calendars", "/appointments/x/y/z"])
-def test_an_unknown_route(api: Any, path: str) -> None:
+def test_an_unknown_route_gets_404(api: Any, path: str) -> None:
     response = api.client.get(path)
     assert (response.status_code, response.json()) == (404, {"msg": "Not found"})
 
 
-def test_every_list_is_the_same_with_and_without_its_slash(api: Any) -> None:
+def test_a_trailing_slash_makes_no_difference(api: Any) -> None:
     query = {"startDate": 0, "endDate": 4_000_000_000_000, "calendarId": api.service_id}
     slots = {"startDate": api.world.now_ms, "endDate": api.world.now_ms + DAY_MS, "calendarId": api.service_id}
     for path, params in (
@@ -56,7 +56,7 @@ def test_every_list_is_the_same_with_and_without_its_slash(api: Any) -> None:
         assert api.json("GET", path, params=params) == api.json("GET", path + "/", params=params)
 
 
-def test_lists_and_single_reads_equal_the_truth(api: Any) -> None:
+def test_all_get_endpoints_agree_with_the_truth(api: Any) -> None:
     for location in api.world.locations:
         api.client.headers["Authorization"] = f"Bearer {location.key}"
         truth = api.world.truth(location.id)
@@ -79,7 +79,7 @@ def test_lists_and_single_reads_equal_the_truth(api: Any) -> None:
     assert dumped == truth
 
 
-def test_a_key_sees_its_own_location_only(api: Any) -> None:
+def test_a_key_reads_only_its_own_location(api: Any) -> None:
     other = api.world.locations[1]
     theirs = api.world.truth(other.id)
     ours = {row["id"] for row in api.world.truth(api.location.id)["appointments"]}
@@ -88,7 +88,7 @@ def test_a_key_sees_its_own_location_only(api: Any) -> None:
     assert not ours & {row["id"] for row in theirs["appointments"]}
 
 
-def test_missing_query_fields_are_all_told_at_once(api: Any) -> None:
+def test_a_422_names_all_missing_query_fields(api: Any) -> None:
     body = api.client.get("/appointments/").json()
     assert body["startDate"] == {"message": "The start date field is mandatory.", "rule": "required"}
     assert {name: error["rule"] for name, error in body.items()} == {
@@ -99,18 +99,18 @@ def test_missing_query_fields_are_all_told_at_once(api: Any) -> None:
     assert set(api.client.get("/appointments/slots").json()) == {"calendarId", "startDate", "endDate"}
 
 
-def test_times_that_are_no_epochs_are_a_bad_request(api: Any) -> None:
+def test_a_time_that_is_no_epoch_gets_400(api: Any) -> None:
     response = api.client.get("/appointments/", params={"startDate": "June", "endDate": 1, "userId": "u"})
     assert (response.status_code, response.json()) == (400, {"msg": "Bad Request"})
 
 
-def test_a_contact_is_embedded_when_all_is_included(api: Any) -> None:
+def test_include_all_embeds_the_contact(api: Any) -> None:
     assert not any("contact" in row for row in api.appointments(calendarId=api.service_id))
     rows = api.appointments(calendarId=api.service_id, includeAll="true")
     assert all(row["contact"]["id"] == row["contactId"] for row in rows if row.get("contact") and row.get("contactId"))
 
 
-def test_several_scopes_narrow_each_other(api: Any) -> None:
+def test_an_appointment_must_match_all_scopes(api: Any) -> None:
     rows = api.appointments(calendarId=api.service_id)
     user_id = Counter(row["userId"] for row in rows).most_common(1)[0][0]
     narrowed = api.appointments(calendarId=api.service_id, userId=user_id)
@@ -118,7 +118,7 @@ def test_several_scopes_narrow_each_other(api: Any) -> None:
     assert narrowed != rows
 
 
-def test_slots_are_those_of_the_office_hours_in_the_asked_zone(api: Any) -> None:
+def test_slots_follow_the_office_hours_and_the_requested_zone(api: Any) -> None:
     location = api.world.add_location("plain", "America/New_York")
     user = api.world.add_member(location.id, "A", "a@example.com")
     team = api.world.add_team(location.id, "T", "t", [user.id])
@@ -137,7 +137,7 @@ def test_slots_are_those_of_the_office_hours_in_the_asked_zone(api: Any) -> None
 
 
 @pytest.mark.parametrize(
-    ("rules", "booked", "gone"),
+    ("rules", "booked", "removed"),
     [
         ({}, ["10:00"], ["10:00"]),
         ({"buffer_min": 10}, ["10:00"], ["09:30", "10:00", "10:30"]),
@@ -147,8 +147,8 @@ def test_slots_are_those_of_the_office_hours_in_the_asked_zone(api: Any) -> None
         ({"duration_min": 60}, ["10:00"], ["09:30", "10:00", "10:30"]),
     ],
 )
-def test_each_slot_rule_takes_what_it_should(
-    api: Any, rules: dict[str, Any], booked: list[str], gone: list[str]
+def test_a_booking_removes_the_slots_that_each_rule_forbids(
+    api: Any, rules: dict[str, Any], booked: list[str], removed: list[str]
 ) -> None:
     location = api.world.add_location("plain", "UTC")
     user = api.world.add_member(location.id, "A", "a@example.com")
@@ -164,10 +164,10 @@ def test_each_slot_rule_takes_what_it_should(
     for time in booked:
         start = datetime.fromisoformat(f"2026-06-02T{time}:00+00:00")
         api.world.book(location.id, service.id, start, only_if_free=True)
-    assert before - tuesday() == set(gone)
+    assert before - tuesday() == set(removed)
 
 
-def test_slots_keep_notice_and_horizon(api: Any) -> None:
+def test_slots_respect_notice_and_booking_horizon(api: Any) -> None:
     free = api.slots(api.service_id, endDate=api.world.now_ms + 31 * DAY_MS)
     times = [datetime.fromisoformat(slot) for slot in free]
     assert times == sorted(times)

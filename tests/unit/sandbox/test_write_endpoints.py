@@ -1,4 +1,4 @@
-"""Writes, over a real socket: what they change, and how each is refused."""
+"""POST, PUT and DELETE endpoints over a real socket: their effects, and their 422 replies."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def service_form(api: Any, **fields: Any) -> dict[str, Any]:
     } | fields
 
 
-def test_a_booking_takes_its_slot_moves_it_and_gives_it_back(api: Any) -> None:
+def test_booking_moving_cancelling_and_deleting_update_the_free_slots(api: Any) -> None:
     first, second, *_ = before = api.slots(api.service_id)
     booked = api.json("POST", "/appointments/", json=booking(api, first))
     assert booked["contact"]["emailLowerCase"] == "new.guest@example.com"
@@ -85,7 +85,7 @@ def test_a_booking_takes_its_slot_moves_it_and_gives_it_back(api: Any) -> None:
     assert api.client.get(path).status_code == 404
 
 
-def test_a_returning_customer_keeps_one_contact(api: Any) -> None:
+def test_a_returning_customer_gets_no_second_contact(api: Any) -> None:
     first, second, *_ = api.slots(api.service_id)
     one = api.json("POST", "/appointments/", json=booking(api, first))
     two = api.json("POST", "/appointments/", json=booking(api, second, phone="+15550001"))
@@ -93,7 +93,7 @@ def test_a_returning_customer_keeps_one_contact(api: Any) -> None:
     assert api.json("GET", f"/appointments/{one['id']}")["contact"]["phone"] == "+15550001"
 
 
-def test_blocked_off_time_takes_the_slots_it_overlaps(api: Any) -> None:
+def test_blocked_off_time_removes_the_slots_it_overlaps(api: Any) -> None:
     slots = api.slots(api.service_id)
     block = {"calendarId": api.service_id, "selectedSlot": slots[0], "endAt": slots[3]}
     reply = api.json("POST", "/appointments/", json=block)
@@ -103,7 +103,7 @@ def test_blocked_off_time_takes_the_slots_it_overlaps(api: Any) -> None:
     assert "contact" not in listed[0]
 
 
-def test_time_is_blocked_off_for_a_class_of_many_places_or_for_one_member(api: Any) -> None:
+def test_time_can_be_blocked_off_for_a_group_class_or_for_one_member(api: Any) -> None:
     location_id, service_id = api.location.id, api.service_id
     service = api.world.data[location_id].services[service_id]
     group = api.world.add_service(location_id, service.team_id, "Class", per_slot=8)
@@ -119,7 +119,7 @@ def test_time_is_blocked_off_for_a_class_of_many_places_or_for_one_member(api: A
     assert slot in api.slots(service_id)
 
 
-def test_a_busy_member_is_not_free_for_another_service(api: Any) -> None:
+def test_a_member_booked_for_one_service_is_busy_for_others(api: Any) -> None:
     service_id = api.service_id
     slot, *_ = api.slots(service_id)
     users = api.world.data[api.location.id].services[service_id].user_ids()
@@ -144,7 +144,7 @@ def test_a_busy_member_is_not_free_for_another_service(api: Any) -> None:
         ({"userId": "nobody"}, "userId", "invalid"),
     ],
 )
-def test_a_booking_that_cannot_be(api: Any, change: dict[str, Any], field: str, rule: str) -> None:
+def test_an_invalid_booking_gets_422(api: Any, change: dict[str, Any], field: str, rule: str) -> None:
     response = api.client.post("/appointments", json=booking(api, api.slots(api.service_id)[0]) | change)
     assert response.status_code == 422
     assert {name: error["rule"] for name, error in response.json().items()} == {field: rule}
@@ -191,18 +191,18 @@ def test_a_booking_that_cannot_be(api: Any, change: dict[str, Any], field: str, 
         ),
     ],
 )
-def test_all_missing_fields_are_told_at_once(api: Any, method: str, path: str, fields: set[str]) -> None:
+def test_a_422_names_all_missing_fields(api: Any, method: str, path: str, fields: set[str]) -> None:
     response = api.client.request(method, path, json={})
     assert response.status_code == 422
     assert set(response.json()) == fields
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b""])
-def test_a_body_that_is_no_object(api: Any, content: bytes) -> None:
+def test_a_body_that_is_no_json_object_gets_400(api: Any, content: bytes) -> None:
     assert api.client.post("/appointments/", content=content).json() == {"msg": "Bad Request"}
 
 
-def test_teams_are_made_renamed_and_deleted_with_their_services(api: Any) -> None:
+def test_a_team_is_created_renamed_and_deleted_with_its_services(api: Any) -> None:
     users = list(api.world.data[api.location.id].members)[:2]
     config = {"calendarName": "Night", "description": "Late", "slug": "night", "shouldAssignContactToTeamMember": False}
     assert api.json("GET", "/calendars/check-slug-availability/night") == {"slug": "night", "isSlugAvailable": True}
@@ -227,7 +227,7 @@ def test_teams_are_made_renamed_and_deleted_with_their_services(api: Any) -> Non
     assert api.client.delete(path).json()["id"]["rule"] == "invalid"
 
 
-def test_a_service_is_made_updated_and_deleted(api: Any) -> None:
+def test_a_service_is_created_updated_and_deleted(api: Any) -> None:
     service = api.json("POST", "/calendars/services/", json=service_form(api))
     assert (service["eventColor"], service["teamMembers"][0]["priority"]) == ("#D50000", 2)
     assert service["availability"]["schedule"]["allowBookingAfterUnit"] == "Days"
@@ -238,8 +238,8 @@ def test_a_service_is_made_updated_and_deleted(api: Any) -> None:
     assert api.client.post("/calendars/services", json=service_form(api)).json()["slug"]["rule"] == "invalid"
     assert api.json("PUT", path, json=service_form(api, name="Long massage"))["name"] == "Long massage"
     assert api.client.delete(path).status_code == 200
-    gone = api.client.delete(path)
-    assert (gone.status_code, gone.json()) == (422, {"id": {"message": "The id is invalid.", "rule": "invalid"}})
+    again = api.client.delete(path)
+    assert (again.status_code, again.json()) == (422, {"id": {"message": "The id is invalid.", "rule": "invalid"}})
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_a_service_is_made_updated_and_deleted(api: Any) -> None:
         ("confirmation.formSubmission.type", "Popup"),
     ],
 )
-def test_every_option_of_a_service_is_checked(api: Any, path: str, value: Any) -> None:
+def test_an_invalid_option_of_a_service_gets_422(api: Any, path: str, value: Any) -> None:
     form = deepcopy(service_form(api))
     *parents, last = path.split(".")
     target = form
@@ -270,20 +270,20 @@ def test_every_option_of_a_service_is_checked(api: Any, path: str, value: Any) -
     assert {name: error["rule"] for name, error in response.json().items()} == {path: "invalid"}
 
 
-def test_a_priority_is_checked(api: Any) -> None:
+def test_an_invalid_priority_gets_422(api: Any) -> None:
     form = service_form(api)
     form["teamMembers"][0]["priority"] = 3
     assert set(api.client.post("/calendars/services/", json=form).json()) == {"teamMembers.priority"}
 
 
-def test_a_status_is_checked(api: Any) -> None:
+def test_an_invalid_status_gets_422(api: Any) -> None:
     row = api.appointments(calendarId=api.service_id)[0]
     for body in ({}, {"status": "new"}, {"status": ["showed"]}):
         response = api.client.put(f"/appointments/{row['id']}/status", json=body)
         assert (response.status_code, set(response.json())) == (422, {"status"})
 
 
-def test_done_may_be_told_with_a_body(api: Any) -> None:
+def test_put_status_and_delete_can_reply_with_ok(api: Any) -> None:
     api.world.switches = Switches(done_body="OK")
     row = api.appointments(calendarId=api.service_id)[0]
     assert api.client.put(f"/appointments/{row['id']}/status", json={"status": "showed"}).text == "OK"

@@ -1,7 +1,7 @@
-"""What every API request passes: key, rate limit, faults, log.
+"""Takes an API request: checks key and quota, injects faults, calls the handler, logs the request.
 
-Input:  one path's handlers, by method.
-Output: `Gate`, an ASGI application per path; `Sandbox` is what all of them share and the control routes set.
+Input:  the handlers of one path, by method.
+Output: `Endpoint`, an ASGI application per path. All endpoints share one `Sandbox`, which the control routes change.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from typing import Any, cast
 
 import orjson
 from starlette.datastructures import QueryParams
-from starlette.requests import Request as HttpRequest
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bookings_sync.sandbox import replies
-from bookings_sync.sandbox.faults import BEFORE, Fault, Faults
-from bookings_sync.sandbox.limits import Limiter, retry_after, too_many
+from bookings_sync.sandbox import error_replies
+from bookings_sync.sandbox.error_replies import HTML, JSON_TYPE, RefusedError
+from bookings_sync.sandbox.faults import PROXY_FAULTS, Fault, Faults
 from bookings_sync.sandbox.model import Json
-from bookings_sync.sandbox.replies import HTML, JSON_TYPE, RefusedError
-from bookings_sync.sandbox.requests import Request
+from bookings_sync.sandbox.quota import QuotaTracker, retry_after, too_many_requests
+from bookings_sync.sandbox.request_log import LoggedRequest
 from bookings_sync.sandbox.world import World
 
-_WRONG_TYPE = {"list": b'[{"unexpected":true}]', "null": b"null", "string": b'"ok"'}
+_WRONG_TYPE_BODIES = {"list": b'[{"unexpected":true}]', "null": b"null", "string": b'"ok"'}
 
 
 @dataclass(slots=True)
 class Sandbox:
-    """A served world and how it is served. All of it may be changed while it runs."""
+    """A served world, and how it is served. Every attribute may be changed while the server runs."""
 
     world: World
     faults: Faults = field(default_factory=Faults)
-    limiter: Limiter = field(default_factory=lambda: Limiter(None))
+    quota: QuotaTracker = field(default_factory=lambda: QuotaTracker(None))
     latency_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of a location, its key found valid."""
+    """One request with a valid key."""
 
     world: World
     location_id: str
@@ -52,62 +52,62 @@ class Call:
     raw_body: bytes
 
     def body(self) -> Json:
-        """The JSON object sent; anything else gets 400."""
+        """The JSON object in the body. Anything else gets 400."""
         try:
             body = orjson.loads(self.raw_body)
         except orjson.JSONDecodeError:
-            raise replies.bad_request() from None
+            raise error_replies.bad_request() from None
         if not isinstance(body, dict):
-            raise replies.bad_request()
+            raise error_replies.bad_request()
         return body
 
 
 Handler = Callable[[Call], Response]
 
 
-def as_json(content: object) -> Response:
+def json_response(content: object) -> Response:
     return Response(orjson.dumps(content), media_type=JSON_TYPE)
 
 
-class Gate:
-    """One path of the API. `template` names it in faults and in the log, `/appointments/:id`."""
+class Endpoint:
+    """One path of the API. `template` names the path in faults and in the log, for example `/appointments/:id`."""
 
     def __init__(self, sandbox: Sandbox, template: str, handlers: Mapping[str, Handler]) -> None:
         self._sandbox, self._template, self._handlers = sandbox, template, handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = HttpRequest(scope, receive)
+        request = Request(scope, receive)
         method, path, query = request.method, request.url.path, request.url.query
         raw_body = await request.body() if method in ("POST", "PUT") else b""
         endpoint, sandbox = f"{method} {self._template}", self._sandbox
-        location_id, refused = self._who(request)
-        verdict = sandbox.limiter.admit(location_id) if location_id is not None else None
+        location_id, refused = self._authenticate(request)
+        decision = sandbox.quota.check(location_id) if location_id is not None else None
         identity = f"{location_id} {method} {path}?{query}"
-        limited = verdict is not None and verdict.wait_s is not None
+        limited = decision is not None and decision.wait_s is not None
         fault = None if limited else sandbox.faults.pick(endpoint, location_id, identity)
 
         pause_s = sandbox.latency_ms / 1000 + (fault.seconds if fault and fault.kind == "slow" else 0)
         if pause_s:
             await asyncio.sleep(pause_s)
 
-        if verdict is not None and verdict.wait_s is not None:
-            response = too_many(sandbox.world.switches, verdict.wait_s)
-        elif fault is not None and fault.kind in BEFORE:
+        if decision is not None and decision.wait_s is not None:
+            response = too_many_requests(sandbox.world.switches, decision.wait_s)
+        elif fault is not None and fault.kind in PROXY_FAULTS:
             response = _proxy_reply(fault)
         elif refused is not None or location_id is None:
-            response = (refused or replies.not_found()).response()
+            response = (refused or error_replies.not_found()).response()
         else:
-            response = self._answer(
+            response = self._handle(
                 Call(sandbox.world, location_id, request.path_params, request.query_params, raw_body), method
             )
-        if verdict is not None and sandbox.world.switches.limit_headers:
-            response.headers.update(verdict.headers)
+        if decision is not None and sandbox.world.switches.limit_headers:
+            response.headers.update(decision.headers)
         reset = fault is not None and fault.kind in ("reset", "reset_after")
         status = 0 if reset else response.status_code
-        sandbox.world.requests.add(Request(time.monotonic(), location_id, endpoint, path, query, status))
+        sandbox.world.requests.add(LoggedRequest(time.monotonic(), location_id, endpoint, path, query, status))
         await _send(response, fault, scope, receive, send)
 
-    def _who(self, request: HttpRequest) -> tuple[str | None, RefusedError | None]:
+    def _authenticate(self, request: Request) -> tuple[str | None, RefusedError | None]:
         world = self._sandbox.world
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         location_id = world.keys.get(key.strip()) if scheme.lower() == "bearer" else None
@@ -117,10 +117,10 @@ class Gate:
             return None, RefusedError(401, "Unauthorized, Switch to the new API token.")
         return None, RefusedError(401, world.switches.invalid_key_message)
 
-    def _answer(self, call: Call, method: str) -> Response:
+    def _handle(self, call: Call, method: str) -> Response:
         handler = self._handlers.get(method)
         if handler is None:
-            return replies.not_found().response()
+            return error_replies.not_found().response()
         try:
             with call.world.lock:
                 return handler(call)
@@ -139,38 +139,38 @@ def _proxy_reply(fault: Fault) -> Response:
 
 
 async def _send(response: Response, fault: Fault | None, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send the reply, or what the fault leaves of it."""
+    """Sends the reply, changed as the fault demands."""
     kind, body = (fault.kind if fault else ""), bytes(response.body)
     if kind in ("reset", "reset_after"):
         _reset(send)
-        await _gone(receive)
+        await _disconnected(receive)
         return
-    if response.status_code == 200 and kind in _WRONG_TYPE:
-        response = Response(_WRONG_TYPE[kind], 200, media_type=JSON_TYPE)
+    if response.status_code == 200 and kind in _WRONG_TYPE_BODIES:
+        response = Response(_WRONG_TYPE_BODIES[kind], 200, media_type=JSON_TYPE)
     elif kind == "cut":
         response = Response(body[: len(body) // 2], response.status_code, media_type=response.media_type or JSON_TYPE)
     elif kind == "truncated":
         await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
         _transport(send).close()
-        await _gone(receive)
+        await _disconnected(receive)
         return
     await response(scope, receive, send)
 
 
-async def _gone(receive: Receive) -> None:
-    """Wait until the server knows of the broken connection; else it logs that no reply was sent."""
+async def _disconnected(receive: Receive) -> None:
+    """Waits until uvicorn notices the broken connection. Otherwise it logs that no reply was sent."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 def _transport(send: Send) -> Any:
-    """The connection itself, which ASGI hides: uvicorn's `send` is a method of the object that holds it."""
+    """The connection. ASGI hides it, but uvicorn's `send` is a method of the object that holds the transport."""
     return cast(Any, send).__self__.transport
 
 
 def _reset(send: Send) -> None:
-    """End the connection with a TCP reset: a linger of zero seconds, set on a duplicate of the descriptor."""
+    """Ends the connection with a TCP reset, by setting SO_LINGER to 0 seconds on a duplicate of the descriptor."""
     transport = _transport(send)
     with socket.socket(fileno=socket.dup(transport.get_extra_info("socket").fileno())) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -1,7 +1,7 @@
-"""What the write endpoints take: bodies checked, and turned into the shape the API replies with.
+"""Validates the bodies of write requests.
 
-Input:  JSON bodies of POST and PUT (api.md: other names and types than the reply).
-Output: plain values, or `replies.RefusedError` with 422 and every missing or invalid field at once.
+Input:  JSON bodies of POST and PUT. Their names and types differ from those of the replies.
+Output: values for `world`, or RefusedError: a 422 that lists every missing or invalid field.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bookings_sync.sandbox.bodies import service_body
+from bookings_sync.sandbox.calendar_json import service_json
+from bookings_sync.sandbox.error_replies import RefusedError
 from bookings_sync.sandbox.model import Json, LocationData
-from bookings_sync.sandbox.replies import RefusedError
 from bookings_sync.sandbox.times import zone
 
 COLOURS = {
@@ -72,14 +72,14 @@ _SERVICE_OPTIONS: dict[str, tuple[object, ...]] = {
 }
 
 
-class Problems:
-    """The fields of a 422, gathered: all of them are told at once."""
+class FieldErrors:
+    """Collects the fields of a 422."""
 
     def __init__(self) -> None:
         self.fields: dict[str, dict[str, str]] = {}
 
     def require(self, body: Json, paths: Iterable[str]) -> None:
-        """Fields that must be there: null, an empty text and an empty list count as missing."""
+        """Adds the missing fields. Null, an empty string and an empty list count as missing."""
         for path in paths:
             if at(body, path) in (None, "", [], {}):
                 self.missing(path)
@@ -91,64 +91,64 @@ class Problems:
         self.fields.setdefault(path, {"message": f"The {_words(path)} is invalid.", "rule": "invalid"})
 
     def check(self) -> None:
-        """Raises the RefusedError, if there is a problem."""
+        """Raises RefusedError if there is any error."""
         if self.fields:
             raise RefusedError(422, fields=self.fields)
 
 
 def at(body: Any, path: str) -> Any:
-    """The value at a dotted path; None where there is none."""
+    """The value at a dotted path, or None."""
     for name in path.split("."):
         body = body.get(name) if isinstance(body, dict) else None
     return body
 
 
 def _words(path: str) -> str:
-    """`startDate` is told as "start date" (DOC)."""
+    """The field's name in messages: `startDate` becomes "start date" (DOC)."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", path).lower()
 
 
-def team_form(body: Json, data: LocationData) -> None:
-    """Check a team's body."""
-    problems = Problems()
-    problems.require(body, _TEAM_REQUIRED)
+def check_team(body: Json, data: LocationData) -> None:
+    """Checks the body of a team."""
+    errors = FieldErrors()
+    errors.require(body, _TEAM_REQUIRED)
     users = body.get("userIds")
     if users and not (isinstance(users, list) and all(isinstance(u, str) and u in data.members for u in users)):
-        problems.invalid("userIds")
-    problems.check()
+        errors.invalid("userIds")
+    errors.check()
 
 
-def service_form(body: Json, data: LocationData, service_id: str) -> Json:
-    """Check a service's body, and give the service as the API shows it."""
-    problems = Problems()
-    problems.require(body, _SERVICE_REQUIRED)
+def service_from_body(body: Json, data: LocationData, service_id: str) -> Json:
+    """Checks the body of a service. Returns the JSON of the reply."""
+    errors = FieldErrors()
+    errors.require(body, _SERVICE_REQUIRED)
     for path, options in _SERVICE_OPTIONS.items():
         value = at(body, path)
         if value is not None and (isinstance(value, bool) or value not in options):
-            problems.invalid(path)
+            errors.invalid(path)
     if body.get("teamId") and body["teamId"] not in data.teams:
-        problems.invalid("teamId")
-    _check_members(problems, body.get("teamMembers"), data)
+        errors.invalid("teamId")
+    _check_members(errors, body.get("teamMembers"), data)
     hours = at(body, "availability.officeHours")
     if hours and not _is_office_hours(hours):
-        problems.invalid("availability.officeHours")
-    problems.check()
+        errors.invalid("availability.officeHours")
+    errors.check()
     return _service_reply(body, service_id)
 
 
-def _check_members(problems: Problems, members: Any, data: LocationData) -> None:
+def _check_members(errors: FieldErrors, members: Any, data: LocationData) -> None:
     if not members:
         return
     if not isinstance(members, list) or not all(
         isinstance(m, dict) and m.get("userId") in data.members for m in members
     ):
-        problems.invalid("teamMembers")
+        errors.invalid("teamMembers")
     elif any(member.get("priority", "Medium") not in PRIORITIES for member in members):
-        problems.invalid("teamMembers.priority")
+        errors.invalid("teamMembers.priority")
 
 
 def _is_office_hours(hours: Any) -> bool:
-    """Monday to Friday must be there, each a list of openings (an empty one: closed)."""
+    """Monday to Friday are required. Each is a list of openings; an empty list means closed."""
     return (
         isinstance(hours, dict)
         and all(day in hours for day in WORKDAYS)
@@ -167,7 +167,7 @@ def _is_opening(opening: Any) -> bool:
 
 def _service_reply(body: Json, service_id: str) -> Json:
     members = body["teamMembers"]
-    reply = service_body(service_id, body["teamId"], body["name"], [member["userId"] for member in members])
+    reply = service_json(service_id, body["teamId"], body["name"], [member["userId"] for member in members])
     for shown, given in zip(reply["teamMembers"], members, strict=True):
         shown["priority"] = PRIORITIES[given.get("priority", "Medium")]
         shown["meetingLocation"] = given.get("meetingLocation", "")
@@ -194,7 +194,7 @@ def _service_reply(body: Json, service_id: str) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """POST /appointments/: an appointment with its customer's fields, or blocked-off time up to `end`."""
+    """The body of POST /appointments/: an appointment with a contact, or blocked-off time if `end` is set."""
 
     calendar_id: str
     start: datetime
@@ -207,20 +207,20 @@ class Booking:
 _NOT_CONTACT = frozenset({"calendarId", "selectedTimezone", "selectedSlot", "endAt", "userId", "name"})
 
 
-def booking_form(body: Json) -> Booking:
-    problems = Problems()
+def booking_from_body(body: Json) -> Booking:
+    errors = FieldErrors()
     block = bool(body.get("endAt")) and not (body.get("email") or body.get("phone"))
-    problems.require(
+    errors.require(
         body, ("calendarId", "selectedSlot") if block else ("calendarId", "selectedTimezone", "selectedSlot")
     )
     if not block and not (body.get("email") or body.get("phone")):
-        problems.missing("email or phone", "requiredWithout")
-    timezone = _zone(problems, body)
-    start = _instant(problems, body, "selectedSlot", timezone)
-    end = _instant(problems, body, "endAt", timezone) if block else None
+        errors.missing("email or phone", "requiredWithout")
+    timezone = _zone(errors, body)
+    start = _instant(errors, body, "selectedSlot", timezone)
+    end = _instant(errors, body, "endAt", timezone) if block else None
     if start and end and end <= start:
-        problems.invalid("endAt")
-    problems.check()
+        errors.invalid("endAt")
+    errors.check()
     contact = {name: value for name, value in body.items() if name not in _NOT_CONTACT}
     if isinstance(body.get("name"), str):
         contact["firstName"], _, contact["lastName"] = body["name"].partition(" ")
@@ -230,13 +230,13 @@ def booking_form(body: Json) -> Booking:
     return Booking(body["calendarId"], start, end, timezone, body.get("userId"), contact)
 
 
-def reschedule_form(body: Json) -> tuple[datetime, str]:
-    """PUT /appointments/:id: the new start and the zone it was chosen in."""
-    problems = Problems()
-    problems.require(body, ("selectedTimezone", "selectedSlot"))
-    timezone = _zone(problems, body)
-    start = _instant(problems, body, "selectedSlot", timezone)
-    problems.check()
+def reschedule_from_body(body: Json) -> tuple[datetime, str]:
+    """The body of PUT /appointments/:id: the new start, and the time zone it was chosen in."""
+    errors = FieldErrors()
+    errors.require(body, ("selectedTimezone", "selectedSlot"))
+    timezone = _zone(errors, body)
+    start = _instant(errors, body, "selectedSlot", timezone)
+    errors.check()
     assert start is not None and timezone is not None  # noqa: PT018, S101 -- required above
     return start, timezone
 
@@ -246,29 +246,33 @@ def is_zone(name: object) -> bool:
         return False
     try:
         zone(name)
-    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder's name gives an OSError
+    except (
+        KeyError,
+        ValueError,
+        OSError,
+    ):  # KeyError for unknown names, OSError for names of folders
         return False
     return True
 
 
-def _zone(problems: Problems, body: Json) -> str | None:
+def _zone(errors: FieldErrors, body: Json) -> str | None:
     name = body.get("selectedTimezone")
     if not name:
         return None
     if not is_zone(name):
-        problems.invalid("selectedTimezone")
+        errors.invalid("selectedTimezone")
         return None
     return str(name)
 
 
-def _instant(problems: Problems, body: Json, field: str, timezone: str | None) -> datetime | None:
-    """An ISO 8601 time; without an offset, the zone's clock."""
+def _instant(errors: FieldErrors, body: Json, field: str, timezone: str | None) -> datetime | None:
+    """An ISO 8601 time. Without an offset, it is a local time in the given zone."""
     value = body.get(field)
     if value in (None, ""):
         return None
     try:
         instant = datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        problems.invalid(field)
+        errors.invalid(field)
         return None
     return instant if instant.tzinfo else instant.replace(tzinfo=zone(timezone or "UTC"))

@@ -1,6 +1,6 @@
-"""Teams, services, contacts and keys in the API's shape (api.md), from their plain parts.
+"""Builds the JSON of teams, services and contacts, and API keys.
 
-Input:  names, ids and rules, from `generate`, `life`, the tests and the write endpoints' forms.
+Input:  names, ids and opening hours, from `generate`, `simulation`, `validation` and tests.
 Output: JSON objects with every documented field.
 """
 
@@ -15,23 +15,26 @@ import orjson
 from bookings_sync.sandbox.model import Json, Member
 
 Hours = dict[str, list[dict[str, int]]]
-"""Openings by weekday name, each `{openHour, openMinute, closeHour, closeMinute}` of the location's clock."""
+"""Openings by weekday name. Each is `{openHour, openMinute, closeHour, closeMinute}` in the location's time zone."""
 
 
 def opening(start: str, end: str) -> dict[str, int]:
-    """`opening("09:30", "17:00")`."""
+    """An opening, such as `opening("09:30", "17:00")`."""
     (open_hour, open_minute), (close_hour, close_minute) = (map(int, text.split(":")) for text in (start, end))
     return {"openHour": open_hour, "openMinute": open_minute, "closeHour": close_hour, "closeMinute": close_minute}
 
 
 def office_hours(*spans: str, saturday: Sequence[str] = (), sunday: Sequence[str] = ()) -> Hours:
-    """`office_hours("09:00-12:00", "13:00-17:00")` from Monday to Friday; a weekend day without spans has no key."""
+    """Openings such as `office_hours("09:00-12:00", "13:00-17:00")`, Monday to Friday.
+
+    A weekend day without openings has no key.
+    """
     days = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), spans)
     days |= {day: tuple(given) for day, given in (("saturday", saturday), ("sunday", sunday)) if given}
     return {day: [opening(*span.split("-")) for span in given] for day, given in days.items()}
 
 
-def team_body(team_id: str, name: str, slug: str, description: str, members: Sequence[Member]) -> Json:
+def team_json(team_id: str, name: str, slug: str, description: str, members: Sequence[Member]) -> Json:
     return {
         "id": team_id,
         "name": name,
@@ -47,7 +50,7 @@ def team_body(team_id: str, name: str, slug: str, description: str, members: Seq
     }
 
 
-def service_body(
+def service_json(
     service_id: str,
     team_id: str,
     name: str,
@@ -64,7 +67,7 @@ def service_body(
     hours: Hours | None = None,
     colour: str = "#039BE5",
 ) -> Json:
-    """A service as the API shows it; open Monday to Friday, 9 to 5, unless `hours` says otherwise."""
+    """A service. By default it is open from Monday to Friday, 9 to 5."""
     return {
         "id": service_id,
         "name": name,
@@ -107,7 +110,7 @@ def service_body(
     }
 
 
-def contact_body(
+def contact_json(
     contact_id: str,
     location_id: str,
     fingerprint: str,
@@ -142,13 +145,13 @@ def contact_body(
 
 
 def jwt_key(rng: random.Random, **claims: str) -> str:
-    """A key like the new ones: a JWT whose claims carry `location_id` (CODE). Its signature signs nothing."""
+    """A key of the current form: a JWT with the claim `location_id` (CODE). Its signature is random."""
     parts = ({"alg": "HS256", "typ": "JWT"}, {**claims, "version": 1, "sub": "sandbox"})
     return ".".join([*(_base64url(orjson.dumps(part)) for part in parts), _base64url(rng.randbytes(32))])
 
 
 def opaque_key(rng: random.Random) -> str:
-    """A key like the old ones: about 50 characters that say nothing (CODE)."""
+    """A key of the old form: about 50 random characters (CODE)."""
     return _base64url(rng.randbytes(37))
 
 
