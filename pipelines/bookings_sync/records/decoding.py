@@ -53,7 +53,7 @@ class _Sorting:
         if not isinstance(items, list):
             self.reject(table, "not a JSON array", items)
             return
-        id_field = _id_field(table)
+        id_field = table.item_id
         found = self._found[table.name]
         for item in items:
             item_id = usable_id(item.get(id_field)) if isinstance(item, dict) else None
@@ -91,12 +91,6 @@ class _Sorting:
     def batch(self) -> Batch:
         rows = {table.name: Rows.of(table, self._location_id, self._found[table.name]) for table in self._tables}
         return Batch(rows, self.rejected)
-
-
-def _id_field(table: Table) -> str:
-    """The field that holds an item's id: the source of the last key column."""
-    (source,) = (column.source for column in table.columns if column.name == table.key[-1])
-    return source or table.key[-1]
 
 
 def location_rows(location_id: str, name: str, id_source: str, timezone: str | None) -> Rows:

@@ -1,7 +1,7 @@
-"""What lists of teams and services say about whom to ask next: their ids, their members, each service's notice.
+"""Ids, members and notices in the lists of teams and services: the planner reads their appointments and slots next.
 
-Input:  the records of `GET /calendars/teams` or `GET /calendars/services`. Anything may stand in such a list.
-Output: ids for the planner. Pure.
+Input:  the records of `GET /calendars/teams` or `GET /calendars/services`, which may have any JSON type.
+Output: `Listed`. Pure.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from bookings_sync.planning.windows import DAY_MS
+from bookings_sync.records.columns import value_at
 from bookings_sync.records.json_text import Record, Records
+from bookings_sync.records.tables import SERVICE_MEMBERS, TEAM_MEMBERS, Table
 from bookings_sync.records.values import usable_id
 
 _UNIT_MS = {"minute": 60_000, "hour": 3_600_000, "day": DAY_MS, "week": 7 * DAY_MS, "month": 31 * DAY_MS}
@@ -25,17 +27,18 @@ class Listed(NamedTuple):
 
 
 def listed_teams(records: Records) -> Listed:
-    return _listed(records, "members", "id")
+    return _listed(records, TEAM_MEMBERS)
 
 
 def listed_services(records: Records) -> Listed:
-    return _listed(records, "teamMembers", "userId")
+    return _listed(records, SERVICE_MEMBERS)
 
 
-def _listed(records: Records, members: str, user_id: str) -> Listed:
+def _listed(records: Records, members: Table) -> Listed:
+    path = members.nested.path if members.nested else ""
     known = [record for record in records if isinstance(record, dict)]
     ids = tuple(filter(None, (usable_id(record.get("id")) for record in known)))
-    users = (usable_id(member.get(user_id)) for record in known for member in _objects(record.get(members)))
+    users = (usable_id(each.get(members.item_id)) for record in known for each in _objects(value_at(record, path)))
     return Listed(ids, frozenset(filter(None, users)), {str(each.get("id")): notice_ms(each) for each in known})
 
 
@@ -44,11 +47,8 @@ def _objects(value: Any) -> Iterable[Record]:
 
 
 def notice_ms(service: Any) -> int:
-    """The least notice before a slot's start, in milliseconds; 0 if the service names none that can be read."""
-    availability = service.get("availability") if isinstance(service, dict) else None
-    schedule = availability.get("schedule") if isinstance(availability, dict) else None
-    if not isinstance(schedule, dict):
-        return 0
-    amount, unit = schedule.get("allowBookingAfter"), str(schedule.get("allowBookingAfterUnit") or "").lower()
+    """The least notice before a slot's start, in milliseconds; 0 if the service has none or an unreadable one."""
+    amount = value_at(service, "availability.schedule.allowBookingAfter")
+    unit = str(value_at(service, "availability.schedule.allowBookingAfterUnit") or "").lower()
     length = _UNIT_MS.get(unit.removesuffix("s"), 0)
     return int(amount) * length if isinstance(amount, int | float) else 0

@@ -108,6 +108,12 @@ class Table:
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
+    @property
+    def item_id(self) -> str:
+        """The field with the id of an item of a nested list: the source of the last key column."""
+        (source,) = (column.source for column in self.columns if column.name == self.key[-1])
+        return source or self.key[-1]
+
     @cached_property
     def kept_as_text(self) -> frozenset[str]:
         """Columns that share their source with a text column, where a value of the wrong type stays readable."""

@@ -89,7 +89,8 @@ class WholeLists:
 
         def call(location_id: str, _: DecodingTurn) -> Reply[Records]:
             client = self._client(location_id)
-            return client.list_teams() if endpoint == "teams" else client.list_services()
+            lists = {"teams": client.list_teams, "services": client.list_services}
+            return lists[endpoint]()
 
         for answer in Reading(active, call, self._settings.concurrency):
             if answer.error is not None:
@@ -103,7 +104,7 @@ class WholeLists:
         if endpoint == "teams":
             teams = listed_teams(records)
             self._planner.learn_teams(location_id, teams.ids, teams.users)
-        else:
+        elif endpoint == "services":
             services = listed_services(records)
             self._planner.learn_services(location_id, services.ids, services.users, services.notice_ms)
 
