@@ -113,7 +113,7 @@ class HashTable(Dict):
 
 
 class Numpy(Dict):
-    """Sorted numpy arrays, and a dict of what was put since they were sorted."""
+    """Sorted numpy arrays, and a dict of the contacts put since the last sort."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -219,7 +219,7 @@ class Bloom:
 
 
 class Rbloom:
-    """The filter of the library rbloom, for ten million keys: 7.8 MB."""
+    """The filter of the library rbloom, sized to ten million keys: 7.8 MB."""
 
     def __init__(self) -> None:
         self._seen = import_module("rbloom").Bloom(10_000_000, 0.05)

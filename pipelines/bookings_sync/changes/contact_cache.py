@@ -1,7 +1,7 @@
 """Remembers which contacts the warehouse holds, so that a run does not decode or look up the same contact twice.
 
 Input:  rows of `contacts` that this run has staged, or found equal in the warehouse.
-Output: whether a contact is held exactly as its JSON text says; which contacts of a list are new or changed.
+Output: whether the warehouse holds a contact with a given JSON text; which contacts of a list are new or changed.
 
 A contact is embedded in each of its appointments, so a first load meets the same JSON text in many lists. One cache
 serves all of them, in this order:
@@ -48,15 +48,14 @@ class ContactCache:
 
     def __init__(self) -> None:
         self._held: defaultdict[str, dict[int, int]] = defaultdict(dict)
-        """By location and contact: the row's hash, then the JSON text's hash in the lower bits, 0 if not known. One
+        """By location and contact: the row's hash, then the JSON text's hash in the lower bits (0: no text known). One
         integer for both takes half the memory of a tuple."""
 
     def holds(self, location_id: str, keys: Iterable[Key], texts: Iterable[int]) -> list[bool]:
-        """For each contact, whether it is held exactly as the JSON text with this hash says."""
+        """For each contact, whether it is held with the JSON text that has this hash."""
         held = self._held.get(location_id, {})
-        return [
-            held.get(key, 0) & _HASH_MASK == text & _HASH_MASK for key, text in zip(_hashes(keys), texts, strict=True)
-        ]
+        both = zip(_hashes(keys), texts, strict=True)
+        return [held.get(key, 0) & _HASH_MASK == _text_hash(text) for key, text in both]
 
     def classify(self, contacts: Rows) -> Classified:
         """Tells unknown, changed and equal contacts apart."""
@@ -77,9 +76,14 @@ class ContactCache:
         hashes = zip(_hashes(contacts.keys), _hashes(contacts.digests), contacts.texts, strict=True)
         for key, row, text in hashes:
             if text is not None:
-                held[key] = row << _HASH_BITS | text & _HASH_MASK
-            elif held.get(key, 0) >> _HASH_BITS != row:
+                held[key] = row << _HASH_BITS | _text_hash(text)
+            elif (before := held.get(key)) is None or before >> _HASH_BITS != row:
                 held[key] = row << _HASH_BITS
+
+
+def _text_hash(text: int) -> int:
+    """60 bits of the text's hash, never 0."""
+    return text & _HASH_MASK | 1
 
 
 def _hashes(values: Iterable[Hashable]) -> Iterator[int]:

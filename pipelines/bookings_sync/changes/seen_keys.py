@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from bookings_sync.records.columns import Key
 
 _BITS = 1 << 26
-"""8 MB. With a million keys, "yes" is wrong for 1.5 % of new keys; with ten million, for 14 %. A wrong "yes" costs one
-look-up in the warehouse."""
+"""8 MB. After a million keys 1.5 % of new keys get a wrong "yes", after ten million 14 %. Each costs one look-up in the
+warehouse."""
 
 
 class SeenKeys:

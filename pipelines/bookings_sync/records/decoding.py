@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from bookings_sync.records.columns import Fields, Key, Record, known_fields, sources, value_at
-from bookings_sync.records.fast_path import Embedded, HeldContacts, Plain, Text
+from bookings_sync.records.fast_path import EmbeddedContacts, HeldContacts, Plain, TextHash
 from bookings_sync.records.json_text import decode
 from bookings_sync.records.privacy import KEEP_ALL, Privacy
 from bookings_sync.records.rows import Batch, Rejected, Rows
@@ -150,15 +150,15 @@ class _Contacts:
         self._sorting = sorting
         self._location_id = location_id
         self._known = known
-        self._newest: dict[Key, Text | Record | None] = {}
+        self._newest: dict[Key, TextHash | Record | None] = {}
         """By key: the text or the decoded record of the newest occurrence; None if the warehouse holds the same."""
         self._rows = Rows.of(CONTACTS, location_id, {})
 
-    def add_embedded(self, contacts: Embedded) -> None:
-        entries: dict[Text, tuple[Key, Text | Record | None]] = {}
+    def add_embedded(self, contacts: EmbeddedContacts) -> None:
+        entries: dict[TextHash, tuple[Key, TextHash | Record | None]] = {}
         """By text: the contact's key, and its entry for `_newest`."""
-        texts = iter(contacts.opened_texts)
-        for each in contacts.opened:
+        texts = iter(contacts.read_texts)
+        for each in contacts.read:
             if isinstance(each, Plain):
                 row_texts = list(islice(texts, len(each.ids)))
                 rows = Rows.plain(CONTACTS, self._location_id, each, row_texts)
@@ -169,22 +169,22 @@ class _Contacts:
             else:
                 next(texts)
         still_held = self._still_held(contacts)
-        for (text, (_, body)), is_held in zip(contacts.left.items(), still_held, strict=True):
+        for (text, (_, body)), is_held in zip(contacts.skipped.items(), still_held, strict=True):
             if not is_held and (found := self._identified(decode(bytes(body)))):
                 entries[text] = found
         # A contact that is held with this text matters only if the reply also has another text for the same contact.
         others = {key for key, _ in entries.values()} | self._newest.keys()
-        for (text, (key, _)), is_held in zip(contacts.left.items(), still_held, strict=True):
+        for (text, (key, _)), is_held in zip(contacts.skipped.items(), still_held, strict=True):
             if is_held and key in others:
                 entries[text] = key, None
         self._newest.update(entries[text] for text in contacts.texts if text in entries)
 
-    def _still_held(self, contacts: Embedded) -> list[bool]:
+    def _still_held(self, contacts: EmbeddedContacts) -> list[bool]:
         """Whether the warehouse still holds each skipped contact with the same text."""
-        left = contacts.left
+        skipped = contacts.skipped
         if self._known is None:
-            return [False] * len(left)
-        return self._known.holds(self._location_id, (key for key, _ in left.values()), left)
+            return [False] * len(skipped)
+        return self._known.holds(self._location_id, (key for key, _ in skipped.values()), skipped)
 
     def add(self, contact: Any) -> None:
         if contact is not None and (found := self._identified(contact)):

@@ -1,12 +1,12 @@
-"""Plain records: those that are as the API documents them, read by hundreds into columns.
+"""Reads appointments and contacts from their JSON bytes straight into columns.
 
-Input:  the records of a list, each as its bytes (`api.listing` takes a list apart).
-Output: `Plain` for as many as are plain, with their contacts; the decoded record for any other.
+Input:  the records of a list as bytes, split by `api.listing`; the contact cache.
+Output: `Plain` columns for records with fields of the expected types; the decoded JSON value for every other record.
+        `decoding` makes the same rows from both.
 
-Nearly all records are plain. msgspec reads them straight into the fields of their columns, in a fraction of what it
-takes to make a dict of each and to look at its values one by one; and a contact who stands in many appointments is read
-for the first of them. What no column names stays bytes, for `extra`: the reader learns those names as it meets them,
-for msgspec tells an unknown field from a known one only by refusing it.
+Nearly all records are plain. msgspec reads plain records in chunks, in a fraction of the time that decoding each one to
+a dict takes. msgspec refuses a field that it was not told about, so the reader learns the names of unknown fields as it
+meets them and keeps their values for the column `extra`.
 """
 
 from __future__ import annotations
@@ -26,219 +26,221 @@ from bookings_sync.records.json_text import decode
 from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, TABLES, DataType, Table
 from bookings_sync.records.values import LONGEST_ID, canonical
 
-_NOTHING = msgspec.Raw(b"null")
-"""What stands for a field that is not there: this very object."""
+_MISSING = msgspec.Raw(b"null")
+"""The value of a field that a record does not have. Compared by identity: an explicit null is another object."""
 
 _NO_CONTACT = number_of(b"null")
 
-_PART = 500
-"""Records that are read at a time."""
+_CHUNK_SIZE = 500
+"""Records. One record that is not plain sends its chunk to the slow path, and larger chunks outgrow the CPU's cache."""
 
-_MOST_UNNAMED = 200
-"""Names of fields that no column names. Where there are more, they are no names but data."""
+_MAX_EXTRA_NAMES = 200
+"""Field names beyond the known ones. If there are more, the API uses data as names, and learning them has no end."""
 
 _SHORTEST_ID = 3
-"""What could be "." or ".." is left to `records`, which knows what can be asked for."""
+"""Characters. `decoding` decides about shorter ids, because "." and ".." cannot be part of a URL."""
 
-Text = int
-"""Tells one text from another, within a location: 64 bits of it."""
+TextHash = int
+"""64 bits that identify a JSON text within one location."""
 
 
 class HeldContacts(Protocol):
-    """What is known of the contacts that are held: `changes.contact_cache`."""
+    """The part of the contact cache (`changes.contact_cache`) that readers use."""
 
-    def holds(self, location_id: str, keys: Iterable[Key], texts: Iterable[Text]) -> list[bool]:
-        """Of each key, whether its row is known to be held as the text beside it says."""
+    def holds(self, location_id: str, keys: Iterable[Key], texts: Iterable[TextHash]) -> list[bool]:
+        """For each contact, whether the warehouse holds it with this JSON text."""
 
 
-class Embedded(NamedTuple):
-    """The contacts that stand in records.
+class EmbeddedContacts(NamedTuple):
+    """The contacts of plain appointments. Each JSON text is read once, or skipped because the warehouse holds it."""
 
-    `texts` is each record's, None where it has no contact; `opened` are those, each text once, that were not known to
-    be held, and `opened_texts` what they came as; `left` are the others, by their texts: their keys, and their bytes.
-    """
-
-    texts: list[Text | None]
-    opened: list[Plain | Any]
-    opened_texts: list[Text]
-    left: dict[Text, tuple[Key, msgspec.Raw]]
+    texts: list[TextHash | None]
+    """By appointment; None without a contact."""
+    read: list[Plain | Any]
+    read_texts: list[TextHash]
+    """The texts of the contacts in `read`, in their order."""
+    skipped: dict[TextHash, tuple[Key, msgspec.Raw]]
+    """By text, the contact's key and its bytes."""
 
 
 class Plain(NamedTuple):
-    """Records that stand one behind the other in a list and whose fields all are of their columns' types; appointments
-    with their contacts."""
+    """Plain records that follow each other in a list; appointments with their contacts."""
 
     ids: list[str]
     fields: Fields
-    contacts: Embedded | None = None
+    contacts: EmbeddedContacts | None = None
 
 
 def reader(location_id: str, known: HeldContacts) -> Callable[[Sequence[msgspec.Raw]], list[Plain | Any]]:
-    """Reads one location's appointments, in their order. A contact whose text is known to say what is held, is not.
+    """A function that reads a location's appointments in their order, and skips contacts that are already held.
 
-    Raises msgspec's errors and ValueError where a record is not strict JSON.
+    The function raises msgspec's errors or ValueError if a record is not strict JSON.
     """
 
     def read(records: Sequence[msgspec.Raw]) -> list[Plain | Any]:
-        found = _parts(APPOINTMENTS, records)
         return [
-            each._replace(contacts=_embedded(each, location_id, known)) if isinstance(each, Plain) else each
-            for each in found
+            each._replace(contacts=_contacts_of(each, location_id, known)) if isinstance(each, Plain) else each
+            for each in _read(APPOINTMENTS, records)
         ]
 
     return read
 
 
-def _parts(table: Table, records: Sequence[Any]) -> list[Plain | Any]:
-    """As one where all are plain; those of a part that is not, decoded. What becomes of a part fits into a processor's
-    cache: as a whole it would take half as long again.
-    """
+def _read(table: Table, records: Sequence[Any]) -> list[Plain | Any]:
+    """Reads chunk by chunk. Plain chunks that follow each other become one `Plain`."""
     found: list[Plain | Any] = []
     plain: list[Plain] = []
-    for at in range(0, len(records), _PART):
-        part = records[at : at + _PART]
-        read = _plain(table, part)
+    for start in range(0, len(records), _CHUNK_SIZE):
+        chunk = records[start : start + _CHUNK_SIZE]
+        read = _read_chunk(table, chunk)
         if read is not None:
             plain.append(read)
-            continue
-        found += [*_joined(plain), *(decode(bytes(record)) for record in part)]
-        plain = []
-    return found + _joined(plain)
+        else:
+            found += [*_concatenated(plain), *(decode(bytes(record)) for record in chunk)]
+            plain = []
+    return found + _concatenated(plain)
 
 
-def _joined(parts: list[Plain]) -> list[Plain]:
-    """Parts that stand one behind the other, as one, if any."""
-    if len(parts) < 2:
-        return parts
-    of_parts = zip(*(part.fields.values.values() for part in parts), strict=True)
-    joined = [pa.concat_arrays(each) if isinstance(each[0], pa.Array) else [*chain(*each)] for each in of_parts]
-    values = dict(zip(parts[0].fields.values, joined, strict=True))
-    extras = [*chain(*(part.fields.extras for part in parts))]
-    return [Plain([*chain(*(part.ids for part in parts))], Fields(values, extras))]
+def _concatenated(chunks: list[Plain]) -> list[Plain]:
+    """The chunks as at most one."""
+    if len(chunks) < 2:
+        return chunks
+    columns = zip(*(chunk.fields.values.values() for chunk in chunks), strict=True)
+    joined = [pa.concat_arrays(each) if isinstance(each[0], pa.Array) else [*chain(*each)] for each in columns]
+    values = dict(zip(chunks[0].fields.values, joined, strict=True))
+    extras = [*chain(*(chunk.fields.extras for chunk in chunks))]
+    return [Plain([*chain(*(chunk.ids for chunk in chunks))], Fields(values, extras))]
 
 
-def _embedded(found: Plain, location_id: str, known: HeldContacts) -> Embedded:
-    """The contacts of these appointments."""
-    bodies = found.fields.values["contact"]
-    keys = zip(found.fields.values["contactId"].to_pylist())  # type: ignore[union-attr]
-    texts: list[Text | None] = [None if (text := number_of(body)) == _NO_CONTACT else text for body in bodies]
-    of_texts = zip(texts, zip(keys, bodies, strict=True), strict=True)
-    left: dict[Text, tuple[Key, msgspec.Raw]] = {text: each for text, each in of_texts if text is not None}
-    held = known.holds(location_id, (key for key, _ in left.values()), left)
-    unread = {text: left.pop(text)[1] for text, is_held in zip(list(left), held, strict=True) if not is_held}
-    return Embedded(texts, _parts(CONTACTS, list(unread.values())), list(unread), left)
+def _contacts_of(appointments: Plain, location_id: str, known: HeldContacts) -> EmbeddedContacts:
+    bodies = appointments.fields.values["contact"]
+    keys = zip(appointments.fields.values["contactId"].to_pylist())  # type: ignore[union-attr]
+    hashes = map(number_of, bodies)
+    texts: list[TextHash | None] = [None if text == _NO_CONTACT else text for text in hashes]
+    by_text = zip(texts, zip(keys, bodies, strict=True), strict=True)
+    skipped: dict[TextHash, tuple[Key, msgspec.Raw]] = {text: each for text, each in by_text if text is not None}
+    held = known.holds(location_id, (key for key, _ in skipped.values()), skipped)
+    new = [text for text, is_held in zip(skipped, held, strict=True) if not is_held]
+    read = _read(CONTACTS, [skipped.pop(text)[1] for text in new])
+    return EmbeddedContacts(texts, read, new, skipped)
 
 
-def _plain(table: Table, records: Sequence[Any]) -> Plain | None:
-    """The records, where all are plain."""
-    form, lines = _forms[table.name], b"\n".join(records)
+def _read_chunk(table: Table, records: Sequence[Any]) -> Plain | None:
+    """The records as columns; None unless all of them are plain."""
+    layout, lines = _layouts[table.name], b"\n".join(records)
     read: list[Any] | None = None
     while read is None:
         try:
-            read = form.decode_lines(lines)
-        except msgspec.ValidationError:
-            learnt = form.learnt_from(records)
-            if learnt is None:  # a field of another type, say
+            read = layout.decode_lines(lines)
+        except msgspec.ValidationError:  # an unknown field, or a field of another type
+            extended = layout.extended(records)
+            if extended is None:
                 return None
-            form = _forms[table.name] = learnt
+            layout = _layouts[table.name] = extended
     columns = list(zip(*map(astuple, read), strict=True))
-    values = {name: read(column) for name, read, column in zip(form.names, form.reads, columns, strict=False)}
-    ids = columns[form.names.index("id")]
+    ids = columns[layout.names.index("id")]
     if not all(each and _SHORTEST_ID <= len(each) <= LONGEST_ID for each in ids):
         return None
+    known, unknown = columns[: len(layout.converters)], columns[len(layout.converters) :]
+    converted = zip(layout.names, layout.converters, known, strict=False)
+    values = {name: convert(column) for name, convert, column in converted}
     extras: list[Record | None] = [None] * len(ids)
-    for name, column in zip(form.unnamed, columns[len(form.reads) :], strict=True):
+    for name, column in zip(layout.extra_names, unknown, strict=True):
         for position, raw in enumerate(column):
-            if raw is not _NOTHING and (value := _decoded(raw)) is not None:
+            if raw is not _MISSING and (value := _decoded(raw)) is not None:
                 extras[position] = {**(extras[position] or {}), name: value}
     return Plain(list(ids), Fields(values, extras))
 
 
+# -- from JSON values to columns ---------------------------------------------------------------------------------------
+
+
 def _decoded(raw: msgspec.Raw) -> Any:
-    if raw is _NOTHING:
+    if raw is _MISSING:
         return None
     body = bytes(raw)
-    return [] if body == b"[]" else decode(body)
+    return [] if body == b"[]" else decode(body)  # the value of most lists
 
 
-def _written(raw: msgspec.Raw) -> str | None:
-    """A JSON value as its column holds it: the same few come again and again, of tags for one."""
+def _canonical_text(raw: msgspec.Raw) -> str | None:
+    """The canonical text of a JSON value. Short values, such as tags, repeat often."""
     body = bytes(raw)
-    return _written_often(body) if len(body) < _SHORT else _written_once(body)
+    return _short_canonical_text(body) if len(body) < _MAX_CACHED_BYTES else _new_canonical_text(body)
 
 
-def _written_once(body: bytes) -> str | None:
+def _new_canonical_text(body: bytes) -> str | None:
     value = decode(body)
     return None if value is None else canonical(value).decode()
 
 
-_SHORT = 200
-_written_often = lru_cache(10_000)(_written_once)
+_MAX_CACHED_BYTES = 200
+_short_canonical_text = lru_cache(10_000)(_new_canonical_text)
 
+Converter = Callable[[Sequence[Any]], Any]
+"""Turns a field's values into what `Fields` holds."""
 
-_TEXTS, _BOOLS = (str | None, None), (bool | None, None)
-_AS_BYTES = (msgspec.Raw, _NOTHING)
-"""How msgspec reads a field, and what it gives where there is none."""
+_TEXT, _BOOL = (str | None, None), (bool | None, None)
+_BYTES = (msgspec.Raw, _MISSING)
+"""The type that msgspec reads, and the value of a missing field."""
 
-_FIELDS: dict[DataType, tuple[tuple[Any, Any], Callable[[Sequence[Any]], Any]]] = {
-    "text": (_TEXTS, partial(pa.array, type=pa.string())),
-    "timestamp": (_TEXTS, partial(pa.array, type=pa.string())),
-    "bool": (_BOOLS, partial(pa.array, type=pa.bool_())),
-    "json": (_AS_BYTES, lambda raws: pa.array(list(map(_written, raws)), pa.string())),
+_READ_AS: dict[DataType, tuple[tuple[Any, Any], Converter]] = {
+    "text": (_TEXT, partial(pa.array, type=pa.string())),
+    "timestamp": (_TEXT, partial(pa.array, type=pa.string())),
+    "bool": (_BOOL, partial(pa.array, type=pa.bool_())),
+    "json": (_BYTES, lambda raws: pa.array(list(map(_canonical_text, raws)), pa.string())),
 }
-"""How the field of a column is read, by the column's type, and what becomes of its values."""
+"""By the type of a column, how its field is read."""
 
 
-class _Form(NamedTuple):
-    """How the lists of a table are read. `names` are the fields, those that columns name before the `unnamed`; `reads`
-    make of the former's values what `Fields` holds. `decode_lines` gives records whose fields are in that order.
-    """
+class _Layout(NamedTuple):
+    """How msgspec reads the records of a table: first the known fields, then the extra ones learnt so far."""
 
     table: str
     names: tuple[str, ...]
-    reads: tuple[Callable[[Sequence[Any]], Any], ...]
+    converters: tuple[Converter, ...]
+    """Of the known fields."""
     decode_lines: Callable[[bytes], list[Any]]
 
     @classmethod
-    def of(cls, table: str, unnamed: Sequence[str] = ()) -> _Form:
-        whole = (_AS_BYTES, lambda raws: list(map(_decoded, raws)))
-        fields = dict.fromkeys(known_fields(table), whole)
-        fields |= {each.source: _FIELDS[each.type] for each in TABLES[table].columns if each.source}
+    def of(cls, table: str, extra_names: Sequence[str] = ()) -> _Layout:
+        nested = (_BYTES, lambda raws: list(map(_decoded, raws)))
+        fields = dict.fromkeys(known_fields(table), nested)
+        fields |= {column.source: _READ_AS[column.type] for column in TABLES[table].columns if column.source}
         if "contact" in fields:
-            fields["contact"] = _AS_BYTES, list
-        names = (*fields, *unnamed)
-        as_read = [*(how for how, _ in fields.values()), *(_AS_BYTES for _ in unnamed)]
+            fields["contact"] = _BYTES, list  # `_contacts_of` decodes contacts
+        names = (*fields, *extra_names)
+        types = [*(read_as for read_as, _ in fields.values()), *(_BYTES for _ in extra_names)]
         record = msgspec.defstruct(
             "Record",
-            [(f"f{number}", *how) for number, how in enumerate(as_read)],
+            [(f"f{number}", *read_as) for number, read_as in enumerate(types)],
             rename={f"f{number}": name for number, name in enumerate(names)},
             forbid_unknown_fields=True,
             gc=False,
         )
-        return cls(table, names, tuple(read for _, read in fields.values()), msgspec.json.Decoder(record).decode_lines)
+        converters = tuple(convert for _, convert in fields.values())
+        return cls(table, names, converters, msgspec.json.Decoder(record).decode_lines)
 
     @property
-    def unnamed(self) -> tuple[str, ...]:
-        return self.names[len(self.reads) :]
+    def extra_names(self) -> tuple[str, ...]:
+        return self.names[len(self.converters) :]
 
-    def learnt_from(self, records: Sequence[Any]) -> _Form | None:
-        """One that knows of the names in these records, too; None where none is new, or there are too many."""
+    def extended(self, records: Sequence[Any]) -> _Layout | None:
+        """A layout that also reads the new names in these records; None if there are none, or names it cannot read."""
         try:
-            names = {name for record in records for name in _by_name(record)}
-        except msgspec.ValidationError:  # no object
+            names = {name for record in records for name in _fields_of(record)}
+        except msgspec.ValidationError:  # a record that is not an object
             return None
         new = sorted(names.difference(self.names))
-        unnamed = [*self.unnamed, *new]
-        if not new or len(unnamed) > _MOST_UNNAMED or any(set(name) & _NO_NAME for name in new):
+        extra_names = [*self.extra_names, *new]
+        if not new or len(extra_names) > _MAX_EXTRA_NAMES or any(set(name) & _REFUSED_IN_NAMES for name in new):
             return None
-        return _Form.of(self.table, unnamed)
+        return _Layout.of(self.table, extra_names)
 
 
-_by_name = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_fields_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
-_NO_NAME = frozenset({'"', "\\", *map(chr, range(32))})
-"""What msgspec takes in no field's name."""
+_REFUSED_IN_NAMES = frozenset({'"', "\\", *map(chr, range(32))})
+"""Characters that msgspec refuses in the name of a field."""
 
-_forms = {table.name: _Form.of(table.name) for table in (APPOINTMENTS, CONTACTS)}
-"""As far as the names of their records are known. More than one thread may learn at a time: what one forgets of the
-other's, is learnt again."""
+_layouts = {table.name: _Layout.of(table.name) for table in (APPOINTMENTS, CONTACTS)}
+"""The newest layout of each table. If two threads extend a layout at once, one extension is lost and learnt again."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pendulum import DateTime
 
 from bookings_sync.records.columns import Fields, Key, Record, fields_of, pick, row_digests, typed_columns
-from bookings_sync.records.fast_path import Plain, Text
+from bookings_sync.records.fast_path import Plain, TextHash
 from bookings_sync.records.schema import STAMPED
 from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, REJECTED_RECORDS, TABLES, Table
 from bookings_sync.records.values import canonical, digest, epoch_ms
@@ -36,7 +36,7 @@ class Rows:
     digests: list[str]
     columns: pa.Table
     lists: list[Any]
-    texts: list[Text | None]
+    texts: list[TextHash | None]
 
     @classmethod
     def of(cls, table: Table, location_id: str, found: dict[Key, Record]) -> Rows:
@@ -56,7 +56,7 @@ class Rows:
         return cls._typed(table, location_id, keys, arrays, fields)
 
     @classmethod
-    def plain(cls, table: Table, location_id: str, records: Plain, texts: Sequence[Text] = ()) -> Rows:
+    def plain(cls, table: Table, location_id: str, records: Plain, texts: Sequence[TextHash] = ()) -> Rows:
         """Rows of plain records, whose ids are unique; contacts also have their `texts`."""
         keys: list[Key] = list(zip(records.ids))
         arrays = {"id": records.fields.values["id"]}
@@ -70,10 +70,10 @@ class Rows:
         keys: list[Key],
         arrays: dict[str, pa.Array],
         fields: Fields,
-        texts: Sequence[Text] = (),
+        texts: Sequence[TextHash] = (),
     ) -> Rows:
         columns = typed_columns(table, arrays, fields)
-        lists, known_texts = list[Any](), list[Text | None](texts)
+        lists, known_texts = list[Any](), list[TextHash | None](texts)
         if table is CONTACTS:
             lists = list(fields.values["customField"])
             known_texts = known_texts or [None] * len(keys)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from xxhash import xxh3_64_intdigest
 
 from bookings_sync.changes.contact_cache import ContactCache
 from bookings_sync.records.rows import Rows
@@ -26,7 +28,7 @@ class Step(NamedTuple):
     def text(self) -> int | None:
         if self.spelling is None:
             return None
-        return (1 << 63) + 100 * self.contact + 10 * self.version + self.spelling
+        return xxh3_64_intdigest(f"{self.contact} {self.version} {self.spelling}".encode())
 
     @property
     def rows(self) -> Rows:
@@ -71,9 +73,19 @@ def test_any_history_gives_the_answers_of_a_plain_dict(steps: list[Step]) -> Non
 
 def test_a_text_of_another_contact_is_no_hit() -> None:
     cache = ContactCache()
-    cache.remember(rows_of("L", {"c-1": "one"}, text=1))
-    cache.remember(rows_of("L", {"c-2": "two"}, text=2))
-    assert cache.holds("L", [("c-1",), ("c-1",), ("c-3",)], [1, 2, 1]) == [True, False, False]
+    cache.remember(rows_of("L", {"c-1": "one"}, text=100))
+    cache.remember(rows_of("L", {"c-2": "two"}, text=200))
+    assert cache.holds("L", [("c-1",), ("c-1",), ("c-3",)], [100, 200, 100]) == [True, False, False]
+
+
+@pytest.mark.parametrize("text", [0, 1 << 60, (1 << 64) - 1])
+def test_any_text_hash_can_hit_and_none_hits_by_itself(text: int) -> None:
+    cache = ContactCache()
+    assert cache.holds("L", [("c-1",)], [text]) == [False]
+    cache.remember(rows_of("L", {"c-1": "one"}))
+    assert cache.holds("L", [("c-1",)], [text]) == [False]
+    cache.remember(rows_of("L", {"c-1": "one"}, text))
+    assert cache.holds("L", [("c-1",)], [text]) == [True]
 
 
 def test_each_row_is_classified_by_itself() -> None:
@@ -86,14 +98,14 @@ def test_each_row_is_classified_by_itself() -> None:
 def test_threads_read_while_one_remembers() -> None:
     """A reader never errs, and never misses a contact that was remembered before the reader began."""
     cache = ContactCache()
-    cache.remember(rows_of("L", {"before": "1"}, text=1))
+    cache.remember(rows_of("L", {"before": "1"}, text=100))
     done = threading.Event()
     wrong: list[object] = []
 
     def read() -> None:
         while not done.is_set():
             try:
-                found = cache.holds("L", [("before",), ("never",), ("c-1",)], [1, 2, 3])
+                found = cache.holds("L", [("before",), ("never",), ("c-1",)], [100, 200, 300])
             except Exception as error:  # noqa: BLE001 - reported by the main thread
                 wrong.append(error)
                 return

@@ -1,4 +1,4 @@
-"""Plain records: what is read of a record by itself is what decoding the whole reply would read."""
+"""The fast path gives exactly the rows that decoding the whole reply gives."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read_of(record: Any) -> Any:
 
 
 def found_in(listing: Listing) -> tuple[Any, ...]:
-    """All that becomes of a list: its rows, in the order of their keys, and what is rejected of it."""
+    """A list's size, its rows by table, ordered by id, and its rejected records."""
     batch = appointment_rows("L", listing.records)
     tables = [(name, rows.arrow().sort_by("id").to_pylist()) for name, rows in batch.rows.items()]
     rejected = sorted(each.rejection_id for each in batch.rejected)
@@ -45,7 +45,7 @@ def found_in(listing: Listing) -> tuple[Any, ...]:
 
 
 @given(st.integers(0, 2**32), st.integers(1, 12))
-def test_read_straight_into_columns_or_decoded(seed: int, count: int) -> None:
+def test_any_list_gives_the_same_rows_on_both_paths(seed: int, count: int) -> None:
     rng = random.Random(seed)
     records = [
         nasty.mauled(booked(number), rng) if rng.random() < 0.5 else booked(number, contact=None)
@@ -70,29 +70,29 @@ def test_read_straight_into_columns_or_decoded(seed: int, count: int) -> None:
         ({"calledNothing": None}, None),
     ],
 )
-def test_what_is_plain(changed: dict[str, Any], extra: dict[str, Any] | None) -> None:
+def test_records_of_the_expected_types_are_plain(changed: dict[str, Any], extra: dict[str, Any] | None) -> None:
     record = read_of(booked(1, **changed))
     assert isinstance(record, Plain)
     assert record.fields.extras == [extra]
 
 
 @pytest.mark.parametrize("changed", [{"title": 5}, {"isFree": "no"}, {"startTime": 1_793_610_000_000}, {"id": ".."}])
-def test_what_is_not(changed: dict[str, Any]) -> None:
+def test_other_records_are_decoded(changed: dict[str, Any]) -> None:
     assert read_of(booked(1, **changed)) == booked(1, **changed)
 
 
 @pytest.mark.parametrize("odd", ["a text", 5, []])
-def test_a_contact_that_is_no_object_spoils_its_part_alone(odd: Any) -> None:
+def test_a_contact_that_is_not_an_object_sends_only_its_chunk_to_the_slow_path(odd: Any) -> None:
     records = [booked(number) for number in range(600)]
     records[550]["contact"] = odd
     body = body_of(records)
     listing = split_decoder(reader("L", ContactCache()))(body)
     [appointments] = listing.records
-    assert [isinstance(each, Plain) for each in appointments.contacts.opened] == [True, *[False] * 100]
+    assert [isinstance(each, Plain) for each in appointments.contacts.read] == [True, *[False] * 100]
     assert found_in(listing) == found_in(decode_all(body))
 
 
-def test_names_spelt_with_escapes_and_twice() -> None:
+def test_escaped_and_repeated_field_names() -> None:
     body = b'{"appointments": [{"\\u0069d": "abc", "title": "one", "titl\\u0065": "two", "more": 1, "mor\\u0065": 2}]}'
     assert found_in(split_decoder(reader("L", ContactCache()))(body)) == found_in(decode_all(body))
 
@@ -101,19 +101,19 @@ def test_names_spelt_with_escapes_and_twice() -> None:
     "names",
     [
         pytest.param(["with a blank", "é", "", "class", "f0"], id="any names"),
-        pytest.param(['a "quoted" one', "a\\slash", "a\nline"], id="names that msgspec takes in no field"),
-        pytest.param([f"name {number}" for number in range(300)], id="more than are learnt"),
+        pytest.param(['a "quoted" one', "a\\slash", "a\nline"], id="names that msgspec refuses"),
+        pytest.param([f"name {number}" for number in range(300)], id="more names than are learnt"),
     ],
 )
-def test_fields_of_any_name_are_kept(names: list[str]) -> None:
+def test_unknown_fields_are_kept_whatever_their_names(names: list[str]) -> None:
     records = [booked(number, **{names[number % len(names)]: [number, None]}) for number in range(1_200)]
     records += [booked(2_000 + number, **{name: {"a": 1} for name in names}) for number in range(3)]
     body = body_of(records)
     assert found_in(split_decoder(reader("L", ContactCache()))(body)) == found_in(decode_all(body))
 
 
-def test_a_part_that_is_not_plain_stands_between_others() -> None:
-    """In their order, for of a contact who stands in several the last is the newest."""
+def test_a_chunk_that_is_not_plain_keeps_its_place_in_the_list() -> None:
+    """The last occurrence of a contact is the newest, so the order of chunks matters."""
     records = [booked(number, contactId="c", contact={"id": "c", "email": str(number)}) for number in range(1_600)]
     records[700]["title"] = 5
     body = body_of(records)
@@ -124,73 +124,73 @@ def test_a_part_that_is_not_plain_stands_between_others() -> None:
 
 @pytest.mark.parametrize("odd", [b'"\\ud800"', b'"a\\u0000b"', b'"\xff"', b'"\x01"', b"NaN", b"123456789012345678901"])
 @pytest.mark.parametrize("field", ["title", "contact", "unknown"])
-def test_what_is_no_strict_json(field: str, odd: bytes) -> None:
-    """Inside a contact, too, that would not be looked into."""
+def test_text_that_is_not_strict_json(field: str, odd: bytes) -> None:
+    """Also inside contacts, which are not decoded at first."""
     text = json.dumps({"appointments": [booked(1, contact=None), booked(2, **{field: {"id": "c-1", "n": "ODD"}})]})
     body = text.encode().replace(b'"ODD"', odd)
     assert found_in(split_decoder(reader("L", ContactCache()))(body)) == found_in(decode_all(body))
 
 
-def contacts_of(known: ContactCache, records: list[Any]) -> Batch:
-    """The contacts that are not known to be held, which then are staged."""
-    listing = split_decoder(reader("L", known))(body_of(records))
-    batch = appointment_rows("L", listing.records, known=known)
-    known.remember(batch.rows["contacts"])
+def contacts_of(cache: ContactCache, records: list[Any]) -> Batch:
+    """The rows of a list, without cached contacts. The contacts are then remembered, as if they were staged."""
+    listing = split_decoder(reader("L", cache))(body_of(records))
+    batch = appointment_rows("L", listing.records, known=cache)
+    cache.remember(batch.rows["contacts"])
     return batch
 
 
-def test_a_text_is_read_once() -> None:
-    known = ContactCache()
-    assert len(contacts_of(known, [booked(1), booked(2)]).rows["contacts"]) == 2
+def test_a_remembered_contact_is_skipped() -> None:
+    cache = ContactCache()
+    assert len(contacts_of(cache, [booked(1), booked(2)]).rows["contacts"]) == 2
     again = [booked(3, contactId="contact-1", contact=booked(1)["contact"]), booked(2)]
-    [found] = split_decoder(reader("L", known))(body_of(again)).records
-    assert found.contacts.opened == []
-    batch = contacts_of(known, again)
+    [found] = split_decoder(reader("L", cache))(body_of(again)).records
+    assert found.contacts.read == []
+    batch = contacts_of(cache, again)
     assert len(batch.rows["appointments"]) == 2
     assert len(batch.rows["contacts"]) == 0
 
 
-def test_a_text_of_another_location_or_contact_is_another() -> None:
-    known = ContactCache()
-    contacts_of(known, [booked(1)])
+def test_a_cache_hit_needs_the_same_location_and_contact() -> None:
+    cache = ContactCache()
+    contacts_of(cache, [booked(1)])
     record = orjson.dumps(booked(1))
-    [[here], [elsewhere]] = (reader(location_id, known)([msgspec.Raw(record)]) for location_id in "LM")
-    assert [orjson.loads(bytes(body)) for _, body in here.contacts.left.values()] == [booked(1)["contact"]]
-    assert len(elsewhere.contacts.opened) == 1
+    [[here], [elsewhere]] = (reader(location_id, cache)([msgspec.Raw(record)]) for location_id in "LM")
+    assert [orjson.loads(bytes(body)) for _, body in here.contacts.skipped.values()] == [booked(1)["contact"]]
+    assert len(elsewhere.contacts.read) == 1
     [text] = here.contacts.texts
-    assert known.holds("L", [("contact-1",), ("contact-2",)], [text, text]) == [True, False]
-    assert known.holds("M", [("contact-1",)], [text]) == [False]
+    assert cache.holds("L", [("contact-1",), ("contact-2",)], [text, text]) == [True, False]
+    assert cache.holds("M", [("contact-1",)], [text]) == [False]
 
 
-def test_a_contact_that_changed_back() -> None:
-    """What a text says may be known, and the contact held otherwise since."""
-    known = ContactCache()
+def test_a_contact_that_changed_back_is_new_again() -> None:
+    """The cache knows the first text, but no longer for the row that is held."""
+    cache = ContactCache()
     was, became = booked(1), booked(1)
     became["contact"]["email"] = "another@example.com"
     for records, expected in (([was], 1), ([became], 1), ([became], 0), ([was], 1), ([was], 0)):
-        assert len(contacts_of(known, records).rows["contacts"]) == expected
+        assert len(contacts_of(cache, records).rows["contacts"]) == expected
 
 
-def test_a_contact_that_changed_between_reading_and_taking() -> None:
-    """Another reply, taken meanwhile, brought the contact otherwise: what was left unread as held is news again."""
-    known = ContactCache()
+def test_a_skipped_contact_is_decoded_if_another_list_changed_it() -> None:
+    """The other list is processed between this list's download and its processing."""
+    cache = ContactCache()
     was, became = booked(1), booked(1)
     became["contact"]["email"] = "another@example.com"
-    contacts_of(known, [was])
-    listing = split_decoder(reader("L", known))(body_of([was]))
-    assert listing.records[0].contacts.opened == []
-    contacts_of(known, [booked(2)])
-    assert len(appointment_rows("L", listing.records, known=known).rows["contacts"]) == 0
-    contacts_of(known, [became])
-    [row] = appointment_rows("L", listing.records, known=known).rows["contacts"].arrow().to_pylist()
+    contacts_of(cache, [was])
+    listing = split_decoder(reader("L", cache))(body_of([was]))
+    assert listing.records[0].contacts.read == []
+    contacts_of(cache, [booked(2)])
+    assert len(appointment_rows("L", listing.records, known=cache).rows["contacts"]) == 0
+    contacts_of(cache, [became])
+    [row] = appointment_rows("L", listing.records, known=cache).rows["contacts"].arrow().to_pylist()
     assert row["email"] == was["contact"]["email"]
 
 
-def test_of_a_contact_who_stands_twice_the_last_is_the_newest() -> None:
-    known = ContactCache()
+def test_the_last_occurrence_of_a_contact_is_the_newest() -> None:
+    cache = ContactCache()
     was, became = booked(1), booked(2, contactId="contact-1", contact={**booked(1)["contact"], "email": "another"})
-    contacts_of(known, [was])
-    [row] = contacts_of(known, [was, became]).rows["contacts"].arrow().to_pylist()
+    contacts_of(cache, [was])
+    [row] = contacts_of(cache, [was, became]).rows["contacts"].arrow().to_pylist()
     assert row["email"] == "another"
-    contacts_of(known, [was])
-    assert len(contacts_of(known, [became, was]).rows["contacts"]) == 0
+    contacts_of(cache, [was])
+    assert len(contacts_of(cache, [became, was]).rows["contacts"]) == 0
