@@ -1,4 +1,4 @@
-"""What all tests share: how hypothesis searches, and the count of what was tried, told at the end."""
+"""Settings of all tests: Hypothesis's profile, and the tally of attempts, printed at the end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TALLY = "tally: "
 
 @pytest.fixture(autouse=True)
 def loggers_as_they_were() -> Iterator[None]:
-    """A command sets its process's loggers: a test in whose process one ran must not decide what others hear."""
+    """Restores the loggers that a command changes, so that tests do not affect each other."""
     loggers = [logging.getLogger(name) for name in ("dlt", "bookings_sync", "stamina")]
     before = [(each.level, each.propagate, each.handlers[:]) for each in loggers]
     yield
@@ -29,7 +29,7 @@ def loggers_as_they_were() -> Iterator[None]:
 
 @pytest.fixture
 def tally(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
-    """Counts something that a test tries: `tally("kills", 1)`. The sums over all tests are told at the end."""
+    """Counts attempts: `tally("kills", 1)`. The sums over all tests are printed at the end."""
 
     def count(what: str, number: int) -> None:
         record_property(_TALLY + what, number)

@@ -1,1 +1,1 @@
-"""Chaos: random histories, kills, faults, bad input, odd clocks: nothing missed, nothing lost, nothing leaked."""
+"""Chaos: random histories, kills, faults, bad input and odd clocks must lose, miss and leak nothing."""

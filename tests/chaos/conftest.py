@@ -1,4 +1,4 @@
-"""What every test of chaos needs: a folder of its own, dlt kept quiet, and how much is asked of it.
+"""Fixtures of the chaos tests: a working directory, a quiet dlt, and the amount of work.
 
 `make test` runs each test short and always alike; `make chaos` (the environment variable CHAOS, a seed) runs them long.
 """
@@ -17,11 +17,11 @@ from support.victims import Victims
 __all__ = ["CHAOS_SEED", "amount", "folder", "open_site", "victims"]
 
 CHAOS_SEED = int(os.environ.get("CHAOS") or 0)
-"""0: the short and deterministic run."""
+"""0 selects the short, deterministic run."""
 
 
 def amount(short: int, long: int) -> int:
-    """How many of something this run does."""
+    """The number of repetitions in this run."""
     return long if CHAOS_SEED else short
 
 
@@ -31,7 +31,7 @@ def pytest_report_header() -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The test's working directory. Warehouses in it are found by dlt through the environment."""
+    """The test's working directory. dlt finds warehouses in it through the environment."""
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "warehouse.duckdb"))
     monkeypatch.chdir(tmp_path)
@@ -40,6 +40,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def victims() -> Iterator[Victims]:
-    """Runs in processes of their own."""
+    """Runs in separate processes."""
     with Victims() as each:
         yield each

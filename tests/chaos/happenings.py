@@ -1,4 +1,4 @@
-"""Happenings: what can befall a calendar, each as a small value that a random search can make, shrink and print.
+"""Happenings: the changes that can befall a calendar, as small values that Hypothesis can draw, shrink and print.
 
 Input:  a `Happening`, and the sandbox's world.
 Output: the world changed, as a person with the calendar open would change it. What cannot be done (there is no such
@@ -17,12 +17,12 @@ from bookings_sync.sandbox.model import LocationData
 
 _STATUSES = ("confirmed", "cancelled", "showed", "noshow", "invalid", "new")
 _LENGTHS = (1, 16, 32, 512)
-"""Days of windows whose very edge an appointment may start on."""
+"""Window lengths in days. Appointments may start exactly on their edges."""
 
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One thing that happens: `pick` says to which row, contact or service, `days` and `minutes` when it lands."""
+    """One change. `pick` chooses the row, contact or service; `days` and `minutes` the time."""
 
     kind: str
     pick: int = 0
@@ -31,13 +31,13 @@ class Happening:
 
 
 def happen(world: World, location_id: str, happening: Happening) -> None:
-    """Lets it happen now."""
+    """Applies the change now."""
     with world.lock:
         KINDS[happening.kind](_Place(world, location_id), happening)
 
 
 class _Place:
-    """One location of the world, with what can be picked there."""
+    """One location of the world, and the records to pick from."""
 
     def __init__(self, world: World, location_id: str) -> None:
         self.world = world
@@ -87,7 +87,7 @@ def _reschedule(place: _Place, happening: Happening) -> None:
 
 
 def _nudge(place: _Place, happening: Happening) -> None:
-    """Moved by some minutes: mostly within its window."""
+    """Moves a row by some minutes, mostly within its window."""
     if row := place.row(happening.pick):
         start = datetime.fromtimestamp(row.start_ms // 1000, UTC) + timedelta(minutes=happening.minutes)
         place.world.reschedule(place.id, row.id, start)
@@ -109,7 +109,7 @@ def _restore(place: _Place, happening: Happening) -> None:
 
 
 def _flicker(place: _Place, happening: Happening) -> None:
-    """Deleted and restored before anybody looks."""
+    """Deletes and restores a row between two syncs."""
     if row := place.row(happening.pick):
         place.world.delete(place.id, row.id)
         place.world.restore(place.id, row.id)
@@ -128,7 +128,7 @@ def _change_contact(place: _Place, happening: Happening) -> None:
 
 
 def _field(number: int) -> dict[str, Any]:
-    """A custom field of one id, whose value is now a text and now a list (api.md, DOC)."""
+    """A custom field with a text or a list as its value (DOC)."""
     return {"id": f"field-{number % 3}", "value": ["knee", str(number)] if number % 2 else str(number)}
 
 
@@ -187,4 +187,4 @@ KINDS: dict[str, Callable[[_Place, Happening], None]] = {
     "update_team": _update_team,
     "delete_team": _delete_team,
 }
-"""By name, the commonest first: a search that shrinks comes back to them."""
+"""By name, the most common first, because shrinking prefers them."""

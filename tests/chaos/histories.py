@@ -1,17 +1,15 @@
-"""Histories: rounds of happenings and syncs, lived through by a real world, a real server and a real warehouse.
+"""Histories: rounds of happenings and syncs, run with a real world, server and warehouse.
 
 Input:  a `History`.
-Output: `live`: what the warehouse missed, lost or lied about; empty where the promise holds:
+Output: `live`: one line per violation of a promise. The promises:
 
-- after each undisturbed plain sync, whatever stands in the hot range is as the API shows it, and so is whatever changed
-  longer ago than `cold_reread_days`, anywhere in the range that is read at all, and outside it what the warehouse
-  holds; after one of a given range, that range;
-- each version in the warehouse tells what the API showed when it was loaded, and a tombstone that it showed nothing;
-- at the end, after one undisturbed full sync, the warehouse equals the truth field by field, each record's versions
-  follow one another without gap or overlap, and another sync finds nothing.
+- After each undisturbed sync, the hot range equals the API. So does every change older than `cold_reread_days`, in the
+  whole range and among the rows that the warehouse holds outside of it. After a sync of a given range, that range does.
+- Each version in the warehouse was true when it was loaded, and a tombstone's record did not exist then.
+- At the end, after one undisturbed full sync, the warehouse equals the truth field by field. The versions of a record
+  follow one another without gap or overlap. Another sync finds nothing.
 
-Every location of a world lives a history of its own, and one run syncs them all: dlt needs a second for each load,
-however small.
+Every location of a world has its own history, and one run syncs them all, because dlt needs a second for each load.
 """
 
 from __future__ import annotations
@@ -48,12 +46,12 @@ WHOLE = {
     "scopes": ("service",),
     "window_days": 512,
 }
-"""Settings under which everything that can happen here is read, in few windows."""
+"""Settings that read every possible happening in few windows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """One run: what it reads, with which settings, and what befalls it on the way."""
+    """One run: its range, its settings, and the troubles on the way."""
 
     reads: Literal["plain", "full", "asked"] = "plain"
     asked_from: int = 0
@@ -61,7 +59,7 @@ class Sync:
     knobs: tuple[tuple[str, Any], ...] = ()
     befalls: Literal["nothing", "crash", "faults", "change"] = "nothing"
     when: int = 0
-    """After how many answers it crashes, or the calendar changes under it."""
+    """The number of answers after which the run crashes or the calendar changes."""
 
     @property
     def undisturbed(self) -> bool:
@@ -70,7 +68,7 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What happens in each location, how long it takes, what happens while the sync is under way; and the sync."""
+    """The happenings in each location, their duration, the happenings during the sync, and the sync."""
 
     happenings: tuple[tuple[Happening, ...], ...] = ()
     hours: int = 1
@@ -81,7 +79,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A small world and what becomes of it. `again`: after the end, a sync that must find nothing."""
+    """A small world and its rounds. `again` adds a last sync, which must find nothing."""
 
     seed: int = 0
     locations: int = 1
@@ -92,7 +90,7 @@ class History:
 
 @dataclass
 class _Life:
-    """One history while it is lived."""
+    """One history while it runs."""
 
     history: History
     world: World
@@ -100,10 +98,10 @@ class _Life:
     database: str
     problems: list[str] = field(default_factory=list)
     changed_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    """When an appointment was last seen to change, at the latest."""
+    """The last instant at which an appointment can have changed."""
     truth: Seen = field(default_factory=dict)
     loads: dict[str, tuple[Seen, ...]] = field(default_factory=dict)
-    """What the API showed while each load was under way: before a change and after it."""
+    """The appointments that the API showed during each load, before and after a change."""
 
     def settings(self, **knobs: Any) -> Settings:
         locations = {each.name: Location(each.name, each.key, timezone=each.timezone) for each in self.world.locations}
@@ -247,14 +245,14 @@ class _Life:
         self.problems += [f"{when}: {each}" for each in differences(self.database, truths, slot_days=SLOT_DAYS)]
 
     def hide_contacts(self, location_id: str, rows: list[dict[str, Any]]) -> None:
-        """Rows that no list holds, when a row asked for by its id comes without contact: nobody can see it change."""
+        """Hides contacts that no reply can show: their rows are in no list, and single rows come without a contact."""
         for row in rows:
             if row["calendarServiceId"] not in self.world.data[location_id].services:
                 row.pop("contact", None)
 
 
 def live(history: History, folder: Path) -> list[str]:
-    """Lives a history in a warehouse of its own; tells what went wrong, a line each. `folder` must be this test's."""
+    """Runs a history with a new warehouse in `folder`. Returns one line per violation."""
     database = folder / "warehouse.duckdb"
     for file in folder.glob("warehouse.duckdb*"):
         file.unlink()
@@ -290,6 +288,6 @@ def _window(world: World, sync: Sync) -> Window:
 
 
 def _storm(seed: int) -> Faults:
-    """Half of all requests fail, one way or another."""
+    """Makes half of all requests fail."""
     kinds = ("503", "reset", "truncated", "cut", "list", "html")
     return Faults([Fault(kind=kind, rate=0.11) for kind in kinds], seed=seed)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What hypothesis draws: histories of several locations, small numbers everywhere, so that they shrink well.
+"""Hypothesis strategies: histories of several locations, with small numbers that shrink well.
 
 Input:  nothing.
 Output: `histories`, a strategy of `History`.
@@ -26,7 +26,7 @@ _happenings = st.builds(
 
 
 def _knobs(**choices: list[Any]) -> st.SearchStrategy[tuple[tuple[str, Any], ...]]:
-    """Some settings other than the usual ones, as pairs."""
+    """Some unusual settings, as pairs."""
     one = st.one_of([st.tuples(st.just(name), st.sampled_from(values)) for name, values in choices.items()])
     return st.lists(one, max_size=4, unique_by=lambda pair: pair[0]).map(lambda pairs: tuple(sorted(pairs)))
 
@@ -77,7 +77,7 @@ _switches = st.fixed_dictionaries(
 
 
 def histories(locations: int, *, rounds: int) -> st.SearchStrategy[History]:
-    """Histories of so many locations each, all synced by the same runs, of at most so many rounds."""
+    """Histories of several locations, synced by the same runs."""
     each = st.builds(
         Round,
         st.tuples(*[st.lists(_happenings, min_size=1, max_size=5).map(tuple) for _ in range(locations)]),

@@ -1,4 +1,4 @@
-"""Fuzzed replies: each record of each is loaded, kept in `extra`, or quarantined with its reason. None is lost in
+"""Fuzzed replies: each record is loaded, kept in `extra`, or quarantined with its reason. None is lost in
 silence, none stops the run, and reading them again finds nothing new.
 """
 
@@ -40,8 +40,8 @@ KEPT_AS_ROWS = {"members", "teamMembers", "contact", "customField"}
 
 @dataclass
 class Sent:
-    """What the fake API sent: records by (location id, table), and each reply, so that the same question always has the
-    same answer."""
+    """Everything that the fake API sent: records by (location id, table), and each reply, so that the same question
+    always has the same answer."""
 
     seed: int
     records: dict[tuple[str, str], list[Any]] = field(default_factory=lambda: defaultdict(list))
@@ -69,7 +69,7 @@ class Sent:
             self.records[location_id, "teams"] += records
             return {"teams": records}
         if path == "/calendars/services":
-            # Half keep their id, so that there is something to ask for.
+            # Half keep their id, so that some can be asked for.
             records = [nasty.mauled(nasty.service(n), rng, ("id",) if n % 2 else ()) for n in range(SERVICES)]
             self.records[location_id, "services"] += records
             return {"services": records}
@@ -85,7 +85,7 @@ class Sent:
         start = datetime.fromtimestamp(int(asked.query["startDate"]) / 1000, UTC)
         if not asked.query["calendarId"].startswith("service-"):
             return []
-        if abs(start - NOW) > timedelta(days=60):  # asked for because of a row that stands there: nothing new does
+        if abs(start - NOW) > timedelta(days=60):  # read because of a row there, without new records
             return self._sent_before(location_id, asked)
         records = []
         for _ in range(rng.choice((0, 1, 3, 6))):
@@ -103,14 +103,14 @@ class Sent:
             records.append(nasty.mauled(record, rng))
         window = int(asked.query["startDate"]) // (8 * 86_400_000) % 8
         if asked.query["calendarId"] != f"service-{2 * window + 1}":
-            # Nasty ids in few replies: where two replies have different records of one id, nobody knows which is true.
+            # Nasty ids in few replies only: if two replies differ about an id, neither is known to be true.
             for number, each in enumerate(records):
                 row_id = each.get("id") if isinstance(each, dict) else None
                 if isinstance(row_id, str | int | float) and not str(row_id).lower().startswith("app"):
                     each["id"] = f"{row_id}{asked.query['calendarId']}{window}/{number}"
         self.records[location_id, "appointments"] += records
         for each in records:
-            if isinstance(each, dict) and isinstance(each.get("id"), str | int | float):  # others name no record
+            if isinstance(each, dict) and isinstance(each.get("id"), str | int | float):  # other values are no id
                 self.by_id[location_id, str(_decoded(each["id"]))] = each
         return records
 
@@ -153,8 +153,8 @@ ODD_IDS = [
 ]  # fmt: skip
 
 
-def test_rows_of_odd_ids_go(folder: Path) -> None:
-    """Each is loaded or rejected. Then listed no more, each is asked for by its id, however odd, and is a tombstone."""
+def test_rows_with_odd_ids_can_be_deleted(folder: Path) -> None:
+    """Each is loaded or rejected. When the list drops them, each is asked for by its id and becomes a tombstone."""
     records = [nasty.appointment(n, "service-1", *NINE) | {"id": odd} for n, odd in enumerate(ODD_IDS)]
     with FakeApi(lambda asked: _calendar(asked, records)) as api:
         assert sync(api).row["errors"] == "[]"
@@ -169,8 +169,8 @@ def test_rows_of_odd_ids_go(folder: Path) -> None:
     assert loaded >= 18
 
 
-def test_services_of_odd_ids(folder: Path) -> None:
-    """They stop nobody else, nor does an appointment that names one: all else is loaded."""
+def test_services_with_odd_ids(folder: Path) -> None:
+    """Everything else is loaded, also an appointment of such a service."""
     record = nasty.appointment(1, "x" * 100_000, *NINE)
     with FakeApi(lambda asked: _calendar(asked, [record], *({"id": odd} for odd in ODD_IDS))) as api:
         for _ in range(2):
@@ -195,8 +195,8 @@ def test_ten_megabytes_in_a_field(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("day", ["all day", 7, {"slots": "09:00"}, {"slots": {"a": 1}}])
-def test_slots_of_another_shape(folder: Path, day: Any) -> None:
-    """The service's slots cannot be read, which is said; all else is loaded."""
+def test_slots_of_an_unknown_shape(folder: Path, day: Any) -> None:
+    """The run reports that the service's slots cannot be read, and loads everything else."""
     record = nasty.appointment(1, "service-1", *NINE)
     with FakeApi(lambda asked: _calendar(asked, [record], slots={"2026-11-03": day})) as api:
         result = sync(api)
@@ -205,7 +205,7 @@ def test_slots_of_another_shape(folder: Path, day: Any) -> None:
 
 
 def _calendar(asked: Asked, records: list[Any], *services: Any, slots: Any = None) -> Replied:
-    """A small, honest calendar of one service and these records."""
+    """A small calendar with one service and these records."""
     path = asked.path.rstrip("/")
     if path == "/v1/appointments":
         at = [datetime.fromisoformat(each.get("startTime", "2026-11-03T00:00:00Z")).timestamp() for each in records]
@@ -245,7 +245,7 @@ def sync(api: FakeApi, **knobs: Any) -> pipeline.SyncResult:
 
 @contextmanager
 def deep_recursion() -> Iterator[None]:
-    """For the comparison alone: the connector must do without."""
+    """For the comparison only: the connector does not have it."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(20_000)
     try:
@@ -255,7 +255,7 @@ def deep_recursion() -> Iterator[None]:
 
 
 class Held:
-    """What the warehouse holds, and whether a record is in it."""
+    """The warehouse's rows, and whether they contain a record."""
 
     def __init__(self, database: Path) -> None:
         with duckdb.connect(str(database), read_only=True) as connection:
@@ -305,7 +305,7 @@ class Held:
     def _is_kept(
         self, value: Any, extra: Any, extras: dict[str, Any], texts: set[str], row: dict[str, Any], location_id: str
     ) -> bool:
-        """In a column, in `extra` under its own name or its path, or, what is a table of its own, in that."""
+        """Whether the value is in a column, in `extra` under its name or path, or in a child table."""
         if value is None or _canonical(value) == _canonical(extra):
             return True
         if isinstance(value, str) and (value in texts or json.dumps(value, ensure_ascii=False) in texts):
@@ -329,8 +329,8 @@ class Held:
 
 
 def _decoded(value: Any) -> Any:
-    """The value as a lenient reader takes it: NaN and infinity are null, half a surrogate pair, or NUL, is U+FFFD, an
-    integer beyond 64 bits the text of its digits."""
+    """The value as a lenient reader takes it: NaN and infinity become null, half a surrogate pair and NUL become
+    U+FFFD, an integer beyond 64 bits the text of its digits."""
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return str(value)
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
@@ -345,7 +345,7 @@ def _decoded(value: Any) -> Any:
 
 
 def _canonical(value: Any) -> str:
-    """Equal for equal content: the order of fields, null fields and an integer written as a float do not count."""
+    """Equal for equal content: ignores the order of fields, null fields, and integers written as floats."""
     return nasty.spelt(_plain(value))
 
 
@@ -397,8 +397,8 @@ def _short(value: Any) -> str:
     return nasty.spelt(value)[:300]
 
 
-def test_depth_is_hashed_too(folder: Path) -> None:
-    """Under privacy rules that hash, a deep record stops the run no more than without."""
+def test_deep_records_are_hashed(folder: Path) -> None:
+    """A deep record does not stop a run that hashes personal values."""
     record = nasty.appointment(1, "service-1", *NINE)
     record["notes"] = record["contact"]["odd"] = nasty.deep()
     with FakeApi(lambda asked: _calendar(asked, [record])) as api:

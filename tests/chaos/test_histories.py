@@ -1,4 +1,4 @@
-"""Random histories, lived through by the real thing, each compared with the truth (`histories` says what is promised).
+"""Random histories, each compared with the truth after every sync. `histories` lists the promises.
 
 A history that fails is printed as Python, as small as the search could make it: it belongs in `test_regressions`.
 """
@@ -17,10 +17,10 @@ from .histories import History, live
 from .strategies import histories
 
 LOCATIONS = 25
-"""Histories in one example: so many locations, synced by the same runs."""
+"""Locations in one example, synced by the same runs."""
 EXAMPLES = amount(8, 200)
 PARTS = amount(8, 40)
-"""Tests that the work is divided into, so that every process has some to the end."""
+"""Tests that divide the work, so that every process is busy to the end."""
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -31,7 +31,7 @@ def test_any_history(folder: Path, tally: Tally, part: int) -> None:
 
 
 def any_history(folder: Path, number: int) -> None:
-    """One example. A search of its own for each: within one, hypothesis would mostly vary what it has tried already."""
+    """One example per search: within one search, Hypothesis would mostly vary earlier examples."""
 
     @seed(number)
     @settings(
@@ -44,7 +44,7 @@ def any_history(folder: Path, number: int) -> None:
     )
     @given(histories(LOCATIONS, rounds=amount(3, 5)))
     def holds(history: History) -> None:
-        assume(len(history.rounds) > 1)  # a search begins with what is simplest: two rounds of nothing are no history
+        assume(len(history.rounds) > 1)  # a search begins with the simplest example, which has no rounds
         assert live(history, folder) == []
 
     holds()

@@ -1,4 +1,4 @@
-"""SIGKILL, at each boundary of a load's stages and at random moments: the next run converges, by itself.
+"""SIGKILL at each boundary of a load's stages and at random moments: the next run converges.
 
 After each kill the warehouse must not lie (versions in order, tombstones whole); after the next run it must equal the
 truth, with no key twice, and the killed run's lock must have freed itself.
@@ -31,7 +31,7 @@ RANDOM_DEATHS = amount(4, 90)
 
 
 def deaths(number: int) -> list[Death]:
-    """Random moments, in a first sync's several loads or in a later one's."""
+    """Random moments in the loads of a first sync or a later one."""
     rng = random.Random(CHAOS_SEED)
     most = {"answer": 30, "statement": 160, "milliseconds": 2_500, "a table staged": 20, "a table merged": 14}
     moments = [rng.choice(list(most)) for _ in range(number)]
@@ -40,7 +40,7 @@ def deaths(number: int) -> list[Death]:
 
 @pytest.mark.parametrize("first", [True, False], ids=["first-sync", "later-sync"])
 def test_boundaries(open_site: Callable[..., Site], victims: Victims, tally: Tally, first: bool) -> None:
-    """Killed at the end of each stage in turn. Within a first sync that is each stage of the second of its loads."""
+    """A kill at the end of each stage in turn. In a first sync these are the stages of its second load."""
     site = open_site(WORLD, **KNOBS)
     if not first:
         site.sync()
@@ -61,7 +61,7 @@ def test_random_moments(open_site: Callable[..., Site], victims: Victims, tally:
     rng = random.Random(CHAOS_SEED)
     died = 0
     for number, death in enumerate(deaths(RANDOM_DEATHS)):
-        if number % 10 == 5 and number > 5:  # a first sync again, of a world that has not lost a service yet
+        if number % 10 == 5 and number > 5:  # another first sync, in a world that still has all its services
             site.database.unlink()
             site = open_site(WORLD, **KNOBS)
         site.world.advance(timedelta(hours=rng.randint(1, 60)))
@@ -75,7 +75,7 @@ def test_random_moments(open_site: Callable[..., Site], victims: Victims, tally:
 
 
 def converges(site: Site, after: object = "") -> None:
-    """One undisturbed run, at once: the lock must be free."""
+    """One undisturbed run right after the kill: the lock must be free."""
     assert site.sync().row["errors"] == "[]", after
     assert site.differences() == [], after
     assert flaws(str(site.database)) == [], after
@@ -88,7 +88,7 @@ def has_tables(site: Site) -> bool:
 
 
 def test_transform(open_site: Callable[..., Site], victims: Victims, tally: Tally) -> None:
-    """Killed while it builds, audits or swaps the models: every live table is of the run before, or every one of the
+    """A kill while the models are built, audited or swapped: all live tables are from the run before, or all from the
     run that was killed."""
     site = open_site(small(appointments=60, opaque_key_share=0))
     site.sync()
@@ -113,7 +113,7 @@ def build(site: Site) -> None:
 
 
 def marts(site: Site) -> dict[str, tuple[Any, ...]]:
-    """Each live table's content, as a sum."""
+    """A checksum of each live table."""
     with duckdb.connect(str(site.database), read_only=True) as connection:
         names = connection.sql(
             "SELECT table_name FROM duckdb_tables() WHERE schema_name IN ('bookings_marts', 'bookings_staging')"

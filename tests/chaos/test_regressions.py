@@ -1,4 +1,4 @@
-"""Histories that once broke the promise, as small as the search could make them, and what was wrong."""
+"""Histories that once broke a promise, as small as Hypothesis could make them, with the cause."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .happenings import Happening
 from .histories import History, Round, Sync, live
 
 FAILED = {
-    # An empty list looked like the empty list before it: nobody asked whether the row behind it was still there.
+    # An empty list equalled the empty list before it, so the row that it omitted was not verified.
     "deleted-behind-an-unlisted-service": History(
         switches=(("vanished_service", "empty"),),
         rounds=(
@@ -19,14 +19,14 @@ FAILED = {
             Round(((Happening("delete", 25),),)),
         ),
     ),
-    # "Does this location hold anything?" was asked of its appointments alone.
+    # Only appointments decided whether a location had any rows.
     "slots-of-a-calendar-without-appointments": History(
         rounds=(
             Round(((*[Happening("delete")] * 20, Happening("add_service")),)),
             Round(((Happening("delete_team"),),)),
         ),
     ),
-    # The last row of a service that has gone was deleted, then restored: nobody asked that service any more.
+    # The last row of a vanished service was deleted, then restored, and the service was no longer asked.
     "restored-under-a-service-that-has-gone": History(
         rounds=(
             Round(((Happening("add_service", 1), *[Happening("book", 2, 3)] * 3),)),
@@ -35,7 +35,7 @@ FAILED = {
             Round(((Happening("restore"),) * 20,)),
         ),
     ),
-    # A team's list told of a row that moved; its service, which has gone and lists nothing, was read after it.
+    # A team's list showed a moved row, then the vanished service was read, which lists nothing.
     "moved-under-a-service-that-lists-nothing": History(
         seed=695,
         locations=25,
@@ -104,7 +104,7 @@ FAILED = {
             ),
         ),
     ),
-    # Booked and left between two syncs.
+    # A service was booked and disappeared between two syncs.
     "a-service-that-was-never-seen-with-its-booking": History(
         rounds=(
             Round(),
@@ -115,5 +115,5 @@ FAILED = {
 
 
 @pytest.mark.parametrize("name", FAILED)
-def test_holds_now(folder: Path, name: str) -> None:
+def test_the_promise_holds_now(folder: Path, name: str) -> None:
     assert live(FAILED[name], folder) == []

@@ -1,4 +1,4 @@
-"""Keys stay where they belong, and what the API writes stays data: no log, error, file or redirect carries a key away,
+"""Keys stay secret, and data from the API stays data: no log, error, file or redirect contains a key,
 and no name is ever taken for SQL.
 """
 
@@ -35,7 +35,7 @@ STORM = [Fault(kind=kind, rate=0.05) for kind in ("503", "reset", "truncated", "
 def test_no_key_in_logs_errors_or_files(
     open_site: Callable[..., Site], caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every library logs at DEBUG, while requests fail, a key is revoked and a run breaks; dlt's files are looked
+    """Every library logs at DEBUG while requests fail, a key is revoked and a run breaks. dlt's files are searched
     through while they are there."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -74,12 +74,12 @@ def test_no_key_in_logs_errors_or_files(
 
 
 def leaks_in(folder: Path, keys: list[bytes]) -> list[str]:
-    """The files that hold one of the keys."""
+    """The files with one of the keys."""
     found = []
     for path in folder.rglob("*"):
         try:
             content = path.read_bytes() if path.is_file() else b""
-        except FileNotFoundError:  # dlt moves its files while they are looked at
+        except FileNotFoundError:  # dlt moves its files during the search
             continue
         if any(key in content for key in keys):
             found.append(str(path))
@@ -87,7 +87,7 @@ def leaks_in(folder: Path, keys: list[bytes]) -> list[str]:
 
 
 def test_no_key_in_what_the_command_prints(open_site: Callable[..., Site], tmp_path: Path) -> None:
-    """At its most talkative, with tracebacks."""
+    """With the highest verbosity and with tracebacks."""
     site = open_site(small(appointments=40))
     site.server.faults = Faults([Fault(kind="503", endpoints=("GET /appointments/",)), Fault(kind="cut", rate=0.5)])
     where = site.world.locations[0]
@@ -104,8 +104,8 @@ def test_no_key_in_what_the_command_prints(open_site: Callable[..., Site], tmp_p
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_never_carries_the_key_away(folder: Path, status: int) -> None:
-    """It is not followed at all, neither to another host nor to a path of the same one."""
+def test_a_redirect_never_receives_the_key(folder: Path, status: int) -> None:
+    """Redirects are not followed, neither to another host nor to another path."""
     with FakeApi(lambda _: Replied(b"{}")) as other:
 
         def answer(asked: Asked) -> Replied:
@@ -132,7 +132,7 @@ NAMES = (
 )
 
 
-def test_names_are_never_sql(folder: Path) -> None:
+def test_names_are_never_run_as_sql(folder: Path) -> None:
     """Ids, names and texts full of quotes go through a first sync, a change, a deletion and the models, and stay as
     they are."""
     now = pendulum.datetime(2026, 11, 2, 9)

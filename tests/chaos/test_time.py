@@ -1,5 +1,5 @@
-"""Time: clocks that stand still or jump, days of 23 and 25 hours in every zone, leap days, year ends, a worker in
-another zone: all the same result.
+"""Time: clocks that stop or jump, days of 23 and 25 hours in every zone, leap days, year ends and workers in other zones
+do not change the result.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from .conftest import CHAOS_SEED, amount
 EVERYWHERE = small(
     locations=len(LOCATION_ZONES), services_per_location=1, teams_per_location=1, appointments=240, past_days=20
 )
-"""A location in each zone of the sandbox."""
+"""One location in each time zone of the sandbox."""
 
 
 def test_clocks_that_jump(open_site: Callable[..., Site]) -> None:
-    """The worker's clock, not the calendar's: still, back by years, ahead by weeks. Versions keep their order."""
-    site = open_site(small(appointments=80, services_per_location=1), request_budget=400)  # should a run have no end
+    """The worker's clock stands still, goes back by years and ahead by weeks. Versions keep their order."""
+    site = open_site(small(appointments=80, services_per_location=1), request_budget=400)  # so that every run ends
     rng = random.Random(CHAOS_SEED)
     offsets = [0, 0, -3, -400, 40, -1, *(rng.randint(-500, 60) for _ in range(amount(0, 60)))]
     for number, days in enumerate(offsets):
@@ -39,7 +39,7 @@ def test_clocks_that_jump(open_site: Callable[..., Site]) -> None:
         assert result.row["loads"] <= 3
         assert result.row["errors"] == "[]"
         assert flaws(str(site.database)) == []
-    site.knobs["slots_horizon_days"] = 61  # as far as the clock that was ahead looked
+    site.knobs["slots_horizon_days"] = 61  # as far as the run with the fast clock looked
     site.sync()
     assert site.differences() == []
 
@@ -51,11 +51,11 @@ DAYS = [
     datetime(2026, 12, 31, 12, tzinfo=UTC),
     datetime(2028, 2, 28, 20, tzinfo=UTC),
 ]
-"""Before days of 23 and 25 hours, a year's end, a leap day."""
+"""The evenings before days of 23 and 25 hours, a year's end and a leap day."""
 
 
 def test_days_of_other_lengths(open_site: Callable[..., Site]) -> None:
-    """In the small hours of each, when bookings stand too, in every zone at once; in the long run the day after too."""
+    """Syncs in the small hours, with bookings at that time, in every zone. The long run adds the day after."""
     site = open_site(replace(EVERYWHERE, now=DAYS[0]), slots_horizon_days=3, lookback_days=30, window_days=64)
     for day in DAYS:
         site.world.now_ms = int(day.timestamp() * 1000)
@@ -70,8 +70,8 @@ def test_days_of_other_lengths(open_site: Callable[..., Site]) -> None:
 
 
 @pytest.mark.parametrize("timezone", ["Pacific/Kiritimati", "America/St_Johns"])
-def test_a_worker_elsewhere(open_site: Callable[..., Site], victims: Victims, timezone: str) -> None:
-    """A worker whose own zone is another loads the same instants; the next, in UTC, finds nothing new."""
+def test_a_worker_in_another_time_zone(open_site: Callable[..., Site], victims: Victims, timezone: str) -> None:
+    """A worker in another zone loads the same instants. The next worker, in UTC, finds nothing new."""
     site = open_site(small(appointments=60))
     assert not victims.order("sync", str(site.database), site.world.now, NEVER, site.settings, timezone=timezone)
     assert site.differences() == []

@@ -1,4 +1,4 @@
-"""Lakes on this machine's disk, in an environment of their own: `make test-lake`."""
+"""Lakes on the local disk, in a separate environment: `make test-lake`."""
 
 from __future__ import annotations
 

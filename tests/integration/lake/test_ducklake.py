@@ -1,4 +1,4 @@
-"""DuckLake on local disk: synced twice, equal to the truth, its history kept, its models built."""
+"""DuckLake on the local disk: two syncs, equal to the truth, with history and models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
 @pytest.fixture
 def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty lake, and the extension where DuckDB looks for it: elsewhere it fetches it by itself."""
+    """An empty lake, with the extension in the folder where DuckDB looks for it instead of downloading."""
     (source,) = Path(str(duckdb_extension_ducklake.__file__)).parent.rglob("ducklake.duckdb_extension")
     ((platform,),) = duckdb.sql("PRAGMA platform").fetchall()
     place = tmp_path / "home/.duckdb/extensions" / source.parent.name / platform
@@ -40,7 +40,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def copy(settings: Settings, lake: Path) -> str:
-    """The raw dataset as a DuckDB file, which the comparison with the truth reads."""
+    """The raw dataset as a DuckDB file, for the comparison with the truth."""
     to = lake / "copy.duckdb"
     to.unlink(missing_ok=True)
     with (

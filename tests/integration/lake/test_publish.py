@@ -1,4 +1,4 @@
-"""The example that hands the reporting tables on as Delta and Iceberg tables."""
+"""The example that publishes the reporting tables as Delta and Iceberg tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def database(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("table_format", ["delta", "iceberg"])
-def test_tables_are_replaced_whole(
+def test_tables_are_replaced_completely(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table_format: str
 ) -> None:
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
@@ -47,8 +47,8 @@ def test_tables_are_replaced_whole(
             connection.execute("DELETE FROM bookings_marts.fct_slots WHERE n > 1")
 
 
-def test_the_pages_commands_run(database: str, tmp_path: Path) -> None:
-    """Of docs/lake.md, but for pip's and the one into a bucket: tables by the example, Parquet by DuckDB itself."""
+def test_the_commands_of_the_page_run(database: str, tmp_path: Path) -> None:
+    """The commands of docs/lake.md, without pip and the bucket: tables by the example, Parquet by DuckDB."""
     page = (EXAMPLE.parents[2] / "docs/lake.md").read_text(encoding="utf-8")
     here, bucket = re.findall(r"^python (examples/lake/publish.py .*)$", page, re.MULTILINE)
     assert bucket == here.replace("file:///srv/lake delta", "s3://bucket/lake iceberg")
@@ -68,7 +68,7 @@ def test_the_pages_commands_run(database: str, tmp_path: Path) -> None:
 
 
 def read(folder: Path, table_format: str) -> list[object]:
-    """As another reader of the format sees it."""
+    """The table as another reader of the format sees it."""
     if table_format == "delta":
         return deltalake.DeltaTable(str(folder)).to_pyarrow_table().to_pylist()
     from pyiceberg.table import StaticTable

@@ -1,4 +1,4 @@
-"""Where a merge would become an append without a word, or history cannot be kept, nothing is loaded at all."""
+"""Destinations that would silently append instead of merging, or cannot keep history, are refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def refusal(name: str) -> str:
 
 
 def test_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parquet appends where it is told to merge; Delta and Iceberg know no slowly changing dimensions."""
+    """Parquet appends instead of merging. Delta and Iceberg have no slowly changing dimensions."""
     monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", tmp_path.as_uri())
     told = refusal("filesystem")
     assert told.startswith("bookings.destination: filesystem keeps no history")
@@ -29,11 +29,11 @@ def test_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     "name", ["duckdb", "postgres", "ducklake", "snowflake", "bigquery", "databricks", "clickhouse"]
 )
-def test_what_the_page_lists_is_let_in(name: str) -> None:
+def test_the_destinations_of_the_page_are_accepted(name: str) -> None:
     assert dataset.destination(Settings(destination=name)).destination_name == name
 
 
-def test_a_destination_of_no_such_name() -> None:
+def test_an_unknown_destination() -> None:
     assert refusal("duckbd") == (
         "bookings.destination: dlt has no destination named duckbd (in .dlt/config.toml). Choose one from "
         "docs/destinations.md, or write the full name of a class."

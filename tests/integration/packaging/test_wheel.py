@@ -1,4 +1,5 @@
-"""The built wheel works alone: installed with what it declares into an empty environment, run from an empty folder."""
+"""The built wheel works by itself: installed with its dependencies into an empty environment, run in an empty
+folder."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bookings(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command of an environment that holds the wheel and what it declares, in the versions of the lock."""
+    """The command in an environment with the wheel and its dependencies, in the versions of the lock."""
     folder = tmp_path_factory.mktemp("alone")
     venv.create(folder / "env")
     pins = folder / "pins.txt"
@@ -37,7 +38,7 @@ def bookings(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "env/bin/bookings"
 
 
-def test_wheel_holds_the_models_and_no_tests(wheel: Path) -> None:
+def test_the_wheel_contains_the_models_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     models = {str(path.relative_to(ROOT)) for path in (ROOT / "sql").rglob("*.sql")}
     assert models
@@ -47,7 +48,7 @@ def test_wheel_holds_the_models_and_no_tests(wheel: Path) -> None:
     assert not [name for name in names if name.startswith("tests/")]
 
 
-def test_demo_runs_from_an_empty_folder(bookings: Path, tmp_path: Path) -> None:
+def test_the_demo_runs_in_an_empty_folder(bookings: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SOURCES__"))}
     demo = [bookings, "demo", "--locations", "2", "--services", "1", "--appointments", "500"]
     ran = subprocess.run(demo, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

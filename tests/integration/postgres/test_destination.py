@@ -1,4 +1,4 @@
-"""How one comes to PostgreSQL: by a destination of one's own name, or in a dlt pipeline of one's own."""
+"""PostgreSQL under another destination name, and in a user's own dlt pipeline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bookings_sync.warehouse.dlt_compat.postgres import Postgres
 from .conftest import Database, Site
 
 
-def test_a_destination_of_another_name(site: Site, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_destination(site: Site, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DESTINATION__POSTGRES__CREDENTIALS")
     monkeypatch.setenv("DESTINATION__WAREHOUSE__DESTINATION_TYPE", "postgres")
     monkeypatch.setenv("DESTINATION__WAREHOUSE__CREDENTIALS", f"{database.url}&options=-cwork_mem%3D64MB%20-cjit%3Doff")
@@ -27,8 +27,8 @@ def test_a_destination_of_another_name(site: Site, database: Database, monkeypat
     assert shown == [[("64MB",)], [("off",)], [("UTC",)]], "what the address says itself stands"
 
 
-def test_in_a_pipeline_of_ones_own(site: Site, database: Database, tmp_path: Path) -> None:
-    """dlt's plain destination: the tables come with their first rows, and the next run finds nothing new."""
+def test_a_users_own_pipeline(site: Site, database: Database, tmp_path: Path) -> None:
+    """With dlt's plain destination, tables are created with their first rows. The next run finds nothing new."""
     own = dlt.pipeline(
         "calendar", destination="postgres", dataset_name="bookings_raw", pipelines_dir=str(tmp_path / "pipelines")
     )

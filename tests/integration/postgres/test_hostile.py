@@ -1,4 +1,4 @@
-"""What the calendar, the configuration and the server can do to a load: nothing is lost, and nothing is told."""
+"""Hostile texts, ids, records and addresses: nothing is lost, and no message reveals them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ SECRET = "a patient's very own words"
 
 
 def book(site: Site, contact: dict[str, Any]) -> Appointment:
-    """Books the first service."""
+    """Books an appointment with the first service."""
     location = site.world.locations[0].id
     service = next(iter(site.world.data[location].services))
     return site.world.book(location, service, NOW + timedelta(days=3), contact=contact)
 
 
-def test_texts_that_postgres_does_not_take(site: Site, database: Database) -> None:
-    """A NUL is replaced at the door; all other text stands as it came. The models open what is there."""
+def test_texts_that_postgresql_cannot_store(site: Site, database: Database) -> None:
+    """A NUL is replaced before the load, all other text is kept, and the models run."""
     awkward, long = 'O\'Brien \\ "quoted" %s; DROP TABLE x -- 🦷', "é" * 300_000
     contact = book(
         site,
@@ -59,7 +59,7 @@ def test_texts_that_postgres_does_not_take(site: Site, database: Database) -> No
 
 
 def test_an_id_that_is_sql(site: Site, database: Database) -> None:
-    """Found missing, looked up and ended, as any other."""
+    """Its deletion is found and recorded like any other."""
     row, appointments = book(site, {}), site.world.data[site.world.locations[0].id].appointments
     before, row.id, row.head = row.id, "it's %s \\' \"id\"); --", None
     appointments[row.id] = appointments.pop(before)
@@ -101,10 +101,10 @@ def test_a_refused_load_quotes_no_record(site: Site, database: Database, capfd: 
         (None, "destination.postgres.credentials"),
     ],
 )
-def test_an_address_that_leads_nowhere(
+def test_an_address_without_a_server(
     site: Site, server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str | None, told: str
 ) -> None:
-    """One clear line, without the password in it."""
+    """The message is one clear line without the password."""
     if address is None:
         monkeypatch.delenv("DESTINATION__POSTGRES__CREDENTIALS", raising=False)
     else:

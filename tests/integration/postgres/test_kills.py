@@ -1,4 +1,4 @@
-"""SIGKILL into a load into PostgreSQL, at each boundary of its stages and at random moments: the next run converges,
+"""SIGKILL during a load into PostgreSQL, at each boundary of its stages and at random moments: the next run converges,
 with no manual step, no key twice, and the lock of the killed run free.
 """
 

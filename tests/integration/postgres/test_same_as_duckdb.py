@@ -1,4 +1,4 @@
-"""One world synced into DuckDB and into PostgreSQL, step by step: the raw tables and every model must be the same."""
+"""One world synced into DuckDB and PostgreSQL, step by step: the raw tables and all models are equal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HISTORY = [name for name, table in TABLES.items() if table.history]
 
 
 def unequal(one: Path, other: Path, tables: dict[str, str]) -> list[str]:
-    """The tables (with the columns compared) whose rows are not the same; reals to nine digits."""
+    """The tables with different rows, by the columns compared. Real numbers are compared to nine digits."""
     with duckdb.connect() as connection:
         connection.execute(
             f"SET TimeZone = 'UTC'; ATTACH '{one}' AS one (READ_ONLY); ATTACH '{other}' AS other (READ_ONLY)"
@@ -51,7 +51,7 @@ def test_raw_tables_and_models(site: Site, database: Database, tmp_path: Path, m
     marts = {
         f"bookings_{model.layer}.{model.name}": ", ".join(model.header.columns)
         for model in models
-        if model.name not in {"stg_reads", "stg_runs", "rpt_coverage", "rpt_freshness"}  # which tell of the run itself
+        if model.name not in {"stg_reads", "stg_runs", "rpt_coverage", "rpt_freshness"}  # these describe the run itself
     }
 
     def sync() -> list[int]:
@@ -84,10 +84,10 @@ def _columns(table: str) -> str:
 
 
 @pytest.mark.parametrize("destination", ["duckdb", "postgres"])
-def test_keys_that_read_alike(
+def test_keys_that_look_alike_when_joined(
     site: Site, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, destination: str
 ) -> None:
-    """Record 23 of location 1 is not record 3 of location 12: a change of the one leaves the other current."""
+    """Record 23 of location 1 is not record 3 of location 12: a change of one leaves the other current."""
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "warehouse.duckdb"))
     one, other = site.world.locations
     teams = [next(iter(site.world.data[location.id].teams.values())) for location in (one, other)]

@@ -1,4 +1,4 @@
-"""Runs that share the work by location, at once, into one database: from nothing, and with another number of them."""
+"""Shards: parallel runs that divide the locations and load into one database, also when their number changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .conftest import Database, Site, small
 
 FULL_SIZE = bool(os.environ.get("CHAOS"))  # make chaos
 LOCATIONS, PARTS = (1000, (16, 5, 1)) if FULL_SIZE else (8, (4, 2, 1))
-"""How many locations, and by how many processes they are synced: one time after the other."""
+"""The number of locations, and of processes in each round."""
 
 SHARD = """
 import sys
@@ -42,7 +42,7 @@ print(result.outcome, result.row["errors"], flush=True)
 
 
 def run_shards(site: Site, of: int, environment: dict[str, str]) -> list[str]:
-    """Syncs every part in a process of its own, all at the same moment. Gives what each says at the end."""
+    """Syncs every part at the same time, each in its own process. Returns their summaries."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", SHARD, str(index), str(of)],
@@ -61,13 +61,13 @@ def run_shards(site: Site, of: int, environment: dict[str, str]) -> list[str]:
 
 
 def test_shards_are_added_and_removed(open_site: Callable[..., Site], database: Database, tmp_path: Path) -> None:
-    """All parts at the same moment, into nothing at first; then, while the calendars live on, with ever fewer parts."""
+    """All parts at once into an empty database; then, as the calendars change, with fewer and fewer parts."""
     site = open_site(small(locations=LOCATIONS, appointments=30 * LOCATIONS, services_per_location=1))
     settings = site.settings
     names = ("base_url", "rate_limit", "lookback_days", "slots_horizon_days", "history_start")
     environment = {f"SOURCES__BOOKINGS__{name.upper()}": str(getattr(settings, name)) for name in names}
     environment["BOOKINGS__DESTINATION"] = "postgres"
-    (tmp_path / ".dlt").mkdir()  # a thousand keys are more than an environment variable holds
+    (tmp_path / ".dlt").mkdir()  # a thousand keys do not fit into an environment variable
     (tmp_path / ".dlt/secrets.toml").write_text(
         "".join(
             f'[sources.bookings.locations.{name}]\napi_key = "{each.api_key}"\ntimezone = "{each.timezone}"\n'
@@ -94,7 +94,7 @@ def test_shards_are_added_and_removed(open_site: Callable[..., Site], database: 
 def test_a_run_asks_only_for_its_own_locations(
     open_site: Callable[..., Site], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is fetched at the start of a part's run, or of one location's, grows with its own locations, not with all;
+    """The rows fetched at the start of a part's run grow with its own locations and not with all of them,
     and is still enough: what it finds missing of the others' rows it leaves alone."""
     site = open_site(small(locations=3, appointments=60, services_per_location=1))
     site.sync()
@@ -118,7 +118,7 @@ def test_a_run_asks_only_for_its_own_locations(
         assert pipeline.sync(settings, clock=site.clock).outcome == "ok"
         own = {each.id for each in site.world.locations if each.name in settings.locations}
         for sql, locations, count in fetched:
-            if '."locations"' not in sql:  # where a location's id may have to be looked up by its name
+            if '."locations"' not in sql:  # a location's id may have to be looked up by its name
                 assert locations <= own, sql
             of_reads[name] += count * ('."reads"' in sql)
     assert of_reads["all"] > of_reads["part"] > of_reads["one"] > 0
@@ -129,7 +129,7 @@ def test_a_run_asks_only_for_its_own_locations(
 def test_the_command_takes_its_part(
     open_site: Callable[..., Site], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And says so where there is nothing in it."""
+    """It reports a part without locations."""
     site = open_site(small(locations=1, appointments=20))
     (location,) = site.settings.locations.values()
     monkeypatch.setenv("BOOKINGS__DESTINATION", "postgres")
@@ -153,7 +153,7 @@ def test_every_location_is_in_one_part() -> None:
 
 
 def test_a_new_location_moves_no_other() -> None:
-    """Nor does the order in which they are configured count."""
+    """The order of the configuration does not matter either."""
     before = Settings(locations={f"l{n}": Location(f"l{n}", f"key{n}") for n in range(20)})
     after = replace(before, locations={"new": Location("new", "k"), **dict(reversed(before.locations.items()))})
     for index in range(1, 4):
@@ -161,15 +161,15 @@ def test_a_new_location_moves_no_other() -> None:
 
 
 @pytest.mark.parametrize(("index", "of"), [(0, 4), (5, 4), (1, 0), (1, 40_000)])
-def test_no_such_part(index: int, of: int) -> None:
+def test_an_impossible_part(index: int, of: int) -> None:
     with pytest.raises(ValueError, match=f"no part {index} of {of}"):
         Settings().shard(index, of)
 
 
-def test_the_pages_commands_run(
+def test_the_commands_of_the_page_run(
     open_site: Callable[..., Site], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of docs/postgres.md, in their order: those of shards into what a run over all has left."""
+    """The commands of docs/postgres.md in order, with the shards after a run over all locations."""
     page = (Path(__file__).parents[3] / "docs/postgres.md").read_text(encoding="utf-8")
     commands = re.findall(r"^bookings (.*)$", page, re.MULTILINE)
     assert [command.split()[0] for command in commands] == ["sync", "transform", "status", "sync", "sync"]
