@@ -1,5 +1,5 @@
-"""Time: clocks that stop or jump, days of 23 and 25 hours in every zone, leap days, year ends and workers in other zones
-do not change the result.
+"""Time: clocks that stop or jump, days of 23 and 25 hours in every zone, leap days, year ends and workers in other
+zones do not change the result.
 """
 
 from __future__ import annotations
