@@ -111,7 +111,7 @@ class Settings:
         same time must have the same `of`; the lock enforces that.
         """
         if not 1 <= index <= of < 1 << 15:
-            raise ValueError(f"expected a part from 1 to {of}, got {index}")
+            raise ValueError(f"expected part INDEX of COUNT, for example 3 of 16, got {index} of {of}")
         names = [name for name in self.locations if _stable_hash(name) % of == index - 1]
         return replace(self.only(names), part=Part(index, of), pipeline_name=f"{self.pipeline_name}_{index}_of_{of}")
 

@@ -65,7 +65,7 @@ def test_a_query_reads_and_cannot_write(database: Database, tmp_path: Path, monk
         "DELETE FROM dim_location": "read-only transaction",
         "WITH gone AS (DELETE FROM dim_location RETURNING 1) SELECT * FROM gone": "read-only transaction",
         "SELECT set_config('transaction_read_only', 'off', false)": "read-write mode",
-        "COMMIT; DELETE FROM dim_location": "one query at a time",
+        "COMMIT; DELETE FROM dim_location": "expected one query, got several",
         "SELECT 1 FROM dim_locations": "LINE 1: SELECT 1 FROM dim_locations",
     }.items():
         code, _, stderr = query(sql)
