@@ -1,8 +1,8 @@
 /*
 Model: fct_appointment_events
-Question: Which appointments were not booked exactly once? Each has one first sight, and nothing is seen before it.
+Question: Which appointments do not have exactly one booked event, before all other events?
 */
-WITH counted AS (
+WITH booked_events AS (
   SELECT
     location_id,
     appointment_id,
@@ -12,8 +12,8 @@ WITH counted AS (
   FROM marts.fct_appointment_events
   GROUP BY location_id, appointment_id
 )
-SELECT staged.location_id, staged.appointment_id, counted.observed_at, 'booked' AS event
+SELECT staged.location_id, staged.appointment_id, booked_events.observed_at, 'booked' AS event
 FROM staging.stg_appointments AS staged
-LEFT JOIN counted
-  ON counted.location_id = staged.location_id AND counted.appointment_id = staged.appointment_id
-WHERE counted.booked IS DISTINCT FROM 1 OR counted.booked_at <> counted.observed_at
+LEFT JOIN booked_events
+  ON booked_events.location_id = staged.location_id AND booked_events.appointment_id = staged.appointment_id
+WHERE booked_events.booked IS DISTINCT FROM 1 OR booked_events.booked_at <> booked_events.observed_at

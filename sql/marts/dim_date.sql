@@ -1,9 +1,10 @@
 /*
 Grain: one row per day.
-Question: Which days are there, also those on which nothing happens?
+Question: Which days are there, including days without appointments?
 Key: date
-Notes: Every day from the first to the last appointment, and today, a day more at each end for the zones' sake. A stray
-  appointment centuries away does not stretch it: it holds at most the last 20 years and the next 5.
+Notes: Join to this table to keep days without appointments in a chart. It covers every day from the first to the last
+  appointment, includes today, and adds one day at each end because local days differ between time zones. It is limited
+  to the last 20 and the next 5 years, so that an appointment with a wrong year does not add centuries.
 Audits:
   not null: date, week, month, weekday
   range: weekday from 1 to 7
@@ -27,7 +28,7 @@ WITH digits AS (
   CROSS JOIN digits AS thousands
 ), today AS (
   SELECT CAST($now AT TIME ZONE 'UTC' AS DATE) AS date
-), span AS (
+), date_range AS (
   SELECT
     GREATEST(LEAST(COALESCE(MIN(CAST(starts_at AT TIME ZONE 'UTC' AS DATE)), MIN(today.date)), MIN(today.date)) - 1,
       MIN(today.date) - 7305) AS first_date,
@@ -36,11 +37,11 @@ WITH digits AS (
   FROM today
   LEFT JOIN staging.stg_appointments AS appointments ON appointments.starts_at IS NOT NULL
 ), days AS (
-  SELECT span.first_date + numbers.number AS date
-  FROM span
+  SELECT date_range.first_date + numbers.number AS date
+  FROM date_range
   CROSS JOIN numbers
-  WHERE span.first_date + numbers.number <= span.last_date
-), parts AS (
+  WHERE date_range.first_date + numbers.number <= date_range.last_date
+), day_parts AS (
   SELECT
     date,
     CAST(EXTRACT(YEAR FROM date) AS INTEGER) AS year,
@@ -64,4 +65,4 @@ SELECT
     WHEN 7 THEN 'Sunday'
   END AS weekday_name,
   weekday >= 6 AS is_weekend
-FROM parts
+FROM day_parts

@@ -1,21 +1,21 @@
 /*
 Grain: one row per location.
-Question: Which locations are there, and which zone makes their local days?
+Question: Which locations exist, and which time zone is each in?
 Key: location_id
-Notes: A location that only its records name (no configuration loaded yet) is here too. The zone is the configured
-  one, else the one its appointments' contacts chose most often (the first by name if two tie), else UTC. Only zones
-  the warehouse itself knows count, so that no zone can make a conversion fail.
+Notes: Every local date and hour in the marts uses this time zone. It is the configured zone; else the zone that contacts
+  chose most often in the location's appointments, the first by name if two are equally frequent; else UTC. Zones that the
+  warehouse does not know are ignored. Includes locations that appear only in records, not in the configuration.
 Audits:
   not null: location_id, timezone, timezone_source
   accepted: timezone_source in configured, appointments, default
 Columns:
   location_id: The location (tenant).
-  name: Its name in the configuration; its id where it has none.
-  timezone: IANA zone of the location's local days and hours.
-  timezone_source: Where the zone comes from: configured, appointments or default (UTC).
-  is_deleted: Whether it has left the configuration.
+  name: The location's name in the configuration; its id if it has no name.
+  timezone: IANA time zone of the location.
+  timezone_source: Where the time zone comes from: configured, appointments or default (UTC).
+  is_deleted: Whether the location was removed from the configuration.
 */
-WITH named AS (
+WITH all_locations AS (
   SELECT location_id FROM staging.stg_locations
   UNION
   SELECT location_id FROM staging.stg_teams
@@ -33,30 +33,33 @@ WITH named AS (
   SELECT location_id FROM staging.stg_slot_coverage
   UNION
   SELECT location_id FROM staging.stg_reads
-), zones AS (
+), chosen_zones AS (
   SELECT location_id, timezone, COUNT(*) AS appointments
   FROM staging.stg_appointments
   WHERE timezone IS NOT NULL
   GROUP BY location_id, timezone
-), ranked AS (
+), ranked_zones AS (
   SELECT
-    zones.location_id,
-    zones.timezone,
-    ROW_NUMBER() OVER (PARTITION BY zones.location_id ORDER BY zones.appointments DESC, zones.timezone) AS place
-  FROM zones
-  JOIN warehouse.timezones AS valid ON valid.name = zones.timezone
+    chosen_zones.location_id,
+    chosen_zones.timezone,
+    ROW_NUMBER() OVER (
+      PARTITION BY chosen_zones.location_id
+      ORDER BY chosen_zones.appointments DESC, chosen_zones.timezone
+    ) AS zone_rank
+  FROM chosen_zones
+  JOIN warehouse.timezones AS valid ON valid.name = chosen_zones.timezone
 )
 SELECT
-  named.location_id,
-  COALESCE(locations.name, named.location_id) AS name,
-  COALESCE(CASE WHEN configured.name IS NOT NULL THEN locations.timezone END, ranked.timezone, 'UTC') AS timezone,
+  all_locations.location_id,
+  COALESCE(locations.name, all_locations.location_id) AS name,
+  COALESCE(CASE WHEN configured.name IS NOT NULL THEN locations.timezone END, ranked_zones.timezone, 'UTC') AS timezone,
   CASE
     WHEN configured.name IS NOT NULL THEN 'configured'
-    WHEN ranked.timezone IS NOT NULL THEN 'appointments'
+    WHEN ranked_zones.timezone IS NOT NULL THEN 'appointments'
     ELSE 'default'
   END AS timezone_source,
   locations.deleted_at IS NOT NULL AS is_deleted
-FROM named
-LEFT JOIN staging.stg_locations AS locations ON locations.location_id = named.location_id
+FROM all_locations
+LEFT JOIN staging.stg_locations AS locations ON locations.location_id = all_locations.location_id
 LEFT JOIN warehouse.timezones AS configured ON configured.name = locations.timezone
-LEFT JOIN ranked ON ranked.location_id = named.location_id AND ranked.place = 1
+LEFT JOIN ranked_zones ON ranked_zones.location_id = all_locations.location_id AND ranked_zones.zone_rank = 1

@@ -1,10 +1,9 @@
 /*
 Grain: one row per location and member.
-Question: Who takes appointments, and who is still with a team?
+Question: Which members take appointments, and which are still active?
 Key: location_id, member_id
-Notes: Members come from teams, from services and from appointments: one that only appointments name has no name here,
-  and is no orphan there. A member of several teams has one row; where teams disagree, a live membership's name wins,
-  then the last by the alphabet.
+Notes: Members come from teams, services and appointments. A member who appears only in appointments has no name. If a
+  member's teams disagree on the name, names from current memberships win, then the last name in alphabetical order.
 Audits:
   not null: location_id, member_id, is_active
   references: location_id -> marts.dim_location (location_id)
@@ -13,13 +12,13 @@ Audits:
 Columns:
   location_id: The location (tenant).
   member_id: The member's user id.
-  name: The member's name, where a team has told it.
-  email: The member's email address, where a team has told it.
+  name: The member's name; null if no team names the member.
+  email: The member's email address, in lower case; null if no team has it.
   teams: Teams the member belongs to now.
   services: Services whose appointments the member takes now.
   is_active: Whether the member belongs to a team or takes a service's appointments now.
 */
-WITH known AS (
+WITH memberships AS (
   SELECT
     location_id,
     member_id,
@@ -47,12 +46,12 @@ WITH known AS (
   WHERE member_id IS NOT NULL
 )
 SELECT
-  known.location_id,
-  known.member_id,
-  COALESCE(MAX(known.live_name), MAX(known.name)) AS name,
-  COALESCE(MAX(known.live_email), MAX(known.email)) AS email,
-  CAST(SUM(known.teams) AS BIGINT) AS teams,
-  CAST(SUM(known.services) AS BIGINT) AS services,
-  SUM(known.teams) + SUM(known.services) > 0 AS is_active
-FROM known
-GROUP BY known.location_id, known.member_id
+  memberships.location_id,
+  memberships.member_id,
+  COALESCE(MAX(memberships.live_name), MAX(memberships.name)) AS name,
+  COALESCE(MAX(memberships.live_email), MAX(memberships.email)) AS email,
+  CAST(SUM(memberships.teams) AS BIGINT) AS teams,
+  CAST(SUM(memberships.services) AS BIGINT) AS services,
+  SUM(memberships.teams) + SUM(memberships.services) > 0 AS is_active
+FROM memberships
+GROUP BY memberships.location_id, memberships.member_id

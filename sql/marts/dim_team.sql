@@ -1,22 +1,22 @@
 /*
 Grain: one row per location and team.
-Question: Which teams are there?
+Question: Which teams exist?
 Key: location_id, team_id
-Notes: A team that only a service or an appointment names (deleted before the first sync, say) is here too, without a
-  name, so that nothing that refers to it is an orphan.
+Notes: Includes teams that appear only in services or appointments (is_inferred), such as a team deleted before the first
+  sync, so that every appointment finds its team.
 Audits:
   not null: location_id, team_id, is_deleted, is_inferred
   references: location_id -> marts.dim_location (location_id)
 Columns:
   location_id: The location (tenant).
   team_id: The team.
-  name: The team's name; null for an inferred one.
-  slug: The booking page's slug.
-  members: Members it has now.
-  is_deleted: Whether it is gone.
-  is_inferred: Whether it is known only because a service or an appointment names it.
+  name: The team's name; null if is_inferred.
+  slug: The booking page's unique slug.
+  members: Members of the team now.
+  is_deleted: Whether the team was deleted.
+  is_inferred: Whether the team is known only from services or appointments.
 */
-WITH known AS (
+WITH team_mentions AS (
   SELECT location_id, team_id, name, slug, deleted_at, 0 AS is_inferred FROM staging.stg_teams
   UNION ALL
   SELECT DISTINCT location_id, team_id, CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), CAST(NULL AS TIMESTAMPTZ), 1
@@ -34,9 +34,9 @@ WITH known AS (
     MAX(slug) AS slug,
     MAX(deleted_at) AS deleted_at,
     MIN(is_inferred) AS is_inferred
-  FROM known
+  FROM team_mentions
   GROUP BY location_id, team_id
-), members AS (
+), member_counts AS (
   SELECT location_id, team_id, COUNT(*) AS members
   FROM staging.stg_team_members
   WHERE deleted_at IS NULL
@@ -47,8 +47,8 @@ SELECT
   teams.team_id,
   teams.name,
   teams.slug,
-  COALESCE(members.members, 0) AS members,
+  COALESCE(member_counts.members, 0) AS members,
   teams.deleted_at IS NOT NULL AS is_deleted,
   teams.is_inferred = 1 AS is_inferred
 FROM teams
-LEFT JOIN members ON members.location_id = teams.location_id AND members.team_id = teams.team_id
+LEFT JOIN member_counts ON member_counts.location_id = teams.location_id AND member_counts.team_id = teams.team_id

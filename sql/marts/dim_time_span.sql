@@ -1,16 +1,16 @@
 /*
-Grain: one row per stretch of time that reports count by.
-Question: How are lengths of time, such as the lead time of a booking, put into groups?
+Grain: one row per group of durations.
+Question: Which groups do reports put durations such as lead times into?
 Key: time_span
-Notes: The one place that says what the groups are called and in which order they stand. fct_appointments puts each
-  booking into one by its lead time, rpt_first_change by the time to its first change; an audit holds them to the bounds.
+Notes: Defines the bounds, labels and order of the groups. fct_appointments groups lead times by it, rpt_first_change groups
+  the time from booking to first change. The groups cover every duration once; one group holds unknown durations.
 Audits:
   not null: time_span, label
 Columns:
-  time_span: The group; also its place in the order, from the shortest on.
-  label: Its name.
-  from_hours: From here on, in hours; null for the first and for what is not known.
-  to_hours: Up to here, exclusive, in hours; null for the last and for what is not known.
+  time_span: Number of the group; sorts groups from the shortest to the longest.
+  label: Name of the group.
+  from_hours: Lower bound in hours, inclusive; null if there is none, or if the duration is not known.
+  to_hours: Upper bound in hours, exclusive; null if there is none, or if the duration is not known.
 */
 SELECT
   time_span,

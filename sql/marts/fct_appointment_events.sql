@@ -1,29 +1,27 @@
 /*
-Grain: one row per location, appointment, moment of observation and kind of event.
-Question: What happened to each appointment, when did we see it, and what was it before and after?
+Grain: one row per location, appointment, time of observation and kind of event.
+Question: What happened to each appointment, and when did a sync see it?
 Key: location_id, appointment_id, observed_at, event
 Incremental by: location_id, appointment_id
-Notes: Derived from consecutive versions, so an event is a change that a sync saw; what changed twice between two reads
-  is one event, and what changed back is none. One version may hold several events (moved and reassigned at once).
-  "booked" is the first sight of an appointment: on a first sync that is long after the booking itself. "rescheduled" is a
-  new start; a new end alone is none. "restored" is an appointment found again after it was found gone.
+Notes: Each event compares two consecutive versions of an appointment. Changes between two syncs are seen as one change, and
+  a change that was reverted between them is not seen at all. One sync can see several events, such as a new start and a new
+  member. booked is the first time a sync saw the appointment; at the first sync that is long after the real booking.
+  rescheduled is a new start; a new end alone is not an event. restored is a deleted appointment that came back.
 Audits:
   not null: location_id, appointment_id, observed_at, event, to_status
   accepted: event in booked, rescheduled, status changed, reassigned, deleted, restored
   references: location_id, to_member_id -> marts.dim_member (location_id, member_id)
 Columns:
-  location_id: The location (tenant).
-  appointment_id: The appointment.
   event: booked, rescheduled, status changed, reassigned, deleted or restored.
-  observed_at: When a sync saw it, UTC.
-  service_id: The service booked, after the event.
-  from_status: Status before; null for booked.
-  to_status: Status after.
-  from_starts_at: Start before, UTC.
-  to_starts_at: Start after, UTC.
-  from_member_id: Member before.
-  to_member_id: Member after.
-  is_after_start: Whether it was seen after the start that held before it: a late mark, for a status.
+  observed_at: When a sync first saw the event, UTC.
+  service_id: The service booked after the event; null if the appointment names none.
+  from_status: Status before the event; null for booked.
+  to_status: Status after the event.
+  from_starts_at: Start before the event, UTC; null for booked.
+  to_starts_at: Start after the event, UTC.
+  from_member_id: Member before the event; null for booked.
+  to_member_id: Member after the event.
+  is_after_start: Whether the event was seen after the appointment's previous start. For a status this means a late mark.
 */
 WITH changes AS (
   SELECT

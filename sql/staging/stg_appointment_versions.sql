@@ -1,61 +1,41 @@
 /*
-Grain: one row per location, appointment and version of it.
-Question: What was known of each appointment, and from when to when?
+Grain: one row per location, appointment and version of the appointment.
+Question: What did each version of an appointment say, and when was that version current?
 Key: location_id, appointment_id, valid_from
 Incremental by: location_id, appointment_id
-Notes: The one place where an appointment's raw columns are named and its status is normalised; stg_appointments is its
-  current rows. The status is the attendance where there is one, in the documented (misspelt) field before the
-  rightly spelt one, else the booking's state, which is often stale. Spellings are made one ("no-show", "NoShow" and
-  "noshow"; "canceled" and "cancelled"); a word nobody documented becomes "other", so that a new one stops nothing.
+Notes: This model renames the raw columns of appointments and normalises their status; stg_appointments keeps the current
+  versions. The API sends attendance in a misspelt field, in the correctly spelt field, or in both. The status is the
+  misspelt field if it is set, else the correctly spelt one, else the booking's state, which is often out of date.
+  Spellings are unified: "no-show" and "NoShow" become noshow, "canceled" becomes cancelled. Any undocumented word becomes
+  other, so that a new word does not stop the build.
 Audits:
   not null: location_id, appointment_id, valid_from, status
   accepted: status in new, confirmed, cancelled, showed, noshow, invalid, booked, other, unknown
   check valid_to_after_valid_from: valid_to > valid_from
 Columns:
-  location_id: The location (tenant).
   appointment_id: The appointment.
-  service_id: The service booked.
-  team_id: The team booked, as the appointment names it.
-  member_id: The member who takes it (userId, else assignedUserId).
-  assigned_user_id: The member it is assigned to, where the API says so apart.
-  contact_id: Who booked; null for blocked-off time.
-  calendar_id: A member's own calendar.
-  user_calendar_id: The member's calendar, where the API says so apart.
-  api_location_id: The location as the record itself names it.
-  status: new, confirmed, cancelled, showed, noshow or invalid; booked where only the booking's state is known; other for an undocumented word; unknown where the API says nothing.
-  attendance_status: The attendance alone, either spelling of the field; null where the API sent neither.
-  booking_state: The booking's state alone.
-  title: The title.
-  notes: Notes.
-  address: Where it takes place.
-  starts_at: Start, UTC.
-  ends_at: End, UTC.
-  starts_at_sent: Start as the API wrote it, with its offset.
-  ends_at_sent: End as the API wrote it, with its offset.
-  selected_timezone: Zone the contact chose, as the API wrote it.
-  timezone: The same where it is a known IANA zone; else null.
-  is_recurring: Whether it recurs.
-  is_free: Whether it leaves its time free.
-  created_at: When it was booked, UTC, where the API says so.
-  updated_at: When it was last changed, UTC, where the API says so.
-  extra: What the API sent beyond the typed columns, as a JSON object.
-  deleted_at: When it was found to be gone, UTC; null while it lives.
-  valid_from: When this version was first seen, UTC.
-  valid_to: When the next version was first seen, UTC; null for the current one.
+  service_id: The service booked; null if the appointment names none.
+  team_id: The team booked; null if the appointment names none.
+  member_id: The member who takes the appointment (userId, else assignedUserId); null if the API names none.
+  assigned_user_id: The member it is assigned to, if the API sends this separately.
+  contact_id: The contact who booked; null for blocked-off time.
+  status: new, confirmed, cancelled, showed, noshow or invalid; booked if only the booking's state is known; other for an undocumented word; unknown if the API sends no status.
+  attendance_status: The attendance, from either spelling of the field; null if the API sent neither.
+  booking_state: The booking's state, often out of date; null if the API sent none.
 Not read:
-  row_digest: tells versions apart for the load; no meaning of its own.
+  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
 */
-WITH words AS (
+WITH normalised_words AS (
   SELECT
     *,
-    -- 'No-Show', 'no_show' and 'noshow' are one word.
+    -- 'No-Show', 'no_show' and 'noshow' all become 'noshow'.
     NULLIF(
       REPLACE(REPLACE(REPLACE(
         LOWER(COALESCE(NULLIF(appoinment_status, ''), appointment_status)), '-', ''), '_', ''), ' ', ''), ''
     ) AS attendance_word,
     NULLIF(REPLACE(REPLACE(REPLACE(LOWER(status), '-', ''), '_', ''), ' ', ''), '') AS state_word
   FROM raw.appointments
-), named AS (
+), recognised_words AS (
   SELECT
     *,
     CASE
@@ -68,10 +48,10 @@ WITH words AS (
       WHEN state_word = 'canceled' THEN 'cancelled'
       WHEN state_word IS NOT NULL THEN 'other'
     END AS booking_state
-  FROM words
+  FROM normalised_words
 )
 SELECT
-  -- What it belongs to
+  -- ids
   location_id,
   id AS appointment_id,
   NULLIF(service_id, '') AS service_id,
@@ -82,15 +62,15 @@ SELECT
   calendar_id,
   user_calendar_id,
   api_location_id,
-  -- What became of it
+  -- status
   COALESCE(attendance_status, booking_state, 'unknown') AS status,
   attendance_status,
   booking_state,
-  -- What it is
+  -- content
   title,
   notes,
   address,
-  -- When
+  -- times
   start_time AS starts_at,
   end_time AS ends_at,
   start_time_raw AS starts_at_sent,
@@ -102,7 +82,8 @@ SELECT
   created_at,
   updated_at,
   extra,
+  -- version
   deleted_at,
   _dlt_valid_from AS valid_from,
   _dlt_valid_to AS valid_to
-FROM named
+FROM recognised_words

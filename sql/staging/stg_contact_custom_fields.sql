@@ -1,45 +1,39 @@
 /*
 Grain: one row per location, contact, custom field and value.
-Question: What did a contact answer, one row per answer, whether the API sent one text or a list?
+Question: Which values does each custom field of a contact have?
 Key: location_id, contact_id, custom_field_id, position
-Notes: The value is a JSON string or a JSON array of strings. An empty array and a missing value give no row; a number,
-  an object or a nested array is kept as its text.
+Notes: The API sends a JSON string or an array of strings; both become one row per value. An empty array and a missing
+  value give no row. A number, an object or a nested array is kept as its JSON text.
 Audits:
   not null: location_id, contact_id, custom_field_id
   range: position from 1
 Columns:
-  location_id: The location (tenant).
-  contact_id: The contact.
-  custom_field_id: The custom field.
-  position: Which of the field's values: 1 is the first.
+  position: Position of the value within the field, starting at 1.
   value: The value, as text.
-  is_list: Whether the API sent a list.
-  extra: What the API sent beyond the typed columns, as a JSON object.
-  deleted_at: When the field was found to be gone, UTC; null while it lives.
-  valid_from: When this version was first seen, UTC.
+  is_list: Whether the API sent an array.
 Not read:
-  row_digest: tells versions apart for the load; no meaning of its own.
+  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
 */
-WITH lists AS (
+WITH current_fields AS (
   SELECT
     *,
-    -- JSON text has no blanks before its first sign here, but the API's own text is not ours to trust.
+    -- The text comes from the API, so it may begin with blanks.
     CASE WHEN LTRIM(value) LIKE '[%' THEN value ELSE '[' || value || ']' END AS list,
     LTRIM(value) LIKE '[%' AS is_list
   FROM raw.contact_custom_fields
   WHERE _dlt_valid_to IS NULL AND value IS NOT NULL
 )
 SELECT
-  lists.location_id,
-  lists.contact_id,
-  lists.custom_field_id,
+  current_fields.location_id,
+  current_fields.contact_id,
+  current_fields.custom_field_id,
   element.position,
   element.value,
-  lists.is_list,
-  lists.extra,
-  lists.deleted_at,
-  lists._dlt_valid_from AS valid_from
-FROM lists
--- The runner turns '$[*]' into each dialect's own way to open a JSON array.
-CROSS JOIN UNNEST(JSON_EXTRACT_STRING(lists.list, '$[*]')) WITH ORDINALITY AS element(value, position)
+  current_fields.is_list,
+  current_fields.extra,
+  current_fields.deleted_at,
+  current_fields._dlt_valid_from AS valid_from
+FROM current_fields
+-- '$[*]' opens a JSON array. Each dialect has its own function for that: see sql/README.md.
+CROSS JOIN UNNEST(JSON_EXTRACT_STRING(current_fields.list, '$[*]')) WITH ORDINALITY AS element(value, position)
 WHERE element.value IS NOT NULL

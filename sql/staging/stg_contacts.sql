@@ -1,31 +1,18 @@
 /*
 Grain: one row per location and contact.
-Question: Who books? Personal data: it goes no further than staging.
+Question: Who are the contacts?
 Key: location_id, contact_id
+Notes: Contains personal data. dim_contact passes on only what identifies nobody. Deleted contacts are included.
 Audits:
   not null: location_id, contact_id
 Columns:
-  location_id: The location (tenant).
   contact_id: The contact.
-  api_location_id: The location as the record itself names it.
-  email: Email address in lower case, from either field.
-  first_name: First name.
-  last_name: Last name.
-  phone: Telephone number.
-  fingerprint: The browser's fingerprint, a UUID.
-  timezone: The contact's zone, as the API wrote it; it may be no known zone.
+  email: Email address in lower case, from either email field.
+  timezone: The contact's time zone, as the API wrote it. It may not be a valid zone.
   country: Country code, in upper case.
-  source: Where the contact came from.
-  added_at: When the contact was added, UTC.
-  type: Kind of contact, such as lead or customer.
-  postal_code: Postal code.
-  tags: Tags, as a JSON array.
-  extra: What the API sent beyond the typed columns, as a JSON object.
-  deleted_at: When the contact was found to be gone, UTC; null while it lives.
-  valid_from: When this version was first seen, UTC.
 Not read:
-  custom_fields_digest: makes a new version where only custom fields changed; they have a model of their own.
-  row_digest: tells versions apart for the load; no meaning of its own.
+  custom_fields_digest: used by the load to detect changed custom fields; stg_contact_custom_fields has the fields.
+  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
 */
 SELECT
   location_id,

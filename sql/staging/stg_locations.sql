@@ -1,18 +1,14 @@
 /*
 Grain: one row per location.
-Question: Which locations are configured, and in what time zone does each live?
+Question: Which locations are configured, and in which time zone is each?
 Key: location_id
 Audits:
   not null: location_id
 Columns:
-  location_id: The location (tenant).
-  name: Its name in the configuration.
-  id_source: Where its id was learnt: config, key or data.
-  timezone: IANA zone of the location, where the configuration names one.
-  deleted_at: When it left the configuration, UTC; null while it is in it.
-  valid_from: When this version was first seen, UTC.
+  timezone: IANA time zone of the location; null if the configuration has none.
+  deleted_at: When the location was removed from the configuration, UTC; null while it is configured.
 Not read:
-  row_digest: tells versions apart for the load; no meaning of its own.
+  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
 */
 SELECT
   location_id,

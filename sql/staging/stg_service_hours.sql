@@ -1,24 +1,18 @@
 /*
 Grain: one row per location, service, weekday and opening.
-Question: When is a service open, in the location's local time?
+Question: When is each service open?
 Key: location_id, service_id, weekday, position
-Notes: A day with a name nobody knows is left out: nothing could be done with it.
+Notes: Times are on the location's clock. Rows whose weekday is not an English day name are left out.
 Audits:
   not null: location_id, service_id, weekday, position
   range: weekday from 1 to 7
 Columns:
-  location_id: The location (tenant).
-  service_id: The service.
   weekday: Day of the week, 1 Monday to 7 Sunday.
-  position: Which opening of that day: 0 is the first.
-  opens_at_minute: Minute of the local day it opens.
-  closes_at_minute: Minute of the local day it closes; 1440 is midnight at its end.
-  open_minutes: How long it is open; 0 where it closes before it opens.
-  extra: What the API sent beyond the typed columns, as a JSON object.
-  deleted_at: When the opening was found to be gone, UTC; null while it lives.
-  valid_from: When this version was first seen, UTC.
+  opens_at_minute: Minute of the local day at which the service opens.
+  closes_at_minute: Minute of the local day at which the service closes; 1440 is midnight at the end of the day.
+  open_minutes: Length of the opening; 0 if it closes before it opens.
 Not read:
-  row_digest: tells versions apart for the load; no meaning of its own.
+  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
 */
 SELECT
   location_id,

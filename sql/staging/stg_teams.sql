@@ -1,24 +1,13 @@
 /*
 Grain: one row per location and team.
-Question: Which teams are there, and which are gone?
+Question: Which teams exist, and which were deleted?
 Key: location_id, team_id
 Audits:
   not null: location_id, team_id
 Columns:
-  location_id: The location (tenant).
   team_id: The team.
-  name: The team's name.
-  calendar_name: Name shown on the team's booking page.
-  description: Description shown on the team's booking page.
-  slug: The booking page's unique slug.
-  link: Path of the booking page.
-  assigns_contact_to_member: Whether a booking assigns the contact to the member.
-  keeps_member_of_existing_contact: Whether a contact who already has a member keeps that member.
-  extra: What the API sent beyond the typed columns, as a JSON object.
-  deleted_at: When the team was found to be gone, UTC; null while it lives.
-  valid_from: When this version was first seen, UTC.
 Not read:
-  row_digest: tells versions apart for the load; no meaning of its own.
+  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
 */
 SELECT
   location_id,

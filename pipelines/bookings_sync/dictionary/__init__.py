@@ -18,19 +18,13 @@ import duckdb
 import pendulum
 from sqlglot import exp
 
+from bookings_sync.models.descriptions import DLT_COLUMNS
 from bookings_sync.models.dialect import no_rows, resolve, timezones, to_sql
 from bookings_sync.models.lineage import ColumnName, Origin, origins
 from bookings_sync.models.project import Model, Project
 from bookings_sync.records.tables import TABLES, Table
 
 __all__ = ["ColumnEntry", "ColumnName", "Dictionary", "TableEntry", "build"]
-
-_ADDED = {
-    "_dlt_valid_from": "When this version was first seen, UTC.",
-    "_dlt_valid_to": "When the next version was first seen, UTC; null for the current one.",
-    "_dlt_load_id": "The load that wrote the row. The load is complete if _dlt_loads has it with status 0.",
-}
-"""Columns that dlt adds to raw tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +114,11 @@ class _Builder:
         )  # fmt: skip
 
     def _raw(self, table: Table) -> TableEntry:
-        added = [name for name in _ADDED if table.history or name == "_dlt_load_id"]
+        added = [name for name in DLT_COLUMNS if table.history or name == "_dlt_load_id"]
         columns = []
         for name, kind, meaning in [
             *((column.name, str(column.type), column.description) for column in table.columns),
-            *((name, "text" if name == "_dlt_load_id" else "timestamp", _ADDED[name]) for name in added),
+            *((name, "text" if name == "_dlt_load_id" else "timestamp", DLT_COLUMNS[name]) for name in added),
         ]:
             column = ColumnName("raw", table.name, name)
             columns.append(self._entry(column, kind, meaning, name in table.key, Origin((), ())))

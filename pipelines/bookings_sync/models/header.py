@@ -15,7 +15,9 @@ from bookings_sync.models.errors import ModelError
 
 _COMMENT = re.compile(r"\A\s*/\*\n(?P<header>.*?)\*/\s*(?P<query>.*)\Z", re.DOTALL)
 _ITEM = re.compile(r"(?P<name>[^:]+):\s*(?P<rest>.+)")
-_SECTIONS = frozenset({"Grain", "Question", "Key", "Incremental by", "Notes", "Model", "Audits", "Columns", "Not read"})
+_SECTIONS = frozenset(
+    {"Grain", "Question", "Key", "Incremental by", "Notes", "Model", "Reads staging", "Audits", "Columns", "Not read"}
+)
 INCREMENTAL_BY = ("location_id", "appointment_id")
 """The columns that an incremental model is keyed by. Only changes of appointments are tracked."""
 
@@ -45,6 +47,7 @@ class Header:
     notes: str
     model: str
     audits: tuple[AuditLine, ...]
+    reads_staging: Mapping[str, str]
     columns: Mapping[str, str]
     not_read: Mapping[str, str]
 
@@ -63,6 +66,7 @@ def parse(text: str, name: str) -> tuple[Header, str]:
         notes=" ".join(sections.get("Notes", ())),
         model=" ".join(sections.get("Model", ())),
         audits=tuple(_audit(item, name) for item in sections.get("Audits", ())),
+        reads_staging=_descriptions(sections.get("Reads staging", ()), name),
         columns=_descriptions(sections.get("Columns", ()), name),
         not_read=_descriptions(sections.get("Not read", ()), name),
     )

@@ -7,7 +7,7 @@ Output: `Project`: the models in build order. The SQL gives the order: a model i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -15,19 +15,32 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from bookings_sync.models.descriptions import describe, raw_descriptions
 from bookings_sync.models.errors import ModelError
 from bookings_sync.models.header import INCREMENTAL_BY, Header, parse
 from bookings_sync.records.tables import APPOINTMENTS, TABLES
 
-READABLE_LAYERS = {"staging": frozenset({"raw", "staging"}), "marts": frozenset({"staging", "marts", "warehouse"})}
-"""The layers that a model of each layer may read. `warehouse` has one table, `timezones`: the zones it knows."""
+READABLE_LAYERS = {
+    "staging": frozenset({"raw", "staging"}),
+    "marts": frozenset({"staging", "marts", "warehouse"}),
+    "reports": frozenset({"marts", "reports"}),
+}
+"""The layers that a model may read, by its folder. A report may also read the staging models listed in its header under
+`Reads staging`. `warehouse` has one table, `timezones`: the zones it knows."""
+
+_DATASETS = {"staging": "staging", "marts": "marts", "reports": "marts"}
+"""The dataset that the models of a folder are published in. Reports are published next to the marts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model. `query` is its SELECT as written: DuckDB's SQL, references as `layer.name`."""
+    """One model. `query` is its SELECT as written: DuckDB's SQL, references as `layer.name`.
+
+    `folder` is the model's folder in `sql/`; `layer` is the dataset that it is published in and that references name.
+    """
 
     name: str
+    folder: str
     layer: str
     path: Path
     header: Header
@@ -55,10 +68,10 @@ class Project:
             header, query = _read(path)
             audits.setdefault(header.model, {})[path.stem.partition("__")[2]] = query
         models: dict[str, Model] = {}
-        for layer in READABLE_LAYERS:
-            for path in sorted((folder / layer).glob("*.sql")):
+        for name, layer in _DATASETS.items():
+            for path in sorted((folder / name).glob("*.sql")):
                 header, query = _read(path)
-                models[path.stem] = Model(path.stem, layer, path, header, query, audits.pop(path.stem, {}))
+                models[path.stem] = Model(path.stem, name, layer, path, header, query, audits.pop(path.stem, {}))
         if audits:
             raise ModelError(f"audits name models that do not exist: {', '.join(sorted(audits))}")
         for model in models.values():
@@ -70,7 +83,14 @@ class Project:
             order = list(TopologicalSorter(graph).static_order())
         except CycleError as error:
             raise ModelError(f"models read each other in a cycle: {' → '.join(error.args[1])}") from error
-        return cls({name: models[name] for name in order})
+        described: dict[str, Model] = {}
+        known = raw_descriptions()
+        for name in order:
+            model = models[name]
+            columns = describe(model.query, model.header.columns, known, model.path.name)
+            known[model.layer, name] = columns
+            described[name] = replace(model, header=replace(model.header, columns=columns))
+        return cls(described)
 
 
 def find_models() -> Path:
@@ -114,8 +134,12 @@ def _check_references(model: Model, models: Mapping[str, Model]) -> None:
         )
         if not known:
             raise ModelError(f"{model.path.name}: reads {table.sql()}, which is neither a raw table nor a model")
-        if layer and layer not in READABLE_LAYERS[model.layer]:
-            raise ModelError(f"{model.path.name}: a {model.layer} model may not read {table.sql()}")
+        folder = models[name].folder if name in models else layer
+        exempt = model.folder == "reports" and folder == "staging" and name in model.header.reads_staging
+        if layer and folder not in READABLE_LAYERS[model.folder] and not exempt:
+            raise ModelError(f"{model.path.name}: a model in {model.folder}/ may not read {table.sql()}")
+    if unread := model.header.reads_staging.keys() - {name for _, name in model.reads}:
+        raise ModelError(f"{model.path.name}: lists {', '.join(sorted(unread))} under Reads staging but never reads it")
 
 
 def _check_incremental(model: Model) -> None:

@@ -87,7 +87,9 @@ def test_changed_sql_makes_a_full_build(calendar: Calendar, tmp_path: Path) -> N
     folder = shutil.copytree(find_models(), tmp_path / "sql")
     path = folder / "marts" / "fct_appointments.sql"
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("CAST(DATE_TRUNC('WEEK', local_date) AS DATE)", "local_date"), encoding="utf-8")
+    path.write_text(
+        text.replace("CAST(DATE_TRUNC('WEEK', fact.local_date) AS DATE)", "fact.local_date"), encoding="utf-8"
+    )
     other = Project.load(folder)
 
     assert calendar.transform(project=other) is None
@@ -170,7 +172,12 @@ def test_a_kill_rolls_back_updates_in_place(tmp_path: Path, project: Project, mo
             "Key: appointment_id",
             "a key that begins with these columns",
         ),
-        ("marts/fct_appointments", "FROM timed", "FROM timed WHERE starts_at < $now", "depends on \\$now"),
+        (
+            "marts/fct_appointments",
+            "FROM located_appointments",
+            "FROM located_appointments WHERE starts_at < $now",
+            "depends on \\$now",
+        ),
         (
             "staging/stg_appointments",
             "staging.stg_appointment_versions",

@@ -155,7 +155,7 @@ HEADER = "/*\nGrain: one row.\nQuestion: What?\nKey: id\nColumns:\n  id: The id.
         (HEADER.format(extra="") + "SELECT FROM WHERE", "cannot be parsed"),
         (HEADER.format(extra="") + "SELECT id FROM raw.taems", "reads raw.taems, which is neither a raw table nor"),
         (HEADER.format(extra="") + "SELECT id FROM teams", "reads teams, which is neither a raw table nor"),
-        (HEADER.format(extra="") + "SELECT id FROM marts.other", "staging model may not read marts.other"),
+        (HEADER.format(extra="") + "SELECT id FROM marts.other", "a model in staging/ may not read marts.other"),
         (HEADER.format(extra="") + "SELECT id FROM staging.stg_broken", "in a cycle: stg_broken → stg_broken"),
     ],
 )

@@ -48,7 +48,7 @@ def test_builds_audits_and_publishes_every_model(warehouse: Warehouse, project: 
     comments = warehouse.client.execute_sql(
         "SELECT comment FROM duckdb_columns() WHERE table_name = 'fct_appointments' AND column_name = 'local_date'"
     )
-    assert comments == [("Day of the start, on the location's clock.",)]
+    assert comments == [("Local day of the start.",)]
 
 
 def test_a_later_run_replaces_the_tables(warehouse: Warehouse) -> None:
@@ -95,19 +95,19 @@ def test_every_audit_runs_and_every_failure_is_reported(warehouse: Warehouse) ->
 
 # (model, text to replace, replacement, the audit that must fail)
 BROKEN = [
-    ("fct_appointments", "LEFT JOIN marts.dim_service", "JOIN marts.dim_service", "every_appointment_once"),
+    ("fct_appointments", "LEFT JOIN marts.dim_service", "JOIN marts.dim_service", "no_appointment_missing"),
     ("fct_appointments", "THEN 'first_seen' ELSE", "THEN 'guessed' ELSE", "accepted booked_at_source"),
-    ("fct_appointments", "FROM local_start) AS", "FROM local_start) + 24 AS", "range local_hour"),
+    ("fct_appointments", "FROM fact.local_start) AS", "FROM fact.local_start) + 24 AS", "range local_hour"),
     (
         "fct_appointments",
-        "    clocks.local_start,",
-        "    clocks.local_start + INTERVAL 2 DAY AS local_start,",
+        "    local_starts.local_start,",
+        "    local_starts.local_start + INTERVAL 2 DAY AS local_start,",
         "local_day_near",
     ),
     ("dim_member", "WHERE member_id IS NOT NULL", "WHERE FALSE", "references marts.dim_member"),
     ("fct_appointment_events", "IS NULL THEN kinds.event = 'booked'", "IS NULL THEN FALSE", "booked_first_and_once"),
-    ("rpt_daily_bookings", "COUNT_IF(is_booking) AS", "COUNT_IF(TRUE) AS", "adds_up"),
-    ("fct_slots", "JOIN clocks ON", "JOIN clocks ON FALSE AND", "every_slot_once"),
+    ("rpt_daily_bookings", "COUNT_IF(is_booking) AS", "COUNT_IF(TRUE) AS", "equals_appointments"),
+    ("fct_slots", "JOIN local_starts ON", "JOIN local_starts ON FALSE AND", "no_slot_missing"),
 ]
 
 

@@ -1,6 +1,6 @@
 /*
 Model: fct_appointments
-Question: Which staged appointments are missing? The joins to the dimensions may neither lose a row nor invent one.
+Question: Which staged appointments are missing, because a join lost them?
 */
 SELECT staged.location_id, staged.appointment_id
 FROM staging.stg_appointments AS staged

@@ -1,11 +1,11 @@
 /*
 Grain: one row per location, local day, service, team, member, contact source and status.
-Question: How many bookings are there, by day, week or month, and by whatever they can be counted by?
+Question: How many bookings are there by day, service, team, member, contact source and status?
 Key: location_id, local_date, service_id, team_id, member_id, source, status
-Notes: The cube to pivot: every column after the dimensions adds up, over any of them and over weeks and months, so every
-  rate can be made of it: show rate = bookings showed / bookings showed or noshow, cancellation rate = bookings cancelled
-  of begun / begun, reschedule rate = rescheduled / bookings. A booking is a contact's appointment that is not deleted, by
-  the day it starts; appointments without a start are left out.
+Notes: The table to pivot. Every figure can be summed over any of the dimensions and over weeks or months; compute rates from
+  the sums. Show rate = bookings with status showed / bookings with status showed or noshow. Cancellation rate = begun with
+  status cancelled / begun. Reschedule rate = rescheduled / bookings. A booking is an appointment that has a contact and is
+  not deleted; it counts on the local day it starts. Appointments without a start are left out.
 Audits:
   not null: location_id, local_date, local_week, local_month, status
   references: location_id -> marts.dim_location (location_id)
@@ -14,22 +14,13 @@ Audits:
   references: location_id, member_id -> marts.dim_member (location_id, member_id)
   accepted: status in new, confirmed, cancelled, showed, noshow, invalid, booked, other, unknown
   range: bookings from 1
-  check parts_are_no_more_than_the_whole: begun <= bookings AND rescheduled <= bookings AND reassigned <= bookings
+  check parts_within_total: begun <= bookings AND rescheduled <= bookings AND reassigned <= bookings
 Columns:
-  location_id: The location (tenant).
-  local_date: The day, on the location's clock.
-  local_week: Monday of that day's week.
-  local_month: First day of that day's month.
-  service_id: The service booked; null where the appointment names none.
-  team_id: The team booked; null where none is known.
-  member_id: The member who takes it; null for those nobody takes.
-  source: Where the contact came from (dim_contact); null where nobody says.
-  status: new, confirmed, cancelled, showed, noshow or invalid; booked where only the booking's state is known; other for an undocumented word; unknown where the API says nothing.
-  bookings: Bookings.
-  begun: Of these, those whose start has passed.
-  rescheduled: Of these, those whose start was seen changed at least once.
-  reassigned: Of these, those whose member was seen changed at least once.
-  booked_minutes: Their time, in minutes, whatever became of them.
+  bookings: Bookings, whatever their status.
+  begun: Bookings that have begun.
+  rescheduled: Bookings whose start changed at least once.
+  reassigned: Bookings whose member changed at least once.
+  booked_minutes: Duration of all bookings, whatever their status.
 */
 SELECT
   bookings.location_id,

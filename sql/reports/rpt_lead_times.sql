@@ -1,27 +1,23 @@
 /*
 Grain: one row per location, service, month and group of lead times.
-Question: How far ahead do people book, and what becomes of bookings made long before?
+Question: How far ahead are appointments booked, and does the outcome depend on it?
 Key: location_id, service_id, local_month, lead_time_span
-Notes: Bookings by the month they start, past and to come, by the group of their lead time (dim_time_span). Those whose time
-  of booking the API does not tell are a group of their own, so that all groups add up to all bookings.
+Notes: Past and future bookings, by the local month in which they start. Bookings without a createdAt from the API are in
+  the group not known, so that the groups add up to all bookings.
 Audits:
   not null: location_id, local_month, lead_time_span
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
   references: lead_time_span -> marts.dim_time_span (time_span)
   range: bookings from 1
-  check parts_make_the_whole: bookings = open + showed + noshow + cancelled + invalid
+  check parts_add_up: bookings = open + showed + noshow + cancelled + invalid
 Columns:
-  location_id: The location (tenant).
-  service_id: The service; null for appointments that name none.
-  local_month: First day of the month, on the location's clock.
-  lead_time_span: Group of the time from booking to start (dim_time_span); orders them too.
-  lead_time: The group's name.
+  lead_time_span: Group of the lead time (dim_time_span); sorts from short to long.
   bookings: Bookings of the month in the group.
-  open: Of these, those neither marked nor cancelled.
-  showed: Of these, those who came.
-  noshow: Of these, those who did not come.
-  cancelled: Of these, those cancelled.
-  invalid: Of these, those marked invalid.
+  open: Bookings without a final status.
+  showed: Bookings whose contact came.
+  noshow: Bookings whose contact did not come.
+  cancelled: Cancelled bookings.
+  invalid: Bookings marked invalid.
 */
 SELECT
   bookings.location_id,
@@ -30,7 +26,7 @@ SELECT
   bookings.lead_time_span,
   span.label AS lead_time,
   COUNT(*) AS bookings,
-  CAST(COUNT_IF(bookings.status NOT IN ('showed', 'noshow', 'cancelled', 'invalid')) AS BIGINT) AS open,
+  CAST(COUNT_IF(bookings.is_open) AS BIGINT) AS open,
   CAST(COUNT_IF(bookings.status = 'showed') AS BIGINT) AS showed,
   CAST(COUNT_IF(bookings.status = 'noshow') AS BIGINT) AS noshow,
   CAST(COUNT_IF(bookings.status = 'cancelled') AS BIGINT) AS cancelled,

@@ -1,6 +1,6 @@
 /*
 Model: fct_slots
-Question: Which staged slots are missing? The joins to the dimensions may not lose a row.
+Question: Which staged slots are missing, because a join lost them?
 */
 SELECT staged.location_id, staged.service_id, staged.starts_at
 FROM staging.stg_slots AS staged

@@ -1,0 +1,40 @@
+/*
+Grain: one row per location, service and local day on which appointments start.
+Question: How many bookings does each day have, and what became of them?
+Key: location_id, service_id, local_date
+Notes: A booking is an appointment that has a contact and is not deleted. It counts on the local day it starts, not on the
+  day it was made. bookings = open + showed + noshow + cancelled + invalid. Appointments without a start are left out.
+Audits:
+  not null: location_id, local_date
+  references: location_id, service_id -> marts.dim_service (location_id, service_id)
+  range: bookings from 0
+  check parts_add_up: bookings = open + showed + noshow + cancelled + invalid
+Columns:
+  bookings: Bookings of the day, whatever their status.
+  open: Bookings without a final status.
+  showed: Bookings whose contact came.
+  noshow: Bookings whose contact did not come.
+  cancelled: Cancelled bookings.
+  invalid: Bookings marked invalid.
+  rescheduled: Bookings whose start changed at least once.
+  booked_minutes: Duration of the bookings that are neither cancelled nor invalid.
+  deleted: Deleted appointments with a contact; not part of bookings.
+  blocked: Blocked-off times; not part of bookings.
+*/
+SELECT
+  location_id,
+  service_id,
+  local_date,
+  CAST(COUNT_IF(is_booking) AS BIGINT) AS bookings,
+  CAST(COUNT_IF(is_open) AS BIGINT) AS open,
+  CAST(COUNT_IF(is_booking AND status = 'showed') AS BIGINT) AS showed,
+  CAST(COUNT_IF(is_booking AND status = 'noshow') AS BIGINT) AS noshow,
+  CAST(COUNT_IF(is_booking AND status = 'cancelled') AS BIGINT) AS cancelled,
+  CAST(COUNT_IF(is_booking AND status = 'invalid') AS BIGINT) AS invalid,
+  CAST(COUNT_IF(is_booking AND times_rescheduled > 0) AS BIGINT) AS rescheduled,
+  CAST(COALESCE(SUM(CASE WHEN takes_time THEN duration_minutes END), 0) AS BIGINT) AS booked_minutes,
+  CAST(COUNT_IF(is_deleted AND NOT is_blocked) AS BIGINT) AS deleted,
+  CAST(COUNT_IF(is_blocked AND NOT is_deleted) AS BIGINT) AS blocked
+FROM marts.fct_appointments
+WHERE local_date IS NOT NULL
+GROUP BY location_id, service_id, local_date

@@ -1,0 +1,72 @@
+/*
+Grain: one row per location, service, kind of first change and group of the time from booking to that change.
+Question: What changes first on a booking, and how soon?
+Key: location_id, service_id, first_change, time_span
+Notes: Counts every appointment that has a contact, including deleted ones. If one sync saw several changes at once, the
+  order of precedence is deleted, status changed, rescheduled, reassigned, restored. The time runs from booked_at to the
+  sync that saw the change, so it is too long by up to one sync interval. It is not known if the API sent no createdAt, or
+  if nothing changed yet. restored comes first only if older versions of the appointment were removed from the history.
+Audits:
+  not null: location_id, first_change, time_span
+  references: location_id, service_id -> marts.dim_service (location_id, service_id)
+  references: time_span -> marts.dim_time_span (time_span)
+  accepted: first_change in deleted, cancelled, showed, noshow, invalid, new, confirmed, booked, other, unknown, rescheduled, reassigned, restored, none
+  range: bookings from 1
+  range: minutes_to_change from 0
+Columns:
+  first_change: The new status if the status changed first; else rescheduled, reassigned, deleted or restored; none if nothing changed yet.
+  time_span: Group of the time from booking to first change (dim_time_span); sorts from short to long.
+  bookings: Appointments with this first change.
+  minutes_to_change: Sum of their times from booking to first change, in minutes; 0 if the time is not known.
+*/
+WITH ranked_changes AS (
+  SELECT
+    location_id,
+    appointment_id,
+    observed_at,
+    CASE WHEN event = 'status changed' THEN to_status ELSE event END AS first_change,
+    ROW_NUMBER() OVER (
+      PARTITION BY location_id, appointment_id
+      ORDER BY
+        observed_at,
+        CASE event
+          WHEN 'deleted' THEN 1 WHEN 'status changed' THEN 2 WHEN 'rescheduled' THEN 3 WHEN 'reassigned' THEN 4 ELSE 5
+        END
+    ) AS change_rank
+  FROM marts.fct_appointment_events
+  WHERE event <> 'booked'
+), first_changes AS (
+  SELECT
+    fact.location_id,
+    fact.service_id,
+    COALESCE(ranked_changes.first_change, 'none') AS first_change,
+    CASE
+      WHEN fact.booked_at_source = 'created_at' AND ranked_changes.observed_at IS NOT NULL THEN
+        -- booked_at is from the API's clock, observed_at from the connector's, so the difference can be negative.
+        GREATEST(
+          CAST(FLOOR((EXTRACT(EPOCH FROM ranked_changes.observed_at) - EXTRACT(EPOCH FROM fact.booked_at)) / 60) AS BIGINT), 0
+        )
+    END AS minutes
+  FROM marts.fct_appointments AS fact
+  LEFT JOIN ranked_changes
+    ON ranked_changes.location_id = fact.location_id
+    AND ranked_changes.appointment_id = fact.appointment_id
+    AND ranked_changes.change_rank = 1
+  WHERE NOT fact.is_blocked
+)
+SELECT
+  first_changes.location_id,
+  first_changes.service_id,
+  first_changes.first_change,
+  span.time_span,
+  span.label AS time_to_change,
+  COUNT(*) AS bookings,
+  CAST(COALESCE(SUM(first_changes.minutes), 0) AS BIGINT) AS minutes_to_change
+FROM first_changes
+LEFT JOIN marts.dim_time_span AS span
+  -- The group without bounds holds what is not known.
+  ON (first_changes.minutes IS NULL) = (span.from_hours IS NULL AND span.to_hours IS NULL)
+  AND (first_changes.minutes >= span.from_hours * 60 OR span.from_hours IS NULL)
+  AND (first_changes.minutes < span.to_hours * 60 OR span.to_hours IS NULL)
+GROUP BY
+  first_changes.location_id, first_changes.service_id, first_changes.first_change, span.time_span, span.label

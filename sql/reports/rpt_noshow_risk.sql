@@ -1,0 +1,92 @@
+/*
+Grain: one row per location, service, characteristic (lead time, weekday or hour) and value of the characteristic.
+Question: How does the no-show rate depend on lead time, weekday and hour?
+Key: location_id, service_id, risk_by, value
+Notes: No-show rate = noshow / (showed + noshow); bookings with any other status are left out. noshow_rate_low and
+  noshow_rate_high bound the 95 % Wilson confidence interval of the rate. Rates of few bookings have wide intervals; treat
+  two values as different only if their intervals do not overlap.
+Audits:
+  not null: location_id, risk_by, value, label
+  references: location_id, service_id -> marts.dim_service (location_id, service_id)
+  accepted: risk_by in lead time, weekday, hour
+  range: marked from 1
+  range: noshow_rate from 0 to 1
+  range: noshow_rate_low from 0 to 1
+  range: noshow_rate_high from 0 to 1
+  check interval_contains_rate: noshow_rate_low <= noshow_rate + 0.000001 AND noshow_rate <= noshow_rate_high + 0.000001
+Columns:
+  location_id: The location (tenant).
+  service_id: The service booked; null if the appointment names none.
+  risk_by: The characteristic: lead time, weekday or hour.
+  value: The group of the lead time (dim_time_span), the weekday (1 Monday to 7 Sunday) or the local hour (0 to 23).
+  label: The value in words, such as 1 to 3 days, Monday or 09:00.
+  marked: Bookings with status showed or noshow.
+  noshow: Bookings whose contact did not come.
+  noshow_rate: noshow / marked.
+  noshow_rate_low: Lower end of the 95 % interval.
+  noshow_rate_high: Upper end of the 95 % interval.
+*/
+WITH marked_bookings AS (
+  -- Count first: the next step reads these rows three times.
+  SELECT
+    location_id,
+    service_id,
+    lead_time_span,
+    local_weekday,
+    local_hour,
+    COUNT(*) AS marked,
+    CAST(COUNT_IF(status = 'noshow') AS BIGINT) AS noshow
+  FROM marts.fct_appointments
+  WHERE is_booking AND status IN ('showed', 'noshow') AND local_date IS NOT NULL
+  GROUP BY location_id, service_id, lead_time_span, local_weekday, local_hour
+), characteristics AS (
+  SELECT location_id, service_id, 'lead time' AS risk_by, lead_time_span AS value, marked, noshow FROM marked_bookings
+  UNION ALL
+  SELECT location_id, service_id, 'weekday', local_weekday, marked, noshow FROM marked_bookings
+  UNION ALL
+  SELECT location_id, service_id, 'hour', local_hour, marked, noshow FROM marked_bookings
+), characteristic_counts AS (
+  SELECT
+    location_id,
+    service_id,
+    risk_by,
+    value,
+    CAST(SUM(marked) AS BIGINT) AS marked,
+    CAST(SUM(noshow) AS BIGINT) AS noshow
+  FROM characteristics
+  GROUP BY location_id, service_id, risk_by, value
+), rates AS (
+  SELECT *, CAST(noshow AS DOUBLE) / marked AS noshow_rate FROM characteristic_counts
+), intervals AS (
+  -- Wilson interval: 95 % of a normal distribution lie within 1.96 standard deviations; 3.8416 is 1.96 squared.
+  SELECT
+    *,
+    (noshow_rate + 3.8416 / (2 * marked)) / (1 + 3.8416 / marked) AS middle,
+    1.96 * SQRT(noshow_rate * (1 - noshow_rate) / marked + 3.8416 / (4 * marked * marked)) / (1 + 3.8416 / marked) AS half_width
+  FROM rates
+)
+SELECT
+  intervals.location_id,
+  intervals.service_id,
+  intervals.risk_by,
+  intervals.value,
+  CASE intervals.risk_by
+    WHEN 'lead time' THEN span.label
+    WHEN 'hour' THEN LPAD(CAST(intervals.value AS VARCHAR), 2, '0') || ':00'
+    ELSE CASE intervals.value
+      WHEN 1 THEN 'Monday'
+      WHEN 2 THEN 'Tuesday'
+      WHEN 3 THEN 'Wednesday'
+      WHEN 4 THEN 'Thursday'
+      WHEN 5 THEN 'Friday'
+      WHEN 6 THEN 'Saturday'
+      WHEN 7 THEN 'Sunday'
+    END
+  END AS label,
+  intervals.marked,
+  intervals.noshow,
+  intervals.noshow_rate,
+  GREATEST(CAST(intervals.middle - intervals.half_width AS DOUBLE), 0) AS noshow_rate_low,
+  LEAST(CAST(intervals.middle + intervals.half_width AS DOUBLE), 1) AS noshow_rate_high
+FROM intervals
+LEFT JOIN marts.dim_time_span AS span ON intervals.risk_by = 'lead time' AND span.time_span = intervals.value

@@ -1,0 +1,139 @@
+/*
+Grain: one row per location, service, local week and number of days after the appointment's day.
+Question: How far off was the show rate when it was read 1, 3 or 7 days after the appointments?
+Key: location_id, service_id, local_week, days_after
+Notes: Compares the status known at the end of the 1st, 3rd or 7th local day after the appointment with the status now,
+  for the same bookings. Attendance is marked late, and no-shows later than shows, so an early show rate is mostly too high.
+  A booking is left out if no sync had seen it by then, if it was deleted then, or if those days are not over; so weeks
+  before the first sync have no rows. The week is that of the current start.
+Reads staging:
+  stg_appointment_versions: no mart holds past versions of appointments with their status.
+Audits:
+  not null: location_id, local_week, days_after
+  references: location_id, service_id -> marts.dim_service (location_id, service_id)
+  range: days_after from 1
+  range: bookings from 1
+  range: show_rate from 0 to 1
+  range: show_rate_now from 0 to 1
+  check parts_add_up: bookings = showed + noshow + unmarked + others
+Columns:
+  days_after: Whole local days after the appointment's day: 1, 3 or 7.
+  bookings: Bookings whose status at that time is known.
+  showed: Bookings marked showed at that time.
+  noshow: Bookings marked noshow at that time.
+  unmarked: Bookings without a final status at that time.
+  others: Bookings cancelled or invalid at that time.
+  show_rate: showed / (showed + noshow); null if no booking was marked.
+  showed_now: Bookings of the same set marked showed now.
+  noshow_now: Bookings of the same set marked noshow now.
+  show_rate_now: showed_now / (showed_now + noshow_now); null if no booking is marked now.
+  marked_since: Bookings unmarked at that time that are marked showed or noshow now.
+*/
+WITH bookings AS (
+  SELECT
+    fact.location_id,
+    fact.appointment_id,
+    fact.service_id,
+    fact.local_week,
+    fact.local_date,
+    fact.status,
+    fact.first_seen_at,
+    location.timezone
+  FROM marts.fct_appointments AS fact
+  JOIN marts.dim_location AS location ON location.location_id = fact.location_id
+  WHERE fact.is_booking AND fact.starts_at <= $now
+), booking_days AS (
+  SELECT DISTINCT timezone, local_date FROM bookings
+), day_ends AS (
+  -- Midnight at the end of the 1st, 3rd and 7th day after. Time zone conversion is slow, so each day is converted once.
+  SELECT
+    timezone,
+    local_date,
+    CAST(local_date + 2 AS TIMESTAMP) AT TIME ZONE timezone AS after_1,
+    CAST(local_date + 4 AS TIMESTAMP) AT TIME ZONE timezone AS after_3,
+    CAST(local_date + 8 AS TIMESTAMP) AT TIME ZONE timezone AS after_7
+  FROM booking_days
+), observed_bookings AS (
+  SELECT bookings.*, day_ends.after_1, day_ends.after_3, day_ends.after_7
+  FROM bookings
+  JOIN day_ends ON day_ends.timezone = bookings.timezone AND day_ends.local_date = bookings.local_date
+  WHERE bookings.first_seen_at <= day_ends.after_7 AND day_ends.after_1 <= $now
+), known_statuses AS (
+  SELECT
+    observed_bookings.location_id,
+    observed_bookings.appointment_id,
+    observed_bookings.service_id,
+    observed_bookings.local_week,
+    observed_bookings.status,
+    MAX(CASE
+      WHEN observed_bookings.after_1 <= $now AND version.valid_from <= observed_bookings.after_1
+        AND COALESCE(version.valid_to > observed_bookings.after_1, TRUE) THEN version.status
+    END) AS status_1,
+    MAX(CASE
+      WHEN observed_bookings.after_3 <= $now AND version.valid_from <= observed_bookings.after_3
+        AND COALESCE(version.valid_to > observed_bookings.after_3, TRUE) THEN version.status
+    END) AS status_3,
+    MAX(CASE
+      WHEN observed_bookings.after_7 <= $now AND version.valid_from <= observed_bookings.after_7
+        AND COALESCE(version.valid_to > observed_bookings.after_7, TRUE) THEN version.status
+    END) AS status_7
+  FROM observed_bookings
+  JOIN staging.stg_appointment_versions AS version
+    ON version.location_id = observed_bookings.location_id AND version.appointment_id = observed_bookings.appointment_id
+  WHERE version.deleted_at IS NULL
+  GROUP BY observed_bookings.location_id, observed_bookings.appointment_id, observed_bookings.service_id, observed_bookings.local_week, observed_bookings.status
+), status_counts AS (
+  SELECT location_id, service_id, local_week, status, status_1, status_3, status_7, COUNT(*) AS bookings
+  FROM known_statuses
+  GROUP BY location_id, service_id, local_week, status, status_1, status_3, status_7
+), statuses_then_and_now AS (
+  SELECT
+    status_counts.location_id,
+    status_counts.service_id,
+    status_counts.local_week,
+    after.days AS days_after,
+    CASE after.days WHEN 1 THEN status_counts.status_1 WHEN 3 THEN status_counts.status_3 ELSE status_counts.status_7 END AS status_then,
+    status_counts.status AS status_now,
+    status_counts.bookings
+  FROM status_counts
+  CROSS JOIN (VALUES (1), (3), (7)) AS after (days)
+), weekly_counts AS (
+  SELECT
+    location_id,
+    service_id,
+    local_week,
+    days_after,
+    CAST(SUM(bookings) AS BIGINT) AS bookings,
+    CAST(SUM(CASE WHEN status_then = 'showed' THEN bookings ELSE 0 END) AS BIGINT) AS showed,
+    CAST(SUM(CASE WHEN status_then = 'noshow' THEN bookings ELSE 0 END) AS BIGINT) AS noshow,
+    CAST(SUM(CASE WHEN status_then IN ('cancelled', 'invalid') THEN bookings ELSE 0 END) AS BIGINT) AS others,
+    CAST(SUM(CASE WHEN status_now = 'showed' THEN bookings ELSE 0 END) AS BIGINT) AS showed_now,
+    CAST(SUM(CASE WHEN status_now = 'noshow' THEN bookings ELSE 0 END) AS BIGINT) AS noshow_now,
+    CAST(SUM(
+      CASE
+        -- As fct_appointments.is_open, for the earlier status.
+        WHEN status_then NOT IN ('showed', 'noshow', 'cancelled', 'invalid') AND status_now IN ('showed', 'noshow')
+          THEN bookings
+        ELSE 0
+      END
+    ) AS BIGINT) AS marked_since
+  FROM statuses_then_and_now
+  WHERE status_then IS NOT NULL
+  GROUP BY location_id, service_id, local_week, days_after
+)
+SELECT
+  location_id,
+  service_id,
+  local_week,
+  days_after,
+  bookings,
+  showed,
+  noshow,
+  bookings - showed - noshow - others AS unmarked,
+  others,
+  CAST(showed AS DOUBLE) / NULLIF(showed + noshow, 0) AS show_rate,
+  showed_now,
+  noshow_now,
+  CAST(showed_now AS DOUBLE) / NULLIF(showed_now + noshow_now, 0) AS show_rate_now,
+  marked_since
+FROM weekly_counts
