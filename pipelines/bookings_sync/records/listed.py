@@ -16,6 +16,8 @@ from bookings_sync.records.tables import SERVICE_MEMBERS, TEAM_MEMBERS, Table
 from bookings_sync.records.values import usable_id
 
 _UNIT_MS = {"minute": 60_000, "hour": 3_600_000, "day": DAY_MS, "week": 7 * DAY_MS, "month": 31 * DAY_MS}
+"""Milliseconds per unit of a service's notice. A month counts as 31 days, as in `stg_services`: if it were shorter,
+slots that the API stops listing because of the notice would look withdrawn."""
 
 
 class Listed(NamedTuple):

@@ -44,7 +44,7 @@ def _history(
     """Declares a history table: adds the columns that each of them has."""
     extra = Column("extra", "json", "Fields that no column holds, as a JSON object; null if there are none.")
     every_column = (
-        _text("location_id", "The location (tenant) of the record; part of every key."),
+        _text("location_id", "The location (tenant)."),
         *columns,
         *([extra] if has_extra else []),
         _timestamp("deleted_at", "When the record was found to be deleted, UTC; null while it exists."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bookings_sync.sync.run import notice_ms
+from bookings_sync.records.listed import notice_ms
 
 from .conftest import Warehouse
 
