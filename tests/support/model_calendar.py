@@ -17,7 +17,7 @@ class Calendar:
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
         self.now = NOW
-        for dataset in ("staging_data", "marts_data", "staging_data_whole", "marts_data_whole"):
+        for dataset in ("staging_data", "marts_data", "staging_data_full", "marts_data_full"):
             warehouse.client.execute_sql(f"DROP SCHEMA IF EXISTS {dataset} CASCADE")
         warehouse.create_raw()
         self.see("locations", {"name": "One"}, timezone="Europe/Berlin")
@@ -76,16 +76,16 @@ class Calendar:
 
     def check(self) -> None:
         """Asserts that every live model equals a full build at the same time."""
-        assert self.transform(dev="whole") is None
+        assert self.transform(dev="full") is None
         for model in self.warehouse.project.models.values():
             columns, dataset = ", ".join(model.header.columns), self.warehouse.datasets.of(model.layer)
-            live, whole = (
+            live, full = (
                 sorted(
                     map(_rounded, self.warehouse.client.execute_sql(f"SELECT {columns} FROM {name}.{model.name}") or ())
                 )
-                for name in (dataset, f"{dataset}_whole")
+                for name in (dataset, f"{dataset}_full")
             )
-            assert live == whole, model.name
+            assert live == full, model.name
 
     def statuses(self) -> dict[str, str]:
         rows = self.warehouse.client.execute_sql("SELECT appointment_id, status FROM marts_data.fct_appointments")

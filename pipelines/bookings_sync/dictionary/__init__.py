@@ -34,7 +34,7 @@ class ColumnEntry:
     - `origins`: the columns it is computed from, one hop up. `used_by`: the opposite direction.
     - `counts`: the tables, as (layer, name), that it counts the rows of.
     - `api_fields`: the API fields at the end of its lineage, as (raw table, dotted path in the record).
-    - `made`: who writes the value, if it has no origin at all.
+    - `written_by`: the program that writes the value, if the value has no origin.
     """
 
     name: ColumnName
@@ -45,7 +45,7 @@ class ColumnEntry:
     origins: tuple[ColumnName, ...]
     counts: tuple[tuple[str, str], ...]
     api_fields: tuple[tuple[str, str], ...]
-    made: str
+    written_by: str
     used_by: tuple[ColumnName, ...]
 
 
@@ -108,10 +108,16 @@ class _Builder:
             kind = self._types[model.name][name]
             columns.append(self._entry(column, kind, meaning, name in header.key, origin))
         return TableEntry(
-            model.layer, model.name, header.grain, header.question, header.notes,
-            (f"unique: {', '.join(header.key)}", *audits, *model.audits), tuple(columns), reads,
-            self._read_by(model.layer, model.name),
-        )  # fmt: skip
+            layer=model.layer,
+            name=model.name,
+            grain=header.grain,
+            question=header.question,
+            notes=header.notes,
+            audits=(f"unique: {', '.join(header.key)}", *audits, *model.audits),
+            columns=tuple(columns),
+            reads=reads,
+            read_by=self._read_by(model.layer, model.name),
+        )
 
     def _raw(self, table: Table) -> TableEntry:
         added = [name for name in DLT_COLUMNS if table.history or name == "_dlt_load_id"]
@@ -125,19 +131,34 @@ class _Builder:
         # Descriptions have the form "What it holds. One row per …".
         what, _, grain = table.description.partition(" One row per ")
         return TableEntry(
-            "raw", table.name, f"one row per {grain}" if grain else table.description, what, "", (), tuple(columns), (),
-            self._read_by("raw", table.name),
-        )  # fmt: skip
+            layer="raw",
+            name=table.name,
+            grain=f"one row per {grain}" if grain else table.description,
+            question=what,
+            notes="",
+            audits=(),
+            columns=tuple(columns),
+            reads=(),
+            read_by=self._read_by("raw", table.name),
+        )
 
     def _entry(self, column: ColumnName, kind: str, meaning: str, is_key: bool, origin: Origin) -> ColumnEntry:
         api_fields = self._api_fields(column)
-        made = ""
+        written_by = ""
         if not (origin.columns or origin.counts or api_fields):
-            made = "made by bookings-sync, or by dlt" if column.layer == "raw" else "written by the model itself"
+            written_by = "bookings-sync or dlt" if column.layer == "raw" else "the model itself"
         return ColumnEntry(
-            column, kind, unit(column, kind, meaning), meaning, is_key, origin.columns, origin.counts, api_fields, made,
-            tuple(self._used_by.get(column, ())),
-        )  # fmt: skip
+            name=column,
+            type=kind,
+            unit=unit(column, kind, meaning),
+            meaning=meaning,
+            is_key=is_key,
+            origins=origin.columns,
+            counts=origin.counts,
+            api_fields=api_fields,
+            written_by=written_by,
+            used_by=tuple(self._used_by.get(column, ())),
+        )
 
     def _read_by(self, layer: str, name: str) -> tuple[tuple[str, str], ...]:
         return tuple(sorted(reader for reader, reads in self._reads.items() if (layer, name) in reads))

@@ -83,8 +83,8 @@ def _keep_by_time(copy: Path) -> None:
 
     A hard link: nothing is copied, and the first name is never missing.
     """
-    made = pendulum.from_timestamp(copy.stat().st_mtime).format("YYYYMMDD[T]HHmmss[Z]")
-    named = copy.with_name(f"{copy.stem}_{made}{copy.suffix}")
+    time = pendulum.from_timestamp(copy.stat().st_mtime).format("YYYYMMDD[T]HHmmss[Z]")
+    named = copy.with_name(f"{copy.stem}_{time}{copy.suffix}")
     named.unlink(missing_ok=True)
     try:
         os.link(copy, named)

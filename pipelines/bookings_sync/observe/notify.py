@@ -69,6 +69,6 @@ def _run(notice: Notice, command: Sequence[str]) -> str | None:
         # PermissionError too, even for a command that is nowhere: one PATH folder that may not be entered is enough.
         return (
             f"{command[0]} could not be started: {type(error).__name__}. "
-            "Write an executable file's whole path in observe.notify_command."
+            "Set observe.notify_command to the full path of an executable file."
         )
     return f"{command[0]} ended with exit code {ran.returncode}" if ran.returncode else None

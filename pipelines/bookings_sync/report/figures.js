@@ -97,15 +97,15 @@ function bins(chosen, period) {
   const [from, to] = period.range;
   const start = (age) => from + Math.floor((age - from) / period.grain) * period.grain;
   const counts = sums(DATA.days, chosen, period.range, (row) => start(row[1]));
-  const made = [];
+  const found = [];
   for (let age = from; age < to; age += period.grain)
-    made.push({
+    found.push({
       age,
       day: dayOf(age, chosen),
       last: dayOf(age + period.grain - 1, chosen),
       ...measured(counts.get(age)),
     });
-  return made;
+  return found;
 }
 
 /** The ISO date of an age, in the time zone of the first chosen location. */

@@ -46,7 +46,7 @@ function tilesOf(now, before, period, known, series) {
   const ahead = !period.before;
   // Marks arrive late: the number of no-shows cannot be compared while many more bookings are not marked yet.
   const comparable = before && now.openRate - before.openRate < 0.05;
-  const made = [
+  const tiles = [
     {
       title: "Bookings",
       value: count(now.bookings),
@@ -116,7 +116,7 @@ function tilesOf(now, before, period, known, series) {
           better: -1,
         },
   ];
-  return made.filter(Boolean).map((tile) => {
+  return tiles.filter(Boolean).map((tile) => {
     const moved = change(tile.now ?? null, tile.before ?? null, tile);
     const against = moved && (tile.rate ? percent(tile.before) : count(tile.before));
     return make(

@@ -93,8 +93,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     with SandboxServer(generate(spec)) as server:
-        made = Project(tmp_path, server)
-        made.configure()
-        yield made
+        project = Project(tmp_path, server)
+        project.configure()
+        yield project
     monkeypatch.undo()
     Container()[PluggableRunContext].reload_providers()

@@ -31,15 +31,15 @@ def webhook(receiver: Receiver) -> str:
 
 
 def test_json_logs_have_run_and_location_on_each_line(project: Project) -> None:
-    said = project.bookings("--log-format", "json", "-v", "sync", "--json")
-    run_id = json.loads(said.stdout)["run_id"]
-    lines = [json.loads(line) for line in said.stderr.splitlines()]
+    result = project.bookings("--log-format", "json", "-v", "sync", "--json")
+    run_id = json.loads(result.stdout)["run_id"]
+    lines = [json.loads(line) for line in result.stderr.splitlines()]
     assert {line["run_id"] for line in lines} == {run_id}
-    asked = [line for line in lines if line["logger"] == "bookings_sync.api.calls"]
+    calls = [line for line in lines if line["logger"] == "bookings_sync.api.calls"]
     names = {each.name for each in project.world.locations}
-    assert {line["location"] for line in asked} == names
-    assert all(line["message"].startswith(line["location"]) for line in asked)
-    assert len(asked) == project.world.requests.total
+    assert {line["location"] for line in calls} == names
+    assert all(line["message"].startswith(line["location"]) for line in calls)
+    assert len(calls) == project.world.requests.total
     assert lines[-1]["message"] == "synced"
     assert (lines[-1]["outcome"], lines[-1]["level"]) == ("ok", "info")
 
@@ -47,22 +47,22 @@ def test_json_logs_have_run_and_location_on_each_line(project: Project) -> None:
 def test_log_lines_of_dlt_have_the_run_id_too(project: Project) -> None:
     """Runs in its own process, because dlt sets up its logger only once."""
     command = [sys.executable, "-m", "bookings_sync.cli", "--log-format", "json", "-v", "-v", "sync", "--json"]
-    said = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=True)
-    lines = [json.loads(line) for line in said.stderr.splitlines()]
+    result = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in result.stderr.splitlines()]
     assert any(line["logger"] == "dlt" for line in lines)
-    assert {line["run_id"] for line in lines} == {json.loads(said.stdout)["run_id"]}
+    assert {line["run_id"] for line in lines} == {json.loads(result.stdout)["run_id"]}
 
 
 def test_json_logs_report_failures(project: Project) -> None:
     (first, _) = project.world.locations
     project.configure(**{first.name: "a-key-that-was-revoked"})
-    said = project.bookings("--log-format", "json", "sync")
-    errors = [line for line in map(json.loads, said.stderr.splitlines()) if line["level"] == "error"]
-    assert said.exit_code == 3
+    result = project.bookings("--log-format", "json", "sync")
+    errors = [line for line in map(json.loads, result.stderr.splitlines()) if line["level"] == "error"]
+    assert result.exit_code == 3
     assert "status 401" in errors[0]["message"]
     project.configure("stale_after_hours = 0")
-    said = project.bookings("--log-format", "json", "sync")
-    assert json.loads(said.stderr)["message"].startswith("observe.stale_after_hours")
+    result = project.bookings("--log-format", "json", "sync")
+    assert json.loads(result.stderr)["message"].startswith("observe.stale_after_hours")
 
 
 def test_metrics_equal_the_figures_of_the_run(project: Project) -> None:
@@ -93,8 +93,8 @@ def test_a_good_run_sends_no_notice(project: Project, receiver: Receiver) -> Non
 def test_the_webhook_receives_partial_failed_and_stale(project: Project, receiver: Receiver) -> None:
     first, second = project.world.locations
     project.configure(secrets=webhook(receiver), **{first.name: "a-key-that-was-revoked"})
-    said = project.bookings("sync")
-    assert said.exit_code == 3
+    result = project.bookings("sync")
+    assert result.exit_code == 3
     assert "some locations were not synced" in texts(receiver)
     assert f"not read for 24 hours\n• {first.name}: never" in texts(receiver)
     receiver.received.clear()
@@ -103,11 +103,11 @@ def test_the_webhook_receives_partial_failed_and_stale(project: Project, receive
     assert "no location was synced" in texts(receiver)
     receiver.received.clear()
     (project.folder / "bookings.duckdb").write_bytes(b"not a database")
-    said = project.bookings("sync")
-    assert said.exit_code == 1
+    result = project.bookings("sync")
+    assert result.exit_code == 1
     assert "the sync failed" in texts(receiver)
     assert {path for path, _ in receiver.received} == {"/services/s3cret"}
-    assert not re.search("revoked|s3cret", said.stdout + said.stderr + texts(receiver))
+    assert not re.search("revoked|s3cret", result.stdout + result.stderr + texts(receiver))
 
 
 def test_a_command_receives_the_notice_on_its_standard_input(project: Project) -> None:
@@ -132,12 +132,12 @@ def test_a_receiver_that_fails_is_a_warning(
     receiver.status = status or 200
     broken = 'metrics_file = "no/such/folder/x.prom"\nnotify_command = ["no-such-command"]'
     project.configure(broken, f'notify_webhook = "{address}/s3cret"', **{first.name: "a-key-that-was-revoked"})
-    said = project.bookings("sync", "--quiet")
-    assert said.exit_code == 3
-    assert f"notice not sent: {message}" in said.stderr
-    assert "notice not sent: no-such-command could not be started" in said.stderr
-    assert "writing the metrics failed" in said.stderr
-    assert "s3cret" not in said.stderr
+    result = project.bookings("sync", "--quiet")
+    assert result.exit_code == 3
+    assert f"notice not sent: {message}" in result.stderr
+    assert "notice not sent: no-such-command could not be started" in result.stderr
+    assert "writing the metrics failed" in result.stderr
+    assert "s3cret" not in result.stderr
 
 
 @pytest.mark.parametrize("kind", ["a PATH folder that may not be entered", "not executable", "a folder", "missing"])
@@ -158,11 +158,11 @@ def test_a_command_that_cannot_start_is_named_with_what_to_do(
         monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
         folder.chmod(0)
     project.configure(f"notify_command = {json.dumps([command])}", **{first.name: "a-key-that-was-revoked"})
-    said = project.bookings("sync", "--quiet")
+    result = project.bookings("sync", "--quiet")
     folder.chmod(0o700)
-    assert said.exit_code == 3
-    assert f"notice not sent: {command} could not be started" in said.stderr
-    assert "whole path in observe.notify_command" in said.stderr
+    assert result.exit_code == 3
+    assert f"notice not sent: {command} could not be started" in result.stderr
+    assert "Set observe.notify_command to the full path" in result.stderr
 
 
 def test_a_command_that_fails_is_a_warning(project: Project) -> None:

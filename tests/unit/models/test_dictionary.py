@@ -27,7 +27,7 @@ def test_every_column_has_a_type_a_meaning_and_an_origin(dictionary: Dictionary,
     for column in dictionary.columns():
         assert column.type, column.name
         assert column.meaning.endswith("."), column.name
-        assert column.origins or column.counts or column.api_fields or column.made, column.name
+        assert column.origins or column.counts or column.api_fields or column.written_by, column.name
     for name, model in project.models.items():
         assert [column.name.column for column in entries[name].columns] == list(model.header.columns)
     for name, table in TABLES.items():
@@ -87,7 +87,7 @@ def test_marts_columns_lead_to_api_fields(dictionary: Dictionary) -> None:
     assert entry(dictionary, "rpt_rejections", "records").counts == (("staging", "stg_rejected_records"),)
     drift = {name for _, name in entry(dictionary, "rpt_schema_drift", "records").counts}
     assert {"stg_appointments", "stg_teams", "stg_contacts"} < drift
-    assert entry(dictionary, "rpt_noshow_risk", "risk_by").made == "written by the model itself"
+    assert entry(dictionary, "rpt_noshow_risk", "risk_by").written_by == "the model itself"
     used_by = entry(dictionary, "contacts", "source").used_by
     assert used_by == (ColumnName("staging", "stg_contacts", "source"),)
 

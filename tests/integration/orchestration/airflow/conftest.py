@@ -55,8 +55,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "SOURCES__BOOKINGS__SLOTS_HORIZON_DAYS": "3",
             "DESTINATION__DUCKDB__CREDENTIALS": str(home / "warehouse.duckdb"),
         }
-        made = Site(server.world, home, environment)
+        site = Site(server.world, home, environment)
         for command in COMMANDS[:-1]:
-            ran = made.run(re.sub(r"'\{.*\}'", shlex.quote(json.dumps({"locations": keys})), command))
+            ran = site.run(re.sub(r"'\{.*\}'", shlex.quote(json.dumps({"locations": keys})), command))
             assert ran.returncode == 0, f"{command}: {ran.stderr[-2000:]}"
-        yield made
+        yield site

@@ -29,9 +29,9 @@ def test_a_partition_reads_its_month_of_its_location_only(site: Site) -> None:
     assert ran.success
     assert read_locations(site) == {first}
     appointments = dg.AssetKey(["raw", "appointments"])
-    (made,) = (each for each in ran.get_asset_materialization_events() if each.asset_key == appointments)
-    assert made.partition == f"2026-10-01|{first}"
-    metadata = {name: value.value for name, value in made.materialization.metadata.items()}
+    (event,) = (each for each in ran.get_asset_materialization_events() if each.asset_key == appointments)
+    assert event.partition == f"2026-10-01|{first}"
+    metadata = {name: value.value for name, value in event.materialization.metadata.items()}
     assert metadata["rows_new"] > 0
     assert metadata["requests"] == site.world.requests.total
     windows = [parse_qs(each.query) for each in site.world.requests.records if each.endpoint == "GET /appointments/"]
@@ -71,11 +71,13 @@ def test_the_transform_job_builds_the_models_and_every_check_passes(site: Site) 
     ran = site.run("transform_job")
     assert ran.success
     assert all(check.passed for check in ran.get_asset_check_evaluations())
-    made = {each.asset_key.path[-1]: each.materialization.metadata for each in ran.get_asset_materialization_events()}
+    metadata = {
+        each.asset_key.path[-1]: each.materialization.metadata for each in ran.get_asset_materialization_events()
+    }
     with duckdb.connect(str(site.database.with_name("warehouse_read.duckdb")), read_only=True) as connection:
         for name in ("fct_appointments", "rpt_show_rate"):
             ((rows,),) = connection.execute(f"SELECT count(*) FROM bookings_marts.{name}").fetchall()
-            assert made[name]["dagster/row_count"].value == rows
+            assert metadata[name]["dagster/row_count"].value == rows
 
 
 def test_a_failed_audit_publishes_nothing_and_shows_failing_rows(site: Site) -> None:
