@@ -1,12 +1,13 @@
-"""One location's calendar: the services, teams and users that exist, and the scopes that have appointments.
+"""Each location's calendar: the services, teams and users that exist, and the scopes that have appointments.
 
-Input:  what the warehouse holds of a location, and what its lists of teams and services say.
-Output: `Calendar`, from which the planner derives the scopes to ask by. Pure.
+Input:  calendars from the warehouse; the lists of teams and services, and the appointments, that a run reads.
+Output: `Calendar` and `Calendars`, from which the planner derives the scopes to ask by. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bookings_sync.planning.scopes import Kind, Scope
@@ -54,6 +55,48 @@ class Calendar:
         return replace(self, services=tuple(ids), users=_union(self.users, users), notice_ms=notice_ms)
 
 
+class Calendars:
+    """The calendars of a run's locations, and what the run has learnt about them.
+
+    `version` changes with every change of a calendar, so that callers know when an answer is out of date.
+    """
+
+    def __init__(self, known: Mapping[str, Calendar], kinds: Sequence[Kind]) -> None:
+        self.version = 0
+        self._known = dict(known)
+        self._kinds = kinds
+        self._extra: dict[str, dict[Scope, None]] = defaultdict(dict)
+        """Scopes that no list names: services that disappeared since the last run, and scopes found in appointments."""
+
+    def of(self, location_id: str) -> Calendar:
+        return self._known.get(location_id, _NOTHING_KNOWN)
+
+    def scopes(self, location_id: str) -> list[Scope]:
+        """The scopes that the location's appointments are listed by."""
+        return self.of(location_id).scopes(self._kinds, self._extra.get(location_id, ()))
+
+    def learn_teams(self, location_id: str, ids: Iterable[str], users: Iterable[str]) -> None:
+        """Takes in a list of all teams. `users` are their members."""
+        self.version += 1
+        self._known[location_id] = self.of(location_id).with_teams(ids, users)
+
+    def learn_services(
+        self, location_id: str, ids: Collection[str], users: Iterable[str], notice_ms: Mapping[str, int]
+    ) -> None:
+        """Takes in a list of all services. A service that disappeared is still asked for its last appointments."""
+        self.version += 1
+        before = self.of(location_id)
+        disappeared = sorted(set(before.services).difference(ids))
+        self._extra[location_id].update(dict.fromkeys(Scope("service", each) for each in disappeared))
+        self._known[location_id] = before.with_services(ids, users, notice_ms)
+
+    def learn_scopes(self, location_id: str, found: Iterable[Scope]) -> None:
+        """Takes in the scopes of appointments that were read. A user's list may name a service that no list names."""
+        if new := sorted(set(found).difference(self.scopes(location_id))):
+            self.version += 1
+            self._extra[location_id].update(dict.fromkeys(new))
+
+
 def unlisted_scope(kinds: Sequence[Kind]) -> Scope:
     """The scope of the appointments that no list of these kinds returns. Each is asked for by its id."""
     return Scope("unlisted", "+".join(kinds))
@@ -61,3 +104,6 @@ def unlisted_scope(kinds: Sequence[Kind]) -> Scope:
 
 def _union(known: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({*known, *more}))
+
+
+_NOTHING_KNOWN = Calendar()

@@ -3,8 +3,8 @@
 Input:  the ledger and the calendars as they were when the run began, then everything that the run reads and learns.
 Output: `PlannedRead`s, the most urgent first. Pure: the planner sends nothing and opens nothing.
 
-`plan` decides what is due from the ledger alone. The planner adds what only the run knows: windows that failed and are
-left out, services that disappeared, the share of cold windows, and the request budget.
+`plan` decides what is due from the ledger alone. The planner adds what only the run knows: its calendars, windows that
+failed and are left out, the share of cold windows, and the request budget.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from math import ceil
 from typing import NamedTuple
 
 from bookings_sync.config.settings import Settings
-from bookings_sync.planning.calendar import Calendar
+from bookings_sync.planning.calendar import Calendars
 from bookings_sync.planning.ledger import Ledger, Read, within
 from bookings_sync.planning.plan import PlannedRead, Span, plan_appointments, plan_slots
 from bookings_sync.planning.scopes import Scope
@@ -25,8 +25,6 @@ from bookings_sync.planning.windows import Window, gaps
 
 _NEWEST = 2
 """Unread windows of a scope that one load reads at least, newest first."""
-
-_NOTHING_KNOWN = Calendar()
 
 Outside = Mapping[str, Mapping[Scope, list[Window]]]
 """By location and scope: days outside the whole range on which the warehouse holds appointments."""
@@ -47,21 +45,19 @@ class Planner:
         settings: Settings,
         span: Span,
         ledger: Ledger,
-        calendars: Mapping[str, Calendar],
+        calendars: Calendars,
         outside: Outside,
         budget_left: Callable[[str], int],
     ) -> None:
         self.span = span
         self.ledger = ledger
         self._settings = settings
-        self._calendars = dict(calendars)
+        self._calendars = calendars
         self._outside = outside
         self._budget_left = budget_left
         self._listed: set[str] = set()
         self._cold: dict[tuple[str, Scope], list[Window]] | None = None
         """The cold windows that this run reads, once their share is fixed."""
-        self._extra: dict[str, dict[Scope, None]] = defaultdict(dict)
-        """Scopes that no list names: services that disappeared since the last run, and scopes found in appointments."""
         self._left_out: dict[str, set[tuple[Scope, Window | None]]] = defaultdict(set)
         self._cached: tuple[object, Remaining] | None = None
 
@@ -70,7 +66,7 @@ class Planner:
     def remaining(self, location_ids: Collection[str]) -> Remaining:
         """The appointment reads left for these locations, the locations in turn, within their request budgets."""
         budgets = tuple((each, self._budget_left(each)) for each in location_ids)
-        known = self.ledger.noted, budgets, self._cold is None
+        known = self.ledger.noted, self._calendars.version, budgets, self._cold is None
         if self._cached is None or self._cached[0] != known:
             self._cached = known, self._remaining(dict(budgets))
         return self._cached[1]
@@ -83,7 +79,7 @@ class Planner:
                 self.ledger,
                 self._settings,
                 location_id,
-                self.scopes(location_id),
+                self._calendars.scopes(location_id),
                 self.span,
                 self._outside.get(location_id),
                 {scope for scope, _ in self._left_out.get(location_id, ())},
@@ -118,15 +114,8 @@ class Planner:
         for location_id in location_ids:
             scope = Scope("location", location_id)
             reads += [PlannedRead(location_id, each, scope, None, "list") for each in ("teams", "services")]
-            reads += plan_slots(self._settings, location_id, self.calendar(location_id).services, self.span.now)
+            reads += plan_slots(self._settings, location_id, self._calendars.of(location_id).services, self.span.now)
         return reads + self.remaining(location_ids).reads
-
-    def calendar(self, location_id: str) -> Calendar:
-        return self._calendars.get(location_id, _NOTHING_KNOWN)
-
-    def scopes(self, location_id: str) -> list[Scope]:
-        """The scopes that the location's appointments are listed by."""
-        return self.calendar(location_id).scopes(self._settings.scopes, self._extra.get(location_id, ()))
 
     def is_listed(self, endpoint: str) -> bool:
         """Whether the run has read this whole list (teams, services, …) already."""
@@ -182,25 +171,3 @@ class Planner:
     def mark_listed(self, endpoint: str) -> None:
         """The run has read this whole list."""
         self._listed.add(endpoint)
-
-    def learn_teams(self, location_id: str, ids: Iterable[str], users: Iterable[str]) -> None:
-        """Takes in a list of all teams. `users` are their members."""
-        self._cached = None
-        self._calendars[location_id] = self.calendar(location_id).with_teams(ids, users)
-
-    def learn_services(
-        self, location_id: str, ids: Collection[str], users: Iterable[str], notice_ms: Mapping[str, int]
-    ) -> None:
-        """Takes in a list of all services. A service that disappeared is still asked for its last appointments."""
-        self._cached = None
-        before = self.calendar(location_id)
-        disappeared = sorted(set(before.services).difference(ids))
-        self._extra[location_id].update(dict.fromkeys(Scope("service", each) for each in disappeared))
-        self._calendars[location_id] = before.with_services(ids, users, notice_ms)
-
-    def learn_scopes(self, location_id: str, found: Iterable[Scope]) -> None:
-        """Takes in the scopes of appointments that were read. A user's list may name a service that no list names."""
-        new = sorted(set(found).difference(self.scopes(location_id)))
-        if new:
-            self._cached = None
-            self._extra[location_id].update(dict.fromkeys(new))

@@ -20,9 +20,9 @@ from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.places import places_held
 from bookings_sync.changes.stage import Emitted, Stage, Staged
+from bookings_sync.planning.calendar import Calendars
 from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.plan import PlannedRead, window_of
-from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.scopes import COLUMN, Kind, Scope
 from bookings_sync.planning.windows import from_ms
 from bookings_sync.records.columns import Key
@@ -45,7 +45,7 @@ class AppointmentRows:
     def __init__(
         self,
         scope_kinds: Collection[Kind],
-        planner: Planner,
+        calendars: Calendars,
         first_sync: FirstSync,
         held_rows: HeldRows,
         stage: Stage,
@@ -53,7 +53,7 @@ class AppointmentRows:
         absences: Absences,
     ) -> None:
         self._scope_kinds = scope_kinds
-        self._planner = planner
+        self._calendars = calendars
         self._first_sync = first_sync
         self._held_rows = held_rows
         self._stage = stage
@@ -126,7 +126,7 @@ class AppointmentRows:
 
     def _record_listed(self, staged: Staged, read: Read) -> None:
         location_id = staged.rows.location_id
-        self._planner.learn_scopes(location_id, self._scopes_of(staged))
+        self._calendars.learn_scopes(location_id, self._scopes_of(staged))
         places = self._journal.places(staged.arrow, apart_from=read)
         self._journal.record(Change("listed", location_id, read, places))
         self._first_sync.add_strays(location_id, places)

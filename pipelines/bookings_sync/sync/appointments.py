@@ -22,6 +22,7 @@ from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import ApiError, BadReply, ReplyTooLarge, RequestRefused, TimedOut
+from bookings_sync.planning.calendar import Calendars
 from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.plan import PlannedRead, window_of
 from bookings_sync.planning.planner import Planner
@@ -51,6 +52,7 @@ class AppointmentReads:
         self,
         settings: Settings,
         planner: Planner,
+        calendars: Calendars,
         findings: Findings,
         first_sync: FirstSync,
         reply_caps: ReplyCaps,
@@ -68,6 +70,7 @@ class AppointmentReads:
         self._settings = settings
         self._privacy = Privacy.of(settings)
         self._planner = planner
+        self._calendars = calendars
         self._findings = findings
         self._first_sync = first_sync
         self._reply_caps = reply_caps
@@ -139,7 +142,7 @@ class AppointmentReads:
     def _is_gone(self, read: PlannedRead, error: ApiError) -> bool:
         """Whether the API refuses a list because the service, team or user no longer exists. It need not be listable
         then (UNK): its appointments are asked for one by one."""
-        return isinstance(error, RequestRefused) and not self._planner.calendar(read.location_id).lists(read.scope)
+        return isinstance(error, RequestRefused) and not self._calendars.of(read.location_id).lists(read.scope)
 
     # -- a complete answer ---------------------------------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ class Load:
             run.settings,
             run.client,
             run.planner,
+            run.calendars,
             run.findings,
             run.first_sync,
             self._held_rows,
@@ -101,6 +102,7 @@ class Load:
             run.clock,
             run.client,
             run.planner,
+            run.calendars,
             run.findings,
             run.first_sync,
             self._held_rows,
@@ -129,6 +131,7 @@ class Load:
         return AppointmentReads(
             run.settings,
             run.planner,
+            run.calendars,
             run.findings,
             run.first_sync,
             run.reply_caps,
@@ -139,7 +142,7 @@ class Load:
             self._completed,
             lists=AppointmentLists(run.client, run.planner.ledger, run.contacts, self._privacy, hot),
             rows=AppointmentRows(
-                run.settings.scopes, run.planner, run.first_sync, self._held_rows, stage, journal, absences
+                run.settings.scopes, run.calendars, run.first_sync, self._held_rows, stage, journal, absences
             ),
             contacts=contacts,
             absences=absences,

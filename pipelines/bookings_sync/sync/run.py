@@ -1,7 +1,8 @@
 """One run: the parts that its loads share, from the first load to the last.
 
 Input:  settings, a clock, optionally a range to read.
-Output: `Run`. Each part has one job: `snapshot` keeps the warehouse as it was at the beginning, `planner` the reads
+Output: `Run`. Each part has one job: `snapshot` keeps the warehouse as it was at the beginning, `calendars` what is
+        known of each location, `planner` the reads
         that are left, `budget` counts requests, `findings` keeps figures and errors, `contacts` and `first_sync` save
         look-ups, `reply_caps` notices lists that may be cut off. A run is one or more bounded loads (`load`). What a
         load has read is in the ledger before the next one is planned.
@@ -21,6 +22,7 @@ from bookings_sync.api.connections import open_http
 from bookings_sync.changes.contact_cache import ContactCache
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError
+from bookings_sync.planning.calendar import Calendars
 from bookings_sync.planning.plan import PlannedRead, Span
 from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.windows import Window
@@ -43,6 +45,7 @@ class Run:
     """
 
     snapshot: Snapshot
+    calendars: Calendars
     planner: Planner
     first_sync: FirstSync
     reply_caps: ReplyCaps
@@ -87,11 +90,12 @@ class Run:
         self.snapshot = take_snapshot(history, rows, self.settings, self.span.now)
         self._newest_version = self.snapshot.newest_version
         ledger = history.ledger()
+        self.calendars = Calendars(self.snapshot.calendars, self.settings.scopes)
         self.planner = Planner(
             self.settings,
             self.span,
             ledger,
-            self.snapshot.calendars,
+            self.calendars,
             self.snapshot.outside,
             lambda location_id: self.budget.left_for(self.findings.of(location_id).name),
         )

@@ -22,6 +22,7 @@ from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
+from bookings_sync.planning.calendar import Calendars
 from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.plan import PlannedRead, plan_slots, slot_calls, window_of
 from bookings_sync.planning.planner import Planner
@@ -53,6 +54,7 @@ class SlotReads:
         clock: Callable[[], DateTime],
         client: Callable[[str], Client],
         planner: Planner,
+        calendars: Calendars,
         findings: Findings,
         first_sync: FirstSync,
         held_rows: HeldRows,
@@ -65,6 +67,7 @@ class SlotReads:
         self._clock = clock
         self._client = client
         self._planner = planner
+        self._calendars = calendars
         self._findings = findings
         self._first_sync = first_sync
         self._held_rows = held_rows
@@ -111,7 +114,7 @@ class SlotReads:
         self._together.update(dict.fromkeys(group, tuple(group)))
 
     def _services(self, location_id: str) -> tuple[str, ...]:
-        return self._planner.calendar(location_id).services
+        return self._calendars.of(location_id).services
 
     def _close_slots_of_gone_services(self, active: list[str]) -> Iterator[Emitted]:
         """A service that disappeared offers nothing, so it is not asked for slots."""
@@ -154,7 +157,7 @@ class SlotReads:
         return f"{self._rules} {self._notice_ms(read)}"
 
     def _notice_ms(self, read: PlannedRead) -> int:
-        return self._planner.calendar(read.location_id).notice_ms.get(read.scope.id, 0)
+        return self._calendars.of(read.location_id).notice_ms.get(read.scope.id, 0)
 
     def _take(self, read: PlannedRead, replies: list[Reply[FreeSlots]]) -> Iterator[Emitted]:
         rules = self._rules_of(read)

@@ -14,6 +14,7 @@ from bookings_sync.changes.diff import missing
 from bookings_sync.changes.held import Held
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
+from bookings_sync.planning.calendar import Calendars
 from bookings_sync.planning.ledger import Endpoint
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.planner import Planner
@@ -37,6 +38,7 @@ class WholeLists:
         settings: Settings,
         client: Callable[[str], Client],
         planner: Planner,
+        calendars: Calendars,
         findings: Findings,
         first_sync: FirstSync,
         held_rows: HeldRows,
@@ -46,6 +48,7 @@ class WholeLists:
         self._settings = settings
         self._client = client
         self._planner = planner
+        self._calendars = calendars
         self._findings = findings
         self._first_sync = first_sync
         self._held_rows = held_rows
@@ -103,10 +106,10 @@ class WholeLists:
     def _learn(self, endpoint: Endpoint, location_id: str, records: Records) -> None:
         if endpoint == "teams":
             teams = listed_teams(records)
-            self._planner.learn_teams(location_id, teams.ids, teams.users)
+            self._calendars.learn_teams(location_id, teams.ids, teams.users)
         elif endpoint == "services":
             services = listed_services(records)
-            self._planner.learn_services(location_id, services.ids, services.users, services.notice_ms)
+            self._calendars.learn_services(location_id, services.ids, services.users, services.notice_ms)
 
     def _take(self, endpoint: Endpoint, location_id: str, reply: Reply[Records], table: Table) -> Iterator[Emitted]:
         """Compares one whole list with everything that the warehouse holds of it."""

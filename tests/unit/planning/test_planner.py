@@ -9,7 +9,7 @@ import pendulum
 import pytest
 
 from bookings_sync.config.settings import Settings
-from bookings_sync.planning.calendar import Calendar
+from bookings_sync.planning.calendar import Calendar, Calendars
 from bookings_sync.planning.ledger import Ledger, Read
 from bookings_sync.planning.plan import PlannedRead, Span, window_of
 from bookings_sync.planning.planner import Planner
@@ -31,7 +31,8 @@ class Run:
 
     def __post_init__(self) -> None:
         span = Span("this run", NOW)
-        self.planner = Planner(self.settings, span, self.ledger, self.calendars, {}, lambda _: self.budget)
+        self.learnt = Calendars(self.calendars, self.settings.scopes)
+        self.planner = Planner(self.settings, span, self.ledger, self.learnt, {}, lambda _: self.budget)
 
     def complete(self, planned: PlannedRead, *, rows: int = 1, run_id: str = "this run") -> None:
         window, at = window_of(planned), to_ms(NOW)
@@ -87,24 +88,24 @@ def test_locations_take_turns() -> None:
 
 def test_a_service_that_disappeared_is_still_asked_for_its_appointments() -> None:
     run = Run()
-    run.planner.learn_services("L", ["bob"], [], {})
+    run.learnt.learn_services("L", ["bob"], [], {})
     assert {each.scope for each in run.remaining()} == {ANN, BOB}
-    assert run.planner.calendar("L").lists(BOB)
-    assert not run.planner.calendar("L").lists(ANN)
+    assert run.learnt.of("L").lists(BOB)
+    assert not run.learnt.of("L").lists(ANN)
 
 
 def test_a_scope_that_only_an_appointment_names_is_asked_for() -> None:
     run = Run()
-    run.planner.learn_scopes("L", {ANN, BOB})
+    run.learnt.learn_scopes("L", {ANN, BOB})
     assert {each.scope for each in run.remaining()} == {ANN, BOB}
 
 
 def test_members_of_teams_and_services_are_users() -> None:
     run = Run(settings=Settings(scopes=("user",)))
-    run.planner.learn_teams("L", ["team"], ["one"])
-    run.planner.learn_services("L", ["ann"], ["two"], {"ann": 60_000})
+    run.learnt.learn_teams("L", ["team"], ["one"])
+    run.learnt.learn_services("L", ["ann"], ["two"], {"ann": 60_000})
     assert {each.scope for each in run.remaining()} == {Scope("user", "one"), Scope("user", "two")}
-    assert run.planner.calendar("L").notice_ms == {"ann": 60_000}
+    assert run.learnt.of("L").notice_ms == {"ann": 60_000}
 
 
 def _with_cold_windows() -> Run:
