@@ -28,5 +28,5 @@ def test_few_other_keys_seem_seen() -> None:
     added = [(f"appointment {number}",) for number in range(100_000)]
     keys.add("L", added)
     assert all(keys.may_contain("L", added))
-    assert sum(keys.may_contain("L", [(f"other {number}",) for number in range(100_000)])) < 3_000
-    assert sum(keys.may_contain("M", added)) < 3_000
+    assert sum(keys.may_contain("L", [(f"other {number}",) for number in range(100_000)])) < 300
+    assert sum(keys.may_contain("M", added)) < 300
