@@ -2,9 +2,10 @@
 Grain: one row per location.
 Question: Which locations exist, and which time zone is each in?
 Key: location_id
-Notes: Every local date and hour in the marts uses this time zone. It is the configured zone; else the zone that contacts
-  chose most often in the location's appointments, the first by name if two are equally frequent; else UTC. Zones that the
-  warehouse does not know are ignored. Includes locations that appear only in records, not in the configuration.
+Notes: Every local date and hour in the marts uses this time zone. It is the configured zone; else the zone that
+  contacts chose most often in the location's appointments, the first by name if two are equally frequent; else UTC.
+  Zones that the warehouse does not know are ignored. Includes locations that appear only in records, not in the
+  configuration.
 Audits:
   not null: location_id, timezone, timezone_source
   accepted: timezone_source in configured, appointments, default

@@ -15,7 +15,7 @@ Columns:
   name: The member's name; null if no team names the member.
   email: The member's email address, in lower case; null if no team has it.
   teams: Teams the member belongs to now.
-  services: Services whose appointments the member takes now.
+  services: Services for which the member takes appointments now.
   is_active: Whether the member belongs to a team or takes a service's appointments now.
 */
 WITH memberships AS (

@@ -3,9 +3,10 @@ Grain: one row per location and service.
 Question: Which services exist, how long do they take, when are they open, and on which days are their free slots known?
 Key: location_id, service_id
 Notes: Includes services that appear only in appointments or slots (is_inferred), so that every appointment finds its
-  service. Free slots are known from the day after the location's first slot was seen, or after the service was first seen
-  if that was later. They are known until the local day of the service's latest slot; for a deleted service, at most until
-  the day before it was deleted. Outside these days a missing slot does not mean that the service was fully booked.
+  service. Free slots are known from the day after the location's first slot was seen, or after the service was first
+  seen if that was later. They are known until the local day of the service's latest slot; for a deleted service, at
+  most until the day before it was deleted. Outside these days a missing slot does not mean that the service was fully
+  booked.
 Audits:
   not null: location_id, service_id, is_deleted, is_inferred
   references: location_id -> marts.dim_location (location_id)

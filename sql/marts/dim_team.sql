@@ -2,8 +2,8 @@
 Grain: one row per location and team.
 Question: Which teams exist?
 Key: location_id, team_id
-Notes: Includes teams that appear only in services or appointments (is_inferred), such as a team deleted before the first
-  sync, so that every appointment finds its team.
+Notes: Includes teams that appear only in services or appointments (is_inferred), such as a team deleted before the
+  first sync, so that every appointment finds its team.
 Audits:
   not null: location_id, team_id, is_deleted, is_inferred
   references: location_id -> marts.dim_location (location_id)

@@ -2,8 +2,9 @@
 Grain: one row per group of durations.
 Question: Which groups do reports put durations such as lead times into?
 Key: time_span
-Notes: Defines the bounds, labels and order of the groups. fct_appointments groups lead times by it, rpt_first_change groups
-  the time from booking to first change. The groups cover every duration once; one group holds unknown durations.
+Notes: Defines the bounds, labels and order of the groups. fct_appointments groups lead times by it, rpt_first_change
+  groups the time from booking to first change. The groups cover every duration once; one group holds unknown
+  durations.
 Audits:
   not null: time_span, label
 Columns:

@@ -3,10 +3,11 @@ Grain: one row per location, appointment, time of observation and kind of event.
 Question: What happened to each appointment, and when did a sync see it?
 Key: location_id, appointment_id, observed_at, event
 Incremental by: location_id, appointment_id
-Notes: Each event compares two consecutive versions of an appointment. Changes between two syncs are seen as one change, and
-  a change that was reverted between them is not seen at all. One sync can see several events, such as a new start and a new
-  member. booked is the first time a sync saw the appointment; at the first sync that is long after the real booking.
-  rescheduled is a new start; a new end alone is not an event. restored is a deleted appointment that came back.
+Notes: Each event compares two consecutive versions of an appointment. Changes between two syncs are seen as one
+  change, and a change that was reverted between them is not seen at all. One sync can see several events, such as a
+  new start and a new member. booked is the first time a sync saw the appointment; at the first sync that is long
+  after the real booking. rescheduled is a new start; a new end alone is not an event. restored is a deleted
+  appointment that came back.
 Audits:
   not null: location_id, appointment_id, observed_at, event, to_status
   accepted: event in booked, rescheduled, status changed, reassigned, deleted, restored
@@ -21,7 +22,8 @@ Columns:
   to_starts_at: Start after the event, UTC.
   from_member_id: Member before the event; null for booked.
   to_member_id: Member after the event.
-  is_after_start: Whether the event was seen after the appointment's previous start. For a status this means a late mark.
+  is_after_start: Whether the event was seen after the appointment's previous start. For a status this means a late
+    mark.
 */
 WITH changes AS (
   SELECT

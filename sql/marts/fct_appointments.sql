@@ -3,14 +3,15 @@ Grain: one row per location and appointment.
 Question: What is the state of each appointment, when does it take place, and how far ahead was it booked?
 Key: location_id, appointment_id
 Incremental by: location_id, appointment_id
-Notes: Includes deleted appointments and blocked-off time. Filter by is_booking to count bookings, and by takes_time for
-  booked time. Local dates and hours use the location's time zone (dim_location.timezone), not the zone the contact chose.
-  When clocks go back, two hours share one local hour; when they go forward, one local hour does not exist. Lead time is
-  starts_at - booked_at, and negative for an appointment entered after it began. booked_at is the API's createdAt; if the API
-  sends none, it is the time a sync first saw the appointment, which for appointments of the first sync is far too late.
-  booked_at_source says which of the two it is.
+Notes: Includes deleted appointments and blocked-off time. Filter by is_booking to count bookings, and by takes_time
+  for booked time. Local dates and hours use the location's time zone (dim_location.timezone), not the zone the
+  contact chose. When clocks go back, two hours share one local hour; when they go forward, one local hour does not
+  exist. Lead time is starts_at - booked_at, and negative for an appointment entered after it began. booked_at is the
+  API's createdAt; if the API sends none, it is the time a sync first saw the appointment. That is far too late for
+  appointments that already existed at the first sync. booked_at_source has the origin of booked_at.
 Audits:
-  not null: location_id, appointment_id, status, is_blocked, is_deleted, is_booking, takes_time, is_open, booked_at, lead_time_span, first_seen_at
+  not null: location_id, appointment_id, status, is_blocked, is_deleted, is_booking, takes_time, is_open, booked_at,
+    lead_time_span, first_seen_at
   references: location_id -> marts.dim_location (location_id)
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
   references: location_id, team_id -> marts.dim_team (location_id, team_id)
@@ -28,7 +29,8 @@ Columns:
   is_blocked: Whether this is blocked-off time, which has no contact.
   is_deleted: Whether the appointment was deleted; the other columns keep their last values.
   is_booking: Whether this is a booking: it has a contact and is not deleted. Cancelled bookings count.
-  takes_time: Whether this is a booking that takes time: its status is neither cancelled nor invalid. A no-show takes time.
+  takes_time: Whether this is a booking that takes time: its status is neither cancelled nor invalid. A no-show takes
+    time.
   is_open: Whether this is a booking without a final status: none of showed, noshow, cancelled and invalid.
   local_start: Start, on the location's clock.
   local_date: Local day of the start.
@@ -36,11 +38,13 @@ Columns:
   local_month: First day of the local day's month.
   local_weekday: Weekday of the local day, 1 Monday to 7 Sunday.
   local_hour: Local hour of the start, 0 to 23.
-  duration_minutes: Time from start to end, in minutes; the service's slot duration if the end is missing or before the start.
+  duration_minutes: Time from start to end, in minutes; the service's slot duration if the end is missing or before the
+    start.
   booked_at: When the appointment was booked, UTC; see booked_at_source.
   booked_at_source: Where booked_at comes from: created_at (the API) or first_seen (the first sync that saw it).
   lead_time_hours: Time from booked_at to the start, in hours; negative if entered after the start.
-  lead_time_span: Group of the lead time (dim_time_span); not known if booked_at_source is first_seen or there is no start.
+  lead_time_span: Group of the lead time (dim_time_span); not known if booked_at_source is first_seen or there is no
+    start.
   times_rescheduled: How often a sync saw a new start.
   times_reassigned: How often a sync saw a new member.
   first_seen_at: When a sync first saw the appointment, UTC.
@@ -141,7 +145,7 @@ SELECT
   fact.deleted_at
 FROM flagged_appointments AS fact
 LEFT JOIN marts.dim_time_span AS span
-  -- The group without bounds holds what is not known.
+  -- The group without bounds is for unknown durations.
   ON (fact.known_lead_time_hours IS NULL) = (span.from_hours IS NULL AND span.to_hours IS NULL)
   AND (fact.known_lead_time_hours >= span.from_hours OR span.from_hours IS NULL)
   AND (fact.known_lead_time_hours < span.to_hours OR span.to_hours IS NULL)

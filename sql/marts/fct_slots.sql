@@ -2,12 +2,13 @@
 Grain: one row per location, service and start of a slot.
 Question: Which slots were offered, and what became of each?
 Key: location_id, service_id, starts_at
-Notes: A slot is free if it is still listed, or was still listed when it began. A slot that disappeared earlier is taken if
-  a booking of its service starts then and takes time (fct_appointments.takes_time). Otherwise the slot is free if it
-  disappeared within the service's booking notice, because the API stops listing slots that are too late to book; it is
-  withdrawn if it disappeared before, for example because opening hours changed. Slots may overlap, such as a 60-minute slot
-  every 15 minutes. A free slot's minutes run until its end or the service's next free slot, whichever comes first, so their
-  sum is the time that could be booked. A time when several members are free counts once, because the API lists it once.
+Notes: A slot is free if it is still listed, or was still listed when it began. A slot that disappeared earlier is
+  taken if a booking of its service starts then and takes time (fct_appointments.takes_time). Otherwise the slot is
+  free if it disappeared within the service's booking notice, because the API stops listing slots that are too late to
+  book; it is withdrawn if it disappeared before, for example because opening hours changed. Slots may overlap, such
+  as a 60-minute slot every 15 minutes. A free slot's minutes run until its end or the service's next free slot,
+  whichever comes first, so their sum is the time that could be booked. A time when several members are free counts
+  once, because the API lists it once.
 Audits:
   not null: location_id, service_id, starts_at, state, local_date
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
@@ -21,7 +22,8 @@ Columns:
   local_weekday: Weekday of the local day, 1 Monday to 7 Sunday.
   local_hour: Local hour of the start, 0 to 23.
   state: free, taken or withdrawn.
-  free_minutes: Minutes the slot adds to the free time; 0 unless it is free, null if the service's slot duration is unknown.
+  free_minutes: Minutes the slot adds to the free time; 0 unless it is free, null if the service's slot duration is
+    unknown.
   first_seen_at: When the slot's current version was first seen, UTC.
   gone_at: When the slot was found to be gone, UTC; null if it never disappeared before it began.
 */

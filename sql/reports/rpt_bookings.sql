@@ -2,10 +2,11 @@
 Grain: one row per location, local day, service, team, member, contact source and status.
 Question: How many bookings are there by day, service, team, member, contact source and status?
 Key: location_id, local_date, service_id, team_id, member_id, source, status
-Notes: The table to pivot. Every figure can be summed over any of the dimensions and over weeks or months; compute rates from
-  the sums. Show rate = bookings with status showed / bookings with status showed or noshow. Cancellation rate = begun with
-  status cancelled / begun. Reschedule rate = rescheduled / bookings. A booking is an appointment that has a contact and is
-  not deleted; it counts on the local day it starts. Appointments without a start are left out.
+Notes: The table to pivot. Every figure can be summed over any of the dimensions and over weeks or months; compute
+  rates from the sums. Show rate = bookings with status showed / bookings with status showed or noshow. Cancellation
+  rate = begun with status cancelled / begun. Reschedule rate = rescheduled / bookings. A booking is an appointment
+  that has a contact and is not deleted; it counts on the local day it starts. Appointments without a start are left
+  out.
 Audits:
   not null: location_id, local_date, local_week, local_month, status
   references: location_id -> marts.dim_location (location_id)
@@ -18,8 +19,8 @@ Audits:
 Columns:
   bookings: Bookings, whatever their status.
   begun: Bookings that have begun.
-  rescheduled: Bookings whose start changed at least once.
-  reassigned: Bookings whose member changed at least once.
+  rescheduled: Bookings rescheduled at least once.
+  reassigned: Bookings reassigned at least once.
   booked_minutes: Duration of all bookings, whatever their status.
 */
 SELECT

@@ -3,9 +3,9 @@ Grain: one row per location, month of the contacts' first booking and month in w
 Question: How many contacts come back, and after how many months?
 Key: location_id, cohort_month, months_since
 Notes: Counts bookings that have begun and are neither cancelled nor invalid; no-shows count. A contact belongs to the
-  cohort of its first such booking, by local month, as far back as appointments were read. Repeat rate = contacts with a
-  second booking by the end of the month / contacts of the cohort; the second booking may be in the first month. Recent
-  cohorts had little time to come back, so compare cohorts at the same months_since.
+  cohort of its first such booking, by local month, as far back as appointments were read. Repeat rate = contacts with
+  a second booking by the end of the month / contacts of the cohort; the second booking may be in the first month.
+  Recent cohorts had little time to come back, so compare cohorts at the same months_since.
 Audits:
   not null: location_id, cohort_month, months_since
   references: location_id -> marts.dim_location (location_id)
@@ -55,7 +55,9 @@ WITH numbered_bookings AS (
     CAST(SUM(contacts) OVER (PARTITION BY location_id, cohort_month) AS BIGINT) AS contacts,
     active_contacts,
     bookings,
-    CAST(SUM(repeat_contacts) OVER (PARTITION BY location_id, cohort_month ORDER BY local_month) AS BIGINT) AS repeat_contacts
+    CAST(
+      SUM(repeat_contacts) OVER (PARTITION BY location_id, cohort_month ORDER BY local_month) AS BIGINT
+    ) AS repeat_contacts
   FROM monthly_counts
 )
 SELECT

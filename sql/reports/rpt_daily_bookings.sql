@@ -2,8 +2,9 @@
 Grain: one row per location, service and local day on which appointments start.
 Question: How many bookings does each day have, and what became of them?
 Key: location_id, service_id, local_date
-Notes: A booking is an appointment that has a contact and is not deleted. It counts on the local day it starts, not on the
-  day it was made. bookings = open + showed + noshow + cancelled + invalid. Appointments without a start are left out.
+Notes: A booking is an appointment that has a contact and is not deleted. It counts on the local day it starts, not on
+  the day it was made. bookings = open + showed + noshow + cancelled + invalid. Appointments without a start are left
+  out.
 Audits:
   not null: location_id, local_date
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
@@ -12,11 +13,11 @@ Audits:
 Columns:
   bookings: Bookings of the day, whatever their status.
   open: Bookings without a final status.
-  showed: Bookings whose contact came.
-  noshow: Bookings whose contact did not come.
+  showed: Bookings that the contact attended.
+  noshow: Bookings that the contact missed.
   cancelled: Cancelled bookings.
   invalid: Bookings marked invalid.
-  rescheduled: Bookings whose start changed at least once.
+  rescheduled: Bookings rescheduled at least once.
   booked_minutes: Duration of the bookings that are neither cancelled nor invalid.
   deleted: Deleted appointments with a contact; not part of bookings.
   blocked: Blocked-off times; not part of bookings.

@@ -2,19 +2,22 @@
 Grain: one row per location, service, kind of first change and group of the time from booking to that change.
 Question: What changes first on a booking, and how soon?
 Key: location_id, service_id, first_change, time_span
-Notes: Counts every appointment that has a contact, including deleted ones. If one sync saw several changes at once, the
-  order of precedence is deleted, status changed, rescheduled, reassigned, restored. The time runs from booked_at to the
-  sync that saw the change, so it is too long by up to one sync interval. It is not known if the API sent no createdAt, or
-  if nothing changed yet. restored comes first only if older versions of the appointment were removed from the history.
+Notes: Counts every appointment that has a contact, including deleted ones. If one sync saw several changes at once,
+  the order of precedence is deleted, status changed, rescheduled, reassigned, restored. The time runs from booked_at
+  to the sync that saw the change, so it is too long by up to one sync interval. It is not known if the API sent no
+  createdAt, or if nothing changed yet. restored comes first only if older versions of the appointment were removed
+  from the history.
 Audits:
   not null: location_id, first_change, time_span
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
   references: time_span -> marts.dim_time_span (time_span)
-  accepted: first_change in deleted, cancelled, showed, noshow, invalid, new, confirmed, booked, other, unknown, rescheduled, reassigned, restored, none
+  accepted: first_change in deleted, cancelled, showed, noshow, invalid, new, confirmed, booked, other, unknown,
+    rescheduled, reassigned, restored, none
   range: bookings from 1
   range: minutes_to_change from 0
 Columns:
-  first_change: The new status if the status changed first; else rescheduled, reassigned, deleted or restored; none if nothing changed yet.
+  first_change: The new status if the status changed first; else rescheduled, reassigned, deleted or restored; none if
+    nothing changed yet.
   time_span: Group of the time from booking to first change (dim_time_span); sorts from short to long.
   bookings: Appointments with this first change.
   minutes_to_change: Sum of their times from booking to first change, in minutes; 0 if the time is not known.
@@ -43,9 +46,9 @@ WITH ranked_changes AS (
     CASE
       WHEN fact.booked_at_source = 'created_at' AND ranked_changes.observed_at IS NOT NULL THEN
         -- booked_at is from the API's clock, observed_at from the connector's, so the difference can be negative.
-        GREATEST(
-          CAST(FLOOR((EXTRACT(EPOCH FROM ranked_changes.observed_at) - EXTRACT(EPOCH FROM fact.booked_at)) / 60) AS BIGINT), 0
-        )
+        GREATEST(CAST(
+          FLOOR((EXTRACT(EPOCH FROM ranked_changes.observed_at) - EXTRACT(EPOCH FROM fact.booked_at)) / 60) AS BIGINT
+        ), 0)
     END AS minutes
   FROM marts.fct_appointments AS fact
   LEFT JOIN ranked_changes
@@ -64,7 +67,7 @@ SELECT
   CAST(COALESCE(SUM(first_changes.minutes), 0) AS BIGINT) AS minutes_to_change
 FROM first_changes
 LEFT JOIN marts.dim_time_span AS span
-  -- The group without bounds holds what is not known.
+  -- The group without bounds is for unknown durations.
   ON (first_changes.minutes IS NULL) = (span.from_hours IS NULL AND span.to_hours IS NULL)
   AND (first_changes.minutes >= span.from_hours * 60 OR span.from_hours IS NULL)
   AND (first_changes.minutes < span.to_hours * 60 OR span.to_hours IS NULL)

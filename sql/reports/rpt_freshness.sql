@@ -1,10 +1,10 @@
 /*
 Grain: one row per location.
-Question: How recent is each location's data, how far back is it complete, and what is missing?
+Question: How recent is each location's data, how far back is it complete, and which records were rejected?
 Key: location_id
-Notes: A location is only as fresh as its least fresh calendar, and its history begins where the shortest history of its
-  calendars begins. Its calendars are its current services, or its teams or members if appointments are listed by those. If
-  a calendar was never read, fresh_at and the history are null.
+Notes: A location is only as fresh as its least fresh calendar, and its history begins where the shortest history of
+  its calendars begins. Its calendars are its current services, or its teams or members if appointments are listed by
+  those. If a calendar was never read, fresh_at and the history are null.
 Audits:
   not null: location_id, calendars, calendars_read, appointments, rejected_records
   references: location_id -> marts.dim_location (location_id)
@@ -25,7 +25,8 @@ Columns:
   last_rejected_at: When a record was last rejected, UTC.
 */
 WITH coverage AS (
-  SELECT location_id, endpoint, scope, scope_id, unbroken_from, read_to, newest_read_at, fresh_at FROM marts.rpt_coverage
+  SELECT location_id, endpoint, scope, scope_id, unbroken_from, read_to, newest_read_at, fresh_at
+  FROM marts.rpt_coverage
 ), scopes AS (
   SELECT DISTINCT location_id, scope FROM coverage WHERE endpoint = 'appointments'
 ), current_calendars AS (

@@ -1,12 +1,13 @@
 /*
 Grain: one row per location, service, local day and local hour with booked or free time.
-Question: At which hours of which weekdays is a service fully booked, and at which does it stand empty?
+Question: At which weekdays and hours is a service fully booked, and when is it empty?
 Key: location_id, service_id, local_date, local_hour
-Notes: Utilisation = booked minutes / (booked + free minutes), as in rpt_utilisation. Minutes count in the hour they fall in:
-  a booking from 9:30 to 11:00 adds 30 minutes to hour 9 and 60 to hour 10. Only the first 24 hours of a booking count.
-  Booked minutes of several members add up, so an hour can have more than 60. For a weekday heat map, sum the minutes over
-  days and then divide; averaging daily rates would give quiet days the same weight as busy days. open_minutes uses the
-  current opening hours for all days. Only days with known free slots are included (dim_service.slots_known_from).
+Notes: Utilisation = booked minutes / (booked + free minutes), as in rpt_utilisation. Minutes count in the hour they
+  fall in: a booking from 9:30 to 11:00 adds 30 minutes to hour 9 and 60 to hour 10. Only the first 24 hours of a
+  booking count. Booked minutes of several members add up, so an hour can have more than 60. For a weekday heat map,
+  sum the minutes over days and then divide; averaging daily rates would give quiet days the same weight as busy days.
+  open_minutes uses the current opening hours for all days. Only days with known free slots are included
+  (dim_service.slots_known_from).
 Reads staging:
   stg_service_hours: no mart holds opening hours by weekday.
 Audits:
@@ -74,7 +75,8 @@ WITH digits AS (
     known_durations.service_id,
     known_durations.local_date,
     known_durations.local_hour + hours.hour AS hour,
-    LEAST(known_durations.to_minute, hours.hour * 60 + 60) - GREATEST(known_durations.from_minute, hours.hour * 60) AS minutes,
+    LEAST(known_durations.to_minute, hours.hour * 60 + 60)
+      - GREATEST(known_durations.from_minute, hours.hour * 60) AS minutes,
     known_durations.booked
   FROM known_durations
   JOIN hours ON hours.hour * 60 < known_durations.to_minute
@@ -101,7 +103,9 @@ WITH digits AS (
     opening.service_id,
     opening.weekday,
     hours.hour,
-    SUM(LEAST(opening.closes_at_minute, hours.hour * 60 + 60) - GREATEST(opening.opens_at_minute, hours.hour * 60)) AS minutes
+    SUM(
+      LEAST(opening.closes_at_minute, hours.hour * 60 + 60) - GREATEST(opening.opens_at_minute, hours.hour * 60)
+    ) AS minutes
   FROM staging.stg_service_hours AS opening
   JOIN hours
     ON hours.hour * 60 < opening.closes_at_minute AND hours.hour * 60 + 60 > opening.opens_at_minute
@@ -117,9 +121,10 @@ SELECT
   CAST(hours_with_weekday.local_hour AS INTEGER) AS local_hour,
   hours_with_weekday.booked_minutes,
   hours_with_weekday.free_minutes,
-  -- Overlapping openings count once.
+  -- The sum counts overlapping openings twice; an hour has at most 60 minutes.
   CAST(LEAST(COALESCE(opening_minutes.minutes, 0), 60) AS BIGINT) AS open_minutes,
-  hours_with_weekday.booked_minutes / NULLIF(hours_with_weekday.booked_minutes + hours_with_weekday.free_minutes, 0) AS utilisation
+  hours_with_weekday.booked_minutes
+    / NULLIF(hours_with_weekday.booked_minutes + hours_with_weekday.free_minutes, 0) AS utilisation
 FROM hours_with_weekday
 LEFT JOIN opening_minutes
   ON opening_minutes.location_id = hours_with_weekday.location_id

@@ -2,8 +2,8 @@
 Grain: one row per location, service, month and group of lead times.
 Question: How far ahead are appointments booked, and does the outcome depend on it?
 Key: location_id, service_id, local_month, lead_time_span
-Notes: Past and future bookings, by the local month in which they start. Bookings without a createdAt from the API are in
-  the group not known, so that the groups add up to all bookings.
+Notes: Past and future bookings, by the local month in which they start. Bookings without a createdAt from the API are
+  in the group not known, so that the groups add up to all bookings.
 Audits:
   not null: location_id, local_month, lead_time_span
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
@@ -14,8 +14,8 @@ Columns:
   lead_time_span: Group of the lead time (dim_time_span); sorts from short to long.
   bookings: Bookings of the month in the group.
   open: Bookings without a final status.
-  showed: Bookings whose contact came.
-  noshow: Bookings whose contact did not come.
+  showed: Bookings that the contact attended.
+  noshow: Bookings that the contact missed.
   cancelled: Cancelled bookings.
   invalid: Bookings marked invalid.
 */

@@ -2,11 +2,11 @@
 Grain: one row per location, service, local week and member in the service's pool.
 Question: Are a service's bookings shared equally between the members who take them?
 Key: location_id, service_id, local_week, member_id
-Notes: The pool of a week is every member who took a booking in it, and every member who is assigned to the service now and
-  already was when the week began. So a member without bookings appears, and a member who joined later does not. Earlier
-  assignments are not known; for weeks before the first sync the pool is only the members who took bookings. Counts past and
-  future bookings that are neither cancelled nor invalid and have a service and a member. An equal share is 1 / pool_members.
-  Round-robin priorities are not taken into account.
+Notes: The pool of a week is every member who took a booking in it, and every member who is assigned to the service
+  now and already was when the week began. So a member without bookings appears, and a member who joined later does
+  not. Earlier assignments are not known; for weeks before the first sync the pool is only the members who took
+  bookings. Counts past and future bookings that are neither cancelled nor invalid and have a service and a member. An
+  equal share is 1 / pool_members. Round-robin priorities are not taken into account.
 Reads staging:
   stg_service_members: no mart holds the assignments of members to services.
 Audits:

@@ -2,8 +2,8 @@
 Grain: one row per location, member and local week.
 Question: How many bookings does each member take per week?
 Key: location_id, member_id, local_week
-Notes: Past and future bookings that are neither cancelled nor invalid, by the local week in which they start. Bookings
-  without a member have a row with a null member, so that the shares of a week add up to 1.
+Notes: Past and future bookings that are neither cancelled nor invalid, by the local week in which they start.
+  Bookings without a member have a row with a null member, so that the shares of a week add up to 1.
 Audits:
   not null: location_id, local_week
   references: location_id, member_id -> marts.dim_member (location_id, member_id)
@@ -12,8 +12,8 @@ Audits:
 Columns:
   bookings: Bookings the member takes.
   booked_minutes: Duration of these bookings.
-  showed: Bookings whose contact came.
-  noshow: Bookings whose contact did not come.
+  showed: Bookings that the contact attended.
+  noshow: Bookings that the contact missed.
   share: bookings / all bookings of the location in the week.
 */
 WITH weekly_loads AS (

@@ -3,8 +3,8 @@ Grain: one row per location, service, characteristic (lead time, weekday or hour
 Question: How does the no-show rate depend on lead time, weekday and hour?
 Key: location_id, service_id, risk_by, value
 Notes: No-show rate = noshow / (showed + noshow); bookings with any other status are left out. noshow_rate_low and
-  noshow_rate_high bound the 95 % Wilson confidence interval of the rate. Rates of few bookings have wide intervals; treat
-  two values as different only if their intervals do not overlap.
+  noshow_rate_high bound the 95 % Wilson confidence interval of the rate. Rates of few bookings have wide intervals;
+  treat two values as different only if their intervals do not overlap.
 Audits:
   not null: location_id, risk_by, value, label
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
@@ -21,7 +21,7 @@ Columns:
   value: The group of the lead time (dim_time_span), the weekday (1 Monday to 7 Sunday) or the local hour (0 to 23).
   label: The value in words, such as 1 to 3 days, Monday or 09:00.
   marked: Bookings with status showed or noshow.
-  noshow: Bookings whose contact did not come.
+  noshow: Bookings that the contact missed.
   noshow_rate: noshow / marked.
   noshow_rate_low: Lower end of the 95 % interval.
   noshow_rate_high: Upper end of the 95 % interval.
@@ -62,7 +62,8 @@ WITH marked_bookings AS (
   SELECT
     *,
     (noshow_rate + 3.8416 / (2 * marked)) / (1 + 3.8416 / marked) AS middle,
-    1.96 * SQRT(noshow_rate * (1 - noshow_rate) / marked + 3.8416 / (4 * marked * marked)) / (1 + 3.8416 / marked) AS half_width
+    1.96 * SQRT(noshow_rate * (1 - noshow_rate) / marked + 3.8416 / (4 * marked * marked))
+      / (1 + 3.8416 / marked) AS half_width
   FROM rates
 )
 SELECT

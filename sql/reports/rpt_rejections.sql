@@ -2,8 +2,8 @@
 Grain: one row per location, raw table and reason.
 Question: Which records could not be loaded, how many are there, and why?
 Key: location_id, table_name, reason
-Notes: The records stay in raw.rejected_records, because they may contain personal data. A record that was loaded later
-  still counts; compare last_rejected_at with the last run.
+Notes: The records stay in raw.rejected_records, because they may contain personal data. A record that was loaded
+  later still counts; compare last_rejected_at with the last run.
 Reads staging:
   stg_rejected_records: no mart holds rejected records, because they describe the sync and not the business.
 Audits:

@@ -2,9 +2,9 @@
 Grain: one row per location, raw table and field without a column.
 Question: Which fields does the API send that have no column?
 Key: location_id, table_name, field
-Notes: Covers the current version of each record, including deleted records. The values are in the extra column of the raw
-  table. A field that does have a column appears here if a value did not fit the column's type. A custom field with
-  several values counts once per value.
+Notes: Covers the current version of each record, including deleted records. The values are in the extra column of the
+  raw table. A field that does have a column appears here if a value did not fit the column's type. A custom field
+  with several values counts once per value.
 Reads staging:
   stg_teams: holds the column extra, which no mart passes on.
   stg_team_members: as stg_teams.
@@ -41,7 +41,8 @@ WITH records_with_extra AS (
   UNION ALL
   SELECT location_id, 'contacts', extra, valid_from FROM staging.stg_contacts WHERE extra IS NOT NULL
   UNION ALL
-  SELECT location_id, 'contact_custom_fields', extra, valid_from FROM staging.stg_contact_custom_fields WHERE extra IS NOT NULL
+  SELECT location_id, 'contact_custom_fields', extra, valid_from FROM staging.stg_contact_custom_fields
+  WHERE extra IS NOT NULL
 ), fields AS (
   SELECT records_with_extra.location_id, records_with_extra.table_name, element.field, records_with_extra.valid_from
   FROM records_with_extra

@@ -2,9 +2,9 @@
 Grain: one row per location, service and local week with bookings that have begun.
 Question: How many contacts came to their bookings?
 Key: location_id, service_id, local_week
-Notes: Show rate = showed / (showed + noshow). Cancelled bookings are not part of it; their rate is relative to all bookings.
-  Bookings without a final status are in neither. Marks arrive late, so recent weeks still change: rpt_show_rate_as_known
-  shows by how much.
+Notes: Show rate = showed / (showed + noshow). Cancelled bookings are not part of it; their rate is relative to all
+  bookings. Bookings without a final status are in neither. Marks arrive late, so recent weeks still change:
+  rpt_show_rate_as_known shows by how much.
 Audits:
   not null: location_id, local_week
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
@@ -16,13 +16,13 @@ Audits:
   check parts_add_up: bookings = showed + noshow + cancelled + invalid + unmarked
 Columns:
   bookings: Bookings of the week that have begun.
-  showed: Bookings whose contact came.
-  noshow: Bookings whose contact did not come.
+  showed: Bookings that the contact attended.
+  noshow: Bookings that the contact missed.
   cancelled: Cancelled bookings.
   invalid: Bookings marked invalid.
   unmarked: Bookings without a final status.
   marked: showed + noshow.
-  rescheduled: Bookings whose start changed at least once.
+  rescheduled: Bookings rescheduled at least once.
   show_rate: showed / (showed + noshow); null if no booking is marked.
   noshow_rate: noshow / (showed + noshow); null if no booking is marked.
   cancellation_rate: cancelled / bookings.

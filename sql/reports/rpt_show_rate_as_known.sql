@@ -2,10 +2,10 @@
 Grain: one row per location, service, local week and number of days after the appointment's day.
 Question: How far off was the show rate when it was read 1, 3 or 7 days after the appointments?
 Key: location_id, service_id, local_week, days_after
-Notes: Compares the status known at the end of the 1st, 3rd or 7th local day after the appointment with the status now,
-  for the same bookings. Attendance is marked late, and no-shows later than shows, so an early show rate is mostly too high.
-  A booking is left out if no sync had seen it by then, if it was deleted then, or if those days are not over; so weeks
-  before the first sync have no rows. The week is that of the current start.
+Notes: Compares the status known at the end of the 1st, 3rd or 7th local day after the appointment with the status
+  now, for the same bookings. Attendance is marked late, and no-shows later than shows, so an early show rate is
+  mostly too high. A booking is left out if no sync had seen it by then, if it was deleted then, or if those days are
+  not over; so weeks before the first sync have no rows. The week is that of the current start.
 Reads staging:
   stg_appointment_versions: no mart holds past versions of appointments with their status.
 Audits:
@@ -18,7 +18,7 @@ Audits:
   check parts_add_up: bookings = showed + noshow + unmarked + others
 Columns:
   days_after: Whole local days after the appointment's day: 1, 3 or 7.
-  bookings: Bookings whose status at that time is known.
+  bookings: Bookings with a known status at that time.
   showed: Bookings marked showed at that time.
   noshow: Bookings marked noshow at that time.
   unmarked: Bookings without a final status at that time.
@@ -81,7 +81,12 @@ WITH bookings AS (
   JOIN staging.stg_appointment_versions AS version
     ON version.location_id = observed_bookings.location_id AND version.appointment_id = observed_bookings.appointment_id
   WHERE version.deleted_at IS NULL
-  GROUP BY observed_bookings.location_id, observed_bookings.appointment_id, observed_bookings.service_id, observed_bookings.local_week, observed_bookings.status
+  GROUP BY
+    observed_bookings.location_id,
+    observed_bookings.appointment_id,
+    observed_bookings.service_id,
+    observed_bookings.local_week,
+    observed_bookings.status
 ), status_counts AS (
   SELECT location_id, service_id, local_week, status, status_1, status_3, status_7, COUNT(*) AS bookings
   FROM known_statuses
@@ -92,7 +97,11 @@ WITH bookings AS (
     status_counts.service_id,
     status_counts.local_week,
     after.days AS days_after,
-    CASE after.days WHEN 1 THEN status_counts.status_1 WHEN 3 THEN status_counts.status_3 ELSE status_counts.status_7 END AS status_then,
+    CASE after.days
+      WHEN 1 THEN status_counts.status_1
+      WHEN 3 THEN status_counts.status_3
+      ELSE status_counts.status_7
+    END AS status_then,
     status_counts.status AS status_now,
     status_counts.bookings
   FROM status_counts
@@ -111,7 +120,7 @@ WITH bookings AS (
     CAST(SUM(CASE WHEN status_now = 'noshow' THEN bookings ELSE 0 END) AS BIGINT) AS noshow_now,
     CAST(SUM(
       CASE
-        -- As fct_appointments.is_open, for the earlier status.
+        -- As fct_appointments.is_open, but by the earlier status.
         WHEN status_then NOT IN ('showed', 'noshow', 'cancelled', 'invalid') AND status_now IN ('showed', 'noshow')
           THEN bookings
         ELSE 0

@@ -3,10 +3,10 @@ Grain: one row per location, service and local day on which free slots are known
 Question: How much of the bookable time was booked?
 Key: location_id, service_id, local_date
 Notes: Utilisation = booked minutes / (booked + free minutes). Booked minutes are those of bookings that are neither
-  cancelled nor invalid; a no-show took its time. Free minutes are those of free slots (fct_slots): on a past day the time
-  nobody had booked, on a future day the time that can still be booked. Blocked-off time and withdrawn slots count in
-  neither. Days on which free slots are not known are left out (dim_service.slots_known_from, slots_known_to), because they
-  would look fully booked. Services without a slot duration are left out.
+  cancelled nor invalid; a no-show took its time. Free minutes are those of free slots (fct_slots): on a past day the
+  time that stayed free, on a future day the time that can still be booked. Blocked-off time and withdrawn slots count
+  in neither. Days on which free slots are not known are left out (dim_service.slots_known_from, slots_known_to),
+  because they would look fully booked. Services without a slot duration are left out.
 Audits:
   not null: location_id, service_id, local_date
   references: location_id, service_id -> marts.dim_service (location_id, service_id)

@@ -3,11 +3,11 @@ Grain: one row per location, appointment and version of the appointment.
 Question: What did each version of an appointment say, and when was that version current?
 Key: location_id, appointment_id, valid_from
 Incremental by: location_id, appointment_id
-Notes: This model renames the raw columns of appointments and normalises their status; stg_appointments keeps the current
-  versions. The API sends attendance in a misspelt field, in the correctly spelt field, or in both. The status is the
-  misspelt field if it is set, else the correctly spelt one, else the booking's state, which is often out of date.
-  Spellings are unified: "no-show" and "NoShow" become noshow, "canceled" becomes cancelled. Any undocumented word becomes
-  other, so that a new word does not stop the build.
+Notes: This model renames the raw columns of appointments and normalises their status; stg_appointments keeps the
+  current versions. The API sends attendance in a misspelt field, in the correctly spelt field, or in both. The status
+  is the misspelt field if it is set, else the correctly spelt one, else the booking's state, which is often out of
+  date. Spellings are unified: "no-show" and "NoShow" become noshow, "canceled" becomes cancelled. Any undocumented
+  word becomes other, so that a new word does not stop the build.
 Audits:
   not null: location_id, appointment_id, valid_from, status
   accepted: status in new, confirmed, cancelled, showed, noshow, invalid, booked, other, unknown
@@ -19,11 +19,12 @@ Columns:
   member_id: The member who takes the appointment (userId, else assignedUserId); null if the API names none.
   assigned_user_id: The member it is assigned to, if the API sends this separately.
   contact_id: The contact who booked; null for blocked-off time.
-  status: new, confirmed, cancelled, showed, noshow or invalid; booked if only the booking's state is known; other for an undocumented word; unknown if the API sends no status.
+  status: new, confirmed, cancelled, showed, noshow or invalid; booked if only the booking's state is known; other for
+    an undocumented word; unknown if the API sends no status.
   attendance_status: The attendance, from either spelling of the field; null if the API sent neither.
   booking_state: The booking's state, often out of date; null if the API sent none.
 Not read:
-  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
+  row_digest: internal to the sync.
 */
 WITH normalised_words AS (
   SELECT

@@ -12,7 +12,7 @@ Columns:
   value: The value, as text.
   is_list: Whether the API sent an array.
 Not read:
-  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
+  row_digest: internal to the sync.
 */
 WITH current_fields AS (
   SELECT

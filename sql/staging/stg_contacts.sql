@@ -2,7 +2,8 @@
 Grain: one row per location and contact.
 Question: Who are the contacts?
 Key: location_id, contact_id
-Notes: Contains personal data. dim_contact passes on only what identifies nobody. Deleted contacts are included.
+Notes: Contains personal data. dim_contact passes on no names, addresses or phone numbers. Deleted contacts are
+  included.
 Audits:
   not null: location_id, contact_id
 Columns:
@@ -11,8 +12,8 @@ Columns:
   timezone: The contact's time zone, as the API wrote it. It may not be a valid zone.
   country: Country code, in upper case.
 Not read:
-  custom_fields_digest: used by the load to detect changed custom fields; stg_contact_custom_fields has the fields.
-  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
+  custom_fields_digest: internal to the sync; stg_contact_custom_fields has the fields.
+  row_digest: internal to the sync.
 */
 SELECT
   location_id,

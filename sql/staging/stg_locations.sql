@@ -8,7 +8,7 @@ Columns:
   timezone: IANA time zone of the location; null if the configuration has none.
   deleted_at: When the location was removed from the configuration, UTC; null while it is configured.
 Not read:
-  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
+  row_digest: internal to the sync.
 */
 SELECT
   location_id,

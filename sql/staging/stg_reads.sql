@@ -5,7 +5,7 @@ Key: read_id
 Audits:
   not null: read_id, location_id, endpoint
 Not read:
-  record_digests: used by the connector to find the records that changed; they have no meaning for analysts.
+  record_digests: internal to the sync.
 */
 SELECT
   read_id,

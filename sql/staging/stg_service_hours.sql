@@ -2,7 +2,7 @@
 Grain: one row per location, service, weekday and opening.
 Question: When is each service open?
 Key: location_id, service_id, weekday, position
-Notes: Times are on the location's clock. Rows whose weekday is not an English day name are left out.
+Notes: Times are on the location's clock. Rows with an unknown weekday name are left out.
 Audits:
   not null: location_id, service_id, weekday, position
   range: weekday from 1 to 7
@@ -12,7 +12,7 @@ Columns:
   closes_at_minute: Minute of the local day at which the service closes; 1440 is midnight at the end of the day.
   open_minutes: Length of the opening; 0 if it closes before it opens.
 Not read:
-  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
+  row_digest: internal to the sync.
 */
 SELECT
   location_id,

@@ -5,7 +5,7 @@ Key: location_id, service_id, member_id
 Audits:
   not null: location_id, service_id, member_id
 Not read:
-  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
+  row_digest: internal to the sync.
 */
 SELECT
   location_id,

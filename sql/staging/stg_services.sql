@@ -2,9 +2,9 @@
 Grain: one row per location and service.
 Question: Which services can be booked, and under which rules?
 Key: location_id, service_id
-Notes: Durations are in minutes. A month of booking notice or horizon counts as 31 days, the longest month, as in the sync.
-  The API stops listing a slot when it is too late to book it. A notice counted too short would make every such slot look
-  withdrawn; a notice counted too long is the smaller error.
+Notes: Durations are in minutes. A month of booking notice or horizon counts as 31 days, the longest month, as in the
+  sync. The API stops listing a slot when it is too late to book it. A notice counted too short would make every such
+  slot look withdrawn; a notice counted too long is the smaller error.
 Audits:
   not null: location_id, service_id
 Columns:
@@ -13,7 +13,7 @@ Columns:
   booking_notice_minutes: Shortest time between a booking and its start; null if there is no rule.
   booking_horizon_minutes: How far ahead slots are offered; null if there is no rule.
 Not read:
-  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
+  row_digest: internal to the sync.
 */
 SELECT
   -- ids, names and links

@@ -2,7 +2,7 @@
 Grain: one row per location and service that ever had a slot.
 Question: From when and until when are a service's free slots known?
 Key: location_id, service_id
-Notes: Reads all versions, because only the oldest version of a slot says when the slot was first seen.
+Notes: Reads all versions, because the oldest version of a slot has the time it was first seen.
 Audits:
   not null: location_id, service_id, first_seen_at, last_starts_at
 Columns:

@@ -7,7 +7,7 @@ Audits:
 Columns:
   deleted_at: When the slot was found to be gone, UTC; null if it is free, or was still free when it began.
 Not read:
-  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
+  row_digest: internal to the sync.
 */
 SELECT
   location_id,

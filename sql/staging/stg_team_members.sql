@@ -8,7 +8,7 @@ Columns:
   name: The member's name.
   email: The member's email address, in lower case.
 Not read:
-  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
+  row_digest: internal to the sync.
 */
 SELECT
   location_id,

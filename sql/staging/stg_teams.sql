@@ -7,7 +7,7 @@ Audits:
 Columns:
   team_id: The team.
 Not read:
-  row_digest: used by the load to tell versions apart; it has no meaning for analysts.
+  row_digest: internal to the sync.
 */
 SELECT
   location_id,
