@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from pendulum import DateTime
 
+from bookings_sync.api.listing import id_digest
+from bookings_sync.changes.diff import missing
 from bookings_sync.changes.held import Held, Placed
 from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
@@ -61,8 +63,10 @@ class AppointmentRows:
         self._absences = absences
         self._waiting: list[_Waiting] = []
 
-    def take(self, rows: Rows, held: dict[Key, Held], planned: PlannedRead, read: Read) -> Iterator[Emitted]:
-        """Stages the new versions among the rows of a whole reply. `held` are the held rows of its scope and window."""
+    def take_whole(self, rows: Rows, planned: PlannedRead, read: Read) -> Iterator[Emitted]:
+        """Stages the new versions among the rows of a whole reply, and notes the held rows that are missing from it."""
+        held = self._held(planned)
+        self._absences.add(missing(held, set(rows.keys)), held, read)
         here: list[int] = []
         elsewhere: list[int] = []
         nowhere: list[int] = []
@@ -70,14 +74,30 @@ class AppointmentRows:
         self._first_sync.add(rows.location_id, rows.keys)
         for position, (key, may_be_held) in enumerate(zip(rows.keys, may_hold, strict=True)):
             (here if key in held else elsewhere if may_be_held else nowhere).append(position)
-        yield from self.let_wait(rows.take(elsewhere), planned, read)
+        yield from self._let_wait(rows.take(elsewhere), planned, read)
         if here:
             yield from self._stage_rows(rows.take(here), held, {}, read)
         if staged := self._stage.add_new(rows.take(nowhere)):
             self._record_listed(staged, read)
             yield staged.emitted
 
-    def let_wait(self, rows: Rows, planned: PlannedRead, read: Read) -> Iterator[Emitted]:
+    def take_changed(
+        self, rows: Rows, missing_ids: Collection[bytes], planned: PlannedRead, read: Read
+    ) -> Iterator[Emitted]:
+        """The same for the records that differ from the last reply. `missing_ids` are the digests of the ids that only
+        the last reply had."""
+        if missing_ids:
+            held = self._held_rows.in_window(planned.location_id, planned.scope, window_of(planned))
+            self._absences.add((key for key in missing(held, ()) if id_digest(key[0]) in missing_ids), held, read)
+        yield from self._let_wait(rows, planned, read)
+
+    def _held(self, planned: PlannedRead) -> dict[Key, Held]:
+        location_id, scope, window = planned.location_id, planned.scope, window_of(planned)
+        if not self._first_sync.may_hold_any(location_id, scope, window):
+            return {}
+        return self._held_rows.in_window(location_id, scope, window)
+
+    def _let_wait(self, rows: Rows, planned: PlannedRead, read: Read) -> Iterator[Emitted]:
         """Keeps rows that may be held anywhere until there are enough of them for one question."""
         if len(rows):
             self._waiting.append(_Waiting(rows, planned, read))

@@ -10,36 +10,27 @@ unreadable is read again in halves, down to a day.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
-from bookings_sync.api.listing import Listing, id_digest
+from bookings_sync.api.listing import Listing
 from bookings_sync.api.replies import Reply
-from bookings_sync.changes.contact_cache import ContactCache
-from bookings_sync.changes.diff import missing
-from bookings_sync.changes.held import Held
 from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import ApiError, BadReply, ReplyTooLarge, RequestRefused, TimedOut
 from bookings_sync.planning.calendar import Calendars
-from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.plan import PlannedRead, window_of
 from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.windows import DAY_MS, SPOILT_MS
-from bookings_sync.records.columns import Key
-from bookings_sync.records.decoding import appointment_rows
-from bookings_sync.records.privacy import Privacy
 from bookings_sync.sync.absences import Absences
 from bookings_sync.sync.appointment_rows import AppointmentRows
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.contacts import ListedContacts
 from bookings_sync.sync.findings import Findings
-from bookings_sync.sync.first_sync import FirstSync
 from bookings_sync.sync.lists import AppointmentLists
 from bookings_sync.sync.reading import Answer, Reading
 from bookings_sync.sync.reply_caps import ReplyCaps
-from bookings_sync.warehouse.held_rows import HeldRows
 
 _SURELY_ALLOWED_MS = 31 * DAY_MS
 """Milliseconds. The API may refuse a longer window for its length (UNK; the successor API allows 31 days of slots)."""
@@ -54,10 +45,7 @@ class AppointmentReads:
         planner: Planner,
         calendars: Calendars,
         findings: Findings,
-        first_sync: FirstSync,
         reply_caps: ReplyCaps,
-        known_contacts: ContactCache,
-        held_rows: HeldRows,
         stage: Stage,
         journal: Journal,
         completed: CompletedReads,
@@ -68,14 +56,10 @@ class AppointmentReads:
         absences: Absences,
     ) -> None:
         self._settings = settings
-        self._privacy = Privacy.of(settings)
         self._planner = planner
         self._calendars = calendars
         self._findings = findings
-        self._first_sync = first_sync
         self._reply_caps = reply_caps
-        self._known_contacts = known_contacts
-        self._held_rows = held_rows
         self._stage = stage
         self._journal = journal
         self._completed = completed
@@ -164,31 +148,16 @@ class AppointmentReads:
     def _take_listing(self, planned: PlannedRead, replies: list[Reply[Listing]], listing: Listing) -> Iterator[Emitted]:
         read = self._completed.add(planned, replies, rows=listing.size, record_digests=listing.digests)
         staged = self._stage.rows
-        batch = appointment_rows(planned.location_id, listing.records, self._privacy, self._known_contacts)
+        batch = self._lists.rows(planned, listing)
         self._stage.reject(batch)
         rows = batch.rows["appointments"]
         if listing.missing is None:
-            held = self._held(planned)
-            self._absences.add(missing(held, set(rows.keys)), held, read)
-            yield from self._rows.take(rows, held, planned, read)
+            yield from self._rows.take_whole(rows, planned, read)
         else:
-            self._add_absent(planned, read, listing.missing)
-            yield from self._rows.let_wait(rows, planned, read)
+            yield from self._rows.take_changed(rows, listing.missing, planned, read)
         yield from self._contacts.take(batch.rows["contacts"], read)
         if self._stage.rows > staged:
             self._journal.record(Change("news", planned.location_id, read))
-
-    def _held(self, planned: PlannedRead) -> dict[Key, Held]:
-        location_id, scope, window = planned.location_id, planned.scope, window_of(planned)
-        if not self._first_sync.may_hold_any(location_id, scope, window):
-            return {}
-        return self._held_rows.in_window(location_id, scope, window)
-
-    def _add_absent(self, planned: PlannedRead, read: Read, gone: Collection[bytes]) -> None:
-        """Adds the held rows with these id digests: the last reply listed them, and this one does not."""
-        if gone:
-            held = self._held_rows.in_window(planned.location_id, planned.scope, window_of(planned))
-            self._absences.add((key for key in missing(held, ()) if id_digest(key[0]) in gone), held, read)
 
 
 def _may_be_too_long(read: PlannedRead, error: ApiError) -> bool:

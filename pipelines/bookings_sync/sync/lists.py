@@ -1,7 +1,7 @@
 """Lists: asks for the appointments of one window, and decodes no more of the reply than needed.
 
 Input:  a planned read, and what the ledger knows of the last reply for the same window.
-Output: `Listing`: the records that may be new; nothing at all if the reply equals the last one.
+Output: `Listing`: the records that may be new, and their rows. None if the reply equals the last one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from bookings_sync.changes.contact_cache import ContactCache
 from bookings_sync.planning.ledger import Ledger, Read
 from bookings_sync.planning.plan import PlannedRead, window_of
 from bookings_sync.planning.windows import Window
+from bookings_sync.records.decoding import appointment_rows
 from bookings_sync.records.fast_path import reader
 from bookings_sync.records.privacy import Privacy
+from bookings_sync.records.rows import Batch
 from bookings_sync.sync.reading import DecodingTurn
 
 
@@ -40,6 +42,10 @@ class AppointmentLists:
         decode = turn.wait_for(self._decoder(read, known))
         digest = known.reply_digest if known else None
         return self._client(read.location_id).list_appointments(read.scope, window_of(read), digest, decode)
+
+    def rows(self, read: PlannedRead, listing: Listing) -> Batch:
+        """The typed rows of a reply. Contacts that the cache holds are left out."""
+        return appointment_rows(read.location_id, listing.records, self._privacy, self._contacts)
 
     def last_read(self, read: PlannedRead) -> Read | None:
         """The last read of the same window, if the warehouse still holds exactly what its reply said."""
