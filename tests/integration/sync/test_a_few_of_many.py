@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
+from bookings_sync.api.listing import Listing
+from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.records.fast_path import Plain
+from bookings_sync.records.rows import Batch
 from bookings_sync.sandbox import Appointment
-from bookings_sync.sync import appointments
+from bookings_sync.sync.lists import AppointmentLists
 
 from .conftest import Site, small
 from .test_there_and_back import place, unequal
@@ -32,14 +34,13 @@ def site(open_site: Callable[..., Site]) -> Site:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of records decoded from each list."""
     counts: list[int] = []
-    look_at = appointments.appointment_rows
+    decode = AppointmentLists.rows
 
-    def counting(location_id: str, records: Iterable[Any], *more: Any) -> Any:
-        listed = list(records)
-        counts.append(sum(len(each.ids) if isinstance(each, Plain) else 1 for each in listed))
-        return look_at(location_id, listed, *more)
+    def counting(lists: AppointmentLists, read: PlannedRead, listing: Listing) -> Batch:
+        counts.append(sum(len(each.ids) if isinstance(each, Plain) else 1 for each in listing.records))
+        return decode(lists, read, listing)
 
-    monkeypatch.setattr(appointments, "appointment_rows", counting)
+    monkeypatch.setattr(AppointmentLists, "rows", counting)
     return counts
 
 
