@@ -80,11 +80,11 @@ class Load:
         self._whole_lists.learn_scopes()
         run = self._run
         run.planner.fix_cold_share(run.findings.active)
-        self._warn_of_budgets()
         most = run.settings.reads_per_load
         while planned := run.planner.next_reads(run.findings.active, most):
             yield from self._appointment_reads().carry_out(planned)
             yield from self._settled()
+            self._warn_of_budgets()
             most -= len(planned)
             changes_the_plan = any(read.reason in {"first", "backfill"} for read in planned)
             if not changes_the_plan or self.stage.rows >= run.settings.rows_per_load:

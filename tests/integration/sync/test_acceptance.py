@@ -123,19 +123,22 @@ def test_the_time_before_the_first_booking_costs_little(open_site: Callable[...,
 
 
 def test_the_request_budget_is_kept(open_site: Callable[..., Site]) -> None:
-    """Later runs read the rest, until everything is there."""
+    """A run that leaves windows out says so. Later runs read the rest, until everything is there."""
     start = small().now.date() - timedelta(days=120)
     few = {"lookback_days": 10, "horizon_days": 30, "slots": False, "max_window_days": 8, "window_days": 8}
     site = open_site(small(services_per_location=1), **few, history_start=start, request_budget=14)
-    held = []
+    held, warned = [], []
     for _ in range(2):
         site.world.requests.reset()
-        assert site.sync().row["errors"] == "[]"
+        result = site.sync()
+        assert result.row["errors"] == "[]"
         assert site.world.requests.total <= 14
         held.append(len(site.live("appointments")))
+        warned.append(any("request budget" in warning for warning in result.warnings))
     horizon = to_ms(site.clock().add(days=30))
     due = [row for row in site.world.data[site.location_id].by_start.all() if row.start_ms < horizon]
     assert held[0] < len(due) <= held[1]
+    assert warned[0]
 
 
 def test_a_requested_range_is_read_and_nothing_else(open_site: Callable[..., Site]) -> None:
