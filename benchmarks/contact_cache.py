@@ -186,36 +186,11 @@ class Set:
     def __init__(self) -> None:
         self._seen = set[int]()
 
-    def may_contain(self, location_id: str, keys: Iterable[Any]) -> list[bool]:
-        return [_hash(location_id, key) in self._seen for key in keys]
-
-    def add(self, location_id: str, keys: Iterable[Any]) -> None:
-        self._seen.update(_hash(location_id, key) for key in keys)
-
-
-class Bloom:
-    """A hand-made Bloom filter: two bits in one byte, at least four bytes a key."""
-
-    def __init__(self) -> None:
-        self._bytes = bytearray(1 << 22)
-        self._added = 0
-        pairs = [1 << one | 1 << other for one in range(8) for other in range(one)]
-        self._pairs = pairs + pairs[:4]
-
-    def may_contain(self, location_id: str, keys: Iterable[Any]) -> list[bool]:
-        return [self._bytes[slot] & pair == pair for slot, pair in self._places(location_id, keys)]
-
-    def add(self, location_id: str, keys: list[Any]) -> None:
-        self._added += len(keys)
-        while len(self._bytes) < 4 * self._added:
-            self._bytes *= 4
-        for slot, pair in self._places(location_id, keys):
-            self._bytes[slot] |= pair
-
-    def _places(self, location_id: str, keys: Iterable[Any]) -> list[tuple[int, int]]:
-        mask = len(self._bytes) - 1
-        hashes = (hash(location_id) ^ hash(key) for key in keys)
-        return [(number & mask, self._pairs[number >> 40 & 31]) for number in hashes]
+    def add(self, location_id: str, keys: Iterable[Any]) -> list[bool]:
+        hashes = [_hash(location_id, key) for key in keys]
+        seen = [each in self._seen for each in hashes]
+        self._seen.update(hashes)
+        return seen
 
 
 class Rbloom:
@@ -224,21 +199,18 @@ class Rbloom:
     def __init__(self) -> None:
         self._seen = import_module("rbloom").Bloom(10_000_000, 0.05)
 
-    def may_contain(self, location_id: str, keys: Iterable[Any]) -> list[bool]:
-        return [(location_id, key) in self._seen for key in keys]
-
-    def add(self, location_id: str, keys: Iterable[Any]) -> None:
-        self._seen.update([(location_id, key) for key in keys])
+    def add(self, location_id: str, keys: Iterable[Any]) -> list[bool]:
+        pairs = [(location_id, key) for key in keys]
+        seen = [pair in self._seen for pair in pairs]
+        self._seen.update(pairs)
+        return seen
 
 
 class NoKeys:
     """No filter: every appointment is looked up."""
 
-    def may_contain(self, _location_id: str, keys: list[Any]) -> list[bool]:
+    def add(self, _location_id: str, keys: list[Any]) -> list[bool]:
         return [True] * len(keys)
-
-    def add(self, location_id: str, keys: Iterable[Any]) -> None:
-        pass
 
 
 # -- the comparison ----------------------------------------------------------------------------------------------------
@@ -247,15 +219,13 @@ CONTACTS, KEYS = ("contact_cache", "ContactCache"), ("seen_keys", "SeenKeys")
 
 VARIANTS: dict[str, dict[tuple[str, str], type]] = {
     "shipped": {},
-    "hand-made": {CONTACTS: HashTable, KEYS: Bloom},
+    "hand-made": {CONTACTS: HashTable},
     "plain": {CONTACTS: Dict, KEYS: Set},
-    "contacts-hash-table": {CONTACTS: HashTable},
     "contacts-dict": {CONTACTS: Dict},
     "contacts-numpy": {CONTACTS: Numpy},
     "contacts-pyarrow": {CONTACTS: Arrow},
     "contacts-rows-only": {CONTACTS: RowsOnly},
     "contacts-none": {CONTACTS: NoContacts},
-    "keys-bloom": {KEYS: Bloom},
     "keys-rbloom": {KEYS: Rbloom},
     "keys-set": {KEYS: Set},
     "keys-none": {KEYS: NoKeys},

@@ -70,8 +70,7 @@ class AppointmentRows:
         here: list[int] = []
         elsewhere: list[int] = []
         nowhere: list[int] = []
-        may_hold = self._first_sync.may_hold(rows.location_id, rows.keys)
-        self._first_sync.add(rows.location_id, rows.keys)
+        may_hold = self._first_sync.add(rows.location_id, rows.keys)
         for position, (key, may_be_held) in enumerate(zip(rows.keys, may_hold, strict=True)):
             (here if key in held else elsewhere if may_be_held else nowhere).append(position)
         yield from self._let_wait(rows.take(elsewhere), planned, read)

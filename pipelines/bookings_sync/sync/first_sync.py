@@ -39,16 +39,11 @@ class FirstSync:
             return True
         return any(window.holds(start) for start in self._strays.get((location_id, scope), ()))
 
-    def may_hold(self, location_id: str, keys: Collection[Key]) -> list[bool]:
-        """For each appointment of a list, whether the warehouse or this load may hold it."""
+    def add(self, location_id: str, keys: Collection[Key]) -> list[bool]:
+        """Records the appointments of a list. Returns for each whether the warehouse or this load may hold it."""
         if not self.is_first(location_id):
             return [True] * len(keys)
-        return self._seen.may_contain(location_id, keys)
-
-    def add(self, location_id: str, keys: Collection[Key]) -> None:
-        """Records the appointments of a list. They matter at a location's first sync only."""
-        if self.is_first(location_id):
-            self._seen.add(location_id, keys)
+        return self._seen.add(location_id, keys)
 
     def add_strays(self, location_id: str, places: Places) -> None:
         """Records rows that are loaded, and that the lists of these places will show again."""
