@@ -21,7 +21,7 @@ from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
 
-from bookings_sync.cli.demo_output import Answer, DemoOutput
+from bookings_sync.cli.demo_output import DemoAnswer, DemoOutput
 from bookings_sync.cli.demo_proof import compare_with_calendar
 from bookings_sync.cli.html_file import write_html
 from bookings_sync.cli.output import Output
@@ -175,12 +175,12 @@ def _transform(output: Output, settings: Settings, sandbox: SandboxProcess) -> T
         return transform(client, datasets(settings), now=sandbox.now, progress=progress)
 
 
-def _ask(client: SqlClientBase[Any], question: str, sql: str) -> Answer:
+def _ask(client: SqlClientBase[Any], question: str, sql: str) -> DemoAnswer:
     sql = sql.strip()
     with client.execute_query(sql) as cursor:
         columns = tuple(column[0] for column in cursor.description)
         rows = tuple(tuple(_int_if_decimal(value) for value in row) for row in cursor.fetchall())
-    return Answer(question, sql, columns, rows)
+    return DemoAnswer(question, sql, columns, rows)
 
 
 def _int_if_decimal(value: Any) -> Any:

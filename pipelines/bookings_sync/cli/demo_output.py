@@ -36,7 +36,7 @@ _CHANGES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DemoAnswer:
     """A question, its SQL and the rows."""
 
     question: str
@@ -107,7 +107,7 @@ class DemoOutput:
         else:
             self._success(f"All {compared:,} appointments were compared with the calendar, and none differs.")
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: DemoAnswer) -> None:
         from rich.syntax import Syntax
 
         self._title(answer.question)

@@ -15,7 +15,7 @@ from bookings_sync.cli.sync_options import SyncOptions
 from bookings_sync.clock import utc_now
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.windows import Window
-from bookings_sync.sync.pipeline import plan
+from bookings_sync.sync.pipeline import plan_run
 
 _REASONS = {
     "list": "every run",
@@ -47,7 +47,7 @@ class _Group:
 def run_plan(output: Output, options: SyncOptions) -> int:
     """Prints the plan. Returns the exit code."""
     settings, asked = options.load()
-    planned = plan(settings, clock=utc_now, asked=asked, full=options.full)
+    planned = plan_run(settings, clock=utc_now, asked=asked, full=options.full)
     names, never_synced = planned.names, planned.never_synced
     # The sort is stable: each location's reads stay in order of urgency.
     reads = sorted(planned.reads, key=lambda read: names[read.location_id])

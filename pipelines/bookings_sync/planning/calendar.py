@@ -1,7 +1,7 @@
 """Each location's calendar: the services, teams and users that exist, and the scopes that have appointments.
 
 Input:  calendars from the warehouse; the lists of teams and services, and the appointments, that a run reads.
-Output: `Calendar` and `Calendars`, from which the planner derives the scopes to ask by. Pure.
+Output: `Calendar` and `KnownCalendars`, from which the planner derives the scopes to ask by. Pure.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Calendar:
         return replace(self, services=tuple(ids), users=_union(self.users, users), notice_ms=notice_ms)
 
 
-class Calendars:
+class KnownCalendars:
     """The calendars of a run's locations, and what the run has learnt about them.
 
     `version` changes with every change of a calendar, so that callers know when an answer is out of date.

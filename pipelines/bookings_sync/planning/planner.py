@@ -17,7 +17,7 @@ from math import ceil
 from typing import NamedTuple
 
 from bookings_sync.config.settings import Settings
-from bookings_sync.planning.calendar import Calendars
+from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Ledger, Read, within
 from bookings_sync.planning.plan import PlannedRead, Span, plan_appointments, plan_slots
 from bookings_sync.planning.scopes import Scope
@@ -45,7 +45,7 @@ class Planner:
         settings: Settings,
         span: Span,
         ledger: Ledger,
-        calendars: Calendars,
+        calendars: KnownCalendars,
         outside: Outside,
         budget_left: Callable[[str], int],
     ) -> None:

@@ -42,7 +42,7 @@ Row = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CountTable:
     """Counts. In the key columns, `combo` is an index into `Names.combos` and `age` is the first day of the bin."""
 
     columns: tuple[str, ...]
@@ -93,11 +93,11 @@ class Counts(NamedTuple):
     """Tables of counts, for the periods that fit. `known` counts by days after the appointment instead of age."""
 
     periods: tuple[int, ...]
-    days: Table
-    hours: Table
-    leads: Table
-    loads: Table
-    known: Table
+    days: CountTable
+    hours: CountTable
+    leads: CountTable
+    loads: CountTable
+    known: CountTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,7 @@ class _Index:
         self._combos: dict[tuple[str, str | None, str | None], int] = {}
         self._members: dict[tuple[str, str | None], int] = {}
 
-    def table(self, rows: Iterable[Sequence[Any]], columns: tuple[str, ...], *, members: bool = False) -> Table:
+    def table(self, rows: Iterable[Sequence[Any]], columns: tuple[str, ...], *, members: bool = False) -> CountTable:
         """Indexes rows of (location_id, team_id, service_id, age, …), and drops those of other locations."""
         indexed = []
         # Sorted here, because warehouses order rows differently: the same calendar must give the same page.
@@ -241,7 +241,7 @@ class _Index:
             if members:
                 rest[0] = self._members.setdefault((location_id, rest[0]), len(self._members))
             indexed.append((combo, int(age), *(int(value or 0) for value in rest)))
-        return Table(columns, sorted(indexed))
+        return CountTable(columns, sorted(indexed))
 
     def combos(self, marts: Marts) -> list[tuple[int | None, ...]]:
         firsts = {tuple(row[:3]): int(row[3]) for row in marts.rows(queries.FIRSTS)}
@@ -276,10 +276,10 @@ def _label(name: str | None, key: str | None, kind: str) -> str:
     return f"Unnamed {kind} {key}" if key else f"No {kind}"
 
 
-def _bounded(tables: list[Table], most_rows: int) -> tuple[tuple[int, ...], list[Table]]:
+def _bounded(tables: list[CountTable], most_rows: int) -> tuple[tuple[int, ...], list[CountTable]]:
     """Drops the oldest rows if there are too many. Returns the periods that remain complete, and the tables."""
     periods: tuple[int, ...] = PERIODS
     while len(periods) > 1 and sum(len(table.rows) for table in tables) > most_rows:
         periods = periods[:-1]
-        tables = [Table(each.columns, [row for row in each.rows if row[1] >= -2 * periods[-1]]) for each in tables]
+        tables = [CountTable(each.columns, [row for row in each.rows if row[1] >= -2 * periods[-1]]) for each in tables]
     return periods, tables

@@ -18,7 +18,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from bookings_sync.report.figures import AHEAD, DAILY, KNOWN_WEEKS, PERIODS, Drift, Figures, Freshness, Table
+from bookings_sync.report.figures import AHEAD, DAILY, KNOWN_WEEKS, PERIODS, CountTable, Drift, Figures, Freshness
 from bookings_sync.status import Rejection
 
 _SCRIPTS = ("figures", "words", "charts", "choices", "tiles", "cards", "early", "freshness", "page")
@@ -67,7 +67,7 @@ def _packed(content: dict[str, Any]) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, date):  # includes datetime
         return value.isoformat()
-    if isinstance(value, Table | Freshness | Rejection | Drift):
+    if isinstance(value, CountTable | Freshness | Rejection | Drift):
         return {each.name: getattr(value, each.name) for each in fields(value)}
     raise TypeError(f"{type(value).__name__} cannot be written to the page")
 

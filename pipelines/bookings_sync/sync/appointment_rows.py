@@ -22,7 +22,7 @@ from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.places import places_held
 from bookings_sync.changes.stage import Emitted, Stage, Staged
-from bookings_sync.planning.calendar import Calendars
+from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.plan import PlannedRead, window_of
 from bookings_sync.planning.scopes import COLUMN, Kind, Scope
@@ -47,7 +47,7 @@ class AppointmentRows:
     def __init__(
         self,
         scope_kinds: Collection[Kind],
-        calendars: Calendars,
+        calendars: KnownCalendars,
         first_sync: FirstSync,
         held_rows: HeldRows,
         stage: Stage,

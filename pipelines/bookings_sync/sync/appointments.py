@@ -19,7 +19,7 @@ from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import ApiError, BadReply, ReplyTooLarge, RequestRefused, TimedOut
-from bookings_sync.planning.calendar import Calendars
+from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.plan import PlannedRead, window_of
 from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.windows import DAY_MS, SPOILT_MS
@@ -43,7 +43,7 @@ class AppointmentReads:
         self,
         settings: Settings,
         planner: Planner,
-        calendars: Calendars,
+        calendars: KnownCalendars,
         findings: Findings,
         reply_caps: ReplyCaps,
         stage: Stage,

@@ -71,7 +71,7 @@ class LocationFindings:
 
 
 @dataclass(slots=True)
-class Figures:
+class RunFigures:
     """What a run has done, in numbers. `reads_unchanged` are replies equal to the last one, which were not decoded."""
 
     loads: int = 0
@@ -93,7 +93,7 @@ class Findings:
     """What a run has found so far. `on_progress` is called after each answer."""
 
     def __init__(self, names: Iterable[str], on_progress: Callable[[], None]) -> None:
-        self.figures = Figures()
+        self.figures = RunFigures()
         self.locations = {name: LocationFindings(name) for name in names}
         self.warnings: Counter[str] = Counter()
         self._by_id: dict[str, LocationFindings] = {}

@@ -52,7 +52,7 @@ class SyncResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """What a run would read, most urgent first.
 
     `names` maps location ids to names. `never_synced` are the names of locations without any complete read.
@@ -95,7 +95,7 @@ def sync(
     return SyncResult(run.row(complete=True), findings.figures.all_tables, dict(findings.warnings))
 
 
-def plan(settings: Settings, *, clock: Callable[[], DateTime], asked: Window | None, full: bool) -> Plan:
+def plan_run(settings: Settings, *, clock: Callable[[], DateTime], asked: Window | None, full: bool) -> RunPlan:
     """What the next run would read, according to the warehouse. Sends no request to the API.
 
     Raises LockedError if a run is active.
@@ -113,7 +113,7 @@ def plan(settings: Settings, *, clock: Callable[[], DateTime], asked: Window | N
     finally:
         run.close()
     names = {location_id: run.findings.of(location_id).name for location_id in run.findings.location_ids}
-    return Plan(reads, names, [name for each, name in names.items() if each not in run.planner.ledger.locations])
+    return RunPlan(reads, names, [name for each, name in names.items() if each not in run.planner.ledger.locations])
 
 
 def _load_once(pipeline: dlt.Pipeline, settings: Settings, run: Run, lock: Lock, *, is_first: bool) -> None:

@@ -22,7 +22,7 @@ from bookings_sync.api.connections import open_http
 from bookings_sync.changes.contact_cache import ContactCache
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError
-from bookings_sync.planning.calendar import Calendars
+from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.plan import PlannedRead, Span
 from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.windows import Window
@@ -45,7 +45,7 @@ class Run:
     """
 
     snapshot: Snapshot
-    calendars: Calendars
+    calendars: KnownCalendars
     planner: Planner
     first_sync: FirstSync
     reply_caps: ReplyCaps
@@ -90,7 +90,7 @@ class Run:
         self.snapshot = take_snapshot(history, rows, self.settings, self.span.now)
         self._newest_version = self.snapshot.newest_version
         ledger = history.ledger()
-        self.calendars = Calendars(self.snapshot.calendars, self.settings.scopes)
+        self.calendars = KnownCalendars(self.snapshot.calendars, self.settings.scopes)
         self.planner = Planner(
             self.settings,
             self.span,

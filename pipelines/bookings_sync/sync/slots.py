@@ -22,7 +22,7 @@ from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
-from bookings_sync.planning.calendar import Calendars
+from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.plan import PlannedRead, plan_slots, slot_calls, window_of
 from bookings_sync.planning.planner import Planner
@@ -54,7 +54,7 @@ class SlotReads:
         clock: Callable[[], DateTime],
         client: Callable[[str], Client],
         planner: Planner,
-        calendars: Calendars,
+        calendars: KnownCalendars,
         findings: Findings,
         first_sync: FirstSync,
         held_rows: HeldRows,

@@ -14,7 +14,7 @@ from bookings_sync.changes.diff import missing
 from bookings_sync.changes.held import Held
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
-from bookings_sync.planning.calendar import Calendars
+from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Endpoint
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.planner import Planner
@@ -38,7 +38,7 @@ class WholeLists:
         settings: Settings,
         client: Callable[[str], Client],
         planner: Planner,
-        calendars: Calendars,
+        calendars: KnownCalendars,
         findings: Findings,
         first_sync: FirstSync,
         held_rows: HeldRows,

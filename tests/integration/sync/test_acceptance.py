@@ -67,7 +67,7 @@ def test_nothing_new_writes_nothing_and_costs_the_plan(open_site: Callable[..., 
     for _ in range(3):  # a first sync chooses its windows before it knows their density
         site.sync()
     before = {table: site.query(f"SELECT count(*) AS rows FROM {table}") for table in HISTORY}
-    planned = pipeline.plan(site.settings, clock=site.clock, asked=None, full=False).reads
+    planned = pipeline.plan_run(site.settings, clock=site.clock, asked=None, full=False).reads
     site.world.requests.reset()
     result = site.sync()
 

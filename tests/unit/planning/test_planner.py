@@ -9,7 +9,7 @@ import pendulum
 import pytest
 
 from bookings_sync.config.settings import Settings
-from bookings_sync.planning.calendar import Calendar, Calendars
+from bookings_sync.planning.calendar import Calendar, KnownCalendars
 from bookings_sync.planning.ledger import Ledger, Read
 from bookings_sync.planning.plan import PlannedRead, Span, window_of
 from bookings_sync.planning.planner import Planner
@@ -31,7 +31,7 @@ class Run:
 
     def __post_init__(self) -> None:
         span = Span("this run", NOW)
-        self.learnt = Calendars(self.calendars, self.settings.scopes)
+        self.learnt = KnownCalendars(self.calendars, self.settings.scopes)
         self.planner = Planner(self.settings, span, self.ledger, self.learnt, {}, lambda _: self.budget)
 
     def complete(self, planned: PlannedRead, *, rows: int = 1, run_id: str = "this run") -> None:
