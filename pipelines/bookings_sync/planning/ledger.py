@@ -102,9 +102,6 @@ class Ledger:
         for reads in self._reads.values():
             yield from reads.values()
 
-    def scopes(self, location_id: str, endpoint: Endpoint) -> list[Scope]:
-        return [scope for location, of, scope in self._reads if location == location_id and of == endpoint]
-
     def newest(self, location_id: str, endpoint: Endpoint, scope: Scope) -> Read | None:
         """The last read of a scope with any window."""
         reads = self._reads.get((location_id, endpoint, scope), {}).values()

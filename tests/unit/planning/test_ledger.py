@@ -102,7 +102,6 @@ def test_questions_about_past_reads() -> None:
         read(0, 1, at=3, run_id="two", endpoint="teams", scope=whole, window=None),
     ]
     ledger = Ledger(reads)
-    assert ledger.scopes("L", "appointments") == [SERVICE, team]
     assert ledger.last_run("L", other_than="two") == reads[0].read_at_ms
     assert ledger.last_run("L", other_than="three") == reads[1].read_at_ms
     assert ledger.last_run("M", other_than="two") == 0
