@@ -16,6 +16,7 @@ BookingsError                   exit code 1
     ├── RateLimited             retried
     ├── ServerFailed            retried
     ├── BadReply                retried
+    ├── OtherReply
     └── ReplyTooLarge
 ```
 """
@@ -159,6 +160,10 @@ class BadReply(ApiError):  # noqa: N818
     """The reply is cut short, HTML, a redirect, not JSON, or JSON of the wrong shape."""
 
     retryable = True
+
+
+class OtherReply(ApiError):  # noqa: N818
+    """The reply is readable and answers another question: it holds another record, or other days, than asked for."""
 
 
 class ReplyTooLarge(ApiError):  # noqa: N818

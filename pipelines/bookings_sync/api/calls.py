@@ -28,13 +28,14 @@ from pendulum import DateTime
 
 from bookings_sync.api.connections import ConnectionPool
 from bookings_sync.api.limits import RateLimiter
-from bookings_sync.api.replies import Reply, is_object
+from bookings_sync.api.replies import OtherAnswer, Reply, is_object
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.errors import (
     ApiError,
     AuthenticationFailed,
     BadReply,
     ConnectionFailed,
+    OtherReply,
     RateLimited,
     ReplyTooLarge,
     RequestRefused,
@@ -178,12 +179,14 @@ class Sender:
             seconds * 1000,
         )
         if status in call.not_found_statuses and is_object(body):
-            body = b""  # decode_one reads an empty body as "no such record"
+            body = b""  # `one_with` reads an empty body as "no such record"
         elif status // 100 != 2:
             raise self._error_for_status(call, status, headers, body)
         digest = digest_of(body)
         try:
             records = None if digest == known_digest else decode_body(body)
+        except OtherAnswer as error:
+            raise self._error(OtherReply, str(error), call, status) from None
         except Unreadable as error:
             raise self._error(BadReply, str(error), call, status) from None
         return Reply(records, digest, len(body), sent_at, seconds, number)

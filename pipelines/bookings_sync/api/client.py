@@ -16,7 +16,7 @@ from pendulum import DateTime
 from bookings_sync.api.calls import ApiCall, Sender
 from bookings_sync.api.connections import ConnectionPool, open_http
 from bookings_sync.api.listing import Listing, decode_all
-from bookings_sync.api.replies import FreeSlots, Reply, decode_object, decode_one, decode_slots, list_under
+from bookings_sync.api.replies import FreeSlots, Reply, decode_object, list_under, one_with, slots_around
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window
@@ -98,11 +98,11 @@ class Client:
         """One appointment (DOC), or an empty list if the API has no such appointment.
 
         How the API reports an unknown id is UNK. Accepted are a status of `unknown_id_statuses` with a JSON object,
-        and a 200 with an empty body or object.
+        and a 200 with an empty body or object. Raises OtherReply if the API answers with another appointment.
         """
         path = f"/appointments/{path_segment(appointment_id)}"
         call = ApiCall("GET", path, not_found_statuses=self._settings.unknown_id_statuses)
-        return self.sender.send(call, decode_one)
+        return self.sender.send(call, one_with(appointment_id))
 
     def list_slots(
         self, service_id: str, window: Window, timezone: str | None = None, known_digest: str | None = None
@@ -112,7 +112,7 @@ class Client:
         if timezone is not None:
             params["timezone"] = timezone
         call = ApiCall("GET", "/appointments/slots", params, window=window)
-        return self.sender.send(call, decode_slots, known_digest)
+        return self.sender.send(call, slots_around(window), known_digest)
 
     def check_slug(self, slug: str) -> Reply[dict[str, Any]]:
         """`{"slug", "isSlugAvailable"}` (DOC)."""

@@ -13,12 +13,18 @@ from typing import Any, Generic, TypeVar
 
 from pendulum import DateTime
 
+from bookings_sync.planning.windows import DAY_MS, Window, from_ms
 from bookings_sync.records.json_text import Record, Records, Unreadable, decode
+from bookings_sync.records.values import usable_id
 
 FreeSlots = dict[str, list[Any]]
 """Starts of free slots (ISO 8601 strings) by local date `YYYY-MM-DD`."""
 
 T = TypeVar("T")
+
+
+class OtherAnswer(Unreadable):
+    """The body is readable, but it answers another question than the one that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +64,43 @@ def list_under(name: str) -> Callable[[bytes], Records]:
     return decode_list
 
 
-def decode_one(body: bytes) -> Records:
-    """A list of one record, or an empty list if the API has no such record.
+def one_with(record_id: str) -> Callable[[bytes], Records]:
+    """Returns a decoder of a list of one record, or an empty list if the API has no such record.
 
-    An empty body and an empty object both mean "no such record" (UNK).
+    An empty body and an empty object both mean "no such record" (UNK). The decoder raises OtherAnswer for a record with
+    another id, such as the master of a series: it is not the record that was asked for, and loading it would not tell
+    what became of that one. An integer counts as its digits, as in lists.
     """
-    if not body.strip():
-        return []
-    record = decode_object(body)
-    if record and "id" not in record:
-        # An unexpected object must not count as "no such record": the appointment would be recorded as deleted.
-        raise Unreadable("the JSON object has no id")
-    return [record] if record else []
+
+    def decode_one(body: bytes) -> Records:
+        record = decode_object(body) if body.strip() else {}
+        if not record:
+            return []
+        if "id" not in record:
+            # An unexpected object must not count as "no such record": the appointment would be recorded as deleted.
+            raise Unreadable("the JSON object has no id")
+        if usable_id(record["id"]) != record_id:
+            raise OtherAnswer("the reply holds a record with another id")
+        return [record]
+
+    return decode_one
+
+
+def saved_with(record_id: str | None) -> Callable[[bytes], Record]:
+    """Returns a decoder of the record that a write saved. `record_id` is None if the write made the record.
+
+    The decoder raises OtherAnswer if the API reports another record than the one that was to be changed.
+    """
+
+    def decode_saved(body: bytes) -> Record:
+        record = decode_object(body)
+        if not isinstance(record.get("id"), str):
+            raise Unreadable("the JSON object has no id")
+        if record_id is not None and record["id"] != record_id:
+            raise OtherAnswer("the reply holds a record with another id")
+        return record
+
+    return decode_saved
 
 
 def decode_slots(body: bytes) -> FreeSlots:
@@ -87,6 +118,21 @@ def decode_slots(body: bytes) -> FreeSlots:
             raise Unreadable(f"expected a list of slots for a day, got a {type(slots).__name__}")
         days[key] = slots or []
     return days
+
+
+def slots_around(window: Window) -> Callable[[bytes], FreeSlots]:
+    """Returns a decoder of free slots. It raises OtherAnswer if all listed slots are on days outside the window, which
+    would make the slots inside it look taken. A day more at both ends allows for time zones."""
+    first, last = (from_ms(ms).to_date_string() for ms in (window.start_ms - DAY_MS, window.end_ms + DAY_MS))
+
+    def decode_around(body: bytes) -> FreeSlots:
+        days = decode_slots(body)
+        listed = [day for day, starts in days.items() if starts]
+        if listed and not any(first <= day <= last for day in listed):
+            raise OtherAnswer("all slots of the reply are on days outside the window")
+        return days
+
+    return decode_around
 
 
 def _is_date(text: str) -> bool:

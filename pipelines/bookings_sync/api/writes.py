@@ -5,7 +5,8 @@ Output: the record that the API saved, or None if the API replies with an empty 
 
 A sync never writes; tests and tools do. A POST is sent once and never retried, since a failed POST may have arrived.
 PUT and DELETE are retried like reads, so a DELETE that arrived but lost its reply can end in a RequestRefused.
-All calls raise ApiError. A 422 is a RequestRefused that names the fields.
+All calls raise ApiError. A 422 is a RequestRefused that names the fields. An update that the API answers with another
+record is an OtherReply, although it may have been carried out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pendulum import DateTime
 
 from bookings_sync.api.calls import ApiCall
 from bookings_sync.api.client import Client, path_segment
-from bookings_sync.api.replies import decode_object
+from bookings_sync.api.replies import saved_with
 from bookings_sync.records.json_text import Record, Unreadable
 
 AttendanceStatus = Literal["confirmed", "cancelled", "showed", "noshow", "invalid"]
@@ -269,7 +270,7 @@ class Writer:
         return self._save(ApiCall("POST", "/calendars/teams/", body=team.body()))
 
     def update_team(self, team_id: str, team: TeamRequest) -> Saved:
-        return self._save(ApiCall("PUT", f"/calendars/teams/{path_segment(team_id)}", body=team.body()))
+        return self._save(ApiCall("PUT", f"/calendars/teams/{path_segment(team_id)}", body=team.body()), team_id)
 
     def delete_team(self, team_id: str) -> None:
         self._send(ApiCall("DELETE", f"/calendars/teams/{path_segment(team_id)}"))
@@ -278,7 +279,8 @@ class Writer:
         return self._save(ApiCall("POST", "/calendars/services/", body=service.body()))
 
     def update_service(self, service_id: str, service: ServiceRequest) -> Saved:
-        return self._save(ApiCall("PUT", f"/calendars/services/{path_segment(service_id)}", body=service.body()))
+        call = ApiCall("PUT", f"/calendars/services/{path_segment(service_id)}", body=service.body())
+        return self._save(call, service_id)
 
     def delete_service(self, service_id: str) -> None:
         self._send(ApiCall("DELETE", f"/calendars/services/{path_segment(service_id)}"))
@@ -291,7 +293,7 @@ class Writer:
 
     def reschedule(self, appointment_id: str, selected_slot: DateTime, selected_timezone: str) -> Booked:
         body = {"selectedSlot": selected_slot.isoformat(), "selectedTimezone": selected_timezone}
-        return self._book(ApiCall("PUT", f"/appointments/{path_segment(appointment_id)}", body=body))
+        return self._book(ApiCall("PUT", f"/appointments/{path_segment(appointment_id)}", body=body), appointment_id)
 
     def set_status(self, appointment_id: str, status: AttendanceStatus) -> None:
         self._send(ApiCall("PUT", f"/appointments/{path_segment(appointment_id)}/status", body={"status": status}))
@@ -299,13 +301,13 @@ class Writer:
     def delete_appointment(self, appointment_id: str) -> None:
         self._send(ApiCall("DELETE", f"/appointments/{path_segment(appointment_id)}"))
 
-    def _save(self, call: ApiCall) -> Saved:
-        record = self._sender.send(call, _decode_with_id).records
+    def _save(self, call: ApiCall, record_id: str | None = None) -> Saved:
+        record = self._sender.send(call, saved_with(record_id)).records
         assert record is not None  # noqa: S101 - records are None only for a known digest
         return Saved(record["id"], record)
 
-    def _book(self, call: ApiCall) -> Booked:
-        record = self._sender.send(call, _decode_with_id).records
+    def _book(self, call: ApiCall, record_id: str | None = None) -> Booked:
+        record = self._sender.send(call, saved_with(record_id)).records
         assert record is not None  # noqa: S101 - as above
         return Booked(record["id"], record.get("contactId"), record.get("contact"))
 
@@ -317,13 +319,6 @@ class Writer:
 def _reject_html(body: bytes) -> None:
     if body.lstrip().startswith(b"<"):
         raise Unreadable("expected an empty or plain-text body, got HTML")
-
-
-def _decode_with_id(body: bytes) -> Record:
-    record = decode_object(body)
-    if not isinstance(record.get("id"), str):
-        raise Unreadable("the JSON object has no id")
-    return record
 
 
 def _without_none(**fields: Any) -> Record:

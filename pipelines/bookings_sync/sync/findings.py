@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bookings_sync.changes.diff import Changes
-from bookings_sync.errors import ApiError, AuthenticationFailed, BadReply, ReplyTooLarge, RequestRefused, TimedOut
+from bookings_sync.errors import (
+    ApiError,
+    AuthenticationFailed,
+    BadReply,
+    OtherReply,
+    ReplyTooLarge,
+    RequestRefused,
+    TimedOut,
+)
 
 _MOST_IN_A_ROW = {"silent": 3, "stumbled": 20, "too late": 40}
 """Consecutive failures after which a run skips a location. `silent`: no answer at all, so the API is not there.
@@ -55,6 +63,8 @@ class LocationFindings:
     def failed(self, error: ApiError) -> None:
         """Notes an error, and gives the location up if its key is refused or it failed too many times in a row."""
         self.note(error)
+        if isinstance(error, OtherReply):
+            return  # the API answers well, only not for this record: other requests may still succeed
         how = "stumbled" if _stumbles(error) else "silent"
         self.in_a_row[how] += 1
         if isinstance(error, AuthenticationFailed) or self.in_a_row[how] >= _MOST_IN_A_ROW[how]:

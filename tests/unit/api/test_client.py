@@ -11,16 +11,16 @@ import orjson
 import pendulum
 import pytest
 
-from bookings_sync.api import Client, Reply, Scope
+from bookings_sync.api import Client, Reply, Scope, Writer
 from bookings_sync.api.listing import Listing
-from bookings_sync.errors import BadReply, RequestRefused
+from bookings_sync.errors import BadReply, OtherReply, RequestRefused
 from bookings_sync.planning.windows import Window
 
 from .conftest import KEY
 
 WINDOW = Window(1_598_918_400_000, 1_601_510_400_000)
 DATES = {"startDate": "1598918400000", "endDate": "1601510400000"}
-EVERYTHING = {"teams": [], "services": [], "appointments": [], "id": "x", "slug": "s", "isSlugAvailable": True}
+EVERYTHING = {"teams": [], "services": [], "appointments": [], "id": "a_1?/#é", "slug": "s", "isSlugAvailable": True}
 
 ClientFor = Callable[..., Client]
 
@@ -127,6 +127,26 @@ def test_no_such_appointment(client_for: ClientFor, response: httpx.Response) ->
     client = client_for(lambda _: response)
     reply = client.get_appointment("a1")
     assert (reply.records, reply.requests) == ([], 1)
+
+
+@pytest.mark.parametrize("other", ["a", "A1", "a1 ", 1, None], ids=repr)
+def test_another_appointment_is_an_error_and_not_asked_for_again(client_for: ClientFor, other: object) -> None:
+    client = client_for(lambda _: httpx.Response(200, json={"id": other, "title": "another"}), attempts=8)
+    with pytest.raises(OtherReply):
+        client.get_appointment("a1")
+    assert client.requests_sent == 1
+
+
+def test_an_update_that_is_answered_with_another_record_is_an_error(client_for: ClientFor) -> None:
+    writer = Writer(client_for(lambda _: httpx.Response(200, json={"id": "master"})))
+    with pytest.raises(OtherReply):
+        writer.reschedule("master_1796", pendulum.datetime(2026, 3, 3), "UTC")
+
+
+def test_slots_of_other_days_are_an_error(client_for: ClientFor) -> None:
+    client = client_for(lambda _: httpx.Response(200, json={"2020-10-09": {"slots": ["2020-10-09T08:00:00Z"]}}))
+    with pytest.raises(OtherReply):
+        client.list_slots("s1", WINDOW)
 
 
 def test_other_statuses_do_not_mean_no_such_appointment(client_for: ClientFor) -> None:

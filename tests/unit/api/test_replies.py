@@ -65,13 +65,13 @@ def test_list_is_missing_or_not_a_list(body: bytes) -> None:
 
 @pytest.mark.parametrize(("body", "records"), [(b"", []), (b" \n", []), (b"{}", []), (b'{"id": "x"}', [{"id": "x"}])])
 def test_one_record_or_no_record(body: bytes, records: list[Any]) -> None:
-    assert replies.decode_one(body) == records
+    assert replies.one_with("x")(body) == records
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b'{"msg": "Bad Request"}', b"OK"])
 def test_unexpected_body_does_not_mean_no_record(body: bytes) -> None:
     with pytest.raises(Unreadable):
-        replies.decode_one(body)
+        replies.one_with("x")(body)
 
 
 def test_slots_by_date() -> None:
