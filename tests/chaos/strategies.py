@@ -70,7 +70,7 @@ _switches = st.fixed_dictionaries(
         "contact_in_get": st.just(False),
         "attendance_spelling": st.sampled_from(["sic", "right", "both"]),
         "recurring_ids": st.sampled_from(["plain", "epoch_duration"]),
-        "slots_trace_id": st.just(False),
+        "slots_trace_id": st.just(True),
         "empty_days": st.just("empty"),
     },
 ).map(lambda switches: tuple(sorted(switches.items())))

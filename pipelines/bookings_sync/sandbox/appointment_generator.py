@@ -75,7 +75,7 @@ class AppointmentGenerator:
             contact.replace(None)
         data.fill(rows)
         for row in rows:
-            appointment_head(row, self._world.switches.attendance_spelling)
+            appointment_head(row, self._world.switches)
         data.bookings_per_day = count / (self._spec.past_days + 20)
 
     def _contact(self) -> Contact:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import orjson
 from starlette.responses import Response
 
-from bookings_sync.sandbox import error_replies, listing, validation
-from bookings_sync.sandbox.appointment_json import appointment_json, appointments_json
+from bookings_sync.sandbox import error_replies, listing, tellings, validation
+from bookings_sync.sandbox.appointment_json import shown_contact
 from bookings_sync.sandbox.calendar_routes import done
 from bookings_sync.sandbox.endpoint import Call, json_response
 from bookings_sync.sandbox.error_replies import JSON_TYPE
-from bookings_sync.sandbox.model import Appointment, Contact, Json, Service
+from bookings_sync.sandbox.model import Appointment, Json, Service
 from bookings_sync.sandbox.slots import free_slots
 from bookings_sync.sandbox.times import DAY_MS, days_between, local_iso
 from bookings_sync.sandbox.world import SlotTakenError
@@ -27,31 +27,27 @@ def list_appointments(call: Call) -> Response:
     if not (query.get("userId") or query.get("calendarId") or query.get("teamId")):
         errors.missing("userId or calendarProviderId", "requiredWithout")
     errors.check()
-    rows = listing.list_appointments(
-        call.world,
-        call.location_id,
-        listing.ListQuery(
-            _epoch_ms(query["startDate"]),
-            _epoch_ms(query["endDate"]),
-            user_id=query.get("userId") or None,
-            calendar_id=query.get("calendarId") or None,
-            team_id=query.get("teamId") or None,
-        ),
+    asked = listing.ListQuery(
+        _epoch_ms(query["startDate"]),
+        _epoch_ms(query["endDate"]),
+        user_id=query.get("userId") or None,
+        calendar_id=query.get("calendarId") or None,
+        team_id=query.get("teamId") or None,
     )
+    rows = listing.list_appointments(call.world, call.location_id, asked)
     contact = query.get("includeAll") == "true" or switches.contact_without_include_all
-    body = appointments_json(rows, switches.attendance_spelling, contact=contact)
+    body = tellings.list_json(call.world, rows, asked, contact=contact)
     return Response(b'{"appointments":' + body + b"}", media_type=JSON_TYPE)
 
 
 def get_appointment(call: Call) -> Response:
-    switches = call.world.switches
-    row = call.world.data[call.location_id].appointments.get(call.path["appointment_id"])
+    switches, data = call.world.switches, call.world.data[call.location_id]
+    row = data.appointments.get(call.path["appointment_id"])
     if row is None:
         raise error_replies.unknown_id(switches.unknown_id)
-    if row.deleted:
+    if row.deleted and switches.deleted_id not in ("plain", "flag", "status"):
         raise error_replies.unknown_id(switches.unknown_id if switches.deleted_id == "same" else switches.deleted_id)
-    body = appointment_json(row, switches.attendance_spelling, contact=switches.contact_in_get)
-    return Response(body, media_type=JSON_TYPE)
+    return Response(tellings.one_json(call.world, data, row), media_type=JSON_TYPE)
 
 
 def book(call: Call) -> Response:
@@ -161,9 +157,10 @@ def _slot_taken() -> error_replies.RefusedError:
 
 
 def _booked(call: Call, row: Appointment) -> Response:
-    contact: Json | None = row.contact.body() if isinstance(row.contact, Contact) else None
-    contact_id = contact["id"] if contact else None
-    if contact and call.world.switches.booked_contact_id == "fingerprint":
+    switches = call.world.switches
+    contact: Json | None = shown_contact(row.contact, switches) if row.contact else None
+    contact_id = row.contact.id if row.contact and contact else None
+    if contact and switches.booked_contact_id == "fingerprint":
         contact_id = contact["fingerprint"]
     return Response(orjson.dumps({"id": row.id, "contactId": contact_id, "contact": contact}), media_type=JSON_TYPE)
 

@@ -10,15 +10,17 @@ import re
 
 from starlette.responses import Response
 
-from bookings_sync.sandbox import error_replies, validation
+from bookings_sync.sandbox import error_replies, tellings, validation
 from bookings_sync.sandbox.endpoint import Call, json_response
+from bookings_sync.sandbox.error_replies import JSON_TYPE
 from bookings_sync.sandbox.model import Service, new_id
 
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*", re.IGNORECASE)
 
 
 def list_teams(call: Call) -> Response:
-    return json_response({"teams": [team.body for team in call.world.data[call.location_id].teams.values()]})
+    teams = call.world.data[call.location_id].teams.values()
+    return Response(tellings.calendars_json(call.world, "teams", [team.body for team in teams]), media_type=JSON_TYPE)
 
 
 def check_slug(call: Call) -> Response:
@@ -67,7 +69,8 @@ def delete_team(call: Call) -> Response:
 def list_services(call: Call) -> Response:
     team_id = call.query.get("teamId")
     services = call.world.data[call.location_id].services.values()
-    return json_response({"services": [service.body for service in services if team_id in (None, service.team_id)]})
+    bodies = [service.body for service in services if team_id in (None, service.team_id)]
+    return Response(tellings.calendars_json(call.world, "services", bodies), media_type=JSON_TYPE)
 
 
 def create_service(call: Call) -> Response:

@@ -11,7 +11,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import orjson
@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from bookings_sync.sandbox import error_replies
 from bookings_sync.sandbox.error_replies import HTML, JSON_TYPE, RefusedError
-from bookings_sync.sandbox.faults import PROXY_FAULTS, Fault, Faults
+from bookings_sync.sandbox.faults import LISTS, PROXY_FAULTS, Fault, Faults
 from bookings_sync.sandbox.model import Json
 from bookings_sync.sandbox.quota import QuotaTracker, retry_after, too_many_requests
 from bookings_sync.sandbox.request_log import LoggedRequest
@@ -96,10 +96,13 @@ class Endpoint:
             response = _proxy_reply(fault)
         elif refused is not None or location_id is None:
             response = (refused or error_replies.not_found()).response()
+        elif fault is not None and fault.kind == "empty_list":
+            response = json_response(LISTS[endpoint])
+        elif fault is not None and fault.kind.startswith("gone_"):
+            response = error_replies.unknown_id(fault.kind.removeprefix("gone_")).response()
         else:
-            response = self._handle(
-                Call(sandbox.world, location_id, request.path_params, request.query_params, raw_body), method
-            )
+            call = Call(sandbox.world, location_id, request.path_params, request.query_params, raw_body)
+            response = self._handle(_of_other_tenant(call) if fault and fault.kind == "other_tenant" else call, method)
         if decision is not None and sandbox.world.switches.limit_headers:
             response.headers.update(decision.headers)
         reset = fault is not None and fault.kind in ("reset", "reset_after")
@@ -126,6 +129,20 @@ class Endpoint:
                 return handler(call)
         except RefusedError as refusal:
             return refusal.response()
+
+
+def _of_other_tenant(call: Call) -> Call:
+    """The same call to the next location, with the ids of its services, teams and users in the same positions."""
+    with call.world.lock:
+        locations = list(call.world.data)
+        other_id = locations[(locations.index(call.location_id) + 1) % len(locations)]
+        mine, other = call.world.data[call.location_id], call.world.data[other_id]
+        others: dict[str, str] = {}
+        for name in ("services", "teams", "members"):
+            ids, other_ids = list(getattr(mine, name)), list(getattr(other, name))
+            others |= {each: other_ids[number % len(other_ids)] for number, each in enumerate(ids) if other_ids}
+        query = QueryParams([(name, others.get(value, value)) for name, value in call.query.multi_items()])
+        return replace(call, location_id=other_id, query=query)
 
 
 def _proxy_reply(fault: Fault) -> Response:

@@ -52,6 +52,8 @@ def unknown_id(reply: str) -> RefusedError:
     """The reply for an id that does not exist (UNK). `reply` is a value of `Switches.unknown_id`."""
     if reply == "empty":
         return RefusedError(200)
+    if reply == "object":
+        return RefusedError(200, fields={})
     if reply == "422":
         return invalid("id")
     return bad_request() if reply == "400" else not_found()

@@ -32,6 +32,13 @@ FaultKind = Literal[
     "null",
     "string",
     "html",
+    "empty_list",
+    "gone_400",
+    "gone_404",
+    "gone_422",
+    "gone_empty",
+    "gone_object",
+    "other_tenant",
 ]
 """The kinds:
 
@@ -43,7 +50,21 @@ FaultKind = Literal[
 - `cut`: half the body, with a matching Content-Length
 - `list`, `null`, `string`: JSON of the wrong type
 - `html`: an HTML page with status 200
+- `empty_list`: a list without records
+- `gone_400`, `gone_404`, `gone_422`, `gone_empty`, `gone_object`: an appointment that exists is unknown. `empty` is 200
+  without a body, `object` 200 with `{}`.
+- `other_tenant`: the reply of another location. Ids of services, teams and users are replaced with its own. An
+  appointment's id is unknown there.
 """
+
+LISTS: dict[str, dict[str, Any]] = {
+    "GET /calendars/teams": {"teams": []},
+    "GET /calendars/services": {"services": []},
+    "GET /appointments/": {"appointments": []},
+    "GET /appointments/slots": {},
+}
+"""The bodies of `empty_list`."""
+GET_APPOINTMENT = "GET /appointments/:id"
 
 PROXY_FAULTS = frozenset({"429", "429_seconds", "429_date", "500", "502", "503", "reset", "html"})
 """Faults of a proxy in front of the API. The API never sees the request, so a write has no effect."""
@@ -54,7 +75,7 @@ class Fault:
     """A rule: the share `rate` (0 to 1) of the matching requests fails, at most `times` requests in total.
 
     `endpoints` are methods with path templates, such as `GET /appointments/`. No `endpoints` and no `location_id` mean
-    all. `seconds` is the delay of `slow`, or the value of Retry-After.
+    all that the kind can befall. `seconds` is the delay of `slow`, or the value of Retry-After.
     """
 
     kind: FaultKind
@@ -106,7 +127,7 @@ class Faults:
             self._attempts[identity] += 1
             attempt = self._attempts[identity]
             for number, rule in enumerate(self.rules):
-                if rule.endpoints and endpoint not in rule.endpoints:
+                if endpoint not in (rule.endpoints or (endpoint,)) or not _possible(rule.kind, endpoint):
                     continue
                 if rule.location_id not in (None, location_id):
                     continue
@@ -122,3 +143,11 @@ class Faults:
         """A number from 0 to 1 that depends only on the seed and the text."""
         digest = blake2b(f"{self.seed}|{text}".encode(), digest_size=8).digest()
         return int.from_bytes(digest) / 2**64
+
+
+def _possible(kind: FaultKind, endpoint: str) -> bool:
+    if kind == "empty_list":
+        return endpoint in LISTS
+    if kind == "other_tenant":
+        return endpoint in LISTS or endpoint == GET_APPOINTMENT
+    return endpoint == GET_APPOINTMENT or not kind.startswith("gone_")

@@ -19,6 +19,7 @@ from bookings_sync.sandbox.index import StartIndex
 from bookings_sync.sandbox.model import Appointment, LocationData
 from bookings_sync.sandbox.slots import free_slots
 from bookings_sync.sandbox.switches import Switches
+from bookings_sync.sandbox.tellings import second_service_rows, shown_service
 from bookings_sync.sandbox.times import DAY_MS, local_iso, to_ms, utc_iso
 
 if TYPE_CHECKING:
@@ -49,17 +50,26 @@ def list_appointments(world: World, location_id: str, query: ListQuery) -> list[
     if switches.max_window_days is not None and query.end_ms - query.start_ms > switches.max_window_days * DAY_MS:
         raise error_replies.invalid("endDate", "The date range is too long.")
     first, *others = _scopes(data, switches, query)
-    end_ms = query.end_ms + switches.end_inclusive
-    if switches.window_on == "overlap":
-        rows = first.overlapping(query.start_ms, end_ms)
-    else:
-        rows = first.starting(query.start_ms, end_ms)
+    rows = _within(first, switches, query)
+    if switches.two_services and query.calendar_id in data.services:
+        rows += second_service_rows(data, query.calendar_id, _within(data.by_start, switches, query))
+        rows.sort(key=lambda row: row.start_ms)
     for other in others:
         within = set(map(id, other.all()))
         rows = [row for row in rows if id(row) in within]
     if not switches.blocked_listed:
         rows = [row for row in rows if not row.block]
     return _capped(rows, switches)
+
+
+def _within(index: StartIndex, switches: Switches, query: ListQuery) -> list[Appointment]:
+    """The appointments in the window, or all if lists ignore it."""
+    end_ms = query.end_ms + switches.end_inclusive
+    if switches.ignores_window is not None:
+        return index.all()
+    if switches.window_on == "overlap":
+        return index.overlapping(query.start_ms, end_ms)
+    return index.starting(query.start_ms, end_ms)
 
 
 def _scopes(data: LocationData, switches: Switches, query: ListQuery) -> list[StartIndex]:
@@ -93,7 +103,7 @@ def _scope(indexes: dict[str, StartIndex], key: str, known: bool, parameter: str
 
 
 def _capped(rows: list[Appointment], switches: Switches) -> list[Appointment]:
-    cap = switches.max_rows
+    cap = switches.ignores_window or switches.max_rows
     if cap is None or len(rows) <= cap:
         return rows
     if switches.cap_keeps == "earliest":
@@ -136,14 +146,9 @@ def truth_json(world: World, location_id: str, start: datetime, end: datetime) -
             "now": utc_iso(world.now_ms),
             "location": data.location._asdict(),
             "teams": [team.body for team in data.teams.values()],
-            "services": [service.body for service in data.services.values()],
+            "services": [shown_service(world, service.body) for service in data.services.values()],
             "vanishedServiceIds": list(data.deleted_services),
             "slots": slots,
         }
     )
-    return (
-        rest[:-1]
-        + b',"appointments":'
-        + appointments_json(rows, world.switches.attendance_spelling, contact=True)
-        + b"}"
-    )
+    return rest[:-1] + b',"appointments":' + appointments_json(rows, world.switches, contact=True) + b"}"

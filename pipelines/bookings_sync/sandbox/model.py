@@ -28,7 +28,7 @@ Spelling = Literal["sic", "right", "both", "disagree"]
 is correct."""
 
 _ALPHANUMERIC = bytes.maketrans(b"+/", b"xQ")
-_CONTACT_PREFIX = b',"contact":'
+CONTACT_PREFIX = b',"contact":'
 
 
 def new_id(rng: random.Random) -> str:
@@ -121,14 +121,14 @@ class Contact:
     @classmethod
     def of(cls, body: Json) -> Contact:
         name = " ".join(part for part in (body.get("firstName"), body.get("lastName")) if part)
-        return cls(body["id"], name, _CONTACT_PREFIX + orjson.dumps(body) + b"}")
+        return cls(body["id"], name, CONTACT_PREFIX + orjson.dumps(body) + b"}")
 
     def body(self) -> Any:
         """The contact's JSON. None after the contact was deleted; its appointments remain."""
-        return orjson.loads(self.tail[len(_CONTACT_PREFIX) : -1])
+        return orjson.loads(self.tail[len(CONTACT_PREFIX) : -1])
 
     def replace(self, body: Json | None) -> None:
-        self.tail = _CONTACT_PREFIX + orjson.dumps(body) + b"}"
+        self.tail = CONTACT_PREFIX + orjson.dumps(body) + b"}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ import types
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+HEAD_SWITCHES = ("attendance_spelling", "missing_service_ids", "client_field_names")
+"""The switches that change the cached JSON of appointments. (`recurring_ids` changes the ids, too.)"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switches:
@@ -26,10 +29,37 @@ class Switches:
     """Which appointments remain when `max_rows` is exceeded."""
     max_window_days: int | None = None
     """A list with a longer window gets 422."""
-    unknown_id: Literal["400", "404", "422", "empty"] = "404"
-    """The reply of GET /appointments/:id to an id that never existed. "empty" is 200 without a body."""
-    deleted_id: Literal["same", "400", "404", "422", "empty"] = "same"
-    """The reply of GET /appointments/:id for a deleted appointment. "same" follows `unknown_id`."""
+    ignores_window: int | None = None
+    """The number of appointments in each list, whatever its window. `cap_keeps` decides which. None: lists follow their
+    window."""
+    unknown_id: Literal["400", "404", "422", "empty", "object"] = "404"
+    """The reply of GET /appointments/:id to an id that never existed. "empty" is 200 without a body, "object" 200 with
+    `{}`."""
+    deleted_id: Literal["same", "400", "404", "422", "empty", "object", "plain", "flag", "status"] = "same"
+    """The reply of GET /appointments/:id for a deleted appointment. "same" follows `unknown_id`. "plain" is the
+    appointment as it was; "flag" adds `"deleted": true`, and "status" sets its status to "deleted"."""
+    instance_reply: Literal["instance", "master"] = "instance"
+    """The reply of GET /appointments/:id for an instance of a recurring appointment. "master" is its first instance,
+    with the id of the series."""
+    id_case: Literal["exact", "lower"] = "exact"
+    """The case of the id in the reply of GET /appointments/:id."""
+    repeated_rows: Literal["none", "same", "stale", "stale_last"] = "none"
+    """Whether lists contain some appointments twice. The second copy is the same, or it is the appointment as it was
+    booked, with an older updatedAt: before all others ("stale"), or after them."""
+    contact_tellings: Literal["same", "by_scope"] = "same"
+    """Whether lists with different scopes tell some contacts differently, in every reply. The difference is in
+    `source`."""
+    two_services: bool = False
+    """Whether some appointments are listed under a second service, too, and have its id there."""
+    moving_field: Literal["none", "appointment", "contact", "calendar", "all"] = "none"
+    """The records with an undocumented link that is different in every reply. "calendar" are services and teams."""
+    missing_service_ids: bool = False
+    """Whether some appointments have no calendarServiceId, and some no ids of service, team and user."""
+    client_field_names: bool = False
+    """Whether appointments have the fields that public clients read (CODE): calendarId is the service, and there is no
+    calendarServiceId, no userId beside assignedUserId, and no id in the contact."""
+    fractional_numbers: bool = False
+    """Whether services have fractions: slotInterval 7.5, slotBuffer 2.5, priority 0.5 (DOC of the successor)."""
     unknown_scope: Literal["empty", "422"] = "empty"
     """The reply to a list call for a user, team or service that never existed."""
     vanished_service: Literal["listed", "422", "empty"] = "listed"
@@ -49,8 +79,9 @@ class Switches:
     `<20>_<epochMs>_<durationSec>`."""
     empty_days: Literal["missing", "empty"] = "missing"
     """Whether a slots reply omits days without slots, or contains them with an empty list."""
-    slots_trace_id: bool = True
-    """Whether a slots reply has the key `traceId`, which is no date."""
+    slots_trace_id: bool = False
+    """Whether a slots reply has the key `traceId`, which is no date. The successor's replies have it (DOC). Public v1
+    clients would break on it (CODE)."""
     max_slot_days: int | None = 31
     """A slots request with a longer range gets 422."""
     slots_timezone: Literal["location", "utc"] = "location"
@@ -67,6 +98,16 @@ class Switches:
     """The Retry-After header of a 429."""
     limit_headers: bool = True
     """Whether replies have the X-RateLimit-* headers of the successor API, if there is a quota."""
+
+    @property
+    def tells_lists_plainly(self) -> bool:
+        """Whether lists tell each appointment once, as it is."""
+        return (
+            self.repeated_rows == "none"
+            and self.contact_tellings == "same"
+            and self.moving_field in ("none", "calendar")
+            and not self.two_services
+        )
 
     def changed(self, settings: dict[str, Any]) -> Switches:
         """A copy with some switches changed. Raises ValueError for an unknown name or an invalid value."""

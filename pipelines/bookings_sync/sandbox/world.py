@@ -14,7 +14,7 @@ from bookings_sync.sandbox import listing, simulation
 from bookings_sync.sandbox.appointments import Appointments, SlotTakenError
 from bookings_sync.sandbox.model import Appointment, Attendance, Json
 from bookings_sync.sandbox.request_log import RequestLog
-from bookings_sync.sandbox.switches import Switches
+from bookings_sync.sandbox.switches import HEAD_SWITCHES, Switches
 
 __all__ = ["SlotTakenError", "World"]
 
@@ -28,6 +28,8 @@ class World(Appointments):
         self.requests = RequestLog()
         self.advances = 0
         """How often `advance` was called. Part of the seed of the next call."""
+        self.links = 0
+        """The number of links made for `Switches.moving_field`."""
         self.pending_marks: list[tuple[int, int, Appointment, Attendance]] = []
         """Attendance to be marked later: a heap of (epoch ms, tie-breaker, appointment, status)."""
 
@@ -41,7 +43,7 @@ class World(Appointments):
             old, self._switches = self._switches, switches
             if old.recurring_ids != switches.recurring_ids:
                 self._rename_recurring()
-            elif old.attendance_spelling != switches.attendance_spelling:
+            elif any(getattr(old, name) != getattr(switches, name) for name in HEAD_SWITCHES):
                 for row in self._all_appointments():
                     row.head = None
 

@@ -47,6 +47,11 @@ class Api:
         return next(iter(self.world.data[self.location.id].services))
 
 
+def switch(api: Api, **settings: Any) -> None:
+    response = httpx.post(api.server.url + "/sandbox/switches", json=settings, trust_env=False, verify=False)
+    assert response.status_code == 200, response.text
+
+
 def small_spec(**settings: Any) -> WorldSpec:
     defaults: dict[str, Any] = {"now": NOW, "seed": 5, "appointments": 600, "past_days": 90, "future_days": 30}
     return WorldSpec(**defaults | settings)

@@ -56,6 +56,51 @@ def test_wrong_bodies_with_status_200(api: Any, kind: FaultKind, body: bytes) ->
         assert response.content == whole[: len(whole) // 2]
 
 
+def test_lists_are_empty(api: Any) -> None:
+    api.server.faults = Faults([Fault(kind="empty_list")])
+    assert api.json("GET", "/calendars/teams") == {"teams": []}
+    assert api.json("GET", "/calendars/services") == {"services": []}
+    assert api.appointments(calendarId=api.service_id) == []
+    assert api.slots(api.service_id) == []
+    row_id = api.world.truth(api.location.id)["appointments"][0]["id"]
+    assert api.json("GET", f"/appointments/{row_id}")["id"] == row_id
+    assert api.server.faults.met == {"empty_list": 4}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "body"),
+    [
+        ("gone_400", 400, b'{"msg":"Bad Request"}'),
+        ("gone_404", 404, b'{"msg":"Not found"}'),
+        ("gone_422", 422, b'{"id":{"message":"The id is invalid.","rule":"invalid"}}'),
+        ("gone_empty", 200, b""),
+        ("gone_object", 200, b"{}"),
+    ],
+)
+def test_an_appointment_that_exists_is_unknown(api: Any, kind: FaultKind, status: int, body: bytes) -> None:
+    row = api.appointments(calendarId=api.service_id)[0]
+    api.server.faults = Faults([Fault(kind=kind)])
+    response = api.client.get(f"/appointments/{row['id']}")
+    assert (response.status_code, response.content) == (status, body)
+    assert row in api.appointments(calendarId=api.service_id)
+    assert api.server.faults.met == {kind: 1}
+
+
+def test_the_replies_of_another_location(api: Any) -> None:
+    other = api.world.locations[1]
+    mine = api.appointments(calendarId=api.service_id)[0]
+    api.server.faults = Faults([Fault(kind="other_tenant", location_id=api.location.id)])
+    truth = api.world.truth(other.id)
+    assert api.json("GET", "/calendars/teams")["teams"] == truth["teams"]
+    assert api.json("GET", "/calendars/services")["services"] == truth["services"]
+    rows = api.appointments(calendarId=api.service_id)
+    assert {row["id"] for row in rows} < {row["id"] for row in truth["appointments"]}
+    assert {row["calendarServiceId"] for row in rows} == {truth["services"][0]["id"]}
+    assert api.slots(api.service_id) == truth["slots"][truth["services"][0]["id"]]
+    assert api.client.get(f"/appointments/{mine['id']}").status_code == 404
+    assert api.client.delete(f"/appointments/{mine['id']}").status_code == 200
+
+
 def test_a_slow_reply_outlasts_a_short_timeout(api: Any) -> None:
     api.server.faults = Faults([Fault(kind="slow", seconds=30, times=1)])
     with pytest.raises(httpx.ReadTimeout):

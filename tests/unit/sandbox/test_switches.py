@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,12 +12,9 @@ import pytest
 
 from bookings_sync.sandbox import Switches
 
+from .conftest import switch
+
 DAY_MS = 86_400_000
-
-
-def switch(api: Any, **settings: Any) -> None:
-    response = httpx.post(api.server.url + "/sandbox/switches", json=settings, trust_env=False, verify=False)
-    assert response.status_code == 200, response.text
 
 
 def rows_of(api: Any, start: datetime, end: datetime) -> list[str]:
@@ -25,8 +23,8 @@ def rows_of(api: Any, start: datetime, end: datetime) -> list[str]:
 
 
 def test_every_switch_has_a_test() -> None:
-    """Looks for `name=` of each switch in this file."""
-    source = open(__file__, encoding="utf-8").read()  # noqa: PTH123, SIM115
+    """Looks for `name=` of each switch in this file and in test_tellings.py."""
+    source = "".join(Path(__file__).with_name(name).read_text() for name in ("test_switches.py", "test_tellings.py"))
     assert [field.name for field in fields(Switches) if f"{field.name}=" not in source] == []
 
 
@@ -75,15 +73,18 @@ def test_max_window_days_and_max_slot_days(api: Any) -> None:
     assert api.client.get("/appointments/slots", params=query).status_code == 200
 
 
-@pytest.mark.parametrize(("reply", "status"), [("400", 400), ("404", 404), ("422", 422), ("empty", 200)])
-def test_unknown_id_and_deleted_id(api: Any, reply: str, status: int) -> None:
+@pytest.mark.parametrize(
+    ("reply", "status", "body"),
+    [("400", 400, b'{"'), ("404", 404, b'{"'), ("422", 422, b'{"'), ("empty", 200, b""), ("object", 200, b"{}")],
+)
+def test_unknown_id_and_deleted_id(api: Any, reply: str, status: int, body: bytes) -> None:
     row = api.appointments(calendarId=api.service_id)[0]
     api.world.delete(api.location.id, row["id"])
     switch(api, unknown_id=reply, deleted_id="same")
     for appointment_id in ("nope", row["id"]):
         response = api.client.get(f"/appointments/{appointment_id}")
         assert response.status_code == status
-        assert bool(response.content) == (status != 200)
+        assert response.content[:2] == body
     switch(api, unknown_id="404", deleted_id=reply)
     assert api.client.get("/appointments/nope").status_code == 404
     assert api.client.get(f"/appointments/{row['id']}").status_code == status
@@ -171,6 +172,7 @@ def test_recurring_ids(api: Any, form: str, pieces: int) -> None:
 
 def test_empty_days_slots_trace_id_and_slots_timezone(api: Any) -> None:
     query = {"calendarId": api.service_id, "startDate": api.world.now_ms, "endDate": api.world.now_ms + 7 * DAY_MS}
+    switch(api, slots_trace_id=True)
     reply = api.json("GET", "/appointments/slots", params=query)
     assert isinstance(reply.pop("traceId"), str)
     switch(api, empty_days="empty", slots_trace_id=False)
