@@ -17,7 +17,7 @@ the data, `generate` creates it, `simulation` changes it. `switches` decides the
 """
 
 from bookings_sync.sandbox.calendar_json import office_hours
-from bookings_sync.sandbox.faults import Fault, FaultKind, Faults
+from bookings_sync.sandbox.faults import BrokenKind, FalseKind, Fault, FaultKind, Faults
 from bookings_sync.sandbox.generate import WorldSpec, generate
 from bookings_sync.sandbox.model import Appointment, Change, Contact, Location, Service, Team
 from bookings_sync.sandbox.quota import Quota
@@ -28,8 +28,10 @@ from bookings_sync.sandbox.world import SlotTakenError, World
 
 __all__ = [
     "Appointment",
+    "BrokenKind",
     "Change",
     "Contact",
+    "FalseKind",
     "Fault",
     "FaultKind",
     "Faults",

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import Any, Literal, get_args
 
-FaultKind = Literal[
+BrokenKind = Literal[
     "429",
     "429_seconds",
     "429_date",
@@ -32,15 +32,8 @@ FaultKind = Literal[
     "null",
     "string",
     "html",
-    "empty_list",
-    "gone_400",
-    "gone_404",
-    "gone_422",
-    "gone_empty",
-    "gone_object",
-    "other_tenant",
 ]
-"""The kinds:
+"""Replies that clients can recognize as broken:
 
 - `429`, `429_seconds`, `429_date`: 429 without Retry-After, with seconds, with an HTTP date
 - `500`, `502`, `503`: that status with an HTML body
@@ -50,12 +43,27 @@ FaultKind = Literal[
 - `cut`: half the body, with a matching Content-Length
 - `list`, `null`, `string`: JSON of the wrong type
 - `html`: an HTML page with status 200
+"""
+
+FalseKind = Literal[
+    "empty_list",
+    "gone_400",
+    "gone_404",
+    "gone_422",
+    "gone_empty",
+    "gone_object",
+    "other_tenant",
+]
+"""Replies in perfect form that are not true:
+
 - `empty_list`: a list without records
 - `gone_400`, `gone_404`, `gone_422`, `gone_empty`, `gone_object`: an appointment that exists is unknown. `empty` is 200
   without a body, `object` 200 with `{}`.
 - `other_tenant`: the reply of another location. Ids of services, teams and users are replaced with its own. An
   appointment's id is unknown there.
 """
+
+FaultKind = Literal[BrokenKind, FalseKind]
 
 LISTS: dict[str, dict[str, Any]] = {
     "GET /calendars/teams": {"teams": []},

@@ -1,5 +1,5 @@
-"""Every fault of the sandbox, alone and together: the result is the faultless one, nothing is taken for deleted, the
-rate limit holds, and who asks to be left alone is left alone.
+"""Every broken reply of the sandbox, alone and together: the result is the faultless one, nothing is taken for deleted,
+the rate limit holds, and who asks to be left alone is left alone.
 
 `make chaos` runs the same with ten thousand requests.
 """
@@ -15,13 +15,13 @@ from typing import Any, get_args
 import pytest
 import stamina
 
-from bookings_sync.sandbox import Fault, FaultKind, Faults, Quota, Switches
+from bookings_sync.sandbox import BrokenKind, Fault, FaultKind, Faults, Quota, Switches
 
 from .conftest import Site, Tally, small
 
 SEED = int(os.environ.get("CHAOS") or 0)
 LONG = bool(SEED)
-KINDS: tuple[FaultKind, ...] = tuple(kind for kind in get_args(FaultKind) if kind != "slow")
+KINDS: tuple[FaultKind, ...] = tuple(kind for kind in get_args(BrokenKind) if kind != "slow")
 QUICK: dict[str, Any] = {"rate_period_seconds": 0.02, "attempts": 12}
 """A 429 that names no time pauses for a period. Twelve attempts: at 30 % one request in two million fails."""
 

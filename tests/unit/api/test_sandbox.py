@@ -31,6 +31,7 @@ from bookings_sync.api import (
 from bookings_sync.config.settings import HttpTransport, Location, Settings, location_id_from_key
 from bookings_sync.planning.windows import Window
 from bookings_sync.sandbox import (
+    BrokenKind,
     Fault,
     FaultKind,
     Faults,
@@ -260,7 +261,7 @@ def test_appointment_is_booked_moved_marked_and_deleted(serve: Serve, done_body:
     assert client.get_appointment(booked.id).records == []
 
 
-@pytest.mark.parametrize("kind", [kind for kind in get_args(FaultKind) if kind != "slow"])
+@pytest.mark.parametrize("kind", [kind for kind in get_args(BrokenKind) if kind != "slow"])
 def test_client_recovers_from_each_fault(serve: Serve, kind: FaultKind) -> None:
     times = 1 if "_" in kind else 2  # each Retry-After costs the test a second
     running = serve(faults=Faults([Fault(kind=kind, endpoints=("GET /calendars/teams",), times=times, seconds=1)]))
