@@ -29,7 +29,7 @@ def calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     ids=["the-master", "another-case", "a-number"],
 )
 def test_a_reply_for_another_id_changes_nothing(calendar: Callable[..., FakeCalendar], other: dict[str, Any]) -> None:
-    """The row stays, nothing is loaded or deleted, and the window's read does not count: the next run reads it again."""
+    """The row stays, nothing is loaded or deleted, and the window's read does not count: the next run repeats it."""
     site = calendar()
     site.lists[S1] = [appointment("X"), appointment("X_1796"), appointment("Y")]
     site.sync()
