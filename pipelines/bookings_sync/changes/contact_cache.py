@@ -81,6 +81,20 @@ class ContactCache:
                 held[key] = row << _HASH_BITS
 
 
+class ContactCaches:
+    """The caches of one run.
+
+    Lists that were last read by other rules have a cache of their own: a contact that another list showed to be held as
+    it is must still be compared in full there, with its custom fields.
+    """
+
+    def __init__(self) -> None:
+        self._usual, self._outdated = ContactCache(), ContactCache()
+
+    def of(self, *, outdated: bool) -> ContactCache:
+        return self._outdated if outdated else self._usual
+
+
 def _text_hash(text: int) -> int:
     """60 bits of the text's hash, never 0."""
     return text & _HASH_MASK | 1

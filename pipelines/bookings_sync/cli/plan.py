@@ -23,6 +23,7 @@ _REASONS = {
     "asked": "requested",
     "hot": "hot range",
     "backfill": "never read",
+    "outdated": "read before an upgrade",
     "cold": "read longest ago",
 }
 

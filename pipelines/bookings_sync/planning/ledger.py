@@ -23,8 +23,8 @@ Endpoint = Literal["teams", "services", "appointments", "slots"]
 @dataclass(frozen=True, slots=True)
 class Read:
     """One completed read. `window` is None for whole lists. `read_at_ms` is when the request was sent, epoch
-    milliseconds. `reply_digest` is None if an equal reply must still be decoded. `rules` fingerprint the privacy
-    rules that the reply was read by."""
+    milliseconds. `reply_digest` is None if an equal reply must still be decoded. `rules` fingerprint how
+    the reply was read (`records.interpretation`)."""
 
     location_id: str
     endpoint: Endpoint
@@ -126,13 +126,17 @@ class Ledger:
     def relied_on(self, location_id: str, scope: Scope, window: Window, rules: str) -> Read | None:
         """The last read of exactly this window, if the warehouse holds exactly what its reply said.
 
-        None if the read was invalidated, was made under other privacy rules, or part of the window was read again
-        since.
+        None if the read was invalidated, was read in another way, or part of the window was read again since.
         """
         for stretch in self.stretches(location_id, scope):
             if stretch.window == window and stretch.is_whole and stretch.read.rules == rules:
                 return stretch.read if stretch.read.reply_digest is not None else None
         return None
+
+    def is_outdated(self, location_id: str, scope: Scope, window: Window, rules: str) -> bool:
+        """Whether part of the window was last read in another way than these rules."""
+        stretches = within(self.stretches(location_id, scope), window)
+        return any(stretch.read.rules != rules for stretch in stretches)
 
     def covering(self, location_id: str, scope: Scope, instant_ms: int) -> list[Read]:
         """The reads of a scope with this instant in their window."""

@@ -12,6 +12,8 @@ short leaves, so that each reply holds about `rows_per_reply` records. Each leaf
 - hot:      The leaf overlaps `[now − lookback, now + horizon)`, where calendars change. Every run reads it. The leaf
             read longest ago comes first, so that a small request budget starves none.
 - backfill: Part of the leaf was never read. Newest first.
+- outdated: Part of the leaf was last read in another way (`records.interpretation`): by a version of the program with
+            other columns, or under other privacy rules. Newest first.
 - cold:     The rest, oldest read first, as many as keep every leaf's age under `cold_reread_days`. This includes days
             outside the whole range that hold appointments: they moved there, or the settings were different.
 
@@ -35,7 +37,7 @@ from bookings_sync.planning.ledger import Endpoint, Ledger, Stretch, within
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import DAY_MS, Window, gaps, grid, to_ms
 
-Reason = Literal["list", "first", "asked", "hot", "backfill", "cold"]
+Reason = Literal["list", "first", "asked", "hot", "backfill", "outdated", "cold"]
 
 KEEP = 1.5
 """Multiple of `rows_per_reply` up to which a window that was read before is kept as it is."""
@@ -72,12 +74,14 @@ def window_of(read: PlannedRead) -> Window:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a run is to read: the hot range and all history, or a range asked for."""
+    """What a run is to read: the hot range and all history, or a range asked for. `rules` fingerprint how it reads
+    appointments; without them, no earlier read is outdated."""
 
     run_id: str
     now: DateTime
     asked: Window | None = None
     full: bool = False
+    rules: str | None = None
 
 
 def hot_range(settings: Settings, now: DateTime) -> Window:
@@ -118,7 +122,7 @@ def plan_appointments(
     `beyond` are windows outside the whole range that hold appointments. `tried` are scopes with a first window that
     this run failed to read: it plans their other windows.
     """
-    reasons: tuple[Reason, ...] = ("first", "asked", "hot", "backfill", "cold")
+    reasons: tuple[Reason, ...] = ("first", "asked", "hot", "backfill", "outdated", "cold")
     by_reason: dict[Reason, list[tuple[int, PlannedRead]]] = {reason: [] for reason in reasons}
     times = _Times.of(settings, span)
     for scope in scopes:
@@ -131,7 +135,7 @@ def plan_appointments(
     cold = sorted(by_reason["cold"], key=lambda ranked: ranked[0])
     elapsed_ms = times.now_ms - ledger.last_run(location_id, other_than=span.run_id)
     by_reason["cold"] = cold[: _cold_share(cold, settings.cold_reread_days * DAY_MS, times.now_ms, elapsed_ms)]
-    for reason in ("hot", "backfill"):
+    for reason in ("hot", "backfill", "outdated"):
         by_reason[reason].sort(key=lambda ranked: ranked[0])
     return [read for ranked in by_reason.values() for _, read in ranked]
 
@@ -183,6 +187,8 @@ def _windows(
                 yield _hull(uncovered), "backfill", -leaf.end_ms
         elif uncovered:
             yield _hull(uncovered), "backfill", -leaf.end_ms
+        elif _is_outdated(inside, span):
+            yield leaf, "outdated", -leaf.end_ms
         else:
             yield leaf, "cold", _read_longest_ago(inside, now_ms)
 
@@ -199,7 +205,17 @@ def _beyond(
         uncovered = gaps(leaf, [stretch.window for stretch in inside])
         if leaf.overlaps(times.whole) or (not uncovered and all(s.read.run_id == span.run_id for s in inside)):
             continue
-        yield leaf, "asked" if span.full else "cold", 0 if uncovered else _read_longest_ago(inside, times.now_ms)
+        if span.full:
+            yield leaf, "asked", 0
+        elif _is_outdated(inside, span):
+            yield leaf, "outdated", -leaf.end_ms
+        else:
+            yield leaf, "cold", 0 if uncovered else _read_longest_ago(inside, times.now_ms)
+
+
+def _is_outdated(inside: list[Stretch], span: Span) -> bool:
+    """Whether part of the time was last read in another way than this run reads."""
+    return span.rules is not None and any(stretch.read.rules != span.rules for stretch in inside)
 
 
 def _read_longest_ago(inside: list[Stretch], now_ms: int) -> int:

@@ -57,6 +57,11 @@ class Privacy:
         rules = ",".join(f"{name}={self.rules[name]}" for name in FIELDS)
         return hmac.new(self.key, rules.encode(), "sha256").hexdigest()[:32]
 
+    @property
+    def fingerprint_of_key(self) -> str:
+        """Identifies the key of the hashes, without revealing it."""
+        return hmac.new(self.key, b"key", "sha256").hexdigest()[:32]
+
     def appointment(self, record: Any) -> Any:
         """An appointment and its embedded contact, under the rules."""
         if self.keeps_all:

@@ -364,8 +364,8 @@ READS = _merged(
         _text("run_id", "The run that read it."),
         _text(
             "rules",
-            "Fingerprint of the privacy rules in force; for slots also the service's notice, in milliseconds. Other "
-            "rules invalidate the digests.",
+            "Fingerprint of how the reply was read: columns, decoding, privacy rules and settings; for slots also the "
+            "service's notice, in milliseconds. A reply that was read in another way is looked at again.",
         ),
         _text("reply_digest", "Digest of the reply's bytes. An equal reply is not decoded again."),
         Column(

@@ -155,7 +155,7 @@ class AppointmentReads:
             yield from self._rows.take_whole(rows, planned, read)
         else:
             yield from self._rows.take_changed(rows, listing.missing, planned, read)
-        yield from self._contacts.take(batch.rows["contacts"], read)
+        yield from self._contacts.take(batch.rows["contacts"], read, outdated=self._lists.is_outdated(planned))
         if self._stage.rows > staged:
             self._journal.record(Change("news", planned.location_id, read))
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pendulum import DateTime
 
 from bookings_sync.api.replies import Reply
 from bookings_sync.changes.journal import Journal
-from bookings_sync.planning.ledger import Read
+from bookings_sync.planning.ledger import Endpoint, Read
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.windows import to_ms
 
 
 class CompletedReads:
-    """Adds the completed reads of one run to the journal of a load. `rules` fingerprint the privacy rules in force."""
+    """Adds the completed reads of one run to the journal of a load. `rules` fingerprint how each endpoint is read."""
 
-    def __init__(self, journal: Journal, run_id: str, rules: str, clock: Callable[[], DateTime]) -> None:
+    def __init__(
+        self, journal: Journal, run_id: str, rules: Mapping[Endpoint, str], clock: Callable[[], DateTime]
+    ) -> None:
         self._journal = journal
         self._run_id = run_id
         self._rules = rules
@@ -45,7 +47,7 @@ class CompletedReads:
             window=planned.window,
             read_at_ms=to_ms(replies[0].sent_at if replies else self._clock()),
             run_id=self._run_id,
-            rules=rules or self._rules,
+            rules=rules or self._rules[planned.endpoint],
             reply_digest=replies[0].digest if replies and comparable else None,
             reply_bytes=sum(reply.bytes for reply in replies),
             reply_rows=rows,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from bookings_sync.changes.contact_cache import ContactCache
+from bookings_sync.changes.contact_cache import ContactCache, ContactCaches
 from bookings_sync.changes.diff import missing
 from bookings_sync.changes.held import Held
 from bookings_sync.changes.invalidation import Change, Places
@@ -31,24 +31,26 @@ MOST_WAITING = 10_000
 class _Waiting(NamedTuple):
     rows: Rows
     read: Read
+    outdated: bool
 
 
 class ListedContacts:
     """The contacts that the reads of one load bring.
 
     `torn` are contacts by location. Their custom fields may not match the contact's digest, because a load was torn.
+    The same is true of all contacts in an outdated list, which was last read by other rules.
     """
 
     def __init__(
         self,
-        known: ContactCache,
+        caches: ContactCaches,
         first_sync: FirstSync,
         torn: Mapping[str, set[str]],
         held_rows: HeldRows,
         stage: Stage,
         journal: Journal,
     ) -> None:
-        self._known = known
+        self._caches = caches
         self._first_sync = first_sync
         self._torn = torn
         self._held_rows = held_rows
@@ -56,17 +58,18 @@ class ListedContacts:
         self._journal = journal
         self._waiting: list[_Waiting] = []
 
-    def take(self, contacts: Rows, read: Read) -> Iterator[Emitted]:
+    def take(self, contacts: Rows, read: Read, *, outdated: bool = False) -> Iterator[Emitted]:
         """Stages the contacts that cannot be held, and skips those that are known to be held as they are. The others
         wait until the warehouse is asked for many of them together."""
-        unknown, changed, equal = self._known.classify(contacts)
-        self._known.remember(contacts.take(equal))
+        cache = self._caches.of(outdated=outdated)
+        unknown, changed, equal = cache.classify(contacts)
+        cache.remember(contacts.take(equal))
         if not self._first_sync.is_first(contacts.location_id):
             unknown, changed = [], sorted(unknown + changed)
         if unknown:
-            yield from self._stage_new(contacts.take(unknown))
+            yield from self._stage_new(contacts.take(unknown), cache)
         if changed:
-            self._waiting.append(_Waiting(contacts.take(changed), read))
+            self._waiting.append(_Waiting(contacts.take(changed), read, outdated))
             if sum(len(each.rows) for each in self._waiting) >= MOST_WAITING:
                 yield from self.take_waiting()
 
@@ -74,29 +77,31 @@ class ListedContacts:
         """Asks the warehouse for the waiting contacts, and stages the new versions among them."""
         waiting, self._waiting = self._waiting, []
         keys: dict[str, dict[Key, None]] = {}
-        for contacts, _ in waiting:
+        for contacts, _, _ in waiting:
             keys.setdefault(contacts.location_id, {}).update(dict.fromkeys(contacts.keys))
         held = {
             location_id: self._held_rows.by_id(CONTACTS, location_id, (key[0] for key in each))
             for location_id, each in keys.items()
         }
-        for contacts, read in waiting:
+        for contacts, read, outdated in waiting:
             of_location = held[contacts.location_id]
             equal = [
                 position
                 for position, (key, digest) in enumerate(zip(contacts.keys, contacts.digests, strict=True))
                 if key in of_location and of_location[key].digest == digest
             ]
-            self._known.remember(contacts.take(equal))
+            cache = self._caches.of(outdated=outdated)
+            cache.remember(contacts.take(equal))
             staged = self._stage.rows
-            yield from self._stage_compared(contacts, of_location, read)
+            torn = {key[0] for key in contacts.keys} if outdated else self._torn.get(contacts.location_id, set())
+            yield from self._stage_compared(contacts, of_location, read, cache, torn)
             if self._stage.rows > staged:
                 self._journal.record(Change("news", contacts.location_id, read))
 
-    def _stage_new(self, contacts: Rows) -> Iterator[Emitted]:
+    def _stage_new(self, contacts: Rows, cache: ContactCache) -> Iterator[Emitted]:
         """Contacts that neither the warehouse nor this load holds, with their custom fields."""
         if staged := self._stage.add_new(contacts):
-            self._known.remember(staged.rows)
+            cache.remember(staged.rows)
             yield staged.emitted
             fields = custom_field_rows(contacts.location_id, contacts)
             self._stage.reject(fields)
@@ -104,16 +109,17 @@ class ListedContacts:
             if staged_fields := self._stage.add_new(fields.rows["contact_custom_fields"], may_come_again=False):
                 yield staged_fields.emitted
 
-    def _stage_compared(self, contacts: Rows, held: dict[Key, Held], read: Read) -> Iterator[Emitted]:
-        """The contacts that are new or changed, with their custom fields. A contact's digest covers both, except after
-        a torn load."""
+    def _stage_compared(
+        self, contacts: Rows, held: dict[Key, Held], read: Read, cache: ContactCache, torn: set[str]
+    ) -> Iterator[Emitted]:
+        """The contacts that are new or changed, with their custom fields. A contact's digest covers both, except for
+        the `torn` ones."""
         location_id = contacts.location_id
         if self._stage.conflict(contacts):
             self._journal.record(Change("contradicted", location_id, read))
         staged = self._stage.add_changed(contacts, held)
-        torn = self._torn.get(location_id, set())
         if staged is not None:
-            self._known.remember(staged.rows)
+            cache.remember(staged.rows)
             yield staged.emitted
             known = [key[0] for key in staged.rows.keys if key in held]
             if known:

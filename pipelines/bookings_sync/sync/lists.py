@@ -11,7 +11,7 @@ from collections.abc import Callable
 from bookings_sync.api.client import Client
 from bookings_sync.api.listing import Listing, decode_all, diff_decoder, split_decoder
 from bookings_sync.api.replies import Reply
-from bookings_sync.changes.contact_cache import ContactCache
+from bookings_sync.changes.contact_cache import ContactCache, ContactCaches
 from bookings_sync.planning.ledger import Ledger, Read
 from bookings_sync.planning.plan import PlannedRead, window_of
 from bookings_sync.planning.windows import Window
@@ -23,15 +23,23 @@ from bookings_sync.sync.reading import DecodingTurn
 
 
 class AppointmentLists:
-    """Sends the list calls of one load. `hot` is the range that every run reads."""
+    """Sends the list calls of one load. `hot` is the range that every run reads, `rules` fingerprint how lists are
+    read."""
 
     def __init__(
-        self, client: Callable[[str], Client], ledger: Ledger, contacts: ContactCache, privacy: Privacy, hot: Window
+        self,
+        client: Callable[[str], Client],
+        ledger: Ledger,
+        caches: ContactCaches,
+        privacy: Privacy,
+        rules: str,
+        hot: Window,
     ) -> None:
         self._client = client
         self._ledger = ledger
-        self._contacts = contacts
+        self._caches = caches
         self._privacy = privacy
+        self._rules = rules
         self._hot = hot
 
     def ask(self, read: PlannedRead, turn: DecodingTurn) -> Reply[Listing] | None:
@@ -45,17 +53,24 @@ class AppointmentLists:
 
     def rows(self, read: PlannedRead, listing: Listing) -> Batch:
         """The typed rows of a reply. Contacts that the cache holds are left out."""
-        return appointment_rows(read.location_id, listing.records, self._privacy, self._contacts)
+        return appointment_rows(read.location_id, listing.records, self._privacy, self._cache_for(read))
+
+    def is_outdated(self, read: PlannedRead) -> bool:
+        """Whether part of the window was last read in another way, so that its rows may lack what replies say."""
+        return self._ledger.is_outdated(read.location_id, read.scope, window_of(read), self._rules)
 
     def last_read(self, read: PlannedRead) -> Read | None:
         """The last read of the same window, if the warehouse still holds exactly what its reply said."""
-        return self._ledger.relied_on(read.location_id, read.scope, window_of(read), self._privacy.fingerprint)
+        return self._ledger.relied_on(read.location_id, read.scope, window_of(read), self._rules)
+
+    def _cache_for(self, read: PlannedRead) -> ContactCache:
+        return self._caches.of(outdated=self.is_outdated(read))
 
     def _decoder(self, read: PlannedRead, known: Read | None) -> Callable[[bytes], Listing]:
         if not self._privacy.keeps_all:
             # The digest of a personal value could be tried out, so none is kept, and each record is decoded.
             return decode_all
-        read_record = reader(read.location_id, self._contacts)
+        read_record = reader(read.location_id, self._cache_for(read))
         if window_of(read).overlaps(self._hot):  # digests of single records pay off where every run reads the window
             return diff_decoder(known.record_digests if known else None, read_record)
         return split_decoder(read_record)

@@ -44,7 +44,7 @@ class Load:
         self.stage = Stage(load_id, started_at, run.span.run_id, self._held_rows.rows, run.findings.figures.tables)
         self._journal = Journal(run.planner.ledger)
         self._privacy = Privacy.of(run.settings)
-        self._completed = CompletedReads(self._journal, run.span.run_id, self._privacy.fingerprint, run.clock)
+        self._completed = CompletedReads(self._journal, run.span.run_id, run.interpretation.rules, run.clock)
         self._whole_lists = WholeLists(
             run.settings,
             run.client,
@@ -55,6 +55,7 @@ class Load:
             self._held_rows,
             self.stage,
             self._completed,
+            run.interpretation.rules,
         )
 
     def locations(self) -> Iterator[Emitted]:
@@ -109,6 +110,7 @@ class Load:
             self.stage,
             self._journal,
             self._completed,
+            run.interpretation.rules["slots"],
         )
         yield from slots.carry_out()
         yield from self._settled()
@@ -137,7 +139,14 @@ class Load:
             stage,
             journal,
             self._completed,
-            lists=AppointmentLists(run.client, run.planner.ledger, run.contacts, self._privacy, hot),
+            lists=AppointmentLists(
+                run.client,
+                run.planner.ledger,
+                run.contacts,
+                self._privacy,
+                run.interpretation.rules["appointments"],
+                hot,
+            ),
             rows=AppointmentRows(
                 run.settings.scopes, run.calendars, run.first_sync, self._held_rows, stage, journal, absences
             ),

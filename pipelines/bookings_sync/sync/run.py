@@ -19,13 +19,14 @@ from pendulum import DateTime
 
 from bookings_sync.api.client import Client
 from bookings_sync.api.connections import open_http
-from bookings_sync.changes.contact_cache import ContactCache
+from bookings_sync.changes.contact_cache import ContactCaches
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.plan import PlannedRead, Span
 from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.windows import Window
+from bookings_sync.records.interpretation import Interpretation
 from bookings_sync.sync.budget import RequestBudget
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.first_sync import FirstSync
@@ -62,9 +63,11 @@ class Run:
     ) -> None:
         self.settings = settings
         self.clock = clock
-        self.span = Span(run_id or uuid.uuid4().hex, clock(), asked, full)
+        self.interpretation = Interpretation.of(settings)
+        rules = self.interpretation.rules["appointments"]
+        self.span = Span(run_id or uuid.uuid4().hex, clock(), asked, full, rules)
         self.findings = Findings(settings.locations, lambda: on_progress(self) if on_progress else None)
-        self.contacts = ContactCache()
+        self.contacts = ContactCaches()
         self._http = open_http(settings)
         self._clients = {
             name: Client(location, settings, self._http, clock=clock) for name, location in settings.locations.items()

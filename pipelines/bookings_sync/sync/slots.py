@@ -30,7 +30,6 @@ from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window, to_ms
 from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import slot_rows
-from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.tables import SLOTS
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.findings import Findings
@@ -61,9 +60,10 @@ class SlotReads:
         stage: Stage,
         journal: Journal,
         completed: CompletedReads,
+        rules: str,
     ) -> None:
         self._settings = settings
-        self._rules = Privacy.of(settings).fingerprint
+        self._rules = rules
         self._clock = clock
         self._client = client
         self._planner = planner

@@ -44,6 +44,7 @@ class WholeLists:
         held_rows: HeldRows,
         stage: Stage,
         completed: CompletedReads,
+        rules: Mapping[Endpoint, str],
     ) -> None:
         self._settings = settings
         self._client = client
@@ -54,6 +55,7 @@ class WholeLists:
         self._held_rows = held_rows
         self._stage = stage
         self._completed = completed
+        self._rules = rules
 
     def locations(self, held: Mapping[str, Held]) -> Iterator[Emitted]:
         """The configured locations that are new or changed. `held` are the rows of `locations` by location id."""
@@ -117,7 +119,7 @@ class WholeLists:
         before = self._planner.ledger.newest(location_id, endpoint, Scope("location", location_id))
         self._completed.add(_whole(endpoint, location_id), [reply], rows=len(records))
         self._learn(endpoint, location_id, records)
-        if before and before.reply_digest == reply.digest:
+        if before and before.reply_digest == reply.digest and before.rules == self._rules[endpoint]:
             self._findings.figures.reads_unchanged += 1
             return
         batch = listed_rows(table, location_id, records)

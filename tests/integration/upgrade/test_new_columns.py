@@ -1,0 +1,67 @@
+"""A newer program declares columns that an older one did not: the next runs fill them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+from bookings_sync.sandbox import Switches
+from integration.sync.conftest import Site, small
+from support.older_program import OlderProgram
+
+NEW = (
+    "teams.slug",
+    "team_members.email",
+    "services.slot_buffer",
+    "service_members.priority",
+    "service_hours.open_minute",
+    "appointments.is_recurring",
+    "contacts.country",
+)
+VALUE = 'an array of strings.", "value"', 'an array of strings.", "worth"'
+"""Custom fields have one column. The older program looks for it in another field."""
+
+LONG_PAST = {"lookback_days": 7, "max_window_days": 16, "history_start": date(2026, 6, 1)}
+"""Most windows are cold: a run reads only a share of them again."""
+
+
+def sync_by(older: OlderProgram, site: Site) -> None:
+    """Syncs without the columns, and checks that they are missed."""
+    older.without_columns(*NEW).edited("records/tables.py", *VALUE)
+    assert older.sync(site.settings, site.world.now)["outcome"] == "ok"
+    assert not site.query("FROM information_schema.columns WHERE column_name = 'is_recurring'")
+
+
+def test_the_next_run_fills_new_columns(open_site: Callable[..., Site], older: OlderProgram) -> None:
+    site = open_site(**LONG_PAST)
+    sync_by(older, site)
+    site.sync()
+    assert site.live("appointments", "is_recurring IS NOT NULL")
+    assert site.differences() == []
+    assert site.sync().row["reads_unchanged"] > 0
+
+
+def test_new_columns_come_within_the_budget(open_site: Callable[..., Site], older: OlderProgram) -> None:
+    """The hot range is read in each run. What is left of the budget goes to the outdated windows."""
+    site = open_site(small(services_per_location=1, future_days=15), horizon_days=20, **LONG_PAST)
+    sync_by(older, site)
+    requests = [site.sync(request_budget=10).row["requests"] for _ in range(6)]
+    assert max(requests) <= 11
+    assert site.differences() == []
+
+
+def test_a_setting_that_decides_what_replies_hold(open_site: Callable[..., Site]) -> None:
+    """The lists were read without contacts. The next run reads all of them again, the cold ones too."""
+    site = open_site(**LONG_PAST)
+    site.sync(include_contacts=False)
+    site.sync(include_contacts=True)
+    assert site.differences() == []
+
+
+def test_a_cap_that_is_known_later(open_site: Callable[..., Site]) -> None:
+    """Replies that looked complete were cut off. They come again as they were, and are read in halves."""
+    site = open_site(switches=Switches(max_rows=9), **{**LONG_PAST, "lookback_days": 120})
+    site.sync()
+    assert site.differences() != []
+    site.sync(reply_cap=9)
+    assert site.differences() == []
