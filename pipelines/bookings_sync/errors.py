@@ -8,6 +8,7 @@ BookingsError                   exit code 1
 ├── LockedError                 exit code 75
 ├── LoadError
 ├── AuditError
+├── ControlFailed               the API cannot tell what exists, so nothing is deleted
 └── ApiError                    a request failed; `retryable`: whether it is sent again
     ├── ConnectionFailed        retried
     ├── TimedOut                retried
@@ -81,6 +82,16 @@ class AuditError(BookingsError):
     def __init__(self, models: Iterable[str]) -> None:
         self.models = tuple(models)
         super().__init__(f"audits failed, the live tables are unchanged: {', '.join(self.models)}")
+
+
+class ControlFailed(BookingsError):  # noqa: N818 - the name says what happened
+    """The API does not find appointments that exist, or finds one that never existed. So its refusals do not show that
+    an appointment was deleted. `location` is the location's configured name."""
+
+    def __init__(self, what: str, *, location: str) -> None:
+        super().__init__(
+            f"{what}, so the API's refusals show no deletion and the missing appointments stay, location {location}"
+        )
 
 
 class ApiError(BookingsError):

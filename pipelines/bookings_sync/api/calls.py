@@ -189,7 +189,7 @@ class Sender:
             raise self._error(OtherReply, str(error), call, status) from None
         except Unreadable as error:
             raise self._error(BadReply, str(error), call, status) from None
-        return Reply(records, digest, len(body), sent_at, seconds, number)
+        return Reply(records, digest, len(body), sent_at, seconds, number, status)
 
     def _request(self, call: ApiCall) -> httpx.Request:
         target = self._base_path + call.path

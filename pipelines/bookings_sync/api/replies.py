@@ -34,7 +34,7 @@ class Reply(Generic[T]):
     `records` is None if the body's digest equals the caller's `known_digest`: nothing changed, nothing was decoded.
     `digest` is the hex digest of the body, and `bytes` the body's decompressed size. `sent_at` is in UTC.
     `seconds` is the duration of the successful attempt, without the wait for the rate limit.
-    `requests` counts the attempts.
+    `requests` counts the attempts. `status` is the reply's status; not a 2xx if the API has no such record.
     """
 
     records: T | None
@@ -43,6 +43,7 @@ class Reply(Generic[T]):
     sent_at: DateTime
     seconds: float
     requests: int
+    status: int = 200
 
 
 def decode_object(body: bytes) -> Record:

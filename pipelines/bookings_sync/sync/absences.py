@@ -18,6 +18,7 @@ from bookings_sync.changes.invalidation import Change, What
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.places import places_held
 from bookings_sync.changes.stage import Emitted, Stage
+from bookings_sync.errors import ControlFailed
 from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.planner import Planner
 from bookings_sync.records.columns import Key
@@ -26,6 +27,7 @@ from bookings_sync.records.json_text import Records
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.tables import APPOINTMENTS
 from bookings_sync.sync.contacts import ListedContacts
+from bookings_sync.sync.controls import Control, Controls, Refusal, refusal_of
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.reading import DecodingTurn, Reading
 from bookings_sync.warehouse.held_rows import HeldRows
@@ -40,6 +42,13 @@ class Absent(NamedTuple):
     read: Read
 
 
+class Refused(NamedTuple):
+    """A missing appointment, and how the API refused its id."""
+
+    absent: Absent
+    refusal: Refusal
+
+
 class Absences:
     """The missing appointments of one load."""
 
@@ -52,6 +61,7 @@ class Absences:
         stage: Stage,
         journal: Journal,
         contacts: ListedContacts,
+        controls: Controls,
         privacy: Privacy,
     ) -> None:
         self._client = client
@@ -61,6 +71,7 @@ class Absences:
         self._stage = stage
         self._journal = journal
         self._contacts = contacts
+        self._controls = controls
         self._privacy = privacy
         self._absent: dict[tuple[str, Key], Absent] = {}
         self._restaged: dict[tuple[str, Key], Placed] = {}
@@ -78,16 +89,16 @@ class Absences:
         """Asks for each missing appointment by its id, and stages what came of it."""
         absent = list(self._absent.values())
         asked = [each for each in absent if not self._gave_up(each) and not self._is_staged(each)]
-        self._findings.figures.verifications += len(asked)
         self._record_unverified(absent)
         self._record_restaged(absent)
-        refused: dict[str, list[Key]] = {}
+        asked = self._controlled(asked)
+        self._findings.figures.verifications += len(asked)
+        refused: dict[str, list[Refused]] = {}
         reading = Reading(asked, self._get, concurrency)
         for answer in reading:
             each = answer.item
             if answer.error is not None:
-                self._record("unverified", each)
-                self._planner.leave_out(each.read)
+                self._leave_unverified([each])
                 self._findings.failed(each.location_id, answer.error)
                 if self._gave_up(each):
                     reading.drop(lambda item, failed=each.location_id: item.location_id == failed)  # type: ignore[misc]
@@ -96,11 +107,69 @@ class Absences:
             if answer.result is not None and answer.result.records:
                 self._record("omitted", each)
                 yield from self._take_found(each, answer.result.records)
-            else:
-                refused.setdefault(each.location_id, []).append(each.key)
+            elif answer.result is not None:
+                refused.setdefault(each.location_id, []).append(Refused(each, refusal_of(answer.result)))
         self._record_unverified(asked)
-        for location_id, keys in refused.items():
+        for location_id, keys in self._believed(refused).items():
             yield from self._bury(location_id, keys)
+
+    # -- controls ------------------------------------------------------------------------------------------------------
+
+    def _controlled(self, asked: list[Absent]) -> list[Absent]:
+        """The missing appointments that are worth asking for: not those of a location whose control fails."""
+        missing: dict[str, set[Key]] = {}
+        for each in asked:
+            missing.setdefault(each.location_id, set()).add(each.key)
+        controls = self._controls.existing(missing, last=False)
+        failed = {location_id for location_id, control in controls.items() if self._has_failed(location_id, control)}
+        self._leave_unverified(each for each in asked if each.location_id in failed)
+        return [each for each in asked if each.location_id not in failed]
+
+    def _has_failed(self, location_id: str, control: Control) -> bool:
+        """Whether the control of a location shows that its refusals mean nothing. Notes the error."""
+        findings = self._findings.of(location_id)
+        if control.error is not None:
+            self._findings.failed(location_id, control.error)
+        elif control.found is False:
+            findings.note(ControlFailed("listed appointments are not found by their ids", location=findings.name))
+        return control.error is not None or control.found is False
+
+    def _believed(self, refused: dict[str, list[Refused]]) -> dict[str, list[Key]]:
+        """The refused appointments that no longer exist. The others stay: their reads do not count."""
+        refused = {each: some for each, some in refused.items() if not self._findings.gave_up(each)}
+        existing = self._controls.existing({each: _keys(some) for each, some in refused.items()}, last=True)
+        unknown = self._controls.unknown({each: some[0].absent.key[0] for each, some in refused.items()})
+        believed: dict[str, list[Key]] = {}
+        for location_id, some in refused.items():
+            failed = self._has_failed(location_id, existing[location_id])
+            if failed or self._finds_unknown(location_id, unknown[location_id]):
+                self._leave_unverified(each.absent for each in some)
+            elif existing[location_id].found is None:
+                self._leave_unproven(location_id, some, "no listed appointment shows that ids are found")
+            else:
+                likewise = [each for each in some if each.refusal == unknown[location_id].refusal]
+                believed[location_id] = [each.absent.key for each in likewise]
+                if others := [each for each in some if each not in likewise]:
+                    self._leave_unproven(location_id, others, "an id that never existed is refused in another way")
+        return believed
+
+    def _leave_unproven(self, location_id: str, refused: list[Refused], what: str) -> None:
+        name = self._findings.of(location_id).name
+        self._findings.of(location_id).note(ControlFailed(what, location=name))
+        self._leave_unverified(each.absent for each in refused)
+
+    def _finds_unknown(self, location_id: str, control: Control) -> bool:
+        findings = self._findings.of(location_id)
+        if control.error is not None:
+            self._findings.failed(location_id, control.error)
+        elif control.found:
+            findings.note(ControlFailed("an id that never existed is found", location=findings.name))
+        return control.error is not None or bool(control.found)
+
+    def _leave_unverified(self, absent: Iterable[Absent]) -> None:
+        for each in absent:
+            self._record("unverified", each)
+            self._planner.leave_out(each.read)
 
     def _gave_up(self, absent: Absent) -> bool:
         return self._findings.gave_up(absent.location_id)
@@ -145,3 +214,7 @@ class Absences:
 
     def _record(self, what: What, absent: Absent) -> None:
         self._journal.record(Change(what, absent.location_id, absent.read))
+
+
+def _keys(refused: Iterable[Refused]) -> set[Key]:
+    return {each.absent.key for each in refused}

@@ -31,6 +31,7 @@ from bookings_sync.records.columns import Key
 from bookings_sync.records.rows import Rows
 from bookings_sync.sync.absences import Absences
 from bookings_sync.sync.contacts import MOST_WAITING
+from bookings_sync.sync.controls import Controls
 from bookings_sync.sync.first_sync import FirstSync
 from bookings_sync.warehouse.held_rows import HeldRows
 
@@ -53,6 +54,7 @@ class AppointmentRows:
         stage: Stage,
         journal: Journal,
         absences: Absences,
+        controls: Controls,
     ) -> None:
         self._scope_kinds = scope_kinds
         self._calendars = calendars
@@ -61,12 +63,14 @@ class AppointmentRows:
         self._stage = stage
         self._journal = journal
         self._absences = absences
+        self._controls = controls
         self._waiting: list[_Waiting] = []
 
     def take_whole(self, rows: Rows, planned: PlannedRead, read: Read) -> Iterator[Emitted]:
         """Stages the new versions among the rows of a whole reply, and notes the held rows that are missing from it."""
         held = self._held(planned)
         self._absences.add(missing(held, set(rows.keys)), held, read)
+        self._controls.add_listed(planned.location_id, rows.keys)
         here: list[int] = []
         elsewhere: list[int] = []
         nowhere: list[int] = []
@@ -85,6 +89,7 @@ class AppointmentRows:
     ) -> Iterator[Emitted]:
         """The same for the records that differ from the last reply. `missing_ids` are the digests of the ids that only
         the last reply had."""
+        self._controls.add_unchanged(planned.location_id, planned.scope, window_of(planned))
         if missing_ids:
             held = self._held_rows.in_window(planned.location_id, planned.scope, window_of(planned))
             self._absences.add((key for key in missing(held, ()) if id_digest(key[0]) in missing_ids), held, read)

@@ -27,6 +27,7 @@ from bookings_sync.sync.absences import Absences
 from bookings_sync.sync.appointment_rows import AppointmentRows
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.contacts import ListedContacts
+from bookings_sync.sync.controls import Controls
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.lists import AppointmentLists
 from bookings_sync.sync.reading import Answer, Reading
@@ -54,6 +55,7 @@ class AppointmentReads:
         rows: AppointmentRows,
         contacts: ListedContacts,
         absences: Absences,
+        controls: Controls,
     ) -> None:
         self._settings = settings
         self._planner = planner
@@ -67,6 +69,7 @@ class AppointmentReads:
         self._rows = rows
         self._contacts = contacts
         self._absences = absences
+        self._controls = controls
 
     def carry_out(self, planned: list[PlannedRead]) -> Iterator[Emitted]:
         """Does these reads, as far as one load takes their rows."""
@@ -144,6 +147,8 @@ class AppointmentReads:
         known = self._lists.last_read(planned)
         assert known is not None  # noqa: S101 - the reply was equal to this read's
         self._completed.add(planned, [reply], rows=known.reply_rows, record_digests=known.record_digests)
+        if known.reply_rows:
+            self._controls.add_unchanged(planned.location_id, planned.scope, window_of(planned))
 
     def _take_listing(self, planned: PlannedRead, replies: list[Reply[Listing]], listing: Listing) -> Iterator[Emitted]:
         read = self._completed.add(planned, replies, rows=listing.size, record_digests=listing.digests)

@@ -28,6 +28,7 @@ from bookings_sync.sync.appointment_rows import AppointmentRows
 from bookings_sync.sync.appointments import AppointmentReads
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.contacts import ListedContacts
+from bookings_sync.sync.controls import Controls
 from bookings_sync.sync.lists import AppointmentLists
 from bookings_sync.sync.run import Run
 from bookings_sync.sync.slots import SlotReads
@@ -127,8 +128,9 @@ class Load:
         contacts = ListedContacts(
             run.contacts, run.first_sync, run.snapshot.torn_contacts, self._held_rows, stage, journal
         )
+        controls = Controls(run.client, self._held_rows, run.settings.concurrency)
         absences = Absences(
-            run.client, run.planner, run.findings, self._held_rows, stage, journal, contacts, self._privacy
+            run.client, run.planner, run.findings, self._held_rows, stage, journal, contacts, controls, self._privacy
         )
         return AppointmentReads(
             run.settings,
@@ -148,10 +150,11 @@ class Load:
                 hot,
             ),
             rows=AppointmentRows(
-                run.settings.scopes, run.calendars, run.first_sync, self._held_rows, stage, journal, absences
+                run.settings.scopes, run.calendars, run.first_sync, self._held_rows, stage, journal, absences, controls
             ),
             contacts=contacts,
             absences=absences,
+            controls=controls,
         )
 
     def _warn_of_budgets(self) -> None:

@@ -122,6 +122,15 @@ class HeldRows:
             placed.update(zip(zip(found), map(Placed, held, scopes), strict=True))
         return placed
 
+    def some_live(self, location_id: str, apart_from: Collection[Key], most: int) -> list[str]:
+        """The ids of some appointments that are not deleted, at most `most`."""
+        rows = self._raw.dicts(
+            f"SELECT id FROM {self._raw.name('appointments')} WHERE _dlt_valid_to IS NULL AND deleted_at IS NULL"  # noqa: S608
+            f" AND location_id = %s LIMIT {len(apart_from) + most}",
+            location_id,
+        )
+        return [row["id"] for row in rows if (row["id"],) not in apart_from][:most]
+
     # -- slots ---------------------------------------------------------------------------------------------------------
 
     def slots_in_window(self, location_id: str, service_id: str, window: Window) -> dict[Key, Held]:
