@@ -147,10 +147,7 @@ class Absences:
             elif existing[location_id].found is None:
                 self._leave_unproven(location_id, some, "no listed appointment shows that ids are found")
             else:
-                likewise = [each for each in some if each.refusal == unknown[location_id].refusal]
-                believed[location_id] = [each.absent.key for each in likewise]
-                if others := [each for each in some if each not in likewise]:
-                    self._leave_unproven(location_id, others, "an id that never existed is refused in another way")
+                believed[location_id] = [each.absent.key for each in some]
         return believed
 
     def _leave_unproven(self, location_id: str, refused: list[Refused], what: str) -> None:

@@ -39,7 +39,7 @@ def test_a_reply_for_another_id_changes_nothing(calendar: Callable[..., FakeCale
     result = site.sync()
     assert result.outcome == "partial"
     assert "another id" in result.row["errors"]
-    assert site.asked_by_id() == ["X_1796"], "asked once: the same question gets the same answer"
+    assert site.asked_by_id().count("X_1796") == 1, "asked once: the same question gets the same answer"
     assert site.live() == ["X", "X_1796", "Y"]
     assert len(site.query("SELECT * FROM appointments")) == 3
     assert site.query("SELECT read_id, run_id FROM reads WHERE reply_rows = 3") == reads

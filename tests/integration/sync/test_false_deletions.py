@@ -27,18 +27,6 @@ def tombstones(site: Site) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("gone", GONE)
-def test_empty_lists_and_refused_ids_delete_nothing(site: Site, gone: str) -> None:
-    site.sync()
-    site.server.faults = outage("empty_list", gone)
-    assert site.sync().outcome != "ok"
-    assert tombstones(site) == {}
-    site.server.faults = Faults()
-    result = site.sync()
-    assert (result.outcome, result.changes.total) == ("ok", 0)
-    assert site.differences() == []
-
-
-@pytest.mark.parametrize("gone", GONE)
 def test_ids_that_are_refused_while_lists_are_right(open_site: Callable[..., Site], gone: str) -> None:
     """An appointment moved to a window that the run does not read. Its list misses it, and its id is refused."""
     site = open_site(small(), lookback_days=30, horizon_days=20)
