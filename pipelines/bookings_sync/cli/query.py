@@ -3,15 +3,13 @@
 Input:  SQL, from the command line or stdin.
 Output: the result as a table, CSV, JSON or parquet, on stdout or in a file.
 
-A query cannot write. DuckDB's read copy is opened read-only; on a server the query runs in a read-only transaction.
+`models.read_only` refuses everything that could write.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,30 +18,19 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import pyarrow as pa
 import typer
 from dlt.common.destination.dataset import DBApiCursor
-from dlt.destinations.exceptions import DatabaseException
-from dlt.destinations.sql_client import SqlClientBase
 from pyarrow import csv, parquet
-from sqlglot import TokenType, tokenize
-from sqlglot.errors import TokenError
 
 from bookings_sync.cli.formatting import cell, styled, table, to_json
 from bookings_sync.cli.output import Output
 from bookings_sync.config.load import load_settings
-from bookings_sync.config.settings import Settings
-from bookings_sync.errors import BookingsError
+from bookings_sync.models import read_only
 from bookings_sync.models.access import open_published
+from bookings_sync.models.read_only import QueryError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 FileFormat = Literal["table", "csv", "json", "parquet"]
-
-
-class QueryError(BookingsError):
-    """The query is wrong, or its result cannot be written.
-
-    The message may be the database's own, which quotes the query. It is shown to the user and never logged.
-    """
 
 
 def run_query(output: Output, *, sql: str, file_format: FileFormat | None, out: Path | None, limit: int) -> int:
@@ -52,7 +39,7 @@ def run_query(output: Output, *, sql: str, file_format: FileFormat | None, out: 
     if sql == "-":
         sql = sys.stdin.read()
     settings = load_settings(need_locations=False)
-    with open_published(settings) as client, _executed(client, settings, sql) as cursor:
+    with open_published(settings) as client, read_only.run_query(client, settings, sql) as cursor:
         if file_format == "table":
             _print_table(output, cursor, limit)
         else:
@@ -63,7 +50,7 @@ def run_query(output: Output, *, sql: str, file_format: FileFormat | None, out: 
 def fetch_arrow(sql: str) -> pa.Table:
     """The whole result of a query, with the settings of the current folder. Raises QueryError."""
     settings = load_settings(need_locations=False)
-    with open_published(settings) as client, _executed(client, settings, sql) as cursor:
+    with open_published(settings) as client, read_only.run_query(client, settings, sql) as cursor:
         return cursor.arrow()
 
 
@@ -79,48 +66,6 @@ def _choose_format(file_format: FileFormat | None, out: Path | None) -> FileForm
     if file_format == "parquet" and out is None:
         raise typer.BadParameter("parquet is binary: write it to a file with --out", param_hint="--format")
     return file_format or "table"
-
-
-@contextmanager
-def _executed(client: SqlClientBase[Any], settings: Settings, sql: str) -> Iterator[DBApiCursor]:
-    """A cursor on the result. Tables without a schema are looked up in marts, then staging, then raw."""
-    dialect = str(client.capabilities.sqlglot_dialect or "duckdb")
-    _check_single_statement(sql, dialect)
-    path = ",".join(
-        client.escape_column_name(name)
-        for name in (settings.marts_dataset, settings.staging_dataset, settings.raw_dataset)
-    )
-    try:
-        if dialect == "duckdb":
-            connection = client.native_connection
-            connection.execute(f"SET search_path = '{path}'")
-            # A read-only connection can still write files with COPY and ATTACH.
-            connection.execute("SET enable_external_access = false; SET lock_configuration = true")
-            with client.execute_query(sql) as cursor:
-                yield cursor
-            return
-        with client.begin_transaction():
-            if dialect == "postgres":
-                client.execute_sql("SET TRANSACTION READ ONLY")
-                client.execute_sql(f"SET LOCAL search_path TO {path}")
-            with client.execute_query(sql) as cursor:
-                yield cursor
-    except DatabaseException as error:
-        raise QueryError(str(error.__cause__ or error).strip()) from error
-
-
-def _check_single_statement(sql: str, dialect: str) -> None:
-    """A second statement could end the read-only transaction."""
-    try:
-        kinds = [token.token_type for token in tokenize(sql, read=dialect)]
-    except TokenError as error:
-        raise QueryError(f"the query is not valid SQL: {error}") from error
-    while kinds and kinds[-1] == TokenType.SEMICOLON:
-        kinds.pop()
-    if not kinds:
-        raise QueryError("the query is empty: give a query, or - to read it from stdin")
-    if TokenType.SEMICOLON in kinds:
-        raise QueryError("expected one query, got several: remove what follows the first semicolon")
 
 
 def _print_table(output: Output, cursor: DBApiCursor, limit: int) -> None:

@@ -86,6 +86,14 @@ def test_a_query_can_come_from_stdin(published: Project) -> None:
         "ATTACH 'other.duckdb' AS other",
         "SET enable_external_access = true",
         "SELECT 1; DROP TABLE days",
+        "EXPLAIN ANALYZE DELETE FROM days",
+        "WITH x AS (SELECT 1) INSERT INTO days SELECT * FROM x",
+        "CALL pragma_version()",
+        "EXPORT DATABASE 'stolen'",
+        "SELECT * FROM read_text('.dlt/secrets.toml')",
+        "PREPARE q AS DELETE FROM days",
+        "EXPLAIN",
+        "INSTALL httpfs",
     ],
 )
 def test_a_query_that_would_write_fails(published: Project, sql: str) -> None:
@@ -94,6 +102,27 @@ def test_a_query_that_would_write_fails(published: Project, sql: str) -> None:
     assert result.exit_code == 1
     assert result.stderr.startswith("✗ ")
     assert sorted(published.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "FROM days",
+        "(SELECT 1) UNION ALL (SELECT 2)",
+        "WITH x AS (SELECT 1 AS one) FROM x",
+        "VALUES (1)",
+        "SUMMARIZE days",
+        "DESCRIBE days",
+        "SHOW TABLES",
+        "EXPLAIN SELECT 1",
+        "EXPLAIN ANALYZE FROM days",
+        "PIVOT days ON share USING sum(bookings)",
+        "SELECT 'a; DELETE FROM days' AS text -- ; DROP TABLE days",
+    ],
+)
+def test_whatever_only_reads_runs(published: Project, sql: str) -> None:
+    result = published.bookings("query", sql)
+    assert result.exit_code == 0, result.stderr
 
 
 def test_an_error_shows_the_line_and_a_suggestion(published: Project) -> None:

@@ -12,6 +12,8 @@ import pendulum
 import pytest
 
 from bookings_sync.config.settings import Location, Settings
+from bookings_sync.models.access import open_published
+from bookings_sync.models.read_only import QueryError, run_query
 from bookings_sync.models.transform import Datasets, transform
 from bookings_sync.records.tables import TABLES
 from bookings_sync.sandbox import SandboxServer, WorldSpec, generate
@@ -77,5 +79,10 @@ def test_a_lake_is_kept_equal_to_the_calendar(lake: Path) -> None:
             assert client.execute_sql("SELECT count(*) > 0 FROM bookings_staging.stg_teams") == [(True,)]
             appointments = client.make_qualified_table_name("appointments")
             old = client.execute_sql(f"SELECT count(*) FROM {appointments} WHERE _dlt_valid_to IS NOT NULL")
+        with open_published(settings) as client, run_query(client, settings, "SELECT count(*) FROM teams") as cursor:
+            assert cursor.fetchall()[0][0] > 0
+        for sql in ("DELETE FROM teams", "FROM ducklake_expire_snapshots('lake', older_than => now())"):
+            with open_published(settings) as client, pytest.raises(QueryError), run_query(client, settings, sql):
+                pass
     assert old is not None
     assert old[0][0] > 0
