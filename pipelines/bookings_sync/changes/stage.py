@@ -9,7 +9,7 @@ version is staged, and `conflict` reports the second.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -50,7 +50,7 @@ class Stage:
     """What one load has staged so far.
 
     `started_at` is the instant at which its versions begin, UTC. `held_rows` fetches whole rows by table, location and
-    keys. `counts` are by table. `merged` are the tables in which a staged row replaces an earlier version; other tables
+    keys, `held_rejections` those of some rejections that are recorded. `counts` are by table. `merged` are the tables in which a staged row replaces an earlier version; other tables
     only grow.
     """
 
@@ -58,6 +58,7 @@ class Stage:
     started_at: DateTime
     run_id: str
     held_rows: Callable[[Table, str, list[Key]], pa.Table]
+    held_rejections: Callable[[Collection[str]], set[str]]
     counts: dict[str, Changes]
     rows: int = 0
     merged: set[str] = field(default_factory=set)
@@ -123,16 +124,21 @@ class Stage:
         self._keys.pop((table.name, location_id), None)
 
     def reject(self, batch: Batch) -> None:
-        for each in batch.rejected:
-            if self.rejected.setdefault(each.rejection_id, each) is each:
-                self.count(each.table, Changes(rejected=1))
+        self.rejected.update((each.rejection_id, each) for each in batch.rejected)
 
     def take_rejected(self) -> Emitted | None:
-        """The records rejected since the last call."""
+        """The records rejected since the last call, without those that are recorded already: a list that is decoded
+        again rejects the same records again."""
         rejected = {key: each for key, each in self.rejected.items() if key not in self._handed_over}
         if not rejected:
             return None
         self._handed_over |= rejected.keys()
+        for recorded in self.held_rejections(rejected):
+            del rejected[recorded]
+        for each in rejected.values():
+            self.count(each.table, Changes(rejected=1))
+        if not rejected:
+            return None
         return "rejected_records", self.stamped(rejected_rows(rejected, self.started_at, self.run_id))
 
     def stamped(self, rows: pa.Table) -> pa.Table:

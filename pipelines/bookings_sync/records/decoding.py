@@ -7,7 +7,7 @@ Output: `Batch`: `Rows` for each table, with key and digest, and `Rejected` for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -22,26 +22,29 @@ from bookings_sync.records.tables import (
     CONTACTS,
     LOCATIONS,
     SLOTS,
+    Nested,
     Table,
     nested_tables,
 )
+from bookings_sync.records.tellings import HeldDigests, Telling, best, changed_in, nothing_held, telling_of
 from bookings_sync.records.values import digest, instant_ms, usable_id
 
 
 class _Sorting:
-    """Sorts the records of one reply by table and key. Each key counts once; the rest is rejected."""
+    """Sorts the records of one reply by table and key. Each key counts once, by the rules of `tellings`; the rest is
+    rejected."""
 
-    def __init__(self, location_id: str, *tables: Table) -> None:
+    def __init__(self, location_id: str, *tables: Table, held: HeldDigests = nothing_held) -> None:
         self._location_id = location_id
         self._found: dict[str, dict[Key, Record]] = {table.name: {} for table in tables}
+        self._others: dict[str, dict[Key, list[Record]]] = {}
+        """By table: further items of a list that have the key of an earlier one."""
         self._tables = tables
+        self.held = held
         self.rejected: list[Rejected] = []
 
     def add(self, table: Table, key: Key, record: Record) -> None:
         self._found[table.name][key] = record
-
-    def get(self, table: Table, key: Key) -> Record | None:
-        return self._found[table.name].get(key)
 
     def reject(self, table: Table, reason: str, record: Any) -> None:
         self.rejected.append(Rejected(table.name, self._location_id, reason, record))
@@ -60,11 +63,9 @@ class _Sorting:
             if item_id is None:
                 self.reject(table, f"no usable {id_field}", item)
                 continue
-            first = found.setdefault((*parent, item_id), item)
-            if first is item:
-                continue
-            if digest(first) != digest(item):  # comparing the two would recurse without a limit
-                self.reject(table, f"a different item of the same list has the same {id_field}", item)
+            key = (*parent, item_id)
+            if found.setdefault(key, item) is not item:
+                self._others.setdefault(table.name, {}).setdefault(key, []).append(item)
 
     def add_lists_by_name(self, table: Table, parent: Key, lists: Any) -> None:
         """Adds the items of an object of lists, each under the list's name and its position."""
@@ -88,7 +89,51 @@ class _Sorting:
                     else:
                         self.reject(table, "not a JSON object", {name: item})
 
+    def best(self, table: Table, key: Key, records: Iterable[Record], reason: str) -> Record:
+        """The record that counts, of several with one key. Rejects the others."""
+        distinct = list({digest(each): each for each in records}.values())  # comparing them would recurse without limit
+        if len(distinct) == 1:
+            return distinct[0]
+        position = best([self._telling(table, key, each) for each in distinct], self._held_digest(table, key))
+        for other in distinct[:position] + distinct[position + 1 :]:
+            self.reject(table, reason, other)
+        return distinct[position]
+
+    def _telling(self, table: Table, key: Key, record: Record) -> Telling:
+        """A record of a list comes with the rows nested in it."""
+        digests = [Rows.of(table, self._location_id, {key: record}).digests[0]]
+        for nested, where in self._nested(table):
+            items = _Sorting(self._location_id, nested, held=self.held)
+            items.add_nested(nested, where, key, record)
+            digests += sorted(items.batch().rows[nested.name].digests)
+        return Telling(_joined(digests), changed_in(record), digest(record))
+
+    def _held_digest(self, table: Table, key: Key) -> str | None:
+        own = self.held(table, self._location_id, [key]).get(key)
+        if own is None:
+            return None
+        digests = [own]
+        for nested, _ in self._nested(table):
+            held = self.held(nested, self._location_id, [key])
+            digests += sorted(each for child, each in held.items() if child[: len(key)] == key)
+        return _joined(digests)
+
+    def _nested(self, table: Table) -> list[tuple[Table, Nested]]:
+        return [
+            (each, where) for each, where in nested_tables(table) if each in self._tables and where.form != "object"
+        ]
+
+    def add_nested(self, table: Table, where: Nested, parent: Key, record: Record) -> None:
+        """Adds the items of the nested table inside a record."""
+        add = {"list": self.add_list, "lists by name": self.add_lists_by_name}[where.form]
+        add(table, parent, value_at(record, where.path))
+
     def batch(self) -> Batch:
+        for table in self._tables:
+            reason = f"a different item of the same list has the same {table.item_id}" if table.nested else ""
+            for key, others in self._others.pop(table.name, {}).items():
+                found = self._found[table.name]
+                found[key] = self.best(table, key, [found[key], *others], reason)
         rows = {table.name: Rows.of(table, self._location_id, self._found[table.name]) for table in self._tables}
         return Batch(rows, self.rejected)
 
@@ -98,15 +143,15 @@ def location_rows(location_id: str, name: str, id_source: str, timezone: str | N
     return Rows.of(LOCATIONS, location_id, {(): {"name": name, "id_source": id_source, "timezone": timezone}})
 
 
-def listed_rows(table: Table, location_id: str, records: Iterable[Any]) -> Batch:
-    """Rows of a table that one call lists completely, and of the tables nested in its records."""
+def listed_rows(table: Table, location_id: str, records: Iterable[Any], held: HeldDigests = nothing_held) -> Batch:
+    """Rows of a table that one call lists completely, and of the tables nested in its records. `held` is asked only for
+    keys that several records have."""
     nested = nested_tables(table)
-    sorting = _Sorting(location_id, table, *(each for each, _ in nested))
+    sorting = _Sorting(location_id, table, *(each for each, _ in nested), held=held)
     for record_id, record in _distinct(sorting, table, records):
         sorting.add(table, (record_id,), record)
         for each, where in nested:
-            add = {"list": sorting.add_list, "lists by name": sorting.add_lists_by_name}[where.form]
-            add(each, (record_id,), value_at(record, where.path))
+            sorting.add_nested(each, where, (record_id,), record)
     return sorting.batch()
 
 
@@ -115,13 +160,14 @@ def appointment_rows(
     records: Iterable[Any],
     privacy: Privacy = KEEP_ALL,
     known: HeldContacts | None = None,
+    held: HeldDigests = nothing_held,
 ) -> Batch:
     """Rows of `appointments` and `contacts`. An appointment without a contact is blocked-off time.
 
     `Plain` records have ids that no other record has. A contact is left out if the warehouse is `known` to hold it as
-    its JSON text says.
+    its JSON text says. `held` is asked only for keys that the reply tells in several ways.
     """
-    sorting = _Sorting(location_id, APPOINTMENTS, CONTACTS)
+    sorting = _Sorting(location_id, APPOINTMENTS, CONTACTS, held=held)
     records = list(records) if privacy.keeps_all else [privacy.appointment(record) for record in records]
     others = _distinct(sorting, APPOINTMENTS, (record for record in records if not isinstance(record, Plain)))
     for record_id, record in others:
@@ -144,40 +190,39 @@ def appointment_rows(
 
 
 class _Contacts:
-    """The contacts embedded in one reply's appointments. The last occurrence of a contact is the newest."""
+    """The contacts embedded in one reply's appointments. Of several tellings of a contact, `tellings.best` counts."""
 
     def __init__(self, sorting: _Sorting, location_id: str, known: HeldContacts | None) -> None:
         self._sorting = sorting
         self._location_id = location_id
         self._known = known
-        self._newest: dict[Key, TextHash | Record | None] = {}
-        """By key: the text or the decoded record of the newest occurrence; None if the warehouse holds the same."""
+        self._found: dict[Key, TextHash | Record] = {}
+        """By key: the text or the decoded record of the first telling."""
+        self._others: dict[Key, list[TextHash | Record]] = {}
+        """The further tellings."""
         self._rows = Rows.of(CONTACTS, location_id, {})
 
     def add_embedded(self, contacts: EmbeddedContacts) -> None:
-        entries: dict[TextHash, tuple[Key, TextHash | Record | None]] = {}
-        """By text: the contact's key, and its entry for `_newest`."""
         texts = iter(contacts.read_texts)
         for each in contacts.read:
             if isinstance(each, Plain):
                 row_texts = list(islice(texts, len(each.ids)))
                 rows = Rows.plain(CONTACTS, self._location_id, each, row_texts)
                 self._rows = self._rows.followed_by(rows)
-                entries.update(zip(row_texts, zip(rows.keys, row_texts, strict=True), strict=True))
-            elif found := self._identified(each):
-                entries[next(texts)] = found
+                for key, text in zip(rows.keys, row_texts, strict=True):
+                    if self._found.setdefault(key, text) != text:
+                        self._others.setdefault(key, []).append(text)
             else:
                 next(texts)
+                self.add(each)
         still_held = self._still_held(contacts)
-        for (text, (_, body)), is_held in zip(contacts.skipped.items(), still_held, strict=True):
-            if not is_held and (found := self._identified(decode(bytes(body)))):
-                entries[text] = found
+        bodies = zip(contacts.skipped.values(), still_held, strict=True)
+        for body in [body for (_, body), is_held in bodies if not is_held]:
+            self.add(decode(bytes(body)))
         # A contact that is held with this text matters only if the reply also has another text for the same contact.
-        others = {key for key, _ in entries.values()} | self._newest.keys()
-        for (text, (key, _)), is_held in zip(contacts.skipped.items(), still_held, strict=True):
-            if is_held and key in others:
-                entries[text] = key, None
-        self._newest.update(entries[text] for text in contacts.texts if text in entries)
+        for (key, body), is_held in zip(contacts.skipped.values(), still_held, strict=True):
+            if is_held and key in self._found:
+                self.add(decode(bytes(body)))
 
     def _still_held(self, contacts: EmbeddedContacts) -> list[bool]:
         """Whether the warehouse still holds each skipped contact with the same text."""
@@ -187,28 +232,42 @@ class _Contacts:
         return self._known.holds(self._location_id, (key for key, _ in skipped.values()), skipped)
 
     def add(self, contact: Any) -> None:
-        if contact is not None and (found := self._identified(contact)):
-            self._newest.update([found])
-
-    def _identified(self, contact: Any) -> tuple[Key, Record] | None:
+        if contact is None:
+            return
         contact_id = usable_id(contact.get("id")) if isinstance(contact, dict) else None
         if contact_id is not None:
-            return (contact_id,), contact
-        self._sorting.reject(CONTACTS, "the contact is not a JSON object with a usable id", contact)
-        return None
+            key = (contact_id,)
+            if self._found.setdefault(key, contact) is not contact:
+                self._others.setdefault(key, []).append(contact)
+        else:
+            self._sorting.reject(CONTACTS, "the contact is not a JSON object with a usable id", contact)
 
     def sort(self) -> Rows:
         """The rows of plain contacts. Contacts that were decoded one by one go to the sorting."""
-        for key, newest in self._newest.items():
-            if isinstance(newest, dict):
-                self._sorting.add(CONTACTS, key, newest)
         # Two parts of a reply may hold the same text: take the row once.
-        rows = enumerate(zip(self._rows.keys, self._rows.texts, strict=True))
-        found = {key: position for position, (key, text) in rows if self._newest[key] == text}
-        return self._rows.take(list(found.values()))
+        places = {text: place for place, text in enumerate(self._rows.texts)}
+        for key, others in self._others.items():
+            self._found[key] = self._best(key, [self._found[key], *others], places)
+        for key, found in self._found.items():
+            if isinstance(found, dict):
+                self._sorting.add(CONTACTS, key, found)
+        return self._rows.take(sorted(places[text] for text in self._found.values() if isinstance(text, int)))
+
+    def _best(self, key: Key, tellings: list[TextHash | Record], places: Mapping[int | None, int]) -> TextHash | Record:
+        found: dict[str, tuple[Telling, TextHash | Record]] = {}
+        for each in tellings:
+            if isinstance(each, dict):
+                telling = telling_of(Rows.of(CONTACTS, self._location_id, {key: each}))
+            else:
+                telling = telling_of(self._rows, places[each])
+            found.setdefault(telling.digest, (telling, each))
+        if len(found) == 1:
+            return tellings[0]
+        held = self._sorting.held(CONTACTS, self._location_id, [key]).get(key)
+        return list(found.values())[best([telling for telling, _ in found.values()], held)][1]
 
 
-def custom_field_rows(location_id: str, contacts: Rows) -> Batch:
+def custom_field_rows(location_id: str, contacts: Rows, held: HeldDigests = nothing_held) -> Batch:
     """Rows of `contact_custom_fields` for these contacts.
 
     A contact's digest covers its custom fields, so callers pass only new and changed contacts.
@@ -218,7 +277,7 @@ def custom_field_rows(location_id: str, contacts: Rows) -> Batch:
     plain = _plain_custom_fields(location_id, by_contact)
     if plain is not None:
         return Batch({CONTACT_CUSTOM_FIELDS.name: plain}, [])
-    sorting = _Sorting(location_id, CONTACT_CUSTOM_FIELDS)
+    sorting = _Sorting(location_id, CONTACT_CUSTOM_FIELDS, held=held)
     for key, fields in by_contact:
         sorting.add_list(CONTACT_CUSTOM_FIELDS, key, fields)
     return sorting.batch()
@@ -245,6 +304,7 @@ def _plain_custom_fields(location_id: str, by_contact: list[tuple[Key, Any]]) ->
 def slot_rows(location_id: str, service_id: str, records: dict[str, list[Any]]) -> Batch:
     """Rows of `slots`, from the free starts that the API lists under each local date."""
     sorting = _Sorting(location_id, SLOTS)
+    found: dict[Key, Record] = {}
     for slot_date, starts in records.items():
         for start in starts:
             instant = instant_ms(start) if isinstance(start, str) else None
@@ -252,14 +312,28 @@ def slot_rows(location_id: str, service_id: str, records: dict[str, list[Any]]) 
                 sorting.reject(
                     SLOTS, "the start is not a date and time with an offset", {"date": slot_date, "start": start}
                 )
-            elif sorting.get(SLOTS, (service_id, instant)) is None:
-                sorting.add(SLOTS, (service_id, instant), {"start_time_raw": start, "slot_date": slot_date})
+                continue
+            slot = {"start_time_raw": start, "slot_date": slot_date}
+            first = found.setdefault((service_id, instant), slot)
+            if first is not slot:  # one instant told twice: the order of the reply must not matter
+                found[service_id, instant] = min(first, slot, key=_as_listed)
+    for key, slot in found.items():
+        sorting.add(SLOTS, key, slot)
     return sorting.batch()
 
 
+def _as_listed(slot: Record) -> tuple[str, str]:
+    return slot["slot_date"], slot["start_time_raw"]
+
+
+def _joined(digests: Iterable[str]) -> str:
+    return "+".join(digests)
+
+
 def _distinct(sorting: _Sorting, table: Table, records: Iterable[Any]) -> list[tuple[str, Record]]:
-    """The records by id. Of several with one id the last counts; a different earlier one is rejected."""
+    """The records by id. Of several with one id, one counts; a different one is rejected."""
     found: dict[str, Record] = {}
+    others: dict[str, list[Record]] = {}
     for record in records:
         if not isinstance(record, dict):
             sorting.reject(table, "the record is not a JSON object", record)
@@ -267,8 +341,9 @@ def _distinct(sorting: _Sorting, table: Table, records: Iterable[Any]) -> list[t
         record_id = usable_id(record.get("id"))
         if record_id is None:
             sorting.reject(table, "the record has no usable id", record)
-            continue
-        if record_id in found and digest(found[record_id]) != digest(record):
-            sorting.reject(table, "another record of the same reply has the same id", found[record_id])
-        found[record_id] = record
+        elif found.setdefault(record_id, record) is not record:
+            others.setdefault(record_id, []).append(record)
+    for record_id, more in others.items():
+        reason = "another record of the same reply has the same id"
+        found[record_id] = sorting.best(table, (record_id,), [found[record_id], *more], reason)
     return list(found.items())

@@ -420,7 +420,7 @@ REJECTED_RECORDS = _merged(
         _text("table_name", "The table that the record was meant for."),
         _text("reason", "Why it could not be loaded."),
         Column("record", "json", "The record as it came."),
-        _timestamp("rejected_at", "When it was last rejected, UTC."),
-        _text("run_id", "The run that last rejected it."),
+        _timestamp("rejected_at", "When it was first rejected, UTC."),
+        _text("run_id", "The run that first rejected it."),
     ],
 )

@@ -194,7 +194,7 @@ class Absences:
     def _take_found(self, absent: Absent, records: Records) -> Iterator[Emitted]:
         """Loads an appointment that the API still finds by its id: it moved, or its list omits it."""
         location_id = absent.location_id
-        batch = appointment_rows(location_id, records, self._privacy)
+        batch = appointment_rows(location_id, records, self._privacy, held=self._held_rows.digests)
         self._stage.reject(batch)
         if staged := self._stage.add_changed(batch.rows["appointments"], {absent.key: absent.held}):
             self._journal.record(Change("looked up", location_id, places=self._journal.places(staged.arrow)))

@@ -140,7 +140,7 @@ class ListedContacts:
     def _stage_custom_fields(self, contacts: Rows, known: list[str]) -> Iterator[Emitted]:
         """The custom fields of these contacts. The warehouse may hold some for the `known` contact ids."""
         location_id = contacts.location_id
-        fields = custom_field_rows(location_id, contacts)
+        fields = custom_field_rows(location_id, contacts, self._held_rows.digests)
         self._stage.reject(fields)
         rows = fields.rows["contact_custom_fields"]
         held_fields = self._held_rows.by_id(CONTACT_CUSTOM_FIELDS, location_id, known, "contact_id")

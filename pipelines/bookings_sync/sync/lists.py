@@ -19,6 +19,7 @@ from bookings_sync.records.decoding import appointment_rows
 from bookings_sync.records.fast_path import reader
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.rows import Batch
+from bookings_sync.records.tellings import HeldDigests
 from bookings_sync.sync.reading import DecodingTurn
 
 
@@ -34,6 +35,7 @@ class AppointmentLists:
         privacy: Privacy,
         rules: str,
         hot: Window,
+        held: HeldDigests,
     ) -> None:
         self._client = client
         self._ledger = ledger
@@ -41,6 +43,7 @@ class AppointmentLists:
         self._privacy = privacy
         self._rules = rules
         self._hot = hot
+        self._held = held
 
     def ask(self, read: PlannedRead, turn: DecodingTurn) -> Reply[Listing] | None:
         """The reply for a planned read; None for unlisted appointments, which no list returns."""
@@ -53,7 +56,7 @@ class AppointmentLists:
 
     def rows(self, read: PlannedRead, listing: Listing) -> Batch:
         """The typed rows of a reply. Contacts that the cache holds are left out."""
-        return appointment_rows(read.location_id, listing.records, self._privacy, self._cache_for(read))
+        return appointment_rows(read.location_id, listing.records, self._privacy, self._cache_for(read), self._held)
 
     def is_outdated(self, read: PlannedRead) -> bool:
         """Whether part of the window was last read in another way, so that its rows may lack what replies say."""

@@ -42,7 +42,14 @@ class Load:
     def __init__(self, run: Run, client: SqlClientBase[Any], load_id: str, started_at: DateTime) -> None:
         self._run = run
         self._held_rows = HeldRows(client)
-        self.stage = Stage(load_id, started_at, run.span.run_id, self._held_rows.rows, run.findings.figures.tables)
+        self.stage = Stage(
+            load_id,
+            started_at,
+            run.span.run_id,
+            self._held_rows.rows,
+            self._held_rows.rejections,
+            run.findings.figures.tables,
+        )
         self._journal = Journal(run.planner.ledger)
         self._privacy = Privacy.of(run.settings)
         self._completed = CompletedReads(self._journal, run.span.run_id, run.interpretation.rules, run.clock)
@@ -148,6 +155,7 @@ class Load:
                 self._privacy,
                 run.interpretation.rules["appointments"],
                 hot,
+                self._held_rows.digests,
             ),
             rows=AppointmentRows(
                 run.settings.scopes, run.calendars, run.first_sync, self._held_rows, stage, journal, absences, controls

@@ -122,7 +122,7 @@ class WholeLists:
         if before and before.reply_digest == reply.digest and before.rules == self._rules[endpoint]:
             self._findings.figures.reads_unchanged += 1
             return
-        batch = listed_rows(table, location_id, records)
+        batch = listed_rows(table, location_id, records, self._held_rows.digests)
         self._stage.reject(batch)
         for rows in batch.rows.values():
             is_first = self._first_sync.is_first(location_id)

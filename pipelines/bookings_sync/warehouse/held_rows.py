@@ -41,6 +41,17 @@ class HeldRows:
             held.update(self._held(table, self._raw.with_ids(location_id, column or table.key[1], some)))
         return held
 
+    def digests(self, table: Table, location_id: str, keys: Iterable[Key]) -> dict[Key, str]:
+        """The digests of the live records whose first key column has the value of one of these keys."""
+        held = self.by_id(table, location_id, dict.fromkeys(str(key[0]) for key in keys))
+        return {key: each.digest for key, each in held.items() if not each.deleted}
+
+    def rejections(self, rejection_ids: Collection[str]) -> set[str]:
+        """Those of these rejections that are recorded."""
+        sql = f"SELECT rejection_id FROM {self._raw.name('rejected_records')} WHERE rejection_id IN"  # noqa: S608
+        some = (self._raw.dicts(f"{sql} ({self._raw.literals(each)})") for each in in_chunks(rejection_ids))
+        return {row["rejection_id"] for rows in some for row in rows}
+
     def rows(self, table: Table, location_id: str, keys: Sequence[Key]) -> pa.Table:
         """The whole rows with these keys: shape `len(keys)` × `table.schema`."""
         found: list[pa.Table] = []
