@@ -22,7 +22,7 @@ Columns:
   deleted_appointments: Appointments and blocked-off times that were deleted.
   last_change_at: When a sync last saw a new, changed or deleted appointment, UTC.
   rejected_records: Records that could not be loaded.
-  last_rejected_at: When a record was last rejected, UTC.
+  last_rejected_at: When the newest rejected record was first rejected, UTC.
 */
 WITH coverage AS (
   SELECT location_id, endpoint, scope, scope_id, unbroken_from, read_to, newest_read_at, fresh_at

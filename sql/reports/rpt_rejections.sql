@@ -3,7 +3,7 @@ Grain: one row per location, raw table and reason.
 Question: Which records could not be loaded, how many are there, and why?
 Key: location_id, table_name, reason
 Notes: The records stay in raw.rejected_records, because they may contain personal data. A record that was loaded
-  later still counts; compare last_rejected_at with the last run.
+  later still counts.
 Reads staging:
   stg_rejected_records: no mart holds rejected records, because they describe the sync and not the business.
 Audits:
@@ -11,7 +11,7 @@ Audits:
   range: records from 1
 Columns:
   records: Distinct rejected records.
-  last_rejected_at: When one of them was last rejected, UTC.
+  last_rejected_at: When the newest of them was first rejected, UTC.
 */
 SELECT
   location_id,

@@ -50,8 +50,8 @@ class Stage:
     """What one load has staged so far.
 
     `started_at` is the instant at which its versions begin, UTC. `held_rows` fetches whole rows by table, location and
-    keys, `held_rejections` those of some rejections that are recorded. `counts` are by table. `merged` are the tables in which a staged row replaces an earlier version; other tables
-    only grow.
+    keys, `held_rejections` those of some rejections that are recorded. `counts` are by table. `merged` are the tables
+    in which a staged row replaces an earlier version; other tables only grow.
     """
 
     load_id: str

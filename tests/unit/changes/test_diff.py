@@ -79,7 +79,7 @@ def test_changes_add_up() -> None:
 
 def test_an_unchanged_table_is_counted_with_zeros() -> None:
     counts: dict[str, Changes] = {}
-    stage = Stage("load", pendulum.datetime(2026, 11, 2), "run", Mock(), counts)
+    stage = Stage("load", pendulum.datetime(2026, 11, 2), "run", Mock(), Mock(), counts)
     found = rows({"id": "a"})
     assert stage.add_changed(found, held(found)) is None
     assert counts == {"appointments": Changes()}
