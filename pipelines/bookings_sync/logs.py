@@ -7,12 +7,13 @@ Output: lines on stderr with `time` (UTC), `level`, `logger`, `message`, `run_id
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
+
+from bookings_sync.safe_text import safe_json, safe_text
 
 LOCATION: ContextVar[str | None] = ContextVar("location", default=None)
 """The location that the current thread reads."""
@@ -38,7 +39,14 @@ class JsonFormatter(logging.Formatter):
             "location": getattr(record, "location", None) or LOCATION.get(),
         }
         line |= {name: value for name, value in vars(record).items() if name not in _PLAIN and "." not in name}
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return safe_json(line, str)
+
+
+class PlainFormatter(logging.Formatter):
+    """Formats a record as text that cannot steer a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return safe_text(super().format(record))
 
 
 class JsonHandler(logging.Handler):

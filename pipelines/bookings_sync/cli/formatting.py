@@ -13,6 +13,8 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from bookings_sync.safe_text import safe_text
+
 if TYPE_CHECKING:
     from pendulum import DateTime
     from rich.console import RenderableType
@@ -56,7 +58,7 @@ def cell(value: object) -> RenderableType:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.1f}"
-    return str(value)
+    return safe_text(str(value))
 
 
 def _is_number(value: object) -> bool:
@@ -67,7 +69,7 @@ def styled(text: str, style: str) -> RenderableType:
     """Text in a rich style."""
     from rich.text import Text
 
-    return Text(text, style)
+    return Text(safe_text(text), style)
 
 
 def duration(seconds: float) -> str:

@@ -336,6 +336,12 @@ def query(
     limit: Annotated[
         int, typer.Option(min=1, help="Show at most this many rows of a table. Other formats contain all rows.")
     ] = 100,
+    raw: Annotated[
+        bool,
+        typer.Option(
+            "--raw", metavar="", help="Write texts in CSV as they are, even if a spreadsheet would execute them."
+        ),
+    ] = False,
 ) -> None:
     """Run one SQL query on the published tables.
 
@@ -345,7 +351,7 @@ def query(
     """
     from bookings_sync.cli.query import run_query
 
-    raise typer.Exit(run_query(_output(ctx), sql=sql, file_format=file_format, out=out, limit=limit))
+    raise typer.Exit(run_query(_output(ctx), sql=sql, file_format=file_format, out=out, limit=limit, raw=raw))
 
 
 @app.command(epilog=examples("bookings docs", "bookings docs --out site/dictionary.html"))

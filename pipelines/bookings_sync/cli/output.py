@@ -5,18 +5,19 @@ stdout gets the result: text for people, or one JSON object with `--json`. stder
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bookings_sync.cli.formatting import styled, to_json
-from bookings_sync.logs import JsonFormatter, JsonHandler
+from bookings_sync.logs import JsonFormatter, JsonHandler, PlainFormatter
+from bookings_sync.safe_text import safe_json, safe_text
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Output:
     def print_json(self, **result: Any) -> None:
         """Prints the command's JSON object on stdout. Prints nothing without --json."""
         if self.as_json:
-            print(json.dumps({"command": self.command, **result}, default=to_json, ensure_ascii=False), flush=True)  # noqa: T201
+            print(safe_json({"command": self.command, **result}, to_json), flush=True)  # noqa: T201
 
     def set_up_logging(self) -> None:
         """Sends logs to stderr. No level logs headers or bodies.
@@ -81,10 +82,10 @@ class Output:
             from rich.logging import RichHandler
 
             handler = RichHandler(console=self.stderr, show_path=False, log_time_format="%H:%M:%S")
-            handler.setFormatter(logging.Formatter("%(message)s"))
+            handler.setFormatter(PlainFormatter("%(message)s"))
         else:
             handler = logging.StreamHandler(sys.stderr)
-            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+            handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         handler.addFilter(_describe_retry)
         logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
         # dlt's logger does not propagate to the root logger, and dlt adds a handler if its logger has none.
@@ -115,4 +116,29 @@ def _console(*, stderr: bool) -> Console:
     console = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in console._environ:
         console.width = _WIDTH_WITHOUT_TERMINAL
+    console.push_render_hook(_safe_hook())
     return console
+
+
+def _safe_hook() -> RenderHook:
+    """Makes whatever the console prints safe, wherever it comes from: names, messages, tracebacks."""
+    from rich.console import RenderHook
+    from rich.measure import Measurement
+    from rich.segment import Segment
+
+    class Safe:
+        def __init__(self, renderable: ConsoleRenderable) -> None:
+            self.renderable = renderable
+
+        def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+            for text, style, control in console.render(self.renderable, options):
+                yield Segment(text if control else safe_text(text), style, control)
+
+        def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+            return Measurement.get(console, options, self.renderable)
+
+    class Hook(RenderHook):
+        def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+            return [Safe(renderable) for renderable in renderables]
+
+    return Hook()

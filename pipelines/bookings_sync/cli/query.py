@@ -8,14 +8,16 @@ Output: the result as a table, CSV, JSON or parquet, on stdout or in a file.
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import datetime
 from decimal import Decimal
+from itertools import count
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import typer
 from dlt.common.destination.dataset import DBApiCursor
 from pyarrow import csv, parquet
@@ -26,14 +28,23 @@ from bookings_sync.config.load import load_settings
 from bookings_sync.models import read_only
 from bookings_sync.models.access import open_published
 from bookings_sync.models.read_only import QueryError
+from bookings_sync.safe_text import safe_json, safe_text
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 FileFormat = Literal["table", "csv", "json", "parquet"]
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet executes."""
 
-def run_query(output: Output, *, sql: str, file_format: FileFormat | None, out: Path | None, limit: int) -> int:
+_RISKY = r"^[=+\-@\t\r]|[^\P{C}\n\t]|[\x{2028}\x{2029}]"
+"""A text that `_safe_cell` may change: it begins like a formula, or holds a control character."""
+
+
+def run_query(
+    output: Output, *, sql: str, file_format: FileFormat | None, out: Path | None, limit: int, raw: bool
+) -> int:
     """Runs the query and prints or writes its result. Returns the exit code."""
     file_format = _choose_format(file_format, out)
     if sql == "-":
@@ -43,7 +54,7 @@ def run_query(output: Output, *, sql: str, file_format: FileFormat | None, out: 
         if file_format == "table":
             _print_table(output, cursor, limit)
         else:
-            _export(cursor.arrow(), file_format, out)
+            _export(cursor.arrow(), file_format, out, raw=raw)
     return 0
 
 
@@ -104,7 +115,10 @@ def _format_value(value: Any) -> Any:
     return value
 
 
-def _export(result: pa.Table, file_format: FileFormat, out: Path | None) -> None:
+def _export(result: pa.Table, file_format: FileFormat, out: Path | None, *, raw: bool) -> None:
+    result = result.rename_columns(_distinct(result.column_names))
+    if file_format == "csv" and not raw:
+        result = _without_formulas(result)
     if out is None:
         _write(result, file_format, sys.stdout.buffer)
         return
@@ -119,7 +133,7 @@ def _write(result: pa.Table, file_format: FileFormat, file: BinaryIO) -> None:
     if file_format == "parquet":
         parquet.write_table(result, file)
     elif file_format == "json":
-        rows = (json.dumps(row, default=_json_default, ensure_ascii=False) for row in result.to_pylist())
+        rows = (safe_json(_without_nan(row), _json_default) for row in result.to_pylist())
         file.write(("[" + ",\n".join(rows) + "]\n").encode())
     else:
         try:
@@ -127,6 +141,41 @@ def _write(result: pa.Table, file_format: FileFormat, file: BinaryIO) -> None:
         except pa.ArrowInvalid as error:
             raise QueryError("CSV cannot hold lists or structures: use --format json") from error
     file.flush()
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """The names, with a number behind a name that stood before: `day`, `day_1`."""
+    distinct: dict[str, None] = {}
+    for name in names:
+        numbered = (f"{name}_{number}" for number in count(1))
+        distinct[name if name not in distinct else next(new for new in numbered if new not in {*names, *distinct})] = (
+            None
+        )
+    return list(distinct)
+
+
+def _without_formulas(result: pa.Table) -> pa.Table:
+    """The texts that a spreadsheet would execute get an apostrophe, and no text can steer a terminal."""
+    for position, field in enumerate(result.schema):
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            texts = result.column(position)
+            if pc.any(pc.match_substring_regex(texts, _RISKY)).as_py():
+                safe = pa.array([text if text is None else _safe_cell(text) for text in texts.to_pylist()], field.type)
+                result = result.set_column(position, field, safe)
+    return result
+
+
+def _safe_cell(text: str) -> str:
+    return safe_text(f"'{text}" if text.startswith(_FORMULA) else text)
+
+
+def _without_nan(value: Any) -> Any:
+    """The value, with null where JSON has no number: not a number, infinity."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _without_nan(each) for name, each in value.items()}
+    return [_without_nan(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _json_default(value: object) -> object:

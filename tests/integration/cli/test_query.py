@@ -77,6 +77,33 @@ def test_a_query_can_come_from_stdin(published: Project) -> None:
     assert (ran.exit_code, json.loads(ran.stdout)) == (0, [{"most": 130}])
 
 
+HOSTILE = "SELECT chr(27) || ']0;owned' || chr(7) || chr(8238) || 'txt' AS name, 1 AS one"
+
+
+@pytest.mark.parametrize("file_format", ["table", "csv", "json"])
+def test_no_text_can_steer_the_terminal(published: Project, file_format: str) -> None:
+    shown = published.bookings("query", HOSTILE, "--format", file_format).stdout
+    assert "owned" in shown
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+    if file_format == "json":
+        assert json.loads(shown) == [{"name": "\x1b]0;owned\x07\u202etxt", "one": 1}]
+
+
+def test_a_spreadsheet_executes_no_cell_unless_raw(published: Project) -> None:
+    sql = "SELECT unnest(['=1+1', '+49 30', '-1', '@x', 'a=b', NULL]) AS cell, -1 AS number"
+    cells = list(csv.DictReader(io.StringIO(published.bookings("query", sql, "--format", "csv").stdout)))
+    assert [row["cell"] for row in cells] == ["'=1+1", "'+49 30", "'-1", "'@x", "a=b", ""]
+    assert {row["number"] for row in cells} == {"-1"}
+    raw = csv.DictReader(io.StringIO(published.bookings("query", sql, "--format", "csv", "--raw").stdout))
+    assert [row["cell"] for row in raw] == ["=1+1", "+49 30", "-1", "@x", "a=b", ""]
+
+
+def test_json_has_no_nan_and_every_column(published: Project) -> None:
+    sql = "SELECT 1 AS a, 2 AS a, 3 AS a_1, 'nan'::DOUBLE AS b, [1.5, 'inf'::DOUBLE] AS c"
+    shown = published.bookings("query", sql, "--format", "json").stdout
+    assert json.loads(shown, parse_constant=pytest.fail) == [{"a": 1, "a_2": 2, "a_1": 3, "b": None, "c": [1.5, None]}]
+
+
 @pytest.mark.parametrize(
     "sql",
     [
