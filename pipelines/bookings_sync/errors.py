@@ -18,7 +18,8 @@ BookingsError                   exit code 1
     ├── ServerFailed            retried
     ├── BadReply                retried
     ├── OtherReply
-    └── ReplyTooLarge
+    ├── ReplyTooLarge
+    └── BudgetSpent
 ```
 """
 
@@ -179,6 +180,10 @@ class OtherReply(ApiError):  # noqa: N818
 
 class ReplyTooLarge(ApiError):  # noqa: N818
     """The reply is larger than `max_reply_mb`. A retry would not help; a shorter window does."""
+
+
+class BudgetSpent(ApiError):  # noqa: N818
+    """The request was not sent, because `request_budget` allows no more. The location is not at fault."""
 
 
 _SAFE = re.compile(

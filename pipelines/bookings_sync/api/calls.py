@@ -34,6 +34,7 @@ from bookings_sync.errors import (
     ApiError,
     AuthenticationFailed,
     BadReply,
+    BudgetSpent,
     ConnectionFailed,
     OtherReply,
     RateLimited,
@@ -117,11 +118,14 @@ class Sender:
         self._counting = threading.Lock()
         self.requests_sent = 0
         """Requests sent so far, retries included."""
+        self.request_limit: int | None = None
+        """The most requests that may be sent. Further calls raise BudgetSpent. None: no limit."""
 
     def send(self, call: ApiCall, decode_body: Callable[[bytes], T], known_digest: str | None = None) -> Reply[T]:
         """Sends a call and returns its reply. Raises ApiError.
 
-        A body with the digest `known_digest` is not decoded.
+        A body with the digest `known_digest` is not decoded. A call that failed and may not be sent again, because
+        `request_limit` is reached, raises its last failure.
         """
         LOCATION.set(self.location.name)  # log lines of this thread name the location, stamina's included
         if not call.is_idempotent:
@@ -137,12 +141,12 @@ class Sender:
                 return False
             if call.window is not None and timeouts >= _WINDOW_TIMEOUTS:
                 return False
-            return _is_retryable(error)
+            return _is_retryable(error) and not self._is_spent()
 
         try:
             return self._attempt(call, decode_body, known_digest, 1)
         except ApiError as error:
-            first_error = error
+            last_error = error
         # Most calls succeed at once, so stamina's overhead is only paid after a failure: its first attempt raises it.
         for attempt in stamina.retry_context(
             on=should_retry,
@@ -155,18 +159,23 @@ class Sender:
         ):
             with attempt:
                 if attempt.num == 1:
-                    raise first_error
-                return self._attempt(call, decode_body, known_digest, attempt.num)
+                    raise last_error
+                try:
+                    return self._attempt(call, decode_body, known_digest, attempt.num)
+                except BudgetSpent:  # another call sent the last request during the pause
+                    raise last_error from None
+                except ApiError as error:
+                    last_error = error
+                    raise
         raise AssertionError("stamina ends with a result or an error")
 
     def _attempt(
         self, call: ApiCall, decode_body: Callable[[bytes], T], known_digest: str | None, number: int
     ) -> Reply[T]:
         request = self._request(call)
+        self._count(call)
         self._limiter.acquire()
         sent_at, started = self._clock(), self._monotonic()
-        with self._counting:
-            self.requests_sent += 1
         status, headers, body = self._exchange(call, request, started)
         seconds = self._monotonic() - started
         log.debug(
@@ -190,6 +199,16 @@ class Sender:
         except Unreadable as error:
             raise self._error(BadReply, str(error), call, status) from None
         return Reply(records, digest, len(body), sent_at, seconds, number, status)
+
+    def _count(self, call: ApiCall) -> None:
+        """Counts a request before it is sent, so that threads together never send more than the limit."""
+        with self._counting:
+            if self._is_spent():
+                raise self._error(BudgetSpent, f"request_budget allows {self.request_limit} requests", call, None)
+            self.requests_sent += 1
+
+    def _is_spent(self) -> bool:
+        return self.request_limit is not None and self.requests_sent >= self.request_limit
 
     def _request(self, call: ApiCall) -> httpx.Request:
         target = self._base_path + call.path

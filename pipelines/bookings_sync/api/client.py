@@ -67,6 +67,10 @@ class Client:
         """Requests sent so far, retries included."""
         return self.sender.requests_sent
 
+    def limit_requests(self, most: int) -> None:
+        """Allows `most` requests in all, retries included. Further calls raise BudgetSpent."""
+        self.sender.request_limit = most
+
     def list_teams(self) -> Reply[Records]:
         """All teams (DOC)."""
         return self.sender.send(ApiCall("GET", "/calendars/teams"), _decode_teams)

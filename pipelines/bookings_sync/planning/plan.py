@@ -9,8 +9,8 @@ short leaves, so that each reply holds about `rows_per_reply` records. Each leaf
 
 - first:    Nothing of the scope was ever read. The window around now shows how dense the calendar is.
 - asked:    The run was given a range (`--from`, `--to`, an orchestrator's interval) or `--full`.
-- hot:      The leaf overlaps `[now − lookback, now + horizon)`, where calendars change. Every run reads it. The leaf
-            read longest ago comes first, so that a small request budget starves none.
+- hot:      The leaf overlaps `[now − lookback, now + horizon)`, where calendars change. Every run reads it. For both of
+            these the leaf read longest ago comes first, so that a small request budget starves none.
 - backfill: Part of the leaf was never read. Newest first.
 - outdated: Part of the leaf was last read in another way (`records.interpretation`): by a version of the program with
             other columns, or under other privacy rules. Newest first.
@@ -116,11 +116,14 @@ def plan_appointments(
     span: Span,
     beyond: Mapping[Scope, Iterable[Window]] | None = None,
     tried: Collection[Scope] = (),
+    *,
+    take_turns: bool = False,
 ) -> list[PlannedRead]:
     """The reads of one location's appointments, most urgent first, without those that this run has done.
 
     `beyond` are windows outside the whole range that hold appointments. `tried` are scopes with a first window that
-    this run failed to read: it plans their other windows.
+    this run failed to read: it plans their other windows. With `take_turns`, windows of the same age come in another
+    order in each run, so that a small request budget does not read the same ones again and again.
     """
     reasons: tuple[Reason, ...] = ("first", "asked", "hot", "backfill", "outdated", "cold")
     by_reason: dict[Reason, list[tuple[int, PlannedRead]]] = {reason: [] for reason in reasons}
@@ -135,7 +138,9 @@ def plan_appointments(
     cold = sorted(by_reason["cold"], key=lambda ranked: ranked[0])
     elapsed_ms = times.now_ms - ledger.last_run(location_id, other_than=span.run_id)
     by_reason["cold"] = cold[: _cold_share(cold, settings.cold_reread_days * DAY_MS, times.now_ms, elapsed_ms)]
-    for reason in ("hot", "backfill", "outdated"):
+    for reason in ("asked", "hot", "backfill", "outdated"):
+        if take_turns:
+            by_reason[reason].sort(key=lambda ranked: hash((span.run_id, ranked[1].scope, ranked[1].window)))
         by_reason[reason].sort(key=lambda ranked: ranked[0])
     return [read for ranked in by_reason.values() for _, read in ranked]
 
@@ -179,10 +184,10 @@ def _windows(
         if not uncovered and all(s.read.run_id == span.run_id for s in inside if s.window.overlaps(window)):
             continue
         if asked is not None:
-            yield window, "asked", 0
+            yield window, "asked", _first_if_unread(uncovered, inside)
         elif leaf.overlaps(hot):
             if _is_due(leaf, hot, inside, span.run_id):
-                yield leaf, "hot", 0 if uncovered else min(stretch.read.read_at_ms for stretch in inside)
+                yield leaf, "hot", _first_if_unread(uncovered, inside)
             elif uncovered:
                 yield _hull(uncovered), "backfill", -leaf.end_ms
         elif uncovered:
@@ -223,6 +228,11 @@ def _read_longest_ago(inside: list[Stretch], now_ms: int) -> int:
     wrong."""
     ages = [stretch.read.read_at_ms for stretch in inside]
     return min(read_at_ms if read_at_ms <= now_ms else 0 for read_at_ms in ages)
+
+
+def _first_if_unread(uncovered: list[Window], inside: list[Stretch]) -> int:
+    """When the oldest part was read, epoch milliseconds; 0 if a part was never read."""
+    return 0 if uncovered else min(stretch.read.read_at_ms for stretch in inside)
 
 
 def _hull(parts: list[Window]) -> Window:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
-from itertools import zip_longest
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import islice, zip_longest
 from math import ceil
 from typing import NamedTuple
 
@@ -26,15 +26,20 @@ from bookings_sync.planning.windows import Window, gaps
 _NEWEST = 2
 """Unread windows of a scope that one load reads at least, newest first."""
 
+_URGENT_PER_OTHER = 3
+"""If a budget is too small for the urgent reads, one in four is still for unread history and cold windows."""
+
 Outside = Mapping[str, Mapping[Scope, list[Window]]]
 """By location and scope: days outside the whole range on which the warehouse holds appointments."""
 
 
 class Remaining(NamedTuple):
-    """The reads that a run still has to do, and the locations with more reads than their request budget allows."""
+    """The reads that a run still has to do. `over_budget` counts the reads of a location that its request budget does
+    not allow, and `over_budget_hot` those of them that every run should do."""
 
     reads: list[PlannedRead]
-    over_budget: frozenset[str]
+    over_budget: Mapping[str, int]
+    over_budget_hot: Mapping[str, int]
 
 
 class Planner:
@@ -59,7 +64,12 @@ class Planner:
         self._cold: dict[tuple[str, Scope], list[Window]] | None = None
         """The cold windows that this run reads, once their share is fixed."""
         self._left_out: dict[str, set[tuple[Scope, Window | None]]] = defaultdict(set)
+        """Reads of appointments that this run does not try again."""
         self._cached: tuple[object, Remaining] | None = None
+
+    def budget_left(self, location_id: str) -> int:
+        """The requests that the location may still send."""
+        return self._budget_left(location_id)
 
     # -- reads that are left -------------------------------------------------------------------------------------------
 
@@ -73,38 +83,51 @@ class Planner:
 
     def _remaining(self, budgets: Mapping[str, int]) -> Remaining:
         each: list[list[PlannedRead]] = []
-        over_budget: set[str] = set()
+        over_budget: dict[str, int] = {}
+        over_budget_hot: dict[str, int] = {}
         for location_id, budget in budgets.items():
-            reads = plan_appointments(
-                self.ledger,
-                self._settings,
-                location_id,
-                self._calendars.scopes(location_id),
-                self.span,
-                self._outside.get(location_id),
-                {scope for scope, _ in self._left_out.get(location_id, ())},
-            )
-            reads = [read for read in reads if self._is_open(read)]
+            reads = self._due(location_id)
             if len(reads) > budget:
-                over_budget.add(location_id)
-            each.append(reads[: max(budget, 0)])
+                reads = self._due(location_id, take_turns=True)
+            chosen = _within(reads, max(budget, 0))
+            if left_out := len(reads) - len(chosen):
+                over_budget[location_id] = left_out
+                over_budget_hot[location_id] = sum(map(_is_urgent, reads)) - sum(map(_is_urgent, chosen))
+            each.append(chosen)
         in_turn = [read for turn in zip_longest(*each) for read in turn if read is not None]
-        return Remaining(in_turn, frozenset(over_budget))
+        return Remaining(in_turn, over_budget, over_budget_hot)
+
+    def _due(self, location_id: str, *, take_turns: bool = False) -> list[PlannedRead]:
+        reads = plan_appointments(
+            self.ledger,
+            self._settings,
+            location_id,
+            self._calendars.scopes(location_id),
+            self.span,
+            self._outside.get(location_id),
+            {scope for scope, _ in self._left_out.get(location_id, ())},
+            take_turns=take_turns,
+        )
+        return [read for read in reads if self._is_open(read)]
 
     def next_reads(self, location_ids: Collection[str], most: int) -> list[PlannedRead]:
         """The reads of the next load, at most `most`.
 
         Unread history is read a few windows of each scope at a time, newest first: their density decides how long the
-        next windows may be.
+        next windows may be. Half of a location's budget is kept for the appointments that turn out to be missing.
         """
         reads = self.remaining(location_ids).reads
         unread = {(read.location_id, read.scope): 0 for read in reads if read.reason == "backfill"}
         of_each = max(_NEWEST, ceil(self._settings.concurrency / max(len(unread), 1)))
+        allowed = {location_id: ceil(self._budget_left(location_id) / 2) for location_id in location_ids}
         chosen: list[PlannedRead] = []
         for read in reads:
             if read.reason == "backfill":
                 unread[read.location_id, read.scope] += 1
-            if read.reason != "backfill" or unread[read.location_id, read.scope] <= of_each:
+                if unread[read.location_id, read.scope] > of_each:
+                    continue
+            if allowed[read.location_id] > 0:
+                allowed[read.location_id] -= 1
                 chosen.append(read)
         return chosen[:most]
 
@@ -165,9 +188,32 @@ class Planner:
 
     def leave_out(self, read: PlannedRead | Read) -> None:
         """The read failed: this run does not try the window again."""
-        self._cached = None
-        self._left_out[read.location_id].add((read.scope, read.window))
+        if read.endpoint == "appointments":  # whole lists and slots are tried once in any case
+            self._cached = None
+            self._left_out[read.location_id].add((read.scope, read.window))
 
     def mark_listed(self, endpoint: str) -> None:
         """The run has read this whole list."""
         self._listed.add(endpoint)
+
+
+def _is_urgent(read: PlannedRead) -> bool:
+    return read.reason not in {"backfill", "outdated", "cold"}
+
+
+def _within(reads: list[PlannedRead], budget: int) -> list[PlannedRead]:
+    """As many of the reads as the budget allows. Urgent reads do not starve the others, nor the other way round."""
+    if len(reads) <= budget:
+        return reads
+    urgent = [read for read in reads if _is_urgent(read)]
+    others = (read for read in reads if not _is_urgent(read))
+    if len(urgent) <= budget * _URGENT_PER_OTHER // (_URGENT_PER_OTHER + 1):
+        return reads[:budget]
+    return list(islice(_mixed(iter(urgent), others), budget))
+
+
+def _mixed(urgent: Iterator[PlannedRead], others: Iterator[PlannedRead]) -> Iterator[PlannedRead]:
+    """Three urgent reads, one other, and so on; what is left of the longer ones at the end."""
+    for first in urgent:
+        yield from (first, *islice(urgent, _URGENT_PER_OTHER - 1), *islice(others, 1))
+    yield from others

@@ -404,7 +404,11 @@ RUNS = _merged(
         _integer("rows_restored", "Deleted records that came back."),
         _integer("rows_rejected", "Records that went to rejected_records."),
         Column("tables", "json", "The same counts for each table."),
-        Column("locations", "json", "Outcome, requests, reads and error of each location."),
+        Column(
+            "locations",
+            "json",
+            "Outcome, requests, reads, errors of each location; what its request budget left out.",
+        ),
         Column("errors", "json", "Errors, as a JSON array of messages, without keys or personal data."),
     ],
 )

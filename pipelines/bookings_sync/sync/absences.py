@@ -18,11 +18,12 @@ from bookings_sync.changes.invalidation import Change, What
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.places import places_held
 from bookings_sync.changes.stage import Emitted, Stage
-from bookings_sync.errors import ControlFailed
+from bookings_sync.errors import BudgetSpent, ControlFailed
 from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.planner import Planner
 from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import appointment_rows
+from bookings_sync.records.digests import digest_of
 from bookings_sync.records.json_text import Records
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.tables import APPOINTMENTS
@@ -31,6 +32,11 @@ from bookings_sync.sync.controls import Control, Controls, Refusal, refusal_of
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.reading import DecodingTurn, Reading
 from bookings_sync.warehouse.held_rows import HeldRows
+
+_CONTROLS_AFTERWARDS = 2
+"""Requests that a location's controls need after its refusals."""
+
+_LEFT_OUT = "missing appointments"
 
 
 class Absent(NamedTuple):
@@ -89,9 +95,11 @@ class Absences:
         """Asks for each missing appointment by its id, and stages what came of it."""
         absent = list(self._absent.values())
         asked = [each for each in absent if not self._gave_up(each) and not self._is_staged(each)]
+        asked.sort(key=self._turn)
         self._record_unverified(absent)
         self._record_restaged(absent)
-        asked = self._controlled(asked)
+        asked = self._affordable(asked, 1 + _CONTROLS_AFTERWARDS)
+        asked = self._affordable(self._controlled(asked), _CONTROLS_AFTERWARDS)
         self._findings.figures.verifications += len(asked)
         refused: dict[str, list[Refused]] = {}
         reading = Reading(asked, self._get, concurrency)
@@ -99,6 +107,9 @@ class Absences:
             each = answer.item
             if answer.error is not None:
                 self._leave_unverified([each])
+                if isinstance(answer.error, BudgetSpent):
+                    self._findings.leave_out(each.location_id, _LEFT_OUT)
+                    continue
                 self._findings.failed(each.location_id, answer.error)
                 if self._gave_up(each):
                     reading.drop(lambda item, failed=each.location_id: item.location_id == failed)  # type: ignore[misc]
@@ -112,6 +123,27 @@ class Absences:
         self._record_unverified(asked)
         for location_id, keys in self._believed(refused).items():
             yield from self._bury(location_id, keys)
+
+    def _turn(self, absent: Absent) -> tuple[str, str]:
+        """Where an appointment stands in the queue: one window after the other, so that windows become complete, in
+        another order in each run. If the budget is too small for all, appointments that are found each time cannot keep
+        the others from being verified."""
+        run_id = absent.read.run_id.encode()
+        return digest_of(run_id + absent.read.read_id.encode()), digest_of(run_id + str(absent.key[0]).encode())
+
+    def _affordable(self, asked: list[Absent], controls: int) -> list[Absent]:
+        """As many of the missing appointments as the request budgets allow, next to this many controls."""
+        left: dict[str, int] = {}
+        chosen: list[Absent] = []
+        left_out: list[Absent] = []
+        for each in asked:
+            allowed = left.setdefault(each.location_id, self._planner.budget_left(each.location_id) - controls)
+            left[each.location_id] -= 1
+            (chosen if allowed > 0 else left_out).append(each)
+        self._leave_unverified(left_out)
+        for each in left_out:
+            self._findings.leave_out(each.location_id, _LEFT_OUT)
+        return chosen
 
     # -- controls ------------------------------------------------------------------------------------------------------
 

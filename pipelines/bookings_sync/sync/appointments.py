@@ -18,7 +18,7 @@ from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
-from bookings_sync.errors import ApiError, BadReply, ReplyTooLarge, RequestRefused, TimedOut
+from bookings_sync.errors import ApiError, BadReply, BudgetSpent, ReplyTooLarge, RequestRefused, TimedOut
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.plan import PlannedRead, window_of
 from bookings_sync.planning.planner import Planner
@@ -79,6 +79,9 @@ class AppointmentReads:
         for answer in reading:
             read = answer.item
             if self._findings.gave_up(read.location_id):
+                continue
+            if isinstance(answer.error, BudgetSpent):  # the window stays due, and its age puts it first next time
+                reading.drop(lambda other, spent=read.location_id: other.location_id == spent)  # type: ignore[misc]
                 continue
             self._observe(answer)
             if self._needs_halves(answer):

@@ -1,4 +1,8 @@
-"""The request budget: how many requests a run has sent for each location, and how many it may still send."""
+"""The request budget: how many requests a run has sent for each location, and how many it may still send.
+
+Each client refuses to send more than the budget (`BudgetSpent`), whatever the request is for. This room divides the
+budget, so that no kind of read starves the others: slots, which are read last, keep a share in reserve.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,19 @@ from collections.abc import Mapping
 
 from bookings_sync.api.client import Client
 
+_SLOTS_SHARE = 4
+"""At least one request in so many is for slots, if they need it."""
+
 
 class RequestBudget:
-    """Counts the requests of a run. `limit` is the most that a run may send for one location."""
+    """Counts the requests of a run. `limit` is the most that a run sends for one location."""
 
     def __init__(self, limit: int, clients: Mapping[str, Client]) -> None:
         self._limit = limit
         self._clients = clients
+        self._reserved: dict[str, int] = {}
+        for client in clients.values():
+            client.limit_requests(limit)
 
     @property
     def sent(self) -> int:
@@ -25,5 +35,17 @@ class RequestBudget:
         return client.requests_sent if client else 0
 
     def left_for(self, name: str) -> int:
-        """The requests that the run may still send for the location of this name."""
-        return self._limit - self.sent_for(name)
+        """The requests that the run may still send for the location of this name, without the reserve."""
+        return self._limit - self._reserved.get(name, 0) - self.sent_for(name)
+
+    def reserve_for_slots(self, name: str, reads: int, requests_each: int) -> None:
+        """Keeps a share of what is left for this many reads of slots, until `release`."""
+        left = max(self.left_for(name), 0)
+        share = max(left // _SLOTS_SHARE, requests_each if requests_each <= left // 2 else 0)
+        self._reserved[name] = min(reads * requests_each, share)
+        self._clients[name].limit_requests(self._limit - self._reserved[name])
+
+    def release(self, name: str) -> int:
+        """Ends the reserve, and returns its size."""
+        self._clients[name].limit_requests(self._limit)
+        return self._reserved.pop(name, 0)

@@ -70,6 +70,7 @@ def _check_location(
     settings: Settings, careful: Settings, http: ConnectionPool, clock: Callable[[], DateTime], location: Location
 ) -> LocationCheck:
     client = Client(location, careful, http, clock=clock)
+    client.limit_requests(settings.request_budget)
     checking = _Checking(settings, location, client, clock())
     checking.run()
     return LocationCheck(location.name, checking.findings, client.requests_sent)

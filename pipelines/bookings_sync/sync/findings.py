@@ -15,6 +15,7 @@ from bookings_sync.errors import (
     ApiError,
     AuthenticationFailed,
     BadReply,
+    BudgetSpent,
     OtherReply,
     ReplyTooLarge,
     RequestRefused,
@@ -37,6 +38,8 @@ class LocationFindings:
     reads: int = 0
     errors: list[str] = field(default_factory=list)
     gave_up: bool = False
+    left_out: Counter[str] = field(default_factory=Counter)
+    """What the request budget left to later runs, by kind, for example "missing appointments"."""
     in_a_row: Counter[str] = field(default_factory=Counter)
     """Consecutive failures, by the names of `_MOST_IN_A_ROW`."""
 
@@ -154,8 +157,16 @@ class Findings:
         self._on_progress()
 
     def failed(self, location_id: str, error: ApiError) -> None:
-        self._by_id[location_id].failed(error)
+        if isinstance(error, BudgetSpent):
+            self.leave_out(location_id, "other requests")
+        else:
+            self._by_id[location_id].failed(error)
         self._on_progress()
+
+    def leave_out(self, location_id: str, what: str, count: int = 1) -> None:
+        """Counts what the request budget leaves to later runs. The location is not at fault."""
+        if count:
+            self._by_id[location_id].left_out[what] += count
 
     def verified(self, location_id: str) -> None:
         """Counts an appointment that was asked for by its id and answered."""

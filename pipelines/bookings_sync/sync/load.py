@@ -19,7 +19,7 @@ from pendulum import DateTime
 
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
-from bookings_sync.planning.plan import hot_range
+from bookings_sync.planning.plan import hot_range, plan_slots
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.reads import ledger_rows
 from bookings_sync.records.tables import RUNS
@@ -89,14 +89,13 @@ class Load:
         self._whole_lists.learn_scopes()
         run = self._run
         run.planner.fix_cold_share(run.findings.active)
+        self._reserve_for_slots()
         most = run.settings.reads_per_load
-        while planned := run.planner.next_reads(run.findings.active, most):
+        while most > 0 and (planned := run.planner.next_reads(run.findings.active, most)):
             yield from self._appointment_reads().carry_out(planned)
             yield from self._settled()
-            self._warn_of_budgets()
             most -= len(planned)
-            changes_the_plan = any(read.reason in {"first", "backfill"} for read in planned)
-            if not changes_the_plan or self.stage.rows >= run.settings.rows_per_load:
+            if self.stage.rows >= run.settings.rows_per_load:
                 return
 
     def slots(self) -> Iterator[Emitted]:
@@ -111,6 +110,7 @@ class Load:
             run.clock,
             run.client,
             run.planner,
+            run.budget,
             run.calendars,
             run.findings,
             run.first_sync,
@@ -126,7 +126,10 @@ class Load:
     def runs(self) -> Iterator[Emitted]:
         """The run's own row, as it is after this load."""
         self._run.findings.figures.loads += 1
-        row = self._run.row(complete=not self._run.remaining())
+        complete = not self._run.remaining()
+        if complete:
+            self._run.report_left_out()
+        row = self._run.row(complete=complete)
         yield "runs", self.stage.stamped(pa.Table.from_pylist([row], schema=RUNS.schema))
 
     def _appointment_reads(self) -> AppointmentReads:
@@ -165,10 +168,16 @@ class Load:
             controls=controls,
         )
 
-    def _warn_of_budgets(self) -> None:
-        for location_id in self._run.planner.remaining(self._run.findings.active).over_budget:
-            name = self._run.findings.of(location_id).name
-            self._run.findings.warn(f"{name}: the request budget leaves windows to later runs; see request_budget")
+    def _reserve_for_slots(self) -> None:
+        run = self._run
+        if run.planner.is_listed("slots") or not run.settings.slots:
+            return
+        for location_id in run.findings.active:
+            services = run.calendars.of(location_id).services
+            planned = plan_slots(run.settings, location_id, services, run.span.now)
+            if planned:
+                name = run.findings.of(location_id).name
+                run.budget.reserve_for_slots(name, len(planned), planned[0].requests)
 
     def _settled(self) -> Iterator[Emitted]:
         """The ledger's new entries and the rejected records since the last call."""

@@ -26,6 +26,7 @@ def report_row(
             "outcome": each.outcome,
             "requests": budget.sent_for(each.name),
             "reads": each.reads,
+            "left_out": dict(each.left_out),
             "errors": each.errors,
         }
         for each in findings.locations.values()

@@ -136,6 +136,18 @@ class Run:
         """The appointment reads that are left for this run."""
         return self.planner.remaining(self.findings.active).reads
 
+    def report_left_out(self) -> None:
+        """Warns of what the request budgets leave to later runs. Call it once, at the end of the run."""
+        left = self.planner.remaining(self.findings.active)
+        for location_id, count in left.over_budget.items():
+            hot = left.over_budget_hot[location_id]
+            self.findings.leave_out(location_id, "windows that every run reads", hot)
+            self.findings.leave_out(location_id, "other windows", count - hot)
+        for name, location in self.findings.locations.items():
+            if location.left_out:
+                what = ", ".join(f"{count:,} {what}" for what, count in sorted(location.left_out.items()))
+                self.findings.warn(f"{name}: the request budget left to later runs: {what}; see request_budget")
+
     def row(self, *, complete: bool) -> dict[str, Any]:
         """The run's row in `runs` as things are now. `complete` is False while more loads follow."""
         return report_row(self.span, self.findings, self.budget, ended_at=self.clock(), complete=complete)

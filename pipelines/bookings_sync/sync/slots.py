@@ -22,6 +22,7 @@ from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
+from bookings_sync.errors import BudgetSpent
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.plan import PlannedRead, plan_slots, slot_calls, window_of
@@ -31,6 +32,7 @@ from bookings_sync.planning.windows import Window, to_ms
 from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import slot_rows
 from bookings_sync.records.tables import SLOTS
+from bookings_sync.sync.budget import RequestBudget
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.first_sync import FirstSync
@@ -39,6 +41,8 @@ from bookings_sync.warehouse.held_rows import HeldRows
 
 _SERVICES_PER_QUERY = 100
 """Services in one query for held slots, which takes about as long as a query for one of them."""
+
+_LEFT_OUT = "services' slots"
 
 _QUERIES_KEPT = 3
 """Answers arrive in about the order in which they were asked for."""
@@ -53,6 +57,7 @@ class SlotReads:
         clock: Callable[[], DateTime],
         client: Callable[[str], Client],
         planner: Planner,
+        budget: RequestBudget,
         calendars: KnownCalendars,
         findings: Findings,
         first_sync: FirstSync,
@@ -67,6 +72,7 @@ class SlotReads:
         self._clock = clock
         self._client = client
         self._planner = planner
+        self._budget = budget
         self._calendars = calendars
         self._findings = findings
         self._first_sync = first_sync
@@ -85,7 +91,9 @@ class SlotReads:
         planned = [
             read
             for location_id in active
-            for read in plan_slots(self._settings, location_id, self._services(location_id), now)
+            for read in self._within_budget(
+                location_id, plan_slots(self._settings, location_id, self._services(location_id), now)
+            )
         ]
         self._group(active)
         yield from self._close_slots_of_gone_services(active)
@@ -94,12 +102,32 @@ class SlotReads:
             location_id = answer.item.location_id
             if self._findings.gave_up(location_id):
                 continue
-            if answer.error is not None:
-                self._planner.leave_out(answer.item)
+            if isinstance(answer.error, BudgetSpent):
+                self._findings.leave_out(location_id, _LEFT_OUT)
+            elif answer.error is not None:
                 self._findings.failed(location_id, answer.error)
             elif answer.result is not None:
                 yield from self._take(answer.item, answer.result)
                 self._findings.answered(location_id)
+
+    def _within_budget(self, location_id: str, planned: list[PlannedRead]) -> list[PlannedRead]:
+        """The reads of one location that its request budget allows: all, or those of the services read longest ago."""
+        name = self._findings.of(location_id).name
+        reserve = self._budget.release(name)
+        left = self._budget.left_for(name)
+        if sum(read.requests for read in planned) <= left:
+            return planned
+        waiting = self._planner.remaining([location_id])
+        windows = len(waiting.reads) + waiting.over_budget.get(location_id, 0)
+        left = min(left, max(reserve, left - windows))
+        by_age = sorted(planned, key=lambda read: self._read_at(location_id, read.scope.id))
+        chosen = by_age[: left // max(by_age[0].requests, 1)]
+        self._findings.leave_out(location_id, _LEFT_OUT, len(planned) - len(chosen))
+        return chosen
+
+    def _read_at(self, location_id: str, service_id: str) -> int:
+        last = self._last_read(location_id, service_id)
+        return last.read_at_ms if last else 0
 
     def _group(self, location_ids: Iterable[str]) -> None:
         """Groups locations so that one query covers about `_SERVICES_PER_QUERY` services."""

@@ -14,6 +14,7 @@ from bookings_sync.changes.diff import missing
 from bookings_sync.changes.held import Held
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
+from bookings_sync.errors import BudgetSpent
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Endpoint
 from bookings_sync.planning.plan import PlannedRead
@@ -98,8 +99,9 @@ class WholeLists:
             return lists[endpoint]()
 
         for answer in Reading(active, call, self._settings.concurrency):
-            if answer.error is not None:
-                self._planner.leave_out(_whole(endpoint, answer.item))
+            if isinstance(answer.error, BudgetSpent):
+                self._findings.leave_out(answer.item, f"lists of {endpoint}")
+            elif answer.error is not None:
                 self._findings.failed(answer.item, answer.error)
             elif answer.result is not None:
                 self._findings.answered(answer.item)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -71,6 +73,39 @@ def test_error_type_and_attempts(
     for secret in (KEY, PERSONAL):
         assert secret not in f"{error}{error!r}"
     assert "\n" not in str(error)
+
+
+def test_threads_together_never_send_more_than_the_limit(client_for: ClientFor) -> None:
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(503) if len(sent) % 3 == 0 else httpx.Response(200, json={"teams": []})
+
+    client = client_for(answer)
+    client.limit_requests(50)
+
+    def ask(_: int) -> str:
+        try:
+            client.list_teams()
+        except errors.ApiError as error:
+            return type(error).__name__
+        return "ok"
+
+    with ThreadPoolExecutor(20) as pool:
+        results = Counter(pool.map(ask, range(200)))
+    assert client.requests_sent == len(sent) == 50
+    assert results["BudgetSpent"] >= 200 - 50
+    assert results["ok"] == 50 - 50 // 3
+
+
+def test_a_call_that_cannot_be_sent_again_reports_its_failure_and_not_the_budget(client_for: ClientFor) -> None:
+    client = client_for(replies_with(503))
+    client.limit_requests(3)
+    with pytest.raises(errors.ServerFailed):
+        client.list_teams()
+    with pytest.raises(errors.BudgetSpent, match="request_budget allows 3 requests"):
+        client.list_teams()
 
 
 def test_traceback_does_not_show_the_key(client_for: ClientFor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import to_ms
 
 NOW = pendulum.datetime(2026, 11, 2, 9)
+SHORT = Settings(history_start=NOW.subtract(days=400).date(), window_days=8, max_window_days=8)
 ANN, BOB = Scope("service", "ann"), Scope("service", "bob")
 
 
@@ -77,7 +79,25 @@ def test_the_request_budget_limits_the_plan_and_names_the_location(budget: int) 
         run.complete(run.remaining()[0])
     found = run.planner.remaining(["L"])
     assert len(found.reads) == budget
-    assert found.over_budget == {"L"}
+    assert found.over_budget["L"] > 0
+
+
+def test_a_budget_too_small_for_the_hot_range_still_reads_history() -> None:
+    run = Run(
+        budget=40, settings=Settings(history_start=NOW.subtract(days=400).date(), window_days=8, max_window_days=8)
+    )
+    run.complete(run.remaining()[0])
+    reasons = Counter(each.reason for each in run.remaining())
+    assert reasons == {"hot": 30, "backfill": 10}
+    assert run.planner.remaining(["L"]).over_budget_hot["L"] > 0
+
+
+def test_half_of_the_budget_is_kept_for_missing_appointments() -> None:
+    run = Run(
+        budget=40, settings=Settings(history_start=NOW.subtract(days=400).date(), window_days=8, max_window_days=8)
+    )
+    run.complete(run.remaining()[0])
+    assert len(run.planner.next_reads(["L"], 100)) == 20
 
 
 def test_locations_take_turns() -> None:
