@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import traceback
 
-from bookings_sync.cli.exit_codes import INTERRUPTED
+from bookings_sync.cli import signals
 from bookings_sync.cli.output import Output
 from bookings_sync.errors import BookingsError
 
@@ -26,8 +26,8 @@ def report_error(error: BaseException, output: Output) -> int:
     """Prints why the command ended. Returns the exit code."""
     if output.verbose > 1:
         output.stderr.print("".join(traceback.format_exception(error)), soft_wrap=True)
-    if _is_interrupt(error):
-        message, exit_code = "interrupted", INTERRUPTED
+    if (ended := signals.exit_code(error)) is not None:
+        message, exit_code = "interrupted", ended
         if hint := _AFTER_INTERRUPT.get(output.command):
             message += f": {hint}"
     elif isinstance(error, BookingsError):
@@ -39,15 +39,6 @@ def report_error(error: BaseException, output: Output) -> int:
     output.print_error(message)
     output.print_json(outcome="failed", exit_code=exit_code, error=message)
     return exit_code
-
-
-def _is_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C caused the error. dlt and the pipeline wrap KeyboardInterrupt, and clean-up code may fail too."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _our_line(error: BaseException) -> str:

@@ -4,6 +4,3 @@ from __future__ import annotations
 
 BY_OUTCOME = {"ok": 0, "failed": 1, "partial": 3}
 """Exit codes of a sync and of a check. "partial" means that some locations failed and others did not."""
-
-INTERRUPTED = 130
-"""128 + SIGINT, as shells report it."""

@@ -10,7 +10,9 @@ EXIT_CODES = """\
   2    wrong usage or configuration: the message names the setting and the fix
   3    partial: some locations failed, the others are done
   75   another run holds the lock: try again when it has ended
-  130  interrupted (Ctrl-C): finished loads are kept, the next run continues"""
+  130  interrupted (Ctrl-C): finished loads are kept, the next run continues
+  143  interrupted by SIGTERM
+  129  interrupted by SIGHUP"""
 
 START = """\
 [bold]Start here[/bold]

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
-import threading
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,7 +18,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from bookings_sync.cli.exit_codes import INTERRUPTED
+from bookings_sync.cli import signals
 from bookings_sync.cli.help import EXIT_CODES, START, examples
 from bookings_sync.cli.output import Output
 
@@ -510,24 +508,8 @@ def demo(
 # -- the process -------------------------------------------------------------------------------------------------------
 
 
-def handle_interrupts(grace_seconds: float = 8.0) -> None:
-    """Makes Ctrl-C end the process, even if a library swallows the KeyboardInterrupt.
-
-    The process exits at the latest `grace_seconds` after Ctrl-C. Finished loads are kept whenever it exits.
-    """
-
-    def interrupt(*_: Any) -> None:
-        timer = threading.Timer(grace_seconds, os._exit, (INTERRUPTED,))
-        timer.daemon = True
-        timer.start()
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
-
-
 def main() -> None:
-    """The console script."""
-    handle_interrupts()
+    """Runs the command line in this process. `start` is the console script, which handles signals first."""
     # Imported objects live until the process ends, so collect garbage less often than Python does by default.
     gc.set_threshold(500_000, 20, 100)
     # dlt's telemetry is on unless a config.toml turns it off, and there may be no config.toml.
@@ -540,11 +522,11 @@ def main() -> None:
     try:
         app()
     except SystemExit as leaving:
-        if leaving.code == INTERRUPTED:
+        if leaving.code in signals.EXIT_CODES:
             # A normal exit would wait for dlt's loading threads.
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(INTERRUPTED)
+            os._exit(leaving.code)
         raise
     finally:
         gc.freeze()

@@ -57,9 +57,8 @@ def open_published(settings: Settings, *, or_live: bool = False) -> Iterator[Sql
     the database itself if `or_live`. A server has no separate copy.
     """
     with ExitStack() as stack:
-        with open_pipeline(settings) as pipeline:
-            database = database_file(pipeline)
-            folder = pipeline.pipelines_dir
+        pipeline = stack.enter_context(open_pipeline(settings))
+        database = database_file(pipeline)
         if database is None or (or_live and not read_copy(database).exists()):
             yield stack.enter_context(open_client(settings))
             return
@@ -69,7 +68,7 @@ def open_published(settings: Settings, *, or_live: bool = False) -> Iterator[Sql
             raise ModelError("there is no read copy yet: run `bookings transform` first")
         copy = dlt.pipeline(
             settings.pipeline_name,
-            pipelines_dir=folder,
+            pipelines_dir=pipeline.pipelines_dir,
             destination=dlt.destinations.duckdb(DuckDbCredentials(str(read_copy(database)), read_only=True)),
             dataset_name=settings.raw_dataset,
         )

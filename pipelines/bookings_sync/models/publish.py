@@ -43,6 +43,8 @@ def publish(database: Path, keep: int) -> Path:
     """
     copy = read_copy(database)
     fresh = copy.with_name(f".{copy.name}.{os.getpid()}")
+    for abandoned in copy.parent.glob(f".{copy.name}.*"):  # of a killed run: only one publishes at a time
+        abandoned.unlink(missing_ok=True)
     try:
         with duckdb.connect(str(database)) as connection:
             connection.execute("CHECKPOINT")  # moves the write-ahead log into the file

@@ -36,12 +36,13 @@ from bookings_sync.warehouse.dlt_compat.duckdb import DuckDb
 from bookings_sync.warehouse.dlt_compat.postgres import Postgres
 from bookings_sync.warehouse.duckdb_file import make_file
 from bookings_sync.warehouse.lock import Lock, locked, locked_on_server
+from bookings_sync.warehouse.scratch import scratch_folder
 
 
 @contextmanager
 def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
     """A dlt pipeline into the raw dataset. Its working directory is temporary: the warehouse is the only state."""
-    with tempfile.TemporaryDirectory(prefix="bookings-sync-") as folder:
+    with scratch_folder() as folder:
         pipeline = dlt.pipeline(
             pipeline_name=settings.pipeline_name,
             destination=destination(settings),

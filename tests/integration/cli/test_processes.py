@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 import httpx
+import pytest
 
 from bookings_sync.sandbox import Fault, Faults, SandboxServer, generate
 
@@ -81,8 +82,8 @@ def test_a_port_in_use_is_an_error(start: Start) -> None:
 def test_ctrl_c_ends_a_process_that_swallows_the_interrupt() -> None:
     script = """
 import os, signal, time
-from bookings_sync.cli.main import handle_interrupts
-handle_interrupts(grace_seconds=0.2)
+from bookings_sync.cli.signals import handle_signals
+handle_signals(grace_seconds=0.2)
 try:
     os.kill(os.getpid(), signal.SIGINT)
 except KeyboardInterrupt:
@@ -92,21 +93,75 @@ time.sleep(60)
     assert subprocess.run([sys.executable, "-c", script], timeout=30).returncode == 130
 
 
-def test_ctrl_c_ends_a_sync_with_one_line_and_the_next_sync_succeeds(start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.1, 0.2, 0.3, 0.5, 0.8, 1.2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_the_command_starts_ends_it_without_a_traceback(
+    start: Start, number: signal.Signals, seconds: float
+) -> None:
+    process = start(["sync"])
+    time.sleep(seconds)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=20)
+    if process.returncode != -number:  # the interpreter itself was still starting
+        assert process.returncode in (128 + number, 2)  # 2: it had ended, for want of a configuration
+        assert "Traceback" not in stderr
+        assert "Exception ignored" not in stderr
+
+
+def test_a_signal_that_the_caller_ignores_stays_ignored() -> None:
+    script = """
+import os, signal
+from bookings_sync.cli.signals import handle_signals
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+handle_signals()
+os.kill(os.getpid(), signal.SIGHUP)
+"""
+    assert subprocess.run([sys.executable, "-c", script], timeout=30).returncode == 0
+
+
+def test_the_next_command_removes_what_a_killed_one_left(start: Start, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (scratch / "bookings-sync-of-somebody").mkdir()  # new, and perhaps in use by an older version
+    world = generate(small_world())
+    with SandboxServer(world) as server:
+        Project(tmp_path, server).configure()
+        server.faults = Faults([Fault(kind="slow", endpoints=("GET /appointments/",), seconds=120)])
+        process = start(["sync"], TMPDIR=str(scratch))
+        while not world.requests.count(endpoint="GET /calendars/services"):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        running = start(["status"], TMPDIR=str(scratch))
+        running.communicate(timeout=30)
+        process.kill()
+        process.communicate(timeout=20)
+        assert len(list(scratch.glob("bookings-sync-*"))) == 2  # a command in between did not touch its folder
+        server.faults = Faults()
+        assert start(["sync"], TMPDIR=str(scratch)).wait(60) == 0
+    assert [path.name for path in scratch.glob("bookings-sync-*")] == ["bookings-sync-of-somebody"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_sync_with_one_line_and_the_next_sync_succeeds(
+    start: Start, tmp_path: Path, number: signal.Signals
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
     world = generate(small_world())
     with SandboxServer(world) as server:
         project = Project(tmp_path, server)
         project.configure()
         # No list of appointments arrives, so the sync would wait for its reading threads.
         server.faults = Faults([Fault(kind="slow", endpoints=("GET /appointments/",), seconds=120)])
-        process = start(["sync"])
+        process = start(["sync"], TMPDIR=str(scratch))
         while not world.requests.count(endpoint="GET /calendars/services"):
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
         time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, stderr = process.communicate(timeout=20)
-        assert process.returncode == 130
+        assert process.returncode == 128 + number
+        assert list(scratch.glob("bookings-sync-*")) == []
         assert stderr == "✗ interrupted: finished loads are kept, and the next sync continues from there\n"
 
         server.faults = Faults()
