@@ -522,7 +522,7 @@ def main() -> None:
     try:
         app()
     except SystemExit as leaving:
-        if leaving.code in signals.EXIT_CODES:
+        if isinstance(leaving.code, int) and leaving.code in signals.EXIT_CODES:
             # A normal exit would wait for dlt's loading threads.
             sys.stdout.flush()
             sys.stderr.flush()
