@@ -97,7 +97,7 @@ def read_status(client: SqlClientBase[Any], settings: Settings, *, now: DateTime
             name,
             location_id,
             ledger,
-            _listed_scopes(calendars.get(location_id, Calendar()), settings),
+            calendars.get(location_id, Calendar()).scopes(settings.scopes),
             whole_range(settings, now),
             now,
             counts.get(location_id, (0, 0)),
@@ -119,11 +119,6 @@ def stale(status: Status, names: Container[str], *, now: DateTime, after: timede
         for each in status.locations
         if each.name in names and (each.fresh_at is None or now - each.fresh_at > after)
     ]
-
-
-def _listed_scopes(calendar: Calendar, settings: Settings) -> list[Scope]:
-    """The scopes that lists are asked by. Appointments that no list returns have no coverage."""
-    return [scope for scope in calendar.scopes(settings.scopes) if scope.kind != "unlisted"]
 
 
 def _location(

@@ -24,6 +24,7 @@ Columns:
   attendance_status: The attendance, from either spelling of the field; null if the API sent neither.
   booking_state: The booking's state, often out of date; null if the API sent none.
 Not read:
+  listed_by: internal to the sync.
   row_digest: internal to the sync.
 */
 WITH normalised_words AS (

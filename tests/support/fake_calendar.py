@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,8 @@ class FakeCalendar:
         self.teams: list[str] = []
         self.lists: dict[Listed, list[dict[str, Any]]] = {("calendarId", "s1"): []}
         self.by_id: dict[str, Replied] = {}
+        self.ids: set[str] = set()
+        """Every id that was ever listed or answered."""
         self.slots: Mapping[str, Any] = {}
         self._knobs = {"slots": False, "history_start": (NOW - timedelta(days=200)).date(), "attempts": 2} | knobs
         self.api = FakeApi(self._answer)
@@ -75,21 +78,29 @@ class FakeCalendar:
         plain: dict[str, Any] = {"base_url": self.api.base_url, "rate_limit": 100_000}
         return Settings(**plain | {"locations": {"first": location}} | self._knobs)
 
-    def sync(self, *, full: bool = False) -> SyncResult:
+    def sync(self, *, full: bool = False, **knobs: Any) -> SyncResult:
         """One sync. `asked_by_id` tells afterwards what it asked."""
         self.api.requests.clear()
-        return pipeline.sync(self.settings, clock=lambda: pendulum.instance(self.now), full=full)
+        settings = replace(self.settings, **knobs)
+        return pipeline.sync(settings, clock=lambda: pendulum.instance(self.now), full=full)
 
-    def asked_by_id(self) -> list[str]:
-        """The ids that the last sync asked for, each as often as it was asked for."""
-        paths = [request.path.removeprefix("/v1") for request in self.api.requests]
-        return sorted(p.removeprefix("/appointments/") for p in paths if p.startswith("/appointments/") and len(p) > 14)
+    def asked_by_id(self, *controls: str) -> list[str]:
+        """The ids that the last sync asked for, each as often as it was asked for; without these control samples, and
+        without ids that never existed."""
+        paths = [request.path.removeprefix("/v1/appointments/") for request in self.api.requests]
+        return sorted(path for path in paths if path in self.ids and path not in controls)
 
     def query(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         with duckdb.connect(str(self.database), read_only=True) as connection:
             connection.execute("SET TimeZone = 'UTC'; USE bookings_raw")
             rows: list[dict[str, Any]] = connection.execute(sql, list(values)).to_arrow_table().to_pylist()
         return rows
+
+    def change(self, sql: str) -> None:
+        """Changes the warehouse, as another program might."""
+        with duckdb.connect(str(self.database)) as connection:
+            connection.execute("USE bookings_raw")
+            connection.execute(sql)
 
     def live(self) -> list[str]:
         """The ids of the appointments that are current and no tombstones."""
@@ -115,6 +126,7 @@ class FakeCalendar:
     def _listed(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
         (list_,) = (each for each in query.items() if each[0] in ("calendarId", "teamId", "userId"))
         start, end = (int(query[name]) / 1000 for name in ("startDate", "endDate"))
+        self.ids.update(str(each["id"]) for each in self.lists.get(list_, []))
         return [
             each
             for each in self.lists.get(list_, [])

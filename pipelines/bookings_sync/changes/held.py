@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from bookings_sync.planning.scopes import Scope
+from bookings_sync.planning.scopes import Kind, Scope, ids_of_lists
 from bookings_sync.planning.windows import Window
 from bookings_sync.records.columns import Key
 from bookings_sync.records.tables import Table
@@ -33,10 +33,17 @@ HeldSlots = dict[Listed, Held]
 
 
 class Placed(NamedTuple):
-    """The current version of one appointment, and the service, team and user that list it."""
+    """The current version of one appointment, and what says which lists contain it: its own service, team and user, and
+    the list that it came from if these do not name it."""
 
     held: Held
-    scopes: dict[str, str | None]
+    columns: dict[Kind, str | None]
+    listed_by: str | None = None
+
+    @property
+    def scopes(self) -> dict[Kind, str | None]:
+        """The service, team and user that list it."""
+        return ids_of_lists(self.columns, self.listed_by)
 
     def is_listed_in(self, scope: Scope, window: Window) -> bool:
         """Whether a list for this scope and window contains the appointment."""

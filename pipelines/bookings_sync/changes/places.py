@@ -7,13 +7,13 @@ Output: start instants by scope, for `invalidation`. Pure.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from bookings_sync.changes.held import Placed
+from bookings_sync.changes.held import Held, Placed
 from bookings_sync.planning.ledger import Read
-from bookings_sync.planning.scopes import COLUMN, Kind, Scope
+from bookings_sync.planning.scopes import COLUMN, Kind, Scope, ids_of_lists
 from bookings_sync.records.values import epoch_ms
 
 
@@ -25,8 +25,7 @@ def places_of(rows: pa.Table, kinds: Iterable[Kind], apart_from: Read | None = N
         if kind not in COLUMN:
             continue
         others = rows if apart_from is None else _outside(rows, apart_from, kind)
-        scope_ids = others[COLUMN[kind]].to_pylist()
-        for start, scope_id in zip(epoch_ms(others["start_time"]), scope_ids, strict=True):
+        for start, scope_id in zip(epoch_ms(others["start_time"]), list_ids(others, kind), strict=True):
             if start is not None and scope_id is not None:
                 places[Scope(kind, scope_id)].append(start)
     for starts in places.values():
@@ -43,13 +42,30 @@ def places_held(
     for each in placed:
         start = each.held.start_ms
         own = _own_scope(each, apart_from)
+        scopes = each.scopes
         for kind in wanted:
-            scope_id = each.scopes[kind]
+            scope_id = scopes[kind]
             if start is not None and scope_id is not None and Scope(kind, scope_id) != own:
                 places[Scope(kind, scope_id)].append(start)
     for starts in places.values():
         starts.sort()
     return places
+
+
+def list_ids(rows: pa.Table, kind: Kind) -> list[str | None]:
+    """The id of the list of this kind that contains each row."""
+    ids: list[str | None] = rows[COLUMN[kind]].to_pylist()
+    listed_by = rows["listed_by"]
+    if listed_by.null_count == len(rows):
+        return ids
+    return [ids_of_lists({kind: each}, list_)[kind] for each, list_ in zip(ids, listed_by.to_pylist(), strict=True)]
+
+
+def placed_rows(rows: pa.Table, held: Iterable[Held]) -> Iterator[Placed]:
+    """Where rows are listed. `held` are the same rows as the warehouse will hold them, in the same order."""
+    columns = zip(*(rows[name].to_pylist() for name in COLUMN.values()), strict=True)
+    for each, ids, listed_by in zip(held, columns, rows["listed_by"].to_pylist(), strict=True):
+        yield Placed(each, dict(zip(COLUMN, ids, strict=True)), listed_by)
 
 
 def _own_scope(placed: Placed, read: Read | None) -> Scope | None:
@@ -68,4 +84,7 @@ def _outside(rows: pa.Table, read: Read, kind: Kind) -> pa.Table:
     start, end = (pa.scalar(ms * 1000, instant) for ms in (read.window.start_ms, read.window.end_ms))
     starts = rows["start_time"]
     in_window = pc.and_(pc.greater_equal(starts, start), pc.less(starts, end))
-    return rows.filter(pc.invert(pc.and_(pc.equal(rows[COLUMN[kind]], read.scope.id), in_window)))
+    ids = rows[COLUMN[kind]]
+    if rows["listed_by"].null_count < len(rows):
+        ids = pa.chunked_array([pa.array(list_ids(rows, kind), pa.string())])
+    return rows.filter(pc.invert(pc.and_(pc.fill_null(pc.equal(ids, read.scope.id), False), in_window)))

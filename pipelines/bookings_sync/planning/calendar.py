@@ -17,8 +17,7 @@ from bookings_sync.planning.scopes import Kind, Scope
 class Calendar:
     """What is known of one location. All ids are sorted.
 
-    `appointment_scopes` are the scopes of the appointments in the warehouse. `unlisted` counts the appointments that no
-    list call can return, because they have no start or no service, team and user. `notice_ms` is the least notice for a
+    `appointment_scopes` are the scopes of the appointments in the warehouse. `notice_ms` is the least notice for a
     booking of each service, in milliseconds.
     """
 
@@ -26,7 +25,6 @@ class Calendar:
     teams: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     appointment_scopes: tuple[Scope, ...] = ()
-    unlisted: int = 0
     notice_ms: Mapping[str, int] = field(default_factory=dict)
 
     def ids(self, kind: Kind) -> tuple[str, ...]:
@@ -42,8 +40,6 @@ class Calendar:
         can still change), and `extra`."""
         scopes = {Scope(kind, each): None for kind in kinds for each in self.ids(kind)}
         scopes.update({scope: None for scope in (*self.appointment_scopes, *extra) if scope.kind in kinds})
-        if self.unlisted:
-            scopes[unlisted_scope(kinds)] = None
         return list(scopes)
 
     def with_teams(self, ids: Iterable[str], users: Iterable[str]) -> Calendar:
@@ -95,11 +91,6 @@ class KnownCalendars:
         if new := sorted(set(found).difference(self.scopes(location_id))):
             self.version += 1
             self._extra[location_id].update(dict.fromkeys(new))
-
-
-def unlisted_scope(kinds: Sequence[Kind]) -> Scope:
-    """The scope of the appointments that no list of these kinds returns. Each is asked for by its id."""
-    return Scope("unlisted", "+".join(kinds))
 
 
 def _union(known: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:

@@ -51,8 +51,7 @@ _CALENDAR = Window(to_ms(pendulum.datetime(1, 1, 1)), to_ms(pendulum.datetime(99
 
 @dataclass(frozen=True, slots=True)
 class PlannedRead:
-    """One list call; for the scope `unlisted`, the appointments to ask for one by one. `requests` is its cost without
-    verifications."""
+    """One list call. `requests` is its cost without verifications."""
 
     location_id: str
     endpoint: Endpoint

@@ -1,19 +1,20 @@
-"""The rows of the raw table `reads`: converts the ledger's entries to Arrow and back.
+"""The rows of the raw tables `reads` and `look_ups`: converts the ledger's entries to Arrow and back.
 
-Input:  `Read`s of the ledger, or rows of the table.
-Output: rows of the table, or `Read`s.
+Input:  `Read`s of the ledger, or rows of the table; the answers to appointments that were asked for by their ids.
+Output: rows of the tables, or `Read`s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import pyarrow as pa
 
 from bookings_sync.planning.ledger import Read
+from bookings_sync.planning.look_ups import Due, LookUp
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window
-from bookings_sync.records.tables import READS
+from bookings_sync.records.tables import LOOK_UPS, READS
 from bookings_sync.records.values import epoch_ms
 
 _SAME_NAME = (
@@ -57,3 +58,18 @@ def reads_from(rows: pa.Table) -> Iterator[Read]:
     ):
         window = None if start is None or end is None else Window(start, end)
         yield Read(location_id, endpoint, Scope(kind, scope_id), window, at or 0, *others)
+
+
+def look_up_rows(answers: Mapping[Due, LookUp], run_id: str) -> pa.Table:
+    """Rows of the raw table `look_ups`."""
+    columns = {
+        "location_id": [each.location_id for each in answers],
+        "id": [each.id for each in answers],
+        "scope": [each.scope.kind for each in answers],
+        "scope_id": [each.scope.id for each in answers],
+        "asked_at": [1000 * each.asked_at_ms for each in answers.values()],
+        "answer": [each.answer for each in answers.values()],
+        "times": [each.times for each in answers.values()],
+        "run_id": [run_id] * len(answers),
+    }
+    return pa.table(columns, schema=LOOK_UPS.schema)

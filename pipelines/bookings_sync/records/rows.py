@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 from pendulum import DateTime
 
+from bookings_sync.planning.scopes import COLUMN, Scope
 from bookings_sync.records.columns import Fields, Key, Record, fields_of, pick, row_digests, typed_columns
 from bookings_sync.records.fast_path import Plain, TextHash
 from bookings_sync.records.schema import STAMPED
@@ -27,7 +28,8 @@ class Rows:
     """Records of one table and one location.
 
     `columns` come from `columns.typed_columns`; timestamps are in microseconds. Only contacts have `lists` and `texts`:
-    the custom fields of each contact, and the hash of its JSON text if the fast path read it.
+    the custom fields of each contact, and the hash of its JSON text if the fast path read it. `listed_by` is the list
+    that appointments came from.
     """
 
     table: Table
@@ -37,6 +39,7 @@ class Rows:
     columns: pa.Table
     lists: list[Any]
     texts: list[TextHash | None]
+    listed_by: Scope | None = None
 
     @classmethod
     def of(cls, table: Table, location_id: str, found: dict[Key, Record]) -> Rows:
@@ -94,6 +97,7 @@ class Rows:
             pa.concat_tables([self.columns, others.columns]),
             self.lists + others.lists,
             self.texts + others.texts,
+            self.listed_by,
         )
 
     def take(self, positions: Sequence[int]) -> Rows:
@@ -108,6 +112,7 @@ class Rows:
             self.columns.take(pa.array(positions, pa.int64())) if positions else self.columns.slice(0, 0),
             pick(self.lists, positions) if self.lists else [],
             pick(self.texts, positions) if self.texts else [],
+            self.listed_by,
         )
 
     def arrow(self) -> pa.Table:
@@ -116,7 +121,18 @@ class Rows:
         columns["location_id"] = pa.repeat(pa.scalar(self.location_id), len(self))
         columns["row_digest"] = pa.array(self.digests, pa.string())
         columns["deleted_at"] = pa.nulls(len(self), pa.timestamp("us", tz="UTC"))
+        if self.table is APPOINTMENTS:
+            columns["listed_by"] = self._lists_to_record()
         return pa.Table.from_arrays([columns[name] for name in self.table.names], schema=self.table.schema)
+
+    def _lists_to_record(self) -> pa.Array:
+        """The list that each appointment came from; null if the appointment's own field names it."""
+        if self.listed_by is not None:
+            named = self.columns[COLUMN[self.listed_by.kind]]
+            if named.unique().to_pylist() != [self.listed_by.id]:
+                lists = [None if each == self.listed_by.id else self.listed_by.text for each in named.to_pylist()]
+                return pa.array(lists, pa.string())
+        return pa.nulls(len(self), pa.string())
 
     def starts_ms(self) -> list[int | None]:
         """Each appointment's start in epoch milliseconds, rounded down. None for other tables, or without a start."""

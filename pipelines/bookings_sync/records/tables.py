@@ -279,6 +279,11 @@ APPOINTMENTS = _history(
         _bool("is_free", "Whether its time stays free.", "isFree"),
         _timestamp("created_at", "When it was booked, UTC, if the API says so.", "createdAt"),
         _timestamp("updated_at", "When it was last changed, UTC, if the API says so.", "updatedAt"),
+        _text(
+            "listed_by",
+            "The list that this version came from, such as service:9Xb…, if service_id, team_id or user_id does not "
+            "name that list; else null.",
+        ),
     ],
 )
 
@@ -377,6 +382,29 @@ READS = _merged(
         _integer("reply_bytes", "Size of the reply, in bytes."),
         _integer("reply_rows", "Records in the reply."),
         Column("seconds", "double", "Time from request to whole reply, in seconds, without waits for the rate limit."),
+    ],
+)
+
+LOOK_UPS = _merged(
+    "look_ups",
+    "Appointments that the API was asked for by their ids although no list had changed: their list omits them, or no "
+    "list can return them. One row per appointment and list. A row counts only if its _dlt_load_id stands in "
+    "_dlt_loads with status 0.",
+    resource="appointments",
+    key=("location_id", "id", "scope", "scope_id"),
+    columns=[
+        _text("location_id", "The location."),
+        _text("id", "The appointment's id."),
+        _text("scope", "What the list is asked by: service, team or user; unlisted if no list can return it."),
+        _text("scope_id", "Id of the service, team or user; empty for unlisted."),
+        _timestamp("asked_at", "When the run began that asked last, UTC."),
+        _text(
+            "answer",
+            "found; another id (the reply held another appointment); refused (it stays deleted); closed (its list "
+            "contains it again, or should no longer).",
+        ),
+        _integer("times", "How many runs in a row got this answer."),
+        _text("run_id", "The run that asked last."),
     ],
 )
 

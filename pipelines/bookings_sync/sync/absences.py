@@ -1,14 +1,15 @@
 """Absences: finds out what became of the appointments that a list no longer contains.
 
-Input:  the appointments that complete replies should contain and do not.
+Input:  the appointments that complete replies should contain and do not, and those that are due in turn.
 Output: tombstones if the API refuses their ids, new versions if it still finds them.
 
-A row may just have moved from one list to another, so nothing is asked before all lists of the load are in.
+A row may just have moved from one list to another, so nothing is asked before all lists of the load are in. A row that
+its list omits for good is not asked for in every run: see `planning.look_ups`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bookings_sync.api.client import Client
@@ -16,16 +17,20 @@ from bookings_sync.api.replies import Reply
 from bookings_sync.changes.held import Held, Placed
 from bookings_sync.changes.invalidation import Change, What
 from bookings_sync.changes.journal import Journal
-from bookings_sync.changes.places import places_held
+from bookings_sync.changes.places import placed_rows, places_held
 from bookings_sync.changes.stage import Emitted, Stage
-from bookings_sync.errors import BudgetSpent, ControlFailed
+from bookings_sync.errors import BudgetSpent, ControlFailed, OtherReply
+from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Read
+from bookings_sync.planning.look_ups import Answer, Due, LookUps
 from bookings_sync.planning.planner import Planner
+from bookings_sync.planning.scopes import COLUMN, UNLISTED, Scope, scope_of
 from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import appointment_rows
 from bookings_sync.records.digests import digest_of
 from bookings_sync.records.json_text import Records
 from bookings_sync.records.privacy import Privacy
+from bookings_sync.records.rows import Rows
 from bookings_sync.records.tables import APPOINTMENTS
 from bookings_sync.sync.contacts import ListedContacts
 from bookings_sync.sync.controls import Control, Controls, Refusal, refusal_of
@@ -40,12 +45,19 @@ _LEFT_OUT = "missing appointments"
 
 
 class Absent(NamedTuple):
-    """An appointment that is missing from the complete reply of `read`."""
+    """An appointment to ask for. It is missing from the complete replies of `reads`, or due in turn in `in_turn`: the
+    lists that omit it, or `UNLISTED`."""
 
     location_id: str
     key: Key
     held: Held
-    read: Read
+    reads: list[Read]
+    in_turn: list[Scope]
+
+    @property
+    def scopes(self) -> list[Scope]:
+        """The lists that it is missing from."""
+        return [*(read.scope for read in self.reads), *self.in_turn]
 
 
 class Refused(NamedTuple):
@@ -62,6 +74,7 @@ class Absences:
         self,
         client: Callable[[str], Client],
         planner: Planner,
+        calendars: KnownCalendars,
         findings: Findings,
         held_rows: HeldRows,
         stage: Stage,
@@ -69,9 +82,11 @@ class Absences:
         contacts: ListedContacts,
         controls: Controls,
         privacy: Privacy,
+        look_ups: LookUps,
     ) -> None:
         self._client = client
         self._planner = planner
+        self._calendars = calendars
         self._findings = findings
         self._held_rows = held_rows
         self._stage = stage
@@ -79,13 +94,33 @@ class Absences:
         self._contacts = contacts
         self._controls = controls
         self._privacy = privacy
+        self._look_ups = look_ups
         self._absent: dict[tuple[str, Key], Absent] = {}
         self._restaged: dict[tuple[str, Key], Placed] = {}
 
     def add(self, keys: Iterable[Key], held: dict[Key, Held], read: Read) -> None:
         """Notes that these held appointments are missing from a complete reply."""
         for key in keys:
-            self._absent[read.location_id, key] = Absent(read.location_id, key, held[key], read)
+            self._add(read.location_id, key, held[key]).reads.append(read)
+
+    def add_due(self, due: Sequence[Due]) -> None:
+        """Notes that these appointments are due in turn, as far as their lists still should contain them."""
+        for location_id in dict.fromkeys(each.location_id for each in due):
+            of_location = [each for each in due if each.location_id == location_id]
+            placed = self._held_rows.placed(location_id, (each.id for each in of_location))
+            for each in of_location:
+                now = placed.get((each.id,))
+                is_unlisted = each.scope == UNLISTED
+                if now is None or not (is_unlisted or self._belongs_to(now, each.scope)):
+                    self._look_ups.note(location_id, each.id, each.scope, "closed")
+                else:
+                    self._add(location_id, (each.id,), now.held).in_turn.append(each.scope)
+
+    def _belongs_to(self, placed: Placed, scope: Scope) -> bool:
+        return not placed.held.deleted and placed.scopes.get(scope.kind) == scope.id
+
+    def _add(self, location_id: str, key: Key, held: Held) -> Absent:
+        return self._absent.setdefault((location_id, key), Absent(location_id, key, held, [], []))
 
     def add_restaged(self, location_id: str, placed: dict[Key, Placed]) -> None:
         """Notes that another list contained these held appointments, and where they are now."""
@@ -94,7 +129,7 @@ class Absences:
     def resolve(self, concurrency: int) -> Iterator[Emitted]:
         """Asks for each missing appointment by its id, and stages what came of it."""
         absent = list(self._absent.values())
-        asked = [each for each in absent if not self._gave_up(each) and not self._is_staged(each)]
+        asked = [each for each in absent if not self._gave_up(each) and self._must_be_asked_for(each)]
         asked.sort(key=self._turn)
         self._record_unverified(absent)
         self._record_restaged(absent)
@@ -102,9 +137,15 @@ class Absences:
         asked = self._affordable(self._controlled(asked), _CONTROLS_AFTERWARDS)
         self._findings.figures.verifications += len(asked)
         refused: dict[str, list[Refused]] = {}
+        found: set[str] = set()
         reading = Reading(asked, self._get, concurrency)
         for answer in reading:
             each = answer.item
+            if isinstance(answer.error, OtherReply):
+                is_known = self._always_answers_another(each)
+                self._note(each, "another id")
+                if is_known:
+                    continue
             if answer.error is not None:
                 self._leave_unverified([each])
                 if isinstance(answer.error, BudgetSpent):
@@ -116,20 +157,23 @@ class Absences:
                 continue
             self._findings.verified(each.location_id)
             if answer.result is not None and answer.result.records:
-                self._record("omitted", each)
+                found.add(each.location_id)
                 yield from self._take_found(each, answer.result.records)
             elif answer.result is not None:
                 refused.setdefault(each.location_id, []).append(Refused(each, refusal_of(answer.result)))
         self._record_unverified(asked)
-        for location_id, keys in self._believed(refused).items():
-            yield from self._bury(location_id, keys)
+        for location_id, some in self._believed(refused, found).items():
+            for each in some:
+                self._note(each, "refused")
+            yield from self._bury(location_id, [each.key for each in some if not each.held.deleted])
 
     def _turn(self, absent: Absent) -> tuple[str, str]:
         """Where an appointment stands in the queue: one window after the other, so that windows become complete, in
         another order in each run. If the budget is too small for all, appointments that are found each time cannot keep
         the others from being verified."""
-        run_id = absent.read.run_id.encode()
-        return digest_of(run_id + absent.read.read_id.encode()), digest_of(run_id + str(absent.key[0]).encode())
+        run_id = self._planner.span.run_id.encode()
+        read_id = absent.reads[0].read_id if absent.reads else ""
+        return digest_of(run_id + read_id.encode()), digest_of(run_id + str(absent.key[0]).encode())
 
     def _affordable(self, asked: list[Absent], controls: int) -> list[Absent]:
         """As many of the missing appointments as the request budgets allow, next to this many controls."""
@@ -166,20 +210,21 @@ class Absences:
             findings.note(ControlFailed("listed appointments are not found by their ids", location=findings.name))
         return control.error is not None or control.found is False
 
-    def _believed(self, refused: dict[str, list[Refused]]) -> dict[str, list[Key]]:
-        """The refused appointments that no longer exist. The others stay: their reads do not count."""
+    def _believed(self, refused: dict[str, list[Refused]], found: set[str]) -> dict[str, list[Absent]]:
+        """The refused appointments that no longer exist. The others stay: their reads do not count. `found` are the
+        locations that found some of the missing appointments, which shows as well that ids are found."""
         refused = {each: some for each, some in refused.items() if not self._findings.gave_up(each)}
         existing = self._controls.existing({each: _keys(some) for each, some in refused.items()}, last=True)
         unknown = self._controls.unknown({each: some[0].absent.key[0] for each, some in refused.items()})
-        believed: dict[str, list[Key]] = {}
+        believed: dict[str, list[Absent]] = {}
         for location_id, some in refused.items():
             failed = self._has_failed(location_id, existing[location_id])
             if failed or self._finds_unknown(location_id, unknown[location_id]):
                 self._leave_unverified(each.absent for each in some)
-            elif existing[location_id].found is None:
+            elif existing[location_id].found is None and location_id not in found:
                 self._leave_unproven(location_id, some, "no listed appointment shows that ids are found")
             else:
-                believed[location_id] = [each.absent.key for each in some]
+                believed[location_id] = [each.absent for each in some]
         return believed
 
     def _leave_unproven(self, location_id: str, refused: list[Refused], what: str) -> None:
@@ -198,13 +243,45 @@ class Absences:
     def _leave_unverified(self, absent: Iterable[Absent]) -> None:
         for each in absent:
             self._record("unverified", each)
-            self._planner.leave_out(each.read)
+            for read in each.reads:
+                self._planner.leave_out(read)
 
     def _gave_up(self, absent: Absent) -> bool:
         return self._findings.gave_up(absent.location_id)
 
-    def _is_staged(self, absent: Absent) -> bool:
-        return self._stage.holds(APPOINTMENTS, absent.location_id, absent.key)
+    def _must_be_asked_for(self, absent: Absent) -> bool:
+        """Whether no list of this load had the row, and the last answer to its id no longer holds for some list."""
+        if self._stage.holds(APPOINTMENTS, absent.location_id, absent.key):
+            return False
+        return bool(absent.in_turn) or not all(self._holds(absent, read.scope) for read in absent.reads)
+
+    def _holds(self, absent: Absent, scope: Scope) -> bool:
+        """Whether the last answer to a row that this list omits still holds."""
+        return self._look_ups.holds(absent.location_id, str(absent.key[0]), scope)
+
+    def _always_answers_another(self, absent: Absent) -> bool:
+        record_id = str(absent.key[0])
+        return all(
+            self._look_ups.always_answers_another(absent.location_id, record_id, scope) for scope in absent.scopes
+        )
+
+    def _note(self, absent: Absent, answer: Answer) -> None:
+        """Records the answer for the lists that omit the row. A list that was only found to lack a deleted row needs no
+        record: its tombstone is one."""
+        for scope in absent.scopes:
+            if answer != "refused" or scope in absent.in_turn:
+                self._look_ups.note(absent.location_id, str(absent.key[0]), scope, answer)
+
+    def _note_found(self, absent: Absent) -> None:
+        """The row is as it is held. The list of a service that no longer exists proves nothing, so it must be compared
+        again, and its rows are asked for, in the next run."""
+        for read in absent.reads:
+            if self._calendars.of(absent.location_id).lists(read.scope):
+                self._look_ups.note(absent.location_id, str(absent.key[0]), read.scope, "found")
+            else:
+                self._journal.record(Change("omitted", absent.location_id, read))
+        for scope in absent.in_turn:
+            self._look_ups.note(absent.location_id, str(absent.key[0]), scope, "found")
 
     def _record_unverified(self, absent: Iterable[Absent]) -> None:
         """The run gave a location up before it could verify these rows."""
@@ -215,10 +292,12 @@ class Absences:
     def _record_restaged(self, absent: Iterable[Absent]) -> None:
         """A row that another list has, and that by this list's own scope and window belongs here too."""
         for each in absent:
-            if not self._gave_up(each) and self._is_staged(each):
-                now, read = self._restaged.get((each.location_id, each.key)), each.read
+            if self._gave_up(each) or not self._stage.holds(APPOINTMENTS, each.location_id, each.key):
+                continue
+            now = self._restaged.get((each.location_id, each.key))
+            for read in each.reads:
                 if now and read.window and now.is_listed_in(read.scope, read.window):
-                    self._record("restaged", each)
+                    self._journal.record(Change("restaged", each.location_id, read))
 
     def _get(self, absent: Absent, _: DecodingTurn) -> Reply[Records]:
         return self._client(absent.location_id).get_appointment(absent.key[0])
@@ -228,12 +307,30 @@ class Absences:
         location_id = absent.location_id
         batch = appointment_rows(location_id, records, self._privacy, held=self._held_rows.digests)
         self._stage.reject(batch)
-        if staged := self._stage.add_changed(batch.rows["appointments"], {absent.key: absent.held}):
+        rows = batch.rows["appointments"]
+        if not len(rows) or rows.digests[0] == absent.held.digest:
+            self._note_found(absent)
+        else:
+            yield from self._take_changed(absent, rows)
+        read = absent.reads[-1] if absent.reads else None
+        yield from self._contacts.take(batch.rows["contacts"], read)
+
+    def _take_changed(self, absent: Absent, rows: Rows) -> Iterator[Emitted]:
+        """Stages a row that is not as it is held. The next replies of the lists that omit it must be compared again."""
+        location_id = absent.location_id
+        before = self._held_rows.placed(location_id, [absent.key[0]]).get(absent.key)
+        rows.listed_by = _list_kept(rows, before)
+        if staged := self._stage.add_changed(rows, {absent.key: absent.held}):
+            (now,) = placed_rows(staged.arrow, [Held(rows.digests[0], deleted=False, start_ms=rows.starts_ms()[0])])
+            for read in absent.reads:
+                self._journal.record(Change("omitted", location_id, read))
+            for scope in absent.in_turn:
+                keeps = scope == UNLISTED or self._belongs_to(now, scope)
+                self._look_ups.note(location_id, str(absent.key[0]), scope, "found" if keeps else "closed")
             self._journal.record(Change("looked up", location_id, places=self._journal.places(staged.arrow)))
-            before = self._held_rows.placed(location_id, [absent.key[0]]).values()
-            self._journal.record(Change("looked up", location_id, places=places_held(before, self._journal.kinds)))
+            places = places_held([before] if before else [], self._journal.kinds)
+            self._journal.record(Change("looked up", location_id, places=places))
             yield staged.emitted
-        yield from self._contacts.take(batch.rows["contacts"], absent.read)
 
     def _bury(self, location_id: str, keys: list[Key]) -> Iterator[Emitted]:
         """Stages the tombstones of appointments that the API refused by their ids."""
@@ -242,8 +339,19 @@ class Absences:
             yield tombstones
 
     def _record(self, what: What, absent: Absent) -> None:
-        self._journal.record(Change(what, absent.location_id, absent.read))
+        for read in absent.reads:
+            self._journal.record(Change(what, absent.location_id, read))
 
 
 def _keys(refused: Iterable[Refused]) -> set[Key]:
     return {each.absent.key for each in refused}
+
+
+def _list_kept(rows: Rows, before: Placed | None) -> Scope | None:
+    """The list that a row found by its id still counts as coming from: the one it came from before, unless its own
+    field of that kind says something new."""
+    if before is None or before.listed_by is None:
+        return None
+    came_from = scope_of(before.listed_by)
+    is_same = rows.columns[COLUMN[came_from.kind]][0].as_py() == before.columns[came_from.kind]
+    return came_from if is_same else None

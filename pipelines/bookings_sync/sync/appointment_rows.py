@@ -20,10 +20,11 @@ from bookings_sync.changes.diff import missing
 from bookings_sync.changes.held import Held, Placed
 from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
-from bookings_sync.changes.places import places_held
+from bookings_sync.changes.places import placed_rows, places_held
 from bookings_sync.changes.stage import Emitted, Stage, Staged
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Read
+from bookings_sync.planning.look_ups import LookUps
 from bookings_sync.planning.plan import PlannedRead, window_of
 from bookings_sync.planning.scopes import COLUMN, Kind, Scope
 from bookings_sync.planning.windows import from_ms
@@ -55,6 +56,7 @@ class AppointmentRows:
         journal: Journal,
         absences: Absences,
         controls: Controls,
+        look_ups: LookUps,
     ) -> None:
         self._scope_kinds = scope_kinds
         self._calendars = calendars
@@ -64,10 +66,12 @@ class AppointmentRows:
         self._journal = journal
         self._absences = absences
         self._controls = controls
+        self._look_ups = look_ups
         self._waiting: list[_Waiting] = []
 
     def take_whole(self, rows: Rows, planned: PlannedRead, read: Read) -> Iterator[Emitted]:
         """Stages the new versions among the rows of a whole reply, and notes the held rows that are missing from it."""
+        self._look_ups.close_listed(rows.location_id, planned.scope, (key[0] for key in rows.keys))
         held = self._held(planned)
         self._absences.add(missing(held, set(rows.keys)), held, read)
         self._controls.add_listed(planned.location_id, rows.keys)
@@ -90,6 +94,7 @@ class AppointmentRows:
         """The same for the records that differ from the last reply. `missing_ids` are the digests of the ids that only
         the last reply had."""
         self._controls.add_unchanged(planned.location_id, planned.scope, window_of(planned))
+        self._look_ups.close_listed(rows.location_id, planned.scope, (key[0] for key in rows.keys))
         if missing_ids:
             held = self._held_rows.in_window(planned.location_id, planned.scope, window_of(planned))
             self._absences.add((key for key in missing(held, ()) if id_digest(key[0]) in missing_ids), held, read)
@@ -170,15 +175,10 @@ def _placed(staged: Staged, held: Collection[Key]) -> dict[Key, Placed]:
     positions = [position for position, key in enumerate(rows.keys) if key in held]
     if not positions:
         return {}
-    scopes = staged.arrow.select(list(COLUMN.values())).take(positions).to_pylist()
     starts = rows.starts_ms()
-    return {
-        rows.keys[position]: Placed(
-            Held(rows.digests[position], deleted=False, start_ms=starts[position]),
-            {kind: row[column] for kind, column in COLUMN.items()},
-        )
-        for position, row in zip(positions, scopes, strict=True)
-    }
+    now = [Held(rows.digests[position], deleted=False, start_ms=starts[position]) for position in positions]
+    placed = placed_rows(staged.arrow.take(positions), now)
+    return {rows.keys[position]: each for position, each in zip(positions, placed, strict=True)}
 
 
 def time_span(starts_ms: list[int]) -> tuple[DateTime, DateTime] | None:

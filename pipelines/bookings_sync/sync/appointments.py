@@ -20,6 +20,7 @@ from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import ApiError, BadReply, BudgetSpent, ReplyTooLarge, RequestRefused, TimedOut
 from bookings_sync.planning.calendar import KnownCalendars
+from bookings_sync.planning.look_ups import Due
 from bookings_sync.planning.plan import PlannedRead, window_of
 from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.windows import DAY_MS, SPOILT_MS
@@ -102,9 +103,15 @@ class AppointmentReads:
         yield from self._absences.resolve(self._settings.concurrency)
         yield from self._contacts.take_waiting()
 
+    def look_up(self, due: list[Due]) -> Iterator[Emitted]:
+        """Asks for appointments by their ids although no list of this run misses them."""
+        self._absences.add_due(due)
+        yield from self._absences.resolve(self._settings.concurrency)
+        yield from self._contacts.take_waiting()
+
     # -- what an answer means ------------------------------------------------------------------------------------------
 
-    def _observe(self, answer: Answer[PlannedRead, Reply[Listing] | None]) -> None:
+    def _observe(self, answer: Answer[PlannedRead, Reply[Listing]]) -> None:
         """Counts what the answer shows: how well the location answers, and how large its replies get."""
         read, error = answer.item, answer.error
         if error is not None:
@@ -119,7 +126,7 @@ class AppointmentReads:
                     f"if the API cuts lists off there, set reply_cap = {count}"
                 )
 
-    def _needs_halves(self, answer: Answer[PlannedRead, Reply[Listing] | None]) -> bool:
+    def _needs_halves(self, answer: Answer[PlannedRead, Reply[Listing]]) -> bool:
         """Whether the window must be read again in two halves."""
         read, error = answer.item, answer.error
         if error is not None:

@@ -37,8 +37,9 @@ class CompletedReads:
     ) -> Read:
         """Adds a read that was answered in full.
 
-        `replies` is empty for unlisted appointments, which no list returns. Without `comparable`, the next reply is
-        decoded even if it is equal. `rules` replace the run's own if the reply depended on more than these.
+        `replies` is empty if the API refused the list because its scope exists no more. Without `comparable`, the
+        next reply is decoded even if it is equal. `rules` replace the run's own if the reply depended on more than
+        these.
         """
         read = Read(
             location_id=planned.location_id,

@@ -30,7 +30,7 @@ MOST_WAITING = 10_000
 
 class _Waiting(NamedTuple):
     rows: Rows
-    read: Read
+    read: Read | None
     outdated: bool
 
 
@@ -58,9 +58,9 @@ class ListedContacts:
         self._journal = journal
         self._waiting: list[_Waiting] = []
 
-    def take(self, contacts: Rows, read: Read, *, outdated: bool = False) -> Iterator[Emitted]:
+    def take(self, contacts: Rows, read: Read | None, *, outdated: bool = False) -> Iterator[Emitted]:
         """Stages the contacts that cannot be held, and skips those that are known to be held as they are. The others
-        wait until the warehouse is asked for many of them together."""
+        wait until the warehouse is asked for many of them together. No `read` brought the contacts of a look-up."""
         cache = self._caches.of(outdated=outdated)
         unknown, changed, equal = cache.classify(contacts)
         cache.remember(contacts.take(equal))
@@ -95,7 +95,7 @@ class ListedContacts:
             staged = self._stage.rows
             torn = {key[0] for key in contacts.keys} if outdated else self._torn.get(contacts.location_id, set())
             yield from self._stage_compared(contacts, of_location, read, cache, torn)
-            if self._stage.rows > staged:
+            if read is not None and self._stage.rows > staged:
                 self._journal.record(Change("news", contacts.location_id, read))
 
     def _stage_new(self, contacts: Rows, cache: ContactCache) -> Iterator[Emitted]:
@@ -110,12 +110,12 @@ class ListedContacts:
                 yield staged_fields.emitted
 
     def _stage_compared(
-        self, contacts: Rows, held: dict[Key, Held], read: Read, cache: ContactCache, torn: set[str]
+        self, contacts: Rows, held: dict[Key, Held], read: Read | None, cache: ContactCache, torn: set[str]
     ) -> Iterator[Emitted]:
         """The contacts that are new or changed, with their custom fields. A contact's digest covers both, except for
         the `torn` ones."""
         location_id = contacts.location_id
-        if self._stage.conflict(contacts):
+        if read is not None and self._stage.conflict(contacts):
             self._journal.record(Change("contradicted", location_id, read))
         staged = self._stage.add_changed(contacts, held)
         if staged is not None:
@@ -132,7 +132,7 @@ class ListedContacts:
             rows = contacts.take([position for position, key in enumerate(contacts.keys) if key[0] in torn])
             yield from self._stage_custom_fields(rows, [key[0] for key in rows.keys])
 
-    def _appointments_of(self, location_id: str, contact_ids: list[str], read: Read) -> Places:
+    def _appointments_of(self, location_id: str, contact_ids: list[str], read: Read | None) -> Places:
         """The other lists with appointments of these contacts."""
         placed = self._held_rows.placed(location_id, contact_ids, column="contact_id")
         return places_held(placed.values(), self._journal.kinds, apart_from=read)

@@ -1,7 +1,7 @@
 """Lists: asks for the appointments of one window, and decodes no more of the reply than needed.
 
 Input:  a planned read, and what the ledger knows of the last reply for the same window.
-Output: `Listing`: the records that may be new, and their rows. None if the reply equals the last one.
+Output: `Listing`: the records that may be new, and their rows, which know the list that they came from.
 """
 
 from __future__ import annotations
@@ -45,10 +45,8 @@ class AppointmentLists:
         self._hot = hot
         self._held = held
 
-    def ask(self, read: PlannedRead, turn: DecodingTurn) -> Reply[Listing] | None:
-        """The reply for a planned read; None for unlisted appointments, which no list returns."""
-        if read.scope.kind == "unlisted":
-            return None
+    def ask(self, read: PlannedRead, turn: DecodingTurn) -> Reply[Listing]:
+        """The reply for a planned read."""
         known = self.last_read(read)
         decode = turn.wait_for(self._decoder(read, known))
         digest = known.reply_digest if known else None
@@ -56,7 +54,10 @@ class AppointmentLists:
 
     def rows(self, read: PlannedRead, listing: Listing) -> Batch:
         """The typed rows of a reply. Contacts that the cache holds are left out."""
-        return appointment_rows(read.location_id, listing.records, self._privacy, self._cache_for(read), self._held)
+        cache = self._cache_for(read)
+        batch = appointment_rows(read.location_id, listing.records, self._privacy, cache, self._held)
+        batch.rows["appointments"].listed_by = read.scope
+        return batch
 
     def is_outdated(self, read: PlannedRead) -> bool:
         """Whether part of the window was last read in another way, so that its rows may lack what replies say."""

@@ -21,7 +21,7 @@ from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.planning.plan import hot_range, plan_slots
 from bookings_sync.records.privacy import Privacy
-from bookings_sync.records.reads import ledger_rows
+from bookings_sync.records.reads import ledger_rows, look_up_rows
 from bookings_sync.records.tables import RUNS
 from bookings_sync.sync.absences import Absences
 from bookings_sync.sync.appointment_rows import AppointmentRows
@@ -85,7 +85,16 @@ class Load:
             yield from self._settled()
 
     def appointments(self) -> Iterator[Emitted]:
-        """The appointments that are planned next, and their contacts, as many as one load takes."""
+        """The appointments that are planned next, and their contacts, as many as one load takes; and those to ask for
+        by their ids in turn."""
+        yield from self._listed_appointments()
+        if due := self._run.look_ups.take_due(self._run.findings.active):
+            yield from self._appointment_reads().look_up(due)
+            yield from self._settled()
+        if answers := self._run.look_ups.take_changed():
+            yield "look_ups", self.stage.stamped(look_up_rows(answers, self._run.span.run_id))
+
+    def _listed_appointments(self) -> Iterator[Emitted]:
         self._whole_lists.learn_scopes()
         run = self._run
         run.planner.fix_cold_share(run.findings.active)
@@ -129,6 +138,7 @@ class Load:
         complete = not self._run.remaining()
         if complete:
             self._run.report_left_out()
+            self._warn_of_omitted_rows()
         row = self._run.row(complete=complete)
         yield "runs", self.stage.stamped(pa.Table.from_pylist([row], schema=RUNS.schema))
 
@@ -140,7 +150,17 @@ class Load:
         )
         controls = Controls(run.client, self._held_rows, run.settings.concurrency)
         absences = Absences(
-            run.client, run.planner, run.findings, self._held_rows, stage, journal, contacts, controls, self._privacy
+            run.client,
+            run.planner,
+            run.calendars,
+            run.findings,
+            self._held_rows,
+            stage,
+            journal,
+            contacts,
+            controls,
+            self._privacy,
+            run.look_ups,
         )
         return AppointmentReads(
             run.settings,
@@ -161,7 +181,15 @@ class Load:
                 self._held_rows.digests,
             ),
             rows=AppointmentRows(
-                run.settings.scopes, run.calendars, run.first_sync, self._held_rows, stage, journal, absences, controls
+                run.settings.scopes,
+                run.calendars,
+                run.first_sync,
+                self._held_rows,
+                stage,
+                journal,
+                absences,
+                controls,
+                run.look_ups,
             ),
             contacts=contacts,
             absences=absences,
@@ -178,6 +206,21 @@ class Load:
             if planned:
                 name = run.findings.of(location_id).name
                 run.budget.reserve_for_slots(name, len(planned), planned[0].requests)
+
+    def _warn_of_omitted_rows(self) -> None:
+        for location_id in self._run.findings.active:
+            name = self._run.findings.of(location_id).name
+            found, another = self._run.look_ups.omitted(location_id)
+            if found:
+                self._run.findings.warn(
+                    f"{name}: {found:,} appointments are missing from their lists, but the API still finds them by "
+                    "their ids. They stay as they are, and are asked for again within cold_reread_days."
+                )
+            if another:
+                self._run.findings.warn(
+                    f"{name}: {another:,} appointments are missing from their lists, and the API answers their ids "
+                    "with another appointment. They stay as they are, and are asked for again within cold_reread_days."
+                )
 
     def _settled(self) -> Iterator[Emitted]:
         """The ledger's new entries and the rejected records since the last call."""

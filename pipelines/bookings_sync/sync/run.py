@@ -2,8 +2,8 @@
 
 Input:  settings, a clock, optionally a range to read.
 Output: `Run`. Each part has one job: `snapshot` keeps the warehouse as it was at the beginning, `calendars` what is
-        known of each location, `planner` the reads
-        that are left, `budget` counts requests, `findings` keeps figures and errors, `contacts` and `first_sync` save
+        known of each location, `planner` the reads that are left, `look_ups` which appointments to ask for by their ids
+        in turn, `budget` counts requests, `findings` keeps figures and errors, `contacts` and `first_sync` save
         look-ups, `reply_caps` notices lists that may be cut off. A run is one or more bounded loads (`load`). What a
         load has read is in the ledger before the next one is planned.
 """
@@ -23,9 +23,10 @@ from bookings_sync.changes.contact_cache import ContactCaches
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError
 from bookings_sync.planning.calendar import KnownCalendars
-from bookings_sync.planning.plan import PlannedRead, Span
+from bookings_sync.planning.look_ups import LookUps
+from bookings_sync.planning.plan import PlannedRead, Span, hot_range
 from bookings_sync.planning.planner import Planner
-from bookings_sync.planning.windows import Window
+from bookings_sync.planning.windows import DAY_MS, Window
 from bookings_sync.records.interpretation import Interpretation
 from bookings_sync.sync.budget import RequestBudget
 from bookings_sync.sync.findings import Findings
@@ -48,6 +49,7 @@ class Run:
     snapshot: Snapshot
     calendars: KnownCalendars
     planner: Planner
+    look_ups: LookUps
     first_sync: FirstSync
     reply_caps: ReplyCaps
 
@@ -101,6 +103,13 @@ class Run:
             self.calendars,
             self.snapshot.outside,
             lambda location_id: self.budget.left_for(self.findings.of(location_id).name),
+        )
+        self.look_ups = LookUps(
+            self.snapshot.look_ups,
+            self.snapshot.unlisted,
+            self.span,
+            hot_range(self.settings, self.span.now),
+            self.settings.cold_reread_days * DAY_MS,
         )
         self.first_sync = FirstSync(self.snapshot.with_rows, self.settings.scopes)
         self.reply_caps = ReplyCaps(self.settings.reply_cap, ledger)

@@ -6,7 +6,7 @@ Output: `Snapshot`, which never changes. The planner keeps what the run itself r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pendulum import DateTime
@@ -14,6 +14,7 @@ from pendulum import DateTime
 from bookings_sync.changes.held import Held
 from bookings_sync.config.settings import Settings
 from bookings_sync.planning.calendar import Calendar
+from bookings_sync.planning.look_ups import LookUp, Named, Unlisted
 from bookings_sync.planning.plan import whole_range
 from bookings_sync.planning.planner import Outside
 from bookings_sync.warehouse.history import History
@@ -25,7 +26,8 @@ class Snapshot:
 
     `held_locations` are the rows of `locations` by id. `with_rows` are the locations with any other row. The custom
     fields of `torn_contacts`, by location, may not match the digest of their contact, because a load was torn.
-    `outside` are the days beyond the whole range that hold appointments.
+    `outside` are the days beyond the whole range that hold appointments. `look_ups` are the answers to appointments
+    that were asked for by their ids in turn, and `unlisted` the appointments that no list returns.
     """
 
     calendars: Mapping[str, Calendar]
@@ -33,6 +35,8 @@ class Snapshot:
     with_rows: frozenset[str]
     torn_contacts: Mapping[str, set[str]]
     outside: Outside
+    look_ups: Mapping[str, Mapping[Named, LookUp]]
+    unlisted: Mapping[str, Sequence[Unlisted]]
     newest_version: DateTime | None
 
 
@@ -44,5 +48,7 @@ def take_snapshot(history: History, held_locations: Mapping[str, Held], settings
         with_rows=frozenset(history.locations_with_rows()),
         torn_contacts=history.torn_contacts(),
         outside=history.outside(whole_range(settings, now), settings.scopes),
+        look_ups=history.look_ups(),
+        unlisted=history.unlisted(settings.scopes),
         newest_version=history.newest_version(),
     )

@@ -27,6 +27,7 @@ class HeldRows:
 
     def __init__(self, client: SqlClientBase[Any]) -> None:
         self._raw = RawTables(client)
+        self._any_listed_by: bool | None = None
 
     # -- any table -----------------------------------------------------------------------------------------------------
 
@@ -55,7 +56,8 @@ class HeldRows:
     def rows(self, table: Table, location_id: str, keys: Sequence[Key]) -> pa.Table:
         """The whole rows with these keys: shape `len(keys)` × `table.schema`."""
         found: list[pa.Table] = []
-        names = ", ".join(table.names)
+        # The table of an older version may have fewer columns.
+        names = ", ".join(name if name in self._raw.columns(table.name) else f"NULL AS {name}" for name in table.names)
         for some in in_chunks(keys):
             firsts = dict.fromkeys(str(key[0]) for key in some)
             rows = self._raw.rows(
@@ -90,11 +92,22 @@ class HeldRows:
         """The appointments of a scope that start in the window: a complete reply for the window contains them."""
         in_window = "location_id = %s AND start_time >= %s AND start_time < %s"
         values: list[Any] = [location_id, window.start, window.end]
-        if scope.kind == "unlisted":
-            nowhere = " AND ".join(f"{COLUMN[kind]} IS NULL" for kind in scope.id.split("+"))
-            where = f"location_id = %s AND (start_time IS NULL OR ({in_window} AND {nowhere}))"
-            return self._held(APPOINTMENTS, where, location_id, *values)
-        return self._held(APPOINTMENTS, f"{in_window} AND {COLUMN[scope.kind]} = %s", *values, scope.id)
+        of_scope = f"{COLUMN[scope.kind]} = %s"
+        if not self._has_listed_by():
+            return self._held(APPOINTMENTS, f"{in_window} AND {of_scope}", *values, scope.id)
+        # The list that a row came from stands in for its own field (`planning.scopes.ids_of_lists`).
+        prefix = f"{scope.kind}:"
+        by_field = f"{of_scope} AND (listed_by IS NULL OR substr(listed_by, 1, {len(prefix)}) <> %s)"
+        where = f"{in_window} AND (listed_by = %s OR ({by_field}))"
+        return self._held(APPOINTMENTS, where, *values, scope.text, scope.id, prefix)
+
+    def _has_listed_by(self) -> bool:
+        """Whether any appointment came from a list that its own fields do not name, which is rare."""
+        if self._any_listed_by is None:
+            self._any_listed_by = "listed_by" in self._raw.columns("appointments") and bool(
+                self._raw.dicts(f"SELECT 1 FROM {self._raw.name('appointments')} WHERE listed_by IS NOT NULL LIMIT 1")  # noqa: S608
+            )
+        return self._any_listed_by
 
     def placed(
         self,
@@ -118,7 +131,7 @@ class HeldRows:
 
     def _placed(self, location_id: str, ids: Iterable[str], column: str, where: str = "") -> dict[Key, Placed]:
         placed: dict[Key, Placed] = {}
-        names = ", ".join(("id", "row_digest", "start_time", *COLUMN.values()))
+        names = ", ".join(("id", "row_digest", "start_time", *COLUMN.values(), self._raw.listed_by()))
         for some in in_chunks(ids):
             rows = self._raw.rows(
                 f"SELECT {names}, deleted_at IS NOT NULL AS deleted FROM {self._raw.name('appointments')}"  # noqa: S608
@@ -130,7 +143,8 @@ class HeldRows:
             held = map(Held, digests, deleted, epoch_ms(rows["start_time"]))
             columns = zip(*(rows[name].to_pylist() for name in COLUMN.values()), strict=True)
             scopes = (dict(zip(COLUMN, each, strict=True)) for each in columns)
-            placed.update(zip(zip(found), map(Placed, held, scopes), strict=True))
+            listed_by = rows["listed_by"].to_pylist()
+            placed.update(zip(zip(found), map(Placed, held, scopes, listed_by), strict=True))
         return placed
 
     def some_live(self, location_id: str, apart_from: Collection[Key], most: int) -> list[str]:

@@ -16,12 +16,13 @@ from pendulum import DateTime
 
 from bookings_sync.changes.held import Held
 from bookings_sync.changes.invalidation import before_torn_load
-from bookings_sync.planning.calendar import Calendar, unlisted_scope
+from bookings_sync.planning.calendar import Calendar
 from bookings_sync.planning.ledger import Ledger
-from bookings_sync.planning.scopes import COLUMN, Kind, Scope
-from bookings_sync.planning.windows import DAY_MS, Window, joined
+from bookings_sync.planning.look_ups import LookUp, Named, Unlisted
+from bookings_sync.planning.scopes import COLUMN, Kind, Scope, ids_of_lists, scope_of
+from bookings_sync.planning.windows import DAY_MS, Window, joined, to_ms
 from bookings_sync.records.reads import reads_from
-from bookings_sync.records.tables import LOCATIONS, READS, TABLES
+from bookings_sync.records.tables import LOCATIONS, LOOK_UPS, READS, TABLES
 from bookings_sync.records.values import epoch_ms
 from bookings_sync.warehouse.raw_tables import RawTables
 
@@ -124,16 +125,15 @@ class History:
         for members in ("team_members", "service_members"):
             for location_id, ids in self._ids_by_location(members, "user_id", live).items():
                 users.setdefault(location_id, set()).update(ids)
-        scopes, unlisted = self._appointment_scopes()
+        scopes = self._appointment_scopes()
         return {
             location_id: Calendar(
                 services=tuple(sorted(services.get(location_id, ()))),
                 teams=tuple(sorted(teams.get(location_id, ()))),
                 users=tuple(sorted(users.get(location_id, ()))),
                 appointment_scopes=tuple(sorted(scopes.get(location_id, ()))),
-                unlisted=unlisted.get(location_id, 0),
             )
-            for location_id in services.keys() | teams.keys() | users.keys() | scopes.keys() | unlisted.keys()
+            for location_id in services.keys() | teams.keys() | users.keys() | scopes.keys()
         }
 
     def _ids_by_location(self, table: str, column: str, where: str) -> dict[str, set[str]]:
@@ -143,32 +143,30 @@ class History:
             found.setdefault(row["location_id"], set()).add(row["id"])
         return found
 
-    def _appointment_scopes(self) -> tuple[dict[str, set[Scope]], dict[str, int]]:
-        """By location: the scopes of the held appointments, and how many live ones no list can return."""
+    def _appointment_scopes(self) -> dict[str, set[Scope]]:
+        """The scopes of the held appointments, by location: those that their fields name, and the lists they came from.
+        Tombstones count too: a row may be restored after its service has disappeared."""
         columns = ", ".join(COLUMN.values())
+        listed_by = ", listed_by" if "listed_by" in self._raw.columns("appointments") else ""
         rows = self._raw.dicts(
-            # Tombstones count too: a row may be restored after its service has disappeared.
-            f"SELECT location_id, {columns}, count(CASE WHEN deleted_at IS NULL THEN 1 END) AS live,"  # noqa: S608
-            " count(CASE WHEN deleted_at IS NULL THEN start_time END) AS with_start"
-            f" FROM {self._raw.name('appointments')} WHERE {self._where} AND _dlt_valid_to IS NULL"
-            f" GROUP BY location_id, {columns}",
+            f"SELECT DISTINCT location_id, {columns}{listed_by} FROM {self._raw.name('appointments')}"  # noqa: S608
+            f" WHERE {self._where} AND _dlt_valid_to IS NULL",
             *self._ids,
         )
         scopes: dict[str, set[Scope]] = {}
-        unlisted: dict[str, int] = {}
         for row in rows:
-            found = _scopes_of(row, COLUMN)  # type: ignore[arg-type]
-            scopes.setdefault(row["location_id"], set()).update(found)
-            if not found or row["with_start"] < row["live"]:
-                unlisted[row["location_id"]] = unlisted.get(row["location_id"], 0) + row["live"]
-        return scopes, unlisted
+            of_location = scopes.setdefault(row["location_id"], set())
+            of_location.update(Scope(kind, row[column]) for kind, column in COLUMN.items() if row[column] is not None)
+            if listed := row.get("listed_by"):
+                of_location.add(scope_of(listed))
+        return scopes
 
     def outside(self, whole: Window, kinds: Sequence[Kind]) -> dict[str, dict[Scope, list[Window]]]:
-        """The days outside `whole` on which live appointments start, by location and by the scopes that list them.
-        Consecutive days are joined."""
+        """The days outside `whole` on which appointments start, by location and by the scopes that list them.
+        Consecutive days are joined. Tombstones count too: a row may be restored."""
         rows = self._raw.rows(
-            f"SELECT location_id, start_time, {', '.join(COLUMN.values())} FROM {self._raw.name('appointments')}"  # noqa: S608
-            f" WHERE {self._where} AND _dlt_valid_to IS NULL AND deleted_at IS NULL"
+            f"SELECT location_id, start_time, {', '.join(COLUMN.values())}, {self._raw.listed_by()}"  # noqa: S608
+            f" FROM {self._raw.name('appointments')} WHERE {self._where} AND _dlt_valid_to IS NULL"
             " AND (start_time < %s OR start_time >= %s)",
             *self._ids,
             whole.start,
@@ -178,14 +176,51 @@ class History:
             return {}
         days: dict[tuple[str, Scope], set[int]] = {}
         for row, start_ms in zip(rows.to_pylist(), epoch_ms(rows["start_time"]), strict=True):
-            for scope in _scopes_of(row, kinds) or [unlisted_scope(kinds)]:
+            for scope in _lists_of(row, kinds):
                 days.setdefault((row["location_id"], scope), set()).add((start_ms or 0) // DAY_MS)
         found: dict[str, dict[Scope, list[Window]]] = {}
         for (location_id, scope), each in days.items():
             found.setdefault(location_id, {})[scope] = joined(Window(day * DAY_MS, (day + 1) * DAY_MS) for day in each)
         return found
 
+    # -- look-ups ------------------------------------------------------------------------------------------------------
 
-def _scopes_of(row: dict[str, Any], kinds: Iterable[Kind]) -> list[Scope]:
-    """The scopes that list an appointment."""
-    return [Scope(kind, row[COLUMN[kind]]) for kind in kinds if row[COLUMN[kind]] is not None]
+    def unlisted(self, kinds: Sequence[Kind]) -> dict[str, list[Unlisted]]:
+        """The appointments that no list of these kinds returns, tombstones included, by location: they have no start,
+        or neither their fields nor the list they came from name such a list."""
+        nowhere = " AND ".join(f"{COLUMN[kind]} IS NULL" for kind in kinds)
+        rows = self._raw.rows(
+            f"SELECT location_id, id, start_time, deleted_at IS NOT NULL AS deleted, {', '.join(COLUMN.values())},"  # noqa: S608
+            f" {self._raw.listed_by()} FROM {self._raw.name('appointments')}"
+            f" WHERE {self._where} AND _dlt_valid_to IS NULL AND (start_time IS NULL OR ({nowhere}))",
+            *self._ids,
+        )
+        found: dict[str, list[Unlisted]] = {}
+        if rows is not None:
+            for row, start_ms in zip(rows.to_pylist(), epoch_ms(rows["start_time"]), strict=True):
+                if start_ms is None or not _lists_of(row, kinds):
+                    found.setdefault(row["location_id"], []).append(Unlisted(row["id"], start_ms, row["deleted"]))
+        return found
+
+    def look_ups(self) -> dict[str, dict[Named, LookUp]]:
+        """The last answers to appointments that were asked for by their ids in turn, by location."""
+        rows = self._raw.dicts(
+            "SELECT location_id, id, scope, scope_id, asked_at, answer, times"  # noqa: S608 - our own names
+            f" FROM {self._raw.name(LOOK_UPS.name)} AS r"
+            f" JOIN {self._raw.name('_dlt_loads')} AS l ON l.load_id = r._dlt_load_id AND l.status = 0"
+            f" WHERE {self._where} AND answer <> 'closed'",
+            *self._ids,
+        )
+        found: dict[str, dict[Named, LookUp]] = {}
+        for row in rows:
+            named = row["id"], Scope(row["scope"], row["scope_id"])
+            found.setdefault(row["location_id"], {})[named] = LookUp(
+                to_ms(row["asked_at"]), row["answer"], row["times"]
+            )
+        return found
+
+
+def _lists_of(row: dict[str, Any], kinds: Iterable[Kind]) -> list[Scope]:
+    """The lists of these kinds that contain an appointment."""
+    ids = ids_of_lists({kind: row[column] for kind, column in COLUMN.items()}, row["listed_by"])
+    return [Scope(kind, each) for kind in kinds if (each := ids[kind]) is not None]

@@ -24,6 +24,7 @@ class RawTables:
 
     def __init__(self, client: SqlClientBase[Any]) -> None:
         self._client = client
+        self._columns: dict[str, frozenset[str]] = {}
 
     def rows(self, sql: str, *values: Any) -> pa.Table | None:
         """The answer as Arrow; None if a table does not exist yet."""
@@ -37,6 +38,19 @@ class RawTables:
         """The answer as one dict per row; empty if a table does not exist yet."""
         rows = self.rows(sql, *values)
         return [] if rows is None else rows.to_pylist()
+
+    def columns(self, table: str) -> frozenset[str]:
+        """The columns that the table has; none if it does not exist yet. A warehouse of an older version has fewer."""
+        if table not in self._columns:
+            rows = self.rows(f"SELECT * FROM {self.name(table)} WHERE 1 = 0")  # noqa: S608 - our own names
+            if rows is None:
+                return frozenset()
+            self._columns[table] = frozenset(rows.column_names)
+        return self._columns[table]
+
+    def listed_by(self) -> str:
+        """The column `listed_by` of `appointments`, or a null in a warehouse that does not have it yet."""
+        return "listed_by" if "listed_by" in self.columns("appointments") else "CAST(NULL AS VARCHAR(1)) AS listed_by"
 
     def name(self, table: str) -> str:
         """The qualified name of a raw table."""

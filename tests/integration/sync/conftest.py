@@ -23,6 +23,7 @@ from bookings_sync.planning.windows import Window
 from bookings_sync.sandbox import SandboxServer, Switches, World, WorldSpec, generate
 from bookings_sync.sync import pipeline
 from bookings_sync.sync.pipeline import SyncResult
+from support.fake_calendar import FakeCalendar
 from support.truth import differences
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -126,6 +127,16 @@ def open_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 def site(open_site: Callable[..., Site]) -> Site:
     """One small location with an empty warehouse."""
     return open_site()
+
+
+@pytest.fixture
+def calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeCalendar]]:
+    """Serves a fake calendar: `calendar(scopes=("team",))`."""
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "warehouse.duckdb"))
+    monkeypatch.chdir(tmp_path)
+    with ExitStack() as stack:
+        yield lambda **knobs: stack.enter_context(FakeCalendar(tmp_path / "warehouse.duckdb", **knobs))
 
 
 Tally = Callable[[str, int], None]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,15 +11,6 @@ import pytest
 from support.fake_calendar import FakeCalendar, appointment, found
 
 S1 = ("calendarId", "s1")
-
-
-@pytest.fixture
-def calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeCalendar]]:
-    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
-    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "warehouse.duckdb"))
-    monkeypatch.chdir(tmp_path)
-    with ExitStack() as stack:
-        yield lambda **knobs: stack.enter_context(FakeCalendar(tmp_path / "warehouse.duckdb", **knobs))
 
 
 @pytest.mark.parametrize(
@@ -59,6 +49,23 @@ def test_a_number_in_the_list_and_by_id_is_one_id(calendar: Callable[..., FakeCa
     assert (result.outcome, result.changes.moved) == ("ok", 1)
 
 
+def test_an_id_that_is_always_answered_with_another_ends_as_a_warning(calendar: Callable[..., FakeCalendar]) -> None:
+    """Three runs take it for an error. Then it is known, and asked for in turn."""
+    site = calendar()
+    site.lists[S1] = [appointment("X"), appointment("X_1796")]
+    site.sync()
+    del site.lists[S1][1]
+    site.by_id["X_1796"] = found(appointment("X"))
+    assert [site.sync().outcome for _ in range(5)] == ["partial"] * 3 + ["ok"] * 2
+    assert site.asked_by_id("X") == []
+    result = site.sync()
+    assert any("another appointment" in warning for warning in result.warnings)
+    site.now += timedelta(days=31)
+    assert site.sync().outcome == "ok"
+    assert site.asked_by_id("X") == ["X_1796"]
+    assert site.live() == ["X", "X_1796"]
+
+
 def test_many_replies_for_other_ids_do_not_give_the_location_up(calendar: Callable[..., FakeCalendar]) -> None:
     """A series of fifty dates is in the way of no other row."""
     site = calendar(concurrency=1)
@@ -84,3 +91,179 @@ def test_slots_of_other_days_withdraw_no_slot(calendar: Callable[..., FakeCalend
     assert "outside the window" in result.row["errors"]
     assert result.changes.total == 0
     assert site.query("SELECT count(*) AS n FROM slots WHERE deleted_at IS NULL") == [{"n": 1}]
+
+
+# -- in turn -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["in-turn", "in-full"])
+@pytest.mark.parametrize("days", [900, -900], ids=["ahead", "before-the-start"])
+def test_a_row_outside_the_range_that_comes_back(calendar: Callable[..., FakeCalendar], days: int, full: bool) -> None:
+    """Its tombstone's day is read again in turn, as a live row's is."""
+    site = calendar()
+    wide = {"horizon_days": 1000, "history_start": (site.now - timedelta(days=1000)).date()}
+    far = appointment("far", days)
+    site.lists[S1] = [appointment("near"), far]
+    site.sync(**wide)
+    site.lists[S1] = [appointment("near")]
+    site.sync(full=True, **wide)
+    assert site.live() == ["near"]
+    site.lists[S1] = [appointment("near"), far]
+    site.sync()
+    site.now += timedelta(days=0 if full else 31)
+    site.sync(full=full)
+    assert site.live() == ["far", "near"]
+
+
+def test_rows_that_their_list_omits_are_asked_for_in_turn(calendar: Callable[..., FakeCalendar]) -> None:
+    """A host may take a deleted row from its list and still answer its id. The next sync asks for nothing, relies on
+    the list's digest. A real deletion is found within `cold_reread_days`."""
+    site = calendar()
+    rows = [appointment(f"a{each}") for each in range(120)]
+    site.lists[S1] = [appointment("stays"), *rows]
+    site.sync()
+    site.lists[S1] = [appointment("stays")]
+    site.by_id = {each["id"]: found(each) for each in rows}
+    result = site.sync()
+    assert len(site.asked_by_id("stays", "new")) == 120
+    assert any("120 appointments" in warning for warning in result.warnings)
+    result = site.sync()
+    assert site.asked_by_id("stays", "new") == []
+    assert result.row["reads_unchanged"] == result.row["reads_done"]
+    assert any("120 appointments" in warning for warning in result.warnings)
+    site.lists[S1].append(appointment("new"))
+    site.sync()
+    assert site.asked_by_id("stays", "new") == []
+    site.sync(full=True)
+    assert len(site.asked_by_id("stays", "new")) == 120
+    del site.by_id["a7"]
+    asked = 0
+    for _ in range(31):
+        site.now += timedelta(days=1)
+        site.sync()
+        assert len(site.asked_by_id("stays", "new")) < 40, "spread over the days"
+        asked += len(site.asked_by_id("stays", "new"))
+    assert 120 <= asked <= 240
+    assert "a7" not in site.live()
+
+
+def test_an_omitted_row_that_comes_back_and_goes_again_is_asked_for_at_once(
+    calendar: Callable[..., FakeCalendar],
+) -> None:
+    site = calendar()
+    row = appointment("a")
+    site.lists[S1] = [appointment("stays"), row]
+    site.sync()
+    site.lists[S1] = [appointment("stays")]
+    site.by_id["a"] = found(row)
+    site.sync()
+    site.lists[S1] = [appointment("stays"), row]
+    site.sync()
+    site.lists[S1] = [appointment("stays")]
+    del site.by_id["a"]
+    assert site.sync().changes.deleted == 1
+
+
+def test_a_row_that_one_list_omits_is_deleted_when_the_other_loses_it(calendar: Callable[..., FakeCalendar]) -> None:
+    """What holds for the user's list does not hold for the service's."""
+    site = calendar(scopes=("service", "user"))
+    row = appointment("a", userId="u1")
+    users = ("userId", "u1")
+    site.lists |= {S1: [row, appointment("b", userId="u1")], users: [row, appointment("b", userId="u1")]}
+    site.sync()
+    site.lists[users] = [appointment("b", userId="u1")]
+    site.sync()
+    assert site.live() == ["a", "b"]
+    site.lists[S1] = [appointment("b", userId="u1")]
+    assert site.sync().changes.deleted == 1
+
+
+# -- which list a row belongs to ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"calendarServiceId": None, "calendarProviderId": "t1"},
+        {"calendarServiceId": None, "userId": "u1"},
+        {"calendarServiceId": None},
+        {"calendarServiceId": "another"},
+    ],
+    ids=["only-a-team", "only-a-user", "nothing", "another-service"],
+)
+def test_a_row_belongs_to_the_list_that_it_came_from(
+    calendar: Callable[..., FakeCalendar], fields: dict[str, Any]
+) -> None:
+    """Whatever its own fields say: its deletion is noticed at once, and an idle sync asks for nothing."""
+    site = calendar()
+    rows = [appointment(f"a{each}", each % 60 - 30, **fields) for each in range(300)]
+    site.lists[S1] = [*rows, appointment("plain")]
+    site.sync()
+    assert len(site.live()) == 301
+    assert site.sync().changes.total == 0
+    assert site.asked_by_id() == []
+    site.lists[S1] = [*rows[1:], appointment("plain")]
+    assert site.sync().changes.deleted == 1
+    assert "a0" not in site.live()
+    site.lists[S1] = [*rows, appointment("plain")]
+    assert site.sync().changes.restored == 1
+    assert site.sync().changes.total == 0
+
+
+@pytest.mark.parametrize("service", [None, "unlisted"], ids=["no-service", "a-service-that-is-not-listed"])
+def test_a_row_that_leaves_its_list_is_still_followed(
+    calendar: Callable[..., FakeCalendar], service: str | None
+) -> None:
+    """It lost its service, or got one that lists nothing: it is asked for by its id, found, changed, and deleted."""
+    site = calendar()
+    site.lists[S1] = [appointment("a", calendarProviderId="t1"), appointment("b")]
+    site.sync()
+    left = appointment("a", calendarProviderId="t1", calendarServiceId=service)
+    site.lists[S1] = [appointment("b")]
+    site.by_id["a"] = found(left)
+    assert site.sync().changes.changed == 1
+    site.sync()
+    site.by_id["a"] = found({**left, "title": "again"})
+    site.now += timedelta(days=31)
+    assert site.sync().changes.changed == 1
+    del site.by_id["a"]
+    site.now += timedelta(days=31)
+    assert site.sync().changes.deleted == 1
+
+
+def test_rows_that_no_list_returns_are_asked_for_in_turn(calendar: Callable[..., FakeCalendar]) -> None:
+    """Those of an older warehouse, which recorded no list: each run asks for those in the hot range, the cold ones and
+    the tombstones wait for their turn."""
+    site = calendar(lookback_days=45)
+    rows = [appointment(f"a{each}", -each, calendarServiceId=None) for each in range(150)]
+    site.lists[S1] = rows
+    site.sync()
+    site.change("UPDATE appointments SET listed_by = NULL")
+    site.lists[S1] = []
+    site.by_id = {each["id"]: found(each) for each in rows}
+    site.sync()
+    assert len(site.asked_by_id()) == 150
+    site.sync()
+    assert 40 <= len(site.asked_by_id()) <= 50
+    del site.by_id["a3"], site.by_id["a149"]
+    assert site.sync().changes.deleted == 1
+    site.now += timedelta(days=31)
+    assert site.sync().changes.deleted == 1
+    site.by_id["a149"] = found(rows[149])
+    site.now += timedelta(days=31)
+    assert site.sync().changes.restored == 1
+
+
+def test_rows_without_a_start_are_asked_for_in_turn(calendar: Callable[..., FakeCalendar]) -> None:
+    site = calendar()
+    site.lists[S1] = [appointment("a"), appointment("b")]
+    site.sync()
+    site.lists[S1] = [appointment("b")]
+    site.by_id["a"] = found(appointment("a", startTime=None))
+    assert site.sync().changes.total == 1
+    site.sync()
+    site.sync()
+    assert site.asked_by_id() == []
+    del site.by_id["a"]
+    site.now += timedelta(days=31)
+    assert site.sync().changes.deleted == 1
