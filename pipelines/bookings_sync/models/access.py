@@ -22,6 +22,7 @@ from bookings_sync.models.errors import ModelError, NothingSyncedError
 from bookings_sync.models.publish import publish, read_copy
 from bookings_sync.warehouse.dataset import database_file, locked_dataset, open_pipeline
 from bookings_sync.warehouse.dataset import open_client as pipeline_client
+from bookings_sync.warehouse.scratch import scratch_folder
 
 
 def datasets(settings: Settings) -> Datasets:
@@ -57,8 +58,8 @@ def open_published(settings: Settings, *, or_live: bool = False) -> Iterator[Sql
     the database itself if `or_live`. A server has no separate copy.
     """
     with ExitStack() as stack:
-        pipeline = stack.enter_context(open_pipeline(settings))
-        database = database_file(pipeline)
+        with open_pipeline(settings) as pipeline:
+            database = database_file(pipeline)
         if database is None or (or_live and not read_copy(database).exists()):
             yield stack.enter_context(open_client(settings))
             return
@@ -68,7 +69,7 @@ def open_published(settings: Settings, *, or_live: bool = False) -> Iterator[Sql
             raise ModelError("there is no read copy yet: run `bookings transform` first")
         copy = dlt.pipeline(
             settings.pipeline_name,
-            pipelines_dir=pipeline.pipelines_dir,
+            pipelines_dir=stack.enter_context(scratch_folder()),
             destination=dlt.destinations.duckdb(DuckDbCredentials(str(read_copy(database)), read_only=True)),
             dataset_name=settings.raw_dataset,
         )

@@ -70,6 +70,15 @@ def test_every_format_contains_the_same_rows(published: Project) -> None:
     assert [{name: str(value) for name, value in row.items()} for row in parquet_rows] == csv_rows
 
 
+def test_a_query_leaves_no_folder_behind(
+    published: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    assert published.bookings("query", "FROM days").exit_code == 0
+    assert list(scratch.glob("bookings-sync-*/")) == []
+
+
 def test_a_query_can_come_from_stdin(published: Project) -> None:
     ran = CliRunner().invoke(
         app, ["query", "-", "--format", "json"], input="SELECT max(bookings) AS most\nFROM days;\n"
