@@ -6,6 +6,7 @@ Audits:
   not null: read_id, location_id, endpoint
 Not read:
   record_digests: internal to the sync.
+  contents: internal to the sync. Its entries are no reads, so they are left out.
 */
 SELECT
   read_id,
@@ -23,3 +24,4 @@ SELECT
   reply_rows,
   seconds AS read_seconds
 FROM raw.reads
+WHERE endpoint <> 'contents'

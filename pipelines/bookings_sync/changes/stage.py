@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pyarrow as pa
 from pendulum import DateTime
 
+from bookings_sync.changes.contents import Contents
 from bookings_sync.changes.diff import Changes, Difference, difference, tombstones
 from bookings_sync.changes.held import Held
 from bookings_sync.records.columns import Key
@@ -51,7 +52,8 @@ class Stage:
 
     `started_at` is the instant at which its versions begin, UTC. `held_rows` fetches whole rows by table, location and
     keys, `held_rejections` those of some rejections that are recorded. `counts` are by table. `merged` are the tables
-    in which a staged row replaces an earlier version; other tables only grow.
+    in which a staged row replaces an earlier version; other tables only grow. `growth` counts the versions that the
+    load adds and ends.
     """
 
     load_id: str
@@ -62,6 +64,7 @@ class Stage:
     counts: dict[str, Changes]
     rows: int = 0
     merged: set[str] = field(default_factory=set)
+    growth: Contents = field(default_factory=Contents)
     rejected: dict[str, Rejected] = field(default_factory=dict)
     _handed_over: set[str] = field(default_factory=set)
     _keys: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
@@ -104,6 +107,7 @@ class Stage:
             staged = self._keys.setdefault((rows.table.name, rows.location_id), {})
             staged.update(zip(_hashes(rows.keys), _hashes(rows.digests), strict=True))
         self.rows += len(rows)
+        self.growth.add(rows.location_id, rows.table.name, len(rows), len(rows) - found.changes.new)
         return Staged(rows, self.version(rows.arrow()))
 
     def add_deleted(self, table: Table, location_id: str, keys: list[Key]) -> Emitted | None:
@@ -116,6 +120,7 @@ class Stage:
         staged.update(dict.fromkeys(_hashes(keys), _SHORT(hash("deleted"))))
         self.merged.add(table.name)
         self.rows += len(rows)
+        self.growth.add(location_id, table.name, len(rows), len(rows))
         self.count(table.name, Changes(deleted=len(rows)))
         return table.name, self.version(rows)
 

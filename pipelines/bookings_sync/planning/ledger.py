@@ -17,14 +17,15 @@ from typing import Literal
 from bookings_sync.planning.scopes import Kind, Scope
 from bookings_sync.planning.windows import Window, gaps
 
-Endpoint = Literal["teams", "services", "appointments", "slots"]
+Endpoint = Literal["teams", "services", "appointments", "slots", "contents"]
+"""`contents` is no read: this entry says how many rows of the location the warehouse holds (`changes.contents`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """One completed read. `window` is None for whole lists. `read_at_ms` is when the request was sent, epoch
-    milliseconds. `reply_digest` is None if an equal reply must still be decoded. `rules` fingerprint how
-    the reply was read (`records.interpretation`)."""
+    milliseconds. `reply_digest` is None if an equal reply must still be decoded. `rules` fingerprint how the reply was
+    read (`records.interpretation`), or are `LOST`. Only entries of `contents` have `contents`, as JSON."""
 
     location_id: str
     endpoint: Endpoint
@@ -38,6 +39,7 @@ class Read:
     reply_rows: int
     seconds: float
     record_digests: bytes | None = field(default=None, repr=False)
+    contents: str | None = None
 
     @property
     def read_id(self) -> str:
@@ -90,6 +92,8 @@ class Ledger:
         key = (read.location_id, read.endpoint, read.scope)
         self._reads[key].pop(read.window, None)  # insertion order breaks ties between reads sent at one instant
         self._reads[key][read.window] = read
+        if read.endpoint == "contents":
+            return
         self._stretches.pop(key, None)
         self.locations.add(read.location_id)
         of_runs = self._last_read[read.location_id]
@@ -181,3 +185,13 @@ def _newest_stretches(reads: Iterable[Read]) -> list[Stretch]:
 def without_digest(read: Read) -> Read:
     """The same read, invalidated: the next reply is decoded even if it is equal."""
     return replace(read, reply_digest=None, record_digests=None)
+
+
+LOST = "lost"
+"""The `rules` of a read whose rows may be gone from the warehouse. No run reads by these rules, so the next runs read
+the window again, as they do after an upgrade."""
+
+
+def with_lost_rows(read: Read) -> Read:
+    """The same read after the warehouse may have lost rows of it."""
+    return replace(read, reply_digest=None, record_digests=None, rules=LOST)

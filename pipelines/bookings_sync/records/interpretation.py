@@ -29,6 +29,7 @@ _SETTINGS: Mapping[Endpoint, tuple[str, ...]] = {
     "services": (),
     "appointments": ("include_contacts", "service_id_parameter", "reply_cap"),
     "slots": (),
+    "contents": (),
 }
 """Settings that decide what the replies of an endpoint contain, or whether a reply is complete. Replies that were read
 with other values are read again. Slots are read in every run."""

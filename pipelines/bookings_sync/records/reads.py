@@ -27,6 +27,7 @@ _SAME_NAME = (
     "reply_rows",
     "seconds",
     "record_digests",
+    "contents",
 )
 """Columns that hold the attribute of `Read` with the same name, in the order of `Read`'s arguments."""
 

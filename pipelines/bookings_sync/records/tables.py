@@ -360,7 +360,10 @@ READS = _merged(
     columns=[
         _text("read_id", "Digest of location, endpoint, scope and window."),
         _text("location_id", "The location."),
-        _text("endpoint", "What was read: teams, services, appointments or slots."),
+        _text(
+            "endpoint",
+            "What was read: teams, services, appointments or slots. The entry contents is no read: see that column.",
+        ),
         _text("scope", "What the list was asked by: location, service, team or user."),
         _text("scope_id", "Id of the service, team or user; the location's id for scope location."),
         _timestamp("window_start", "Start of the window, UTC, inclusive; null for teams and services."),
@@ -382,6 +385,12 @@ READS = _merged(
         _integer("reply_bytes", "Size of the reply, in bytes."),
         _integer("reply_rows", "Records in the reply."),
         Column("seconds", "double", "Time from request to whole reply, in seconds, without waits for the rate limit."),
+        Column(
+            "contents",
+            "json",
+            "How many versions the location has in each table, and how many of them have ended, as a JSON object of "
+            "pairs by table. The next run compares it with the tables. Null for reads.",
+        ),
     ],
 )
 

@@ -11,6 +11,7 @@ from bookings_sync.api.replies import Reply
 from bookings_sync.changes.journal import Journal
 from bookings_sync.planning.ledger import Endpoint, Read
 from bookings_sync.planning.plan import PlannedRead
+from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import to_ms
 
 
@@ -57,3 +58,8 @@ class CompletedReads:
         )
         self._journal.complete(read)
         return read
+
+    def contents(self, location_id: str, contents: str) -> Read:
+        """The ledger's entry about the rows that a location has now."""
+        scope, at_ms = Scope("location", location_id), to_ms(self._clock())
+        return Read(location_id, "contents", scope, None, at_ms, self._run_id, "", None, 0, 0, 0.0, contents=contents)

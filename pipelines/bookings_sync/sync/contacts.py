@@ -38,7 +38,7 @@ class ListedContacts:
     """The contacts that the reads of one load bring.
 
     `torn` are contacts by location. Their custom fields may not match the contact's digest, because a load was torn.
-    The same is true of all contacts in an outdated list, which was last read by other rules.
+    The same is true of all contacts in an outdated list, which was last read by other rules or lost rows since.
     """
 
     def __init__(

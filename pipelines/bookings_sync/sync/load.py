@@ -17,12 +17,15 @@ import pyarrow as pa
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
+from bookings_sync.changes.contents import NOTHING
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
+from bookings_sync.planning.ledger import LOST, Read
 from bookings_sync.planning.plan import hot_range, plan_slots
+from bookings_sync.planning.scopes import Scope
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.reads import ledger_rows, look_up_rows
-from bookings_sync.records.tables import RUNS
+from bookings_sync.records.tables import LOCATIONS, RUNS
 from bookings_sync.sync.absences import Absences
 from bookings_sync.sync.appointment_rows import AppointmentRows
 from bookings_sync.sync.appointments import AppointmentReads
@@ -41,7 +44,7 @@ class Load:
 
     def __init__(self, run: Run, client: SqlClientBase[Any], load_id: str, started_at: DateTime) -> None:
         self._run = run
-        self._held_rows = HeldRows(client)
+        self._held_rows = HeldRows(client, run.rechecks)
         self.stage = Stage(
             load_id,
             started_at,
@@ -70,7 +73,10 @@ class Load:
         """The configured locations that are new or changed."""
         if not self._run.planner.is_listed("locations"):
             self._run.planner.mark_listed("locations")
-            yield from self._whole_lists.locations(self._run.snapshot.held_locations)
+            held = dict(self._run.snapshot.held_locations)
+            for location_id in filter(self._run.rechecks, held.keys() & self._run.findings.active):
+                held[location_id] = self._held_rows.of_location(LOCATIONS, location_id)[()]
+            yield from self._whole_lists.locations(held)
 
     def teams(self) -> Iterator[Emitted]:
         """All teams of each location, and their members."""
@@ -141,6 +147,22 @@ class Load:
             self._warn_of_omitted_rows()
         row = self._run.row(complete=complete)
         yield "runs", self.stage.stamped(pa.Table.from_pylist([row], schema=RUNS.schema))
+
+    def contents(self) -> Iterator[Emitted]:
+        """The ledger's entries about the whole load: the reads with lost rows that are not read again yet, and the
+        number of versions that each changed location has now."""
+        run, ledger = self._run, self._run.planner.ledger
+        lost = [read for read in ledger.all() if read.rules == LOST and read.location_id in run.snapshot.lost]
+        counts: list[Read] = []
+        run.contents.add_all(self.stage.growth)
+        for location_id in run.findings.location_ids:
+            before = ledger.newest(location_id, "contents", Scope("location", location_id))
+            now = run.contents.of(location_id)
+            if now != (before.contents if before else NOTHING):
+                counts.append(self._completed.contents(location_id, now))
+        run.planner.add(counts)
+        if lost or counts:
+            yield "reads", self.stage.stamped(ledger_rows([*lost, *counts]))
 
     def _appointment_reads(self) -> AppointmentReads:
         run, stage, journal = self._run, self.stage, self._journal

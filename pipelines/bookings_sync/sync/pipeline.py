@@ -32,6 +32,7 @@ from bookings_sync.sync.source import bookings_source, raw_schema
 from bookings_sync.warehouse.dataset import database_file, locked_dataset, open_client, open_pipeline, opening
 from bookings_sync.warehouse.dlt_compat.loads import collect_cycles, keep_records_out_of_logs
 from bookings_sync.warehouse.dlt_compat.postgres import Postgres
+from bookings_sync.warehouse.dlt_compat.tables import DLT_COLUMNS, create_missing_tables
 from bookings_sync.warehouse.duckdb_file import has_columns, has_large_cache, writing_session
 from bookings_sync.warehouse.lock import Lock
 from bookings_sync.warehouse.postgres import create_indexes, drop_stale_staging
@@ -146,14 +147,14 @@ def _open_file(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[SqlClient
 def _create_tables(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> None:
     """Creates missing tables of the raw dataset before the first load, and PostgreSQL's indexes."""
     if isinstance(pipeline.destination, duckdb):
-        columns = {(table.name, column) for table in TABLES.values() for column in table.names}
+        columns = {(table.name, column) for table in TABLES.values() for column in table.names} | DLT_COLUMNS
         with open_client(pipeline, settings) as client:
             if has_columns(client, settings.raw_dataset, columns):
                 return
     schema = raw_schema(run)
     with opening(settings):
         pipeline.schemas.save_schema(schema)
-        pipeline.sync_schema(schema.name)
+        create_missing_tables(pipeline, schema.name)
         if isinstance(pipeline.destination, Postgres):
             with pipeline.sql_client(schema.name) as client:
                 create_indexes(client)

@@ -20,6 +20,7 @@ from pendulum import DateTime
 from bookings_sync.api.client import Client
 from bookings_sync.api.connections import open_http
 from bookings_sync.changes.contact_cache import ContactCaches
+from bookings_sync.changes.contents import Contents
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError
 from bookings_sync.planning.calendar import KnownCalendars
@@ -47,6 +48,7 @@ class Run:
     """
 
     snapshot: Snapshot
+    contents: Contents
     calendars: KnownCalendars
     planner: Planner
     look_ups: LookUps
@@ -92,9 +94,11 @@ class Run:
         is_part = not held.keys() <= set(self.findings.location_ids)
         history = History(client, self.findings.location_ids if is_part else None)
         rows = {location_id: row for location_id, (_, row) in held.items()}
-        self.snapshot = take_snapshot(history, rows, self.settings, self.span.now)
+        self.snapshot = take_snapshot(history, rows, self.settings, self.span)
+        self.contents = Contents(self.snapshot.counted)
+        self._warn_of_lost_rows()
         self._newest_version = self.snapshot.newest_version
-        ledger = history.ledger()
+        ledger = self.snapshot.ledger
         self.calendars = KnownCalendars(self.snapshot.calendars, self.settings.scopes)
         self.planner = Planner(
             self.settings,
@@ -113,6 +117,19 @@ class Run:
         )
         self.first_sync = FirstSync(self.snapshot.with_rows, self.settings.scopes)
         self.reply_caps = ReplyCaps(self.settings.reply_cap, ledger)
+
+    def rechecks(self, location_id: str) -> bool:
+        """Whether this run relies on no digest of the location: it compares with the held values themselves."""
+        return self.span.full or location_id in self.snapshot.lost
+
+    def _warn_of_lost_rows(self) -> None:
+        for location_id, tables in self.snapshot.lost.items():
+            if location_id in self.findings.location_ids:
+                name = self.findings.of(location_id).name
+                self.findings.warn(
+                    f"{name}: {', '.join(sorted(tables))} hold other rows than the last sync left there. "
+                    "They are compared with the calendar again."
+                )
 
     def _identify(self, known_names: dict[str, str], *, offline: bool) -> None:
         for name, location in self.settings.locations.items():

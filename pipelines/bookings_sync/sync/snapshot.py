@@ -6,17 +6,22 @@ Output: `Snapshot`, which never changes. The planner keeps what the run itself r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pendulum import DateTime
 
+from bookings_sync.changes.contents import Counted, lost_tables, without_lost_rows
 from bookings_sync.changes.held import Held
+from bookings_sync.changes.invalidation import before_torn_load
 from bookings_sync.config.settings import Settings
 from bookings_sync.planning.calendar import Calendar
+from bookings_sync.planning.ledger import Ledger, Read, with_lost_rows
 from bookings_sync.planning.look_ups import LookUp, Named, Unlisted
-from bookings_sync.planning.plan import whole_range
+from bookings_sync.planning.plan import Span, whole_range
 from bookings_sync.planning.planner import Outside
+from bookings_sync.planning.scopes import Scope
+from bookings_sync.records.tables import LOCATIONS
 from bookings_sync.warehouse.history import History
 
 
@@ -27,7 +32,9 @@ class Snapshot:
     `held_locations` are the rows of `locations` by id. `with_rows` are the locations with any other row. The custom
     fields of `torn_contacts`, by location, may not match the digest of their contact, because a load was torn.
     `outside` are the days beyond the whole range that hold appointments. `look_ups` are the answers to appointments
-    that were asked for by their ids in turn, and `unlisted` the appointments that no list returns.
+    that were asked for by their ids in turn, and `unlisted` the appointments that no list returns. `ledger` are the
+    reads of earlier runs, as far as this run relies on them. `counted` are the versions in each table. `lost` are the
+    tables that hold other rows than the last sync left there, by location.
     """
 
     calendars: Mapping[str, Calendar]
@@ -38,17 +45,45 @@ class Snapshot:
     look_ups: Mapping[str, Mapping[Named, LookUp]]
     unlisted: Mapping[str, Sequence[Unlisted]]
     newest_version: DateTime | None
+    ledger: Ledger
+    counted: Sequence[Counted]
+    lost: Mapping[str, set[str]]
 
 
-def take_snapshot(history: History, held_locations: Mapping[str, Held], settings: Settings, now: DateTime) -> Snapshot:
+def take_snapshot(history: History, held_locations: Mapping[str, Held], settings: Settings, span: Span) -> Snapshot:
     """Asks the warehouse for everything that a run needs to know at its beginning."""
+    counted, reads = history.counted(), history.reads()
+    lost = lost_tables(counted, reads)
+    torn_load = max((each.torn_load for each in counted), default="")
+    relied_on = list(without_lost_rows(before_torn_load(reads, torn_load), lost))
     return Snapshot(
-        calendars=history.calendars(),
+        calendars=_with_scopes_of(history.calendars(), relied_on, lost),
         held_locations=held_locations,
-        with_rows=frozenset(history.locations_with_rows()),
-        torn_contacts=history.torn_contacts(),
-        outside=history.outside(whole_range(settings, now), settings.scopes),
+        with_rows=frozenset(each.location_id for each in counted if each.table != LOCATIONS.name),
+        torn_contacts=history.torn_contacts() if torn_load else {},
+        outside=history.outside(whole_range(settings, span.now), settings.scopes),
         look_ups=history.look_ups(),
         unlisted=history.unlisted(settings.scopes),
         newest_version=history.newest_version(),
+        ledger=Ledger(map(with_lost_rows, relied_on) if span.full else relied_on),
+        counted=counted,
+        lost=lost,
     )
+
+
+def _with_scopes_of(
+    calendars: Mapping[str, Calendar], reads: Iterable[Read], lost: Collection[str]
+) -> dict[str, Calendar]:
+    """The calendars, and for locations with lost rows also the scopes whose lists had rows: the services of the rows
+    may have disappeared."""
+    found: dict[str, set[Scope]] = {}
+    for read in reads:
+        if read.location_id in lost and read.endpoint == "appointments" and read.reply_rows:
+            found.setdefault(read.location_id, set()).add(read.scope)
+    known = dict(calendars)
+    for location_id, scopes in found.items():
+        calendar = known.get(location_id, Calendar())
+        known[location_id] = replace(
+            calendar, appointment_scopes=tuple(sorted({*calendar.appointment_scopes, *scopes}))
+        )
+    return known

@@ -17,11 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import Any, get_args
 
 import dlt
 import pyarrow as pa
 from dlt.common.schema import Schema
+from dlt.common.schema.utils import pipeline_state_table
 from dlt.destinations import duckdb
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract import DltResource
@@ -100,6 +102,7 @@ def raw_schema(run: Run) -> Schema:
             table = TABLES[name]
             schema.update_table(planned_table(resource_name, name, _hints(table), history=table.history))
         describe_columns(schema, _descriptions(table_names))
+    schema.update_table(pipeline_state_table())
     return schema
 
 
@@ -121,6 +124,10 @@ class _SharedLoad:
     def is_next(self, name: str) -> bool:
         """Whether it is this resource's turn."""
         return self._order.is_next(name)
+
+    def is_last(self, name: str) -> bool:
+        """Whether no resource follows."""
+        return self._order.is_last(name)
 
     @contextmanager
     def open(self, name: str) -> Iterator[Load]:
@@ -161,7 +168,8 @@ def _resource(name: str, shared: _SharedLoad, rows: Callable[[Load], Iterator[Em
             schema = dlt.current.source_schema()
             if not shared.tables_exist and can_load_empty_tables(shared.destination):
                 yield from _missing_tables(schema, load, _TABLES_OF[name])
-            for table_name, arrow in in_batches(rows(load)):
+            last = load.contents() if shared.is_last(name) else ()
+            for table_name, arrow in in_batches(chain(rows(load), last)):
                 yield _with_hints(table_name, arrow)
             describe_columns(schema, _descriptions(_TABLES_OF[name]))
             if isinstance(shared.destination, duckdb):

@@ -6,7 +6,7 @@ Output: `Held` and `Placed` by key, or whole rows. Only current versions count: 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,30 +16,36 @@ from pendulum import DateTime
 from bookings_sync.changes.held import Held, HeldSlots, Placed, keys_of
 from bookings_sync.planning.scopes import COLUMN, Scope
 from bookings_sync.planning.windows import Window
-from bookings_sync.records.columns import Key
-from bookings_sync.records.tables import APPOINTMENTS, TABLES, Table
+from bookings_sync.records.columns import Key, row_digests
+from bookings_sync.records.schema import STAMPED
+from bookings_sync.records.tables import APPOINTMENTS, SLOTS, Table
 from bookings_sync.records.values import epoch_ms
 from bookings_sync.warehouse.raw_tables import RawTables, in_chunks
 
 
 class HeldRows:
-    """Queries over the current versions in the raw dataset."""
+    """Queries over the current versions in the raw dataset.
 
-    def __init__(self, client: SqlClientBase[Any]) -> None:
+    `rechecks` tells for a location whether its stored digests may be wrong. They are then computed again from the held
+    values.
+    """
+
+    def __init__(self, client: SqlClientBase[Any], rechecks: Callable[[str], bool]) -> None:
         self._raw = RawTables(client)
+        self._rechecks = rechecks
         self._any_listed_by: bool | None = None
 
     # -- any table -----------------------------------------------------------------------------------------------------
 
     def of_location(self, table: Table, location_id: str) -> dict[Key, Held]:
         """All records of a location. Used for the tables that come from whole lists."""
-        return self._held(table, "location_id = %s", location_id)
+        return self._held(table, location_id, "location_id = %s", location_id)
 
     def by_id(self, table: Table, location_id: str, ids: Iterable[str], column: str | None = None) -> dict[Key, Held]:
         """The records with these ids in `column`, by default the first key column."""
         held: dict[Key, Held] = {}
         for some in in_chunks(ids):
-            held.update(self._held(table, self._raw.with_ids(location_id, column or table.key[1], some)))
+            held.update(self._held(table, location_id, self._raw.with_ids(location_id, column or table.key[1], some)))
         return held
 
     def digests(self, table: Table, location_id: str, keys: Iterable[Key]) -> dict[Key, str]:
@@ -70,8 +76,10 @@ class HeldRows:
                 found.append(rows.filter(mask).cast(table.schema))
         return pa.concat_tables(found) if found else table.schema.empty_table()
 
-    def _held(self, table: Table, where: str, *values: Any) -> dict[Key, Held]:
+    def _held(self, table: Table, location_id: str, where: str, *values: Any) -> dict[Key, Held]:
         columns = list(dict.fromkeys((*table.key[1:], "row_digest")))
+        if self._rechecks(location_id):
+            columns = list(table.names)
         start = "start_time" if table.name == "appointments" else None
         if start and start not in columns:
             columns.append(start)
@@ -83,8 +91,18 @@ class HeldRows:
         if rows is None or not len(rows):
             return {}
         starts = epoch_ms(rows[start]) if start else [None] * len(rows)
-        digests, deleted = rows["row_digest"].to_pylist(), rows["deleted"].to_pylist()
+        digests, deleted = self._digests(table, location_id, rows), rows["deleted"].to_pylist()
         return dict(zip(keys_of(rows, table), map(Held, digests, deleted, starts), strict=True))
+
+    def _digests(self, table: Table, location_id: str, rows: pa.Table) -> list[str]:
+        """The digest of each row. Tombstones keep theirs: any record that is listed again differs from them."""
+        stored: list[str] = rows["row_digest"].to_pylist()
+        if not stored or not self._rechecks(location_id):
+            return stored
+        schema = pa.schema([field for field in table.schema if field.name not in STAMPED])
+        computed = row_digests(location_id, rows.select(schema.names).cast(schema))
+        deleted = rows["deleted"].to_pylist()
+        return [old if gone else new for old, new, gone in zip(stored, computed, deleted, strict=True)]
 
     # -- appointments --------------------------------------------------------------------------------------------------
 
@@ -94,12 +112,12 @@ class HeldRows:
         values: list[Any] = [location_id, window.start, window.end]
         of_scope = f"{COLUMN[scope.kind]} = %s"
         if not self._has_listed_by():
-            return self._held(APPOINTMENTS, f"{in_window} AND {of_scope}", *values, scope.id)
+            return self._held(APPOINTMENTS, location_id, f"{in_window} AND {of_scope}", *values, scope.id)
         # The list that a row came from stands in for its own field (`planning.scopes.ids_of_lists`).
         prefix = f"{scope.kind}:"
         by_field = f"{of_scope} AND (listed_by IS NULL OR substr(listed_by, 1, {len(prefix)}) <> %s)"
         where = f"{in_window} AND (listed_by = %s OR ({by_field}))"
-        return self._held(APPOINTMENTS, where, *values, scope.text, scope.id, prefix)
+        return self._held(APPOINTMENTS, location_id, where, *values, scope.text, scope.id, prefix)
 
     def _has_listed_by(self) -> bool:
         """Whether any appointment came from a list that its own fields do not name, which is rare."""
@@ -131,7 +149,10 @@ class HeldRows:
 
     def _placed(self, location_id: str, ids: Iterable[str], column: str, where: str = "") -> dict[Key, Placed]:
         placed: dict[Key, Placed] = {}
-        names = ", ".join(("id", "row_digest", "start_time", *COLUMN.values(), self._raw.listed_by()))
+        columns = ("id", "row_digest", "start_time", *COLUMN.values(), self._raw.listed_by())
+        if self._rechecks(location_id):
+            columns = APPOINTMENTS.names
+        names = ", ".join(columns)
         for some in in_chunks(ids):
             rows = self._raw.rows(
                 f"SELECT {names}, deleted_at IS NOT NULL AS deleted FROM {self._raw.name('appointments')}"  # noqa: S608
@@ -139,10 +160,11 @@ class HeldRows:
             )
             if rows is None:
                 continue
-            found, digests, deleted = (rows[name].to_pylist() for name in ("id", "row_digest", "deleted"))
+            found, deleted = (rows[name].to_pylist() for name in ("id", "deleted"))
+            digests = self._digests(APPOINTMENTS, location_id, rows)
             held = map(Held, digests, deleted, epoch_ms(rows["start_time"]))
-            columns = zip(*(rows[name].to_pylist() for name in COLUMN.values()), strict=True)
-            scopes = (dict(zip(COLUMN, each, strict=True)) for each in columns)
+            values = zip(*(rows[name].to_pylist() for name in COLUMN.values()), strict=True)
+            scopes = (dict(zip(COLUMN, each, strict=True)) for each in values)
             listed_by = rows["listed_by"].to_pylist()
             placed.update(zip(zip(found), map(Placed, held, scopes, listed_by), strict=True))
         return placed
@@ -160,7 +182,7 @@ class HeldRows:
 
     def slots_in_window(self, location_id: str, service_id: str, window: Window) -> dict[Key, Held]:
         condition = "location_id = %s AND service_id = %s AND start_time >= %s AND start_time < %s"
-        return self._held(TABLES["slots"], condition, location_id, service_id, window.start, window.end)
+        return self._held(SLOTS, location_id, condition, location_id, service_id, window.start, window.end)
 
     def slots_since(self, location_ids: Sequence[str], since: DateTime) -> dict[tuple[str, str], HeldSlots]:
         """The slots of these locations from `since` on, by location and service."""

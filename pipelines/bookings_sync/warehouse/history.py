@@ -14,15 +14,15 @@ import pyarrow as pa
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
+from bookings_sync.changes.contents import Counted
 from bookings_sync.changes.held import Held
-from bookings_sync.changes.invalidation import before_torn_load
 from bookings_sync.planning.calendar import Calendar
-from bookings_sync.planning.ledger import Ledger
+from bookings_sync.planning.ledger import Ledger, Read
 from bookings_sync.planning.look_ups import LookUp, Named, Unlisted
 from bookings_sync.planning.scopes import COLUMN, Kind, Scope, ids_of_lists, scope_of
 from bookings_sync.planning.windows import DAY_MS, Window, joined, to_ms
 from bookings_sync.records.reads import reads_from
-from bookings_sync.records.tables import LOCATIONS, LOOK_UPS, READS, TABLES
+from bookings_sync.records.tables import LOOK_UPS, READS, TABLES
 from bookings_sync.records.values import epoch_ms
 from bookings_sync.warehouse.raw_tables import RawTables
 
@@ -40,17 +40,14 @@ class History:
 
     # -- reads ---------------------------------------------------------------------------------------------------------
 
-    def ledger(self) -> Ledger:
-        """Every completed read: its load has status 0 in `_dlt_loads`. Torn loads invalidate older digests."""
+    def reads(self) -> list[tuple[Read, str]]:
+        """Every completed read, and the id of its load, which has status 0 in `_dlt_loads`. Oldest first."""
         rows = self._completed_reads("r.*")  # the table of an older version may have fewer columns
-        if rows is None:
-            return Ledger()
-        reads = zip(reads_from(rows), rows["_dlt_load_id"].to_pylist(), strict=True)
-        return Ledger(before_torn_load(reads, self._newest_torn_load()))
+        return [] if rows is None else list(zip(reads_from(rows), rows["_dlt_load_id"].to_pylist(), strict=True))
 
     def coverage(self) -> Ledger:
         """The same reads without their record digests. Enough to report coverage and freshness."""
-        names = ", ".join(f"r.{name}" for name in READS.names if name != "record_digests")
+        names = ", ".join(f"r.{name}" for name in READS.names if name not in ("record_digests", "contents"))
         rows = self._completed_reads(names)
         return Ledger() if rows is None else Ledger(reads_from(rows))
 
@@ -62,11 +59,29 @@ class History:
             *self._ids,
         )
 
-    def _newest_torn_load(self) -> str:
-        """The id of the newest load that left rows and never completed; "" if there is none. Ids are instants."""
-        sqls = [f"SELECT DISTINCT _dlt_load_id FROM {self._torn(name)}" for name in _HISTORIES]  # noqa: S608
-        found = [self._raw.rows(sql, *self._ids) for sql in sqls]
-        return max((id_ for rows in found if rows is not None for id_ in rows["_dlt_load_id"].to_pylist()), default="")
+    def counted(self) -> list[Counted]:
+        """The number of versions of each location in each history table."""
+        complete = f"SELECT DISTINCT load_id FROM {self._raw.name('_dlt_loads')} WHERE status = 0"  # noqa: S608
+        if self._raw.rows(complete + " AND 1 = 0") is None:
+            complete = "SELECT '' AS load_id"  # somebody dropped the table: no load is known to be complete
+        found: list[Counted] = []
+        for table in _HISTORIES:
+            by_load = (
+                "SELECT location_id, _dlt_load_id AS load_id, count(*) AS versions, count(_dlt_valid_to) AS ended"  # noqa: S608 - our own names
+                f" FROM {self._raw.name(table)} WHERE {self._where} GROUP BY location_id, _dlt_load_id"
+            )
+            rows = self._raw.dicts(
+                "SELECT v.location_id, CASE WHEN l.load_id IS NULL THEN v.load_id ELSE '' END AS torn_load,"  # noqa: S608
+                f" sum(v.versions) AS versions, sum(v.ended) AS ended FROM ({by_load}) AS v"
+                f" LEFT JOIN ({complete}) AS l ON l.load_id = v.load_id"
+                " GROUP BY 1, 2",
+                *self._ids,
+            )
+            found += [
+                Counted(row["location_id"], table, row["torn_load"], int(row["versions"]), int(row["ended"]))
+                for row in rows
+            ]
+        return found
 
     def _torn(self, table: str) -> str:
         """A FROM clause for the rows of loads that never completed. The other parts of a sharded run may be loading
@@ -92,16 +107,6 @@ class History:
             f" FROM {self._raw.name('locations')} WHERE _dlt_valid_to IS NULL"
         )
         return {row["location_id"]: (row["name"], Held(row["row_digest"], row["deleted"])) for row in rows}
-
-    def locations_with_rows(self) -> set[str]:
-        """The locations with any row in a table other than `locations`, even one from a killed load."""
-        found: set[str] = set()
-        for table in _HISTORIES:
-            if table == LOCATIONS.name:
-                continue
-            sql = f"SELECT DISTINCT location_id FROM {self._raw.name(table)} WHERE {self._where}"  # noqa: S608
-            found |= {row["location_id"] for row in self._raw.dicts(sql, *self._ids)}
-        return found
 
     def newest_version(self) -> DateTime | None:
         """The last instant at which any version of any location began or ended, UTC. The versions of the next load must

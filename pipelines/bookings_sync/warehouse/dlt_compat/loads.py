@@ -57,10 +57,14 @@ class ResourceOrder:
         selected = dlt.current.source().selected_resources
         return all(each in self._ended for each in self._names[: self._names.index(name)] if each in selected)
 
+    def is_last(self, name: str) -> bool:
+        """Whether all other selected resources have ended."""
+        return {*self._ended, name} >= set(dlt.current.source().selected_resources)
+
     def end(self, name: str) -> bool:
         """Records that a resource has ended. Returns whether it was the last one."""
         self._ended.add(name)
-        return self._ended >= set(dlt.current.source().selected_resources)
+        return self.is_last(name)
 
 
 def collect_cycles() -> None:

@@ -12,6 +12,16 @@ from dlt.destinations import postgres
 
 DIGEST_COLUMN = "row_digest"
 
+DLT_COLUMNS = {
+    (table, column)
+    for table, column in (
+        ("_dlt_loads", "load_id"),
+        ("_dlt_version", "version_hash"),
+        ("_dlt_pipeline_state", "pipeline_name"),
+    )
+}
+"""One column of each of dlt's own tables."""
+
 
 def history_hints(key: Iterable[str]) -> dict[str, Any]:
     """The write disposition of a history table: slowly changing dimension, type 2, one current version for each key.
@@ -53,6 +63,17 @@ def planned_table(resource_name: str, table_name: str, hints: Mapping[str, Any],
     table["variant_name"] = table_name
     table["x-normalizer"] = {"seen-data": True}
     return table
+
+
+def create_missing_tables(pipeline: dlt.Pipeline, schema_name: str) -> None:
+    """Creates the tables and columns that the warehouse does not have.
+
+    `pipeline.sync_schema` looks into `_dlt_version` only. After `DROP TABLE reads` it creates nothing, because the
+    schema's hash is there, and each later load fails.
+    """
+    with pipeline.destination_client(schema_name) as client:
+        client.initialize_storage()
+        client.update_stored_schema(force=True)
 
 
 def append_new_versions(schema: Schema, table_names: Iterable[str]) -> None:
