@@ -40,6 +40,7 @@ ENDPOINTS: dict[str, tuple[str, dict[str, Handler]]] = {
             "DELETE": appointments.delete_appointment,
         },
     ),
+    "/contacts/{contact_id}/appointments": ("/contacts/:id/appointments/", {"GET": appointments.contact_appointments}),
     "/appointments/{appointment_id}/status": ("/appointments/:id/status", {"PUT": appointments.set_status}),
 }
 """By path: its template in faults and in the request log, and its handlers by method."""

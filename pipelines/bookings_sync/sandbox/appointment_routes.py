@@ -6,36 +6,37 @@ Output: replies, or RefusedError.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import orjson
 from starlette.responses import Response
 
 from bookings_sync.sandbox import error_replies, listing, tellings, validation
-from bookings_sync.sandbox.appointment_json import shown_contact
+from bookings_sync.sandbox.appointment_json import appointments_json, shown_contact
 from bookings_sync.sandbox.calendar_routes import done
 from bookings_sync.sandbox.endpoint import Call, json_response
 from bookings_sync.sandbox.error_replies import JSON_TYPE
 from bookings_sync.sandbox.model import Appointment, Json, Service
 from bookings_sync.sandbox.slots import free_slots
-from bookings_sync.sandbox.times import DAY_MS, days_between, local_iso
+from bookings_sync.sandbox.times import DAY_MS, day_start_ms, days_between, local_day, local_iso
 from bookings_sync.sandbox.world import SlotTakenError
 
 
 def list_appointments(call: Call) -> Response:
-    switches, query = call.world.switches, call.query
-    errors = validation.FieldErrors()
-    errors.require(dict(query), ("startDate", "endDate"))
-    if not (query.get("userId") or query.get("calendarId") or query.get("teamId")):
-        errors.missing("userId or calendarProviderId", "requiredWithout")
-    errors.check()
+    fields = call.query_fields()
     asked = listing.ListQuery(
-        _epoch_ms(query["startDate"]),
-        _epoch_ms(query["endDate"]),
-        user_id=query.get("userId") or None,
-        calendar_id=query.get("calendarId") or None,
-        team_id=query.get("teamId") or None,
+        fields.epoch_ms("startDate"),
+        fields.epoch_ms("endDate"),
+        user_id=fields.optional_text("userId"),
+        calendar_id=fields.optional_text("calendarId"),
+        team_id=fields.optional_text("teamId"),
     )
+    if not (asked.user_id or asked.calendar_id or asked.team_id):
+        fields.missing("userId or calendarProviderId", "requiredWithout")
+    include_all = (fields.optional_text("includeAll") or "").lower() == "true"  # clients send "True", too (CODE)
+    fields.check()
     rows = listing.list_appointments(call.world, call.location_id, asked)
-    contact = query.get("includeAll") == "true" or switches.contact_without_include_all
+    contact = include_all or call.world.switches.contact_without_include_all
     body = tellings.list_json(call.world, rows, asked, contact=contact)
     return Response(b'{"appointments":' + body + b"}", media_type=JSON_TYPE)
 
@@ -50,15 +51,33 @@ def get_appointment(call: Call) -> Response:
     return Response(tellings.one_json(call.world, data, row), media_type=JSON_TYPE)
 
 
-def book(call: Call) -> Response:
-    booking = validation.booking_from_body(call.body())
-    service = _services(call, booking.calendar_id)[0]
-    if booking.user_id is not None and booking.user_id not in service.user_ids():
-        raise error_replies.invalid("userId")
-    if booking.end is not None:
-        row = call.world.block(call.location_id, service.id, booking.start, booking.end, user_id=booking.user_id)
-        return _booked(call, row)
+def contact_appointments(call: Call) -> Response:
+    """GET /contacts/:id/appointments/ (DOC). The form of the reply is UNK; it is that of a list."""
     data = call.world.data[call.location_id]
+    if call.path["contact_id"] not in data.contacts:
+        raise error_replies.unknown_id(call.world.switches.unknown_id)
+    rows = [row for row in data.by_start.all() if row.contact and row.contact.id == call.path["contact_id"]]
+    return Response(
+        b'{"appointments":' + appointments_json(rows, call.world.switches, contact=False) + b"}", media_type=JSON_TYPE
+    )
+
+
+def book(call: Call) -> Response:
+    booking, data = validation.booking_from_body(call.body_fields()), call.world.data[call.location_id]
+    service = _services(call, booking.calendar_id)[0] if booking.calendar_id is not None else None
+    users = data.members if service is None else service.user_ids()
+    if booking.user_id is not None and booking.user_id not in users:
+        raise error_replies.invalid("userId")
+    if booking.end is not None or service is None:
+        row = call.world.block(
+            call.location_id,
+            service.id if service else None,
+            booking.start,
+            booking.end or booking.start,
+            user_id=booking.user_id,
+            title=booking.title,
+        )
+        return _booked(call, row)
     email, phone = booking.contact.get("emailLowerCase"), booking.contact.get("phone")
     known = data.contact_by_address.get(email or "") or data.contact_by_address.get(phone or "")
     if known is not None and known.id not in data.contacts:
@@ -71,6 +90,7 @@ def book(call: Call) -> Response:
             contact=known.id if known else booking.contact,
             user_id=booking.user_id,
             timezone=booking.timezone,
+            title=booking.title,
             only_if_free=True,
         )
     except SlotTakenError:
@@ -82,8 +102,8 @@ def book(call: Call) -> Response:
 
 def reschedule(call: Call) -> Response:
     row = _appointment(call)
-    start, timezone = validation.reschedule_from_body(call.body())
-    if row.service_id not in call.world.data[call.location_id].services:
+    start, timezone = validation.reschedule_from_body(call.body_fields())
+    if row.service_id is not None and row.service_id not in call.world.data[call.location_id].services:
         raise error_replies.invalid("id")
     try:
         row = call.world.reschedule(call.location_id, row.id, start, timezone=timezone, only_if_free=True)
@@ -93,12 +113,11 @@ def reschedule(call: Call) -> Response:
 
 
 def set_status(call: Call) -> Response:
-    row, body, errors = _appointment(call), call.body(), validation.FieldErrors()
-    errors.require(body, ("status",))
-    if body.get("status") not in validation.STATUSES:
-        errors.invalid("status")
-    errors.check()
-    call.world.mark(call.location_id, row.id, body["status"])
+    row, fields = _appointment(call), call.body_fields()
+    fields.require("status")
+    status = fields.option("status", validation.STATUSES)
+    fields.check()
+    call.world.mark(call.location_id, row.id, status or "confirmed")
     return done(call)
 
 
@@ -108,23 +127,24 @@ def delete_appointment(call: Call) -> Response:
 
 
 def list_slots(call: Call) -> Response:
-    query, switches, errors = call.query, call.world.switches, validation.FieldErrors()
-    errors.require(dict(query), ("calendarId", "startDate", "endDate"))
-    if query.get("timezone") and not validation.is_zone(query["timezone"]):
-        errors.invalid("timezone")
-    errors.check()
-    start_ms, end_ms = _epoch_ms(query["startDate"]), _epoch_ms(query["endDate"])
+    fields, switches = call.query_fields(), call.world.switches
+    calendar_id, user_id = fields.text("calendarId"), fields.optional_text("userId")
+    start_ms, end_ms = fields.epoch_ms("startDate"), fields.epoch_ms("endDate")
+    zone = listing.slot_zone(call.world, call.location_id, fields.zone("timezone"))
+    fields.check()
     too_long = switches.max_slot_days is not None and end_ms - start_ms > switches.max_slot_days * DAY_MS
-    if end_ms <= start_ms or too_long:
+    if end_ms < start_ms or too_long:
         raise error_replies.invalid("endDate")
-    data, user_id = call.world.data[call.location_id], query.get("userId") or None
-    zone = listing.slot_zone(call.world, call.location_id, query.get("timezone"))
+    if end_ms == start_ms:  # clients ask for one day this way (CODE)
+        day = local_day(start_ms, zone)
+        start_ms, end_ms = day_start_ms(day, zone), day_start_ms(day + timedelta(days=1), zone)
+    data = call.world.data[call.location_id]
     days: dict[str, dict[str, list[str]]] = {}
     if switches.empty_days == "empty":
         days = {day.isoformat(): {"slots": []} for day in days_between(start_ms, end_ms, zone)}
     free = {
         at
-        for service in _services(call, query["calendarId"])
+        for service in _services(call, calendar_id)
         for at in free_slots(data, service, start_ms, end_ms, call.world.now_ms, user_id=user_id)
     }
     for text in (local_iso(at, zone) for at in sorted(free)):
@@ -163,10 +183,3 @@ def _booked(call: Call, row: Appointment) -> Response:
     if contact and switches.booked_contact_id == "fingerprint":
         contact_id = contact["fingerprint"]
     return Response(orjson.dumps({"id": row.id, "contactId": contact_id, "contact": contact}), media_type=JSON_TYPE)
-
-
-def _epoch_ms(text: str) -> int:
-    """Epoch milliseconds. Anything else gets 400."""
-    if not text.lstrip("-").isascii() or not text.lstrip("-").isdigit() or len(text) > 15:
-        raise error_replies.bad_request()
-    return int(text)

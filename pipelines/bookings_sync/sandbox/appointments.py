@@ -32,6 +32,7 @@ class Appointments(Contacts):
         contact: str | Mapping[str, Any] | None = None,
         user_id: str | None = None,
         timezone: str | None = None,
+        title: str | None = None,
         status: Attendance = "confirmed",
         created: datetime | None = None,
         only_if_free: bool = False,
@@ -52,20 +53,27 @@ class Appointments(Contacts):
             known = data.contacts[contact] if isinstance(contact, str) else self.add_contact(location_id, contact or {})
             member = data.members.get(member_id or "")
             row = self._new_appointment(member, location_id, service, start_ms, timezone, created)
-            row.contact, row.attendance, row.title = known, status, known.name or service.name
+            row.contact, row.attendance, row.title = known, status, title or known.name or service.name
             data.add_to_indexes(row)
             self.note("backdated" if start_ms < self.now_ms else "booked", location_id, row.id)
             return row
 
     def block(
-        self, location_id: str, service_id: str, start: datetime, end: datetime, *, user_id: str | None = None
+        self,
+        location_id: str,
+        service_id: str | None,
+        start: datetime,
+        end: datetime,
+        *,
+        user_id: str | None = None,
+        title: str | None = None,
     ) -> Appointment:
-        """Blocks off `[start, end)` for the whole service, or for one member with `user_id`."""
+        """Blocks off `[start, end)`: for a service, for one of its members, or for a user in all services (None)."""
         with self.lock:
             data = self.data[location_id]
-            service = data.services[service_id]
+            service = data.services[service_id] if service_id is not None else None
             row = self._new_appointment(data.members.get(user_id or ""), location_id, service, to_ms(start), None, None)
-            row.end_ms, row.block, row.title = to_ms(end), True, "Blocked"
+            row.end_ms, row.block, row.title = to_ms(end), True, title or "Blocked"
             if row.end_ms <= row.start_ms:
                 raise ValueError(f"expected an end after {start}, got {end}")
             data.add_to_indexes(row)
@@ -133,7 +141,7 @@ class Appointments(Contacts):
         self,
         member: Member | None,
         location_id: str,
-        service: Service,
+        service: Service | None,
         start_ms: int,
         timezone: str | None,
         created: datetime | None,
@@ -142,16 +150,16 @@ class Appointments(Contacts):
         return Appointment(
             id=new_id(self.rng),
             location_id=location_id,
-            service_id=service.id,
-            team_id=service.team_id,
+            service_id=service.id if service else None,
+            team_id=service.team_id if service else None,
             user_id=member.id if member else None,
             calendar_id=member.calendar_id if member else None,
             contact=None,
             start_ms=start_ms,
-            end_ms=start_ms + service.duration_min * MINUTE_MS,
+            end_ms=start_ms + (service.duration_min if service else 0) * MINUTE_MS,
             zone=timezone or self.data[location_id].location.timezone,
             attendance="confirmed",
-            title=service.name,
+            title=service.name if service else "",
             created_ms=made_ms,
             updated_ms=made_ms,
         )
@@ -159,7 +167,7 @@ class Appointments(Contacts):
     def _assign_member(self, row: Appointment, start_ms: int) -> None:
         """Assigns a free member to the slot at `start_ms`, preferably the current one. Raises SlotTakenError."""
         data = self.data[row.location_id]
-        service = data.services[row.service_id]
+        service = data.services[row.service_id or ""]
         for wanted in (row.user_id, None) if row.user_id else (None,):
             free, member_id = free_member(data, service, start_ms, self.now_ms, user_id=wanted, moving=row)
             if free:

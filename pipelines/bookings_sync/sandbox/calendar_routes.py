@@ -6,16 +6,13 @@ Output: replies, or RefusedError.
 
 from __future__ import annotations
 
-import re
-
 from starlette.responses import Response
 
 from bookings_sync.sandbox import error_replies, tellings, validation
 from bookings_sync.sandbox.endpoint import Call, json_response
 from bookings_sync.sandbox.error_replies import JSON_TYPE
+from bookings_sync.sandbox.fields import Fields
 from bookings_sync.sandbox.model import Service, new_id
-
-_SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*", re.IGNORECASE)
 
 
 def list_teams(call: Call) -> Response:
@@ -24,9 +21,9 @@ def list_teams(call: Call) -> Response:
 
 
 def check_slug(call: Call) -> Response:
-    slug = call.path["slug"]
-    if not _SLUG.fullmatch(slug):
-        raise error_replies.invalid("slug")
+    fields = Fields(call.path)
+    slug = fields.slug("slug")
+    fields.check()
     free = slug not in call.world.data[call.location_id].slugs()
     return json_response({"slug": slug, "isSlugAvailable": free})
 
@@ -43,18 +40,16 @@ def update_team(call: Call) -> Response:
 
 
 def _save_team(call: Call, team_id: str | None) -> Response:
-    world, body = call.world, call.body()
-    validation.check_team(body, world.data[call.location_id])
-    given, users = body["calendarConfig"], body["userIds"]
+    world = call.world
+    form = validation.team_from_body(call.body_fields(), world.data[call.location_id])
     try:
         if team_id is None:
-            team = world.add_team(call.location_id, body["name"], given["slug"], users)
+            team = world.add_team(call.location_id, form.name, form.config["slug"], form.user_ids)
         else:
-            team = world.update_team(call.location_id, team_id, body["name"], given["slug"], users)
+            team = world.update_team(call.location_id, team_id, form.name, form.config["slug"], form.user_ids)
     except ValueError:
         raise error_replies.invalid("calendarConfig.slug", "The slug is not available.") from None
-    kept = ("calendarName", "description", "shouldAssignContactToTeamMember", "shouldSkipAssigningContactForExisting")
-    team.body["calendarConfig"] |= {name: given[name] for name in kept if name in given}
+    team.body["calendarConfig"] |= form.config
     return json_response(team.body)
 
 
@@ -67,7 +62,7 @@ def delete_team(call: Call) -> Response:
 
 
 def list_services(call: Call) -> Response:
-    team_id = call.query.get("teamId")
+    team_id = call.query_fields().optional_text("teamId")
     services = call.world.data[call.location_id].services.values()
     bodies = [service.body for service in services if team_id in (None, service.team_id)]
     return Response(tellings.calendars_json(call.world, "services", bodies), media_type=JSON_TYPE)
@@ -85,10 +80,10 @@ def update_service(call: Call) -> Response:
 
 
 def _save_service(call: Call, service_id: str, weight: float) -> Response:
-    body = call.body()
-    reply = validation.service_from_body(body, call.world.data[call.location_id], service_id)
+    data = call.world.data[call.location_id]
+    team_id, slug, reply = validation.service_from_body(call.body_fields(), data, service_id)
     try:
-        call.world.put_service(call.location_id, Service(service_id, body["teamId"], body["slug"], reply, weight))
+        call.world.put_service(call.location_id, Service(service_id, team_id, slug, reply, weight))
     except ValueError:
         raise error_replies.invalid("slug", "The slug is not available.") from None
     return json_response(reply)

@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from bookings_sync.sandbox import error_replies
 from bookings_sync.sandbox.error_replies import HTML, JSON_TYPE, RefusedError
 from bookings_sync.sandbox.faults import LISTS, PROXY_FAULTS, Fault, Faults
-from bookings_sync.sandbox.model import Json
+from bookings_sync.sandbox.fields import FORM_TYPE, Fields, form_values
 from bookings_sync.sandbox.quota import QuotaTracker, retry_after, too_many_requests
 from bookings_sync.sandbox.request_log import LoggedRequest
 from bookings_sync.sandbox.world import World
@@ -50,16 +50,22 @@ class Call:
     path: Mapping[str, str]
     query: QueryParams
     raw_body: bytes
+    content_type: str = ""
 
-    def body(self) -> Json:
-        """The JSON object in the body. Anything else gets 400."""
+    def query_fields(self) -> Fields:
+        return Fields(self.query, texts=True)
+
+    def body_fields(self) -> Fields:
+        """The fields of the body: a JSON object, or a form as some clients send it (CODE). Anything else gets 400."""
+        if self.content_type.partition(";")[0].strip().lower() == FORM_TYPE:
+            return Fields(form_values(self.raw_body), texts=True)
         try:
             body = orjson.loads(self.raw_body)
         except orjson.JSONDecodeError:
             raise error_replies.bad_request() from None
         if not isinstance(body, dict):
             raise error_replies.bad_request()
-        return body
+        return Fields(body)
 
 
 Handler = Callable[[Call], Response]
@@ -77,7 +83,7 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        method, path, query = request.method, request.url.path, request.url.query
+        method, path, query = request.method, str(scope["path"]), scope["query_string"].decode("latin-1")
         raw_body = await request.body() if method in ("POST", "PUT") else b""
         endpoint, sandbox = f"{method} {self._template}", self._sandbox
         location_id, refused = self._authenticate(request)
@@ -101,7 +107,8 @@ class Endpoint:
         elif fault is not None and fault.kind.startswith("gone_"):
             response = error_replies.unknown_id(fault.kind.removeprefix("gone_")).response()
         else:
-            call = Call(sandbox.world, location_id, request.path_params, request.query_params, raw_body)
+            content_type = request.headers.get("content-type", "")
+            call = Call(sandbox.world, location_id, request.path_params, request.query_params, raw_body, content_type)
             response = self._handle(_of_other_tenant(call) if fault and fault.kind == "other_tenant" else call, method)
         if decision is not None and sandbox.world.switches.limit_headers:
             response.headers.update(decision.headers)

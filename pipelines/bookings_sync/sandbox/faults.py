@@ -98,6 +98,8 @@ class Fault:
             raise ValueError(f"expected a kind of {', '.join(get_args(FaultKind))}, got {self.kind!r}")
         if not 0 <= self.rate <= 1:
             raise ValueError(f"expected a rate between 0 and 1, got {self.rate}")
+        if not isinstance(self.times, int | None) or not isinstance(self.seconds, int | float):
+            raise TypeError("expected whole times, and seconds")
 
 
 class Faults:
@@ -120,7 +122,7 @@ class Faults:
             rules = [
                 Fault(**{**rule, "endpoints": tuple(rule.get("endpoints", ()))}) for rule in settings.get("rules", ())
             ]
-        except TypeError as error:
+        except (TypeError, AttributeError) as error:
             raise ValueError(f"invalid fault rule: {error}") from error
         return cls(rules, seed=settings.get("seed", 0))
 

@@ -144,6 +144,7 @@ class Shape:
 class Appointment:
     """An appointment, or blocked-off time if `block` is set. Times are epoch milliseconds.
 
+    - `service_id` and `team_id` are None if a user blocked off time in all services.
     - `zone`: the time zone it was booked in. The offsets in its JSON follow it.
     - `attendance`: the value of appoinmentStatus. `stale` keeps `status` at "booked" although it was cancelled.
     - `series`: (base id, first start, plain id) of an instance of a recurring appointment
@@ -152,8 +153,8 @@ class Appointment:
 
     id: str
     location_id: str
-    service_id: str
-    team_id: str
+    service_id: str | None
+    team_id: str | None
     user_id: str | None
     calendar_id: str | None
     contact: Contact | None
@@ -205,13 +206,14 @@ class LocationData:
     bookings_per_day: float = 0.0
 
     def _indexes(self, row: Appointment) -> list[StartIndex]:
-        indexes = [
-            self.by_start,
-            self.by_service.setdefault(row.service_id, StartIndex()),
-            self.by_team.setdefault(row.team_id, StartIndex()),
-        ]
-        if row.user_id is not None:
-            indexes.append(self.by_user.setdefault(row.user_id, StartIndex()))
+        indexes = [self.by_start]
+        for by_id, record_id in (
+            (self.by_service, row.service_id),
+            (self.by_team, row.team_id),
+            (self.by_user, row.user_id),
+        ):
+            if record_id is not None:
+                indexes.append(by_id.setdefault(record_id, StartIndex()))
         return indexes
 
     def add_to_indexes(self, row: Appointment) -> None:

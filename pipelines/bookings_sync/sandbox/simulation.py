@@ -127,7 +127,7 @@ class _Step:
                 self._move(row)
 
     def _move(self, row: Appointment) -> None:
-        service = self.data.services.get(row.service_id)
+        service = self.data.services.get(row.service_id or "")
         if service is None:
             return
         far = self.rng.random() < 0.4

@@ -1,21 +1,19 @@
-"""Validates the bodies of write requests.
+"""Reads the bodies of write requests. Their names and types differ from those of the replies (DOC).
 
-Input:  JSON bodies of POST and PUT. Their names and types differ from those of the replies.
+Input:  `fields.Fields` of POST and PUT bodies.
 Output: values for `world`, or RefusedError: a 422 that lists every missing or invalid field.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bookings_sync.sandbox.calendar_json import service_json
-from bookings_sync.sandbox.error_replies import RefusedError
-from bookings_sync.sandbox.model import Json, LocationData
-from bookings_sync.sandbox.times import zone
+from bookings_sync.sandbox.calendar_json import Hours, service_json
+from bookings_sync.sandbox.fields import Fields
+from bookings_sync.sandbox.model import Attendance, Json, LocationData
 
 COLOURS = {
     "Banana": "#F6BF26", "Basil": "#0B8043", "Blueberry": "#3F51B5", "Flamingo": "#E67C73", "Grape": "#8E24AA",
@@ -27,16 +25,10 @@ EVENT_TYPES = ("RoundRobin_OptimizeForAvailability", "RoundRobin_OptimizeForEqua
 SLOT_MINUTES = (10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 360, 420, 480)
 UNITS = ("hours", "days", "weeks", "months")
 FORM_TYPES = ("ThankYouMessage", "RedirectURL")
-STATUSES = ("confirmed", "cancelled", "showed", "noshow", "invalid")
+STATUSES: tuple[Attendance, ...] = ("confirmed", "cancelled", "showed", "noshow", "invalid")
 WORKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
+WEEKDAYS = (*WORKDAYS, "saturday", "sunday")
 
-_TEAM_REQUIRED = (
-    "name",
-    "userIds",
-    "calendarConfig.calendarName",
-    "calendarConfig.description",
-    "calendarConfig.slug",
-)
 _NOTIFICATIONS = {
     "autoConfirm": "hasAutoConfirm",
     "shouldSendAlertEmailsToAssignedMember": "hasSendEmailToAssignedMember",
@@ -44,235 +36,229 @@ _NOTIFICATIONS = {
     "allowReschedule": "hasAllowReschedule",
     "allowCancellation": "hasAllowCancellation",
 }
-_SERVICE_REQUIRED = (
-    "teamId",
-    "name",
-    "description",
-    "eventType",
-    "teamMembers",
-    "slug",
-    "appointmentTitle",
-    "eventColor",
-    "availability.eventTiming.slotDuration",
-    "availability.eventTiming.slotInterval",
-    "availability.officeHours",
-    *(f"confirmation.notificationAndOther.{name}" for name in _NOTIFICATIONS),
-    "confirmation.formSubmission.type",
-    "confirmation.formSubmission.content",
-)
-_SERVICE_OPTIONS: dict[str, tuple[object, ...]] = {
-    "eventType": EVENT_TYPES,
-    "eventColor": tuple(COLOURS),
-    "syncOption": ("oneway", "twoway"),
-    "availability.eventTiming.slotDuration": SLOT_MINUTES,
-    "availability.eventTiming.slotInterval": SLOT_MINUTES,
-    "availability.schedule.allowBookingAfterUnit": UNITS,
-    "availability.schedule.allowBookingForUnit": UNITS,
-    "confirmation.formSubmission.type": FORM_TYPES,
-}
+"""The required flags of a service, and their names in replies."""
 
 
-class FieldErrors:
-    """Collects the fields of a 422."""
+@dataclass(frozen=True, slots=True)
+class TeamForm:
+    """The body of a team. `config` are the fields of calendarConfig."""
 
-    def __init__(self) -> None:
-        self.fields: dict[str, dict[str, str]] = {}
-
-    def require(self, body: Json, paths: Iterable[str]) -> None:
-        """Adds the missing fields. Null, an empty string and an empty list count as missing."""
-        for path in paths:
-            if at(body, path) in (None, "", [], {}):
-                self.missing(path)
-
-    def missing(self, path: str, rule: str = "required") -> None:
-        self.fields[path] = {"message": f"The {_words(path)} field is mandatory.", "rule": rule}
-
-    def invalid(self, path: str) -> None:
-        self.fields.setdefault(path, {"message": f"The {_words(path)} is invalid.", "rule": "invalid"})
-
-    def check(self) -> None:
-        """Raises RefusedError if there is any error."""
-        if self.fields:
-            raise RefusedError(422, fields=self.fields)
+    name: str
+    user_ids: list[str]
+    config: Json
 
 
-def at(body: Any, path: str) -> Any:
-    """The value at a dotted path, or None."""
-    for name in path.split("."):
-        body = body.get(name) if isinstance(body, dict) else None
-    return body
+def team_from_body(fields: Fields, data: LocationData) -> TeamForm:
+    name, user_ids = fields.text("name"), fields.ids("userIds", data.members)
+    config: Json = {each: fields.text(f"calendarConfig.{each}") for each in ("calendarName", "description")}
+    config["slug"] = fields.slug("calendarConfig.slug")
+    for each in ("shouldAssignContactToTeamMember", "shouldSkipAssigningContactForExisting"):
+        config[each] = fields.flag(f"calendarConfig.{each}")
+    fields.check()
+    return TeamForm(name, user_ids, _without_none(config))
 
 
-def _words(path: str) -> str:
-    """The field's name in messages: `startDate` becomes "start date" (DOC)."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", path).lower()
+def service_from_body(fields: Fields, data: LocationData, service_id: str) -> tuple[str, str, Json]:
+    """The body of a service: its team's id, its slug, and the JSON of the reply."""
+    team_id, name, slug = fields.text("teamId"), fields.text("name"), fields.slug("slug")
+    if team_id and team_id not in data.teams:
+        fields.invalid("teamId")
+    texts = {each: fields.text(each) for each in ("description", "appointmentTitle")}
+    fields.require("eventType", "eventColor")
+    fields.option("eventType", EVENT_TYPES)
+    colour = fields.option("eventColor", COLOURS)
+    sync_option = fields.option("syncOption", ("oneway", "twoway"))
+    fields.flag("isActive")
+    members = _members(fields, data.members)
+    availability, confirmation = _availability(fields), _confirmation(fields)
+    fields.check()
+    reply = service_json(service_id, team_id, name, [member["userId"] for member in members])
+    reply |= texts | {"eventColor": COLOURS[colour or "Peacock"], "syncOption": sync_option or "oneway"}
+    for shown, given in zip(reply["teamMembers"], members, strict=True):
+        shown |= given
+    for part, given_parts in (("availability", availability), ("confirmation", confirmation)):
+        for each, given in given_parts.items():
+            reply[part][each] = reply[part][each] | given if each != "officeHours" else given
+    return team_id, slug, reply
 
 
-def check_team(body: Json, data: LocationData) -> None:
-    """Checks the body of a team."""
-    errors = FieldErrors()
-    errors.require(body, _TEAM_REQUIRED)
-    users = body.get("userIds")
-    if users and not (isinstance(users, list) and all(isinstance(u, str) and u in data.members for u in users)):
-        errors.invalid("userIds")
-    errors.check()
+def _members(fields: Fields, known: Collection[str]) -> list[Json]:
+    fields.require("teamMembers")
+    members = []
+    for member in fields.each("teamMembers"):
+        user_id, priority = member.optional_text("userId"), member.option("priority", PRIORITIES)
+        if user_id not in known:
+            fields.invalid("teamMembers")
+        shown = {
+            "userId": user_id,
+            "priority": PRIORITIES[priority or "Medium"],
+            "selected": member.flag("selected"),
+            "meetingLocation": member.optional_text("meetingLocation"),
+        }
+        members.append(_without_none(shown))
+    return members
 
 
-def service_from_body(body: Json, data: LocationData, service_id: str) -> Json:
-    """Checks the body of a service. Returns the JSON of the reply."""
-    errors = FieldErrors()
-    errors.require(body, _SERVICE_REQUIRED)
-    for path, options in _SERVICE_OPTIONS.items():
-        value = at(body, path)
-        if value is not None and (isinstance(value, bool) or value not in options):
-            errors.invalid(path)
-    if body.get("teamId") and body["teamId"] not in data.teams:
-        errors.invalid("teamId")
-    _check_members(errors, body.get("teamMembers"), data)
-    hours = at(body, "availability.officeHours")
-    if hours and not _is_office_hours(hours):
-        errors.invalid("availability.officeHours")
-    errors.check()
-    return _service_reply(body, service_id)
+def _availability(fields: Fields) -> dict[str, Any]:
+    timing, schedule = "availability.eventTiming", "availability.schedule"
+    fields.require(f"{timing}.slotDuration", f"{timing}.slotInterval", "availability.officeHours")
+    units = {
+        each: fields.option(f"{schedule}.{each}", UNITS) for each in ("allowBookingAfterUnit", "allowBookingForUnit")
+    }
+    return {
+        "eventTiming": _without_none(
+            {
+                "slotDuration": fields.option(f"{timing}.slotDuration", SLOT_MINUTES),
+                "slotInterval": fields.option(f"{timing}.slotInterval", SLOT_MINUTES),
+                "slotBuffer": fields.number(f"{timing}.slotBuffer", most=1440),
+            }
+        ),
+        "appointmentInfo": _without_none(
+            {each: fields.number(f"availability.appointmentInfo.{each}", least=1) for each in ("perSlot", "perDay")}
+        ),
+        "schedule": _without_none(
+            {each: fields.number(f"{schedule}.{each}", most=1000) for each in ("allowBookingAfter", "allowBookingFor")}
+            | {each: unit and unit.capitalize() for each, unit in units.items()}
+        ),
+        "officeHours": _office_hours(fields),
+    }
 
 
-def _check_members(errors: FieldErrors, members: Any, data: LocationData) -> None:
-    if not members:
-        return
-    if not isinstance(members, list) or not all(
-        isinstance(m, dict) and m.get("userId") in data.members for m in members
-    ):
-        errors.invalid("teamMembers")
-    elif any(member.get("priority", "Medium") not in PRIORITIES for member in members):
-        errors.invalid("teamMembers.priority")
-
-
-def _is_office_hours(hours: Any) -> bool:
+def _office_hours(fields: Fields) -> Hours:
     """Monday to Friday are required. Each is a list of openings; an empty list means closed."""
+    given = fields.given("availability.officeHours")
+    if given is None or _are_office_hours(given):
+        return given or {}
+    fields.invalid("availability.officeHours")
+    return {}
+
+
+def _are_office_hours(hours: Any) -> bool:
     return (
         isinstance(hours, dict)
-        and all(day in hours for day in WORKDAYS)
-        and all(isinstance(openings, list) and all(_is_opening(o) for o in openings) for openings in hours.values())
+        and set(WORKDAYS) <= hours.keys() <= set(WEEKDAYS)
+        and all(
+            isinstance(openings, list) and all(_is_opening(each) for each in openings) for openings in hours.values()
+        )
     )
 
 
 def _is_opening(opening: Any) -> bool:
-    return isinstance(opening, dict) and all(
-        isinstance(opening.get(f"{edge}{unit}"), int)
-        and 0 <= opening[f"{edge}{unit}"] <= (24 if unit == "Hour" else 59)
-        for edge in ("open", "close")
-        for unit in ("Hour", "Minute")
+    limits = {"openHour": 24, "openMinute": 59, "closeHour": 24, "closeMinute": 59}
+    return (
+        isinstance(opening, dict)
+        and opening.keys() == limits.keys()
+        and all(type(value) is int and 0 <= value <= limits[name] for name, value in opening.items())
     )
 
 
-def _service_reply(body: Json, service_id: str) -> Json:
-    members = body["teamMembers"]
-    reply = service_json(service_id, body["teamId"], body["name"], [member["userId"] for member in members])
-    for shown, given in zip(reply["teamMembers"], members, strict=True):
-        shown["priority"] = PRIORITIES[given.get("priority", "Medium")]
-        shown["meetingLocation"] = given.get("meetingLocation", "")
-        shown["selected"] = given.get("selected", True)
-    availability, confirmation = reply["availability"], reply["confirmation"]
-    given_availability, given_confirmation = body["availability"], body["confirmation"]
-    reply |= {name: body[name] for name in ("description", "appointmentTitle")}
-    reply |= {"eventColor": COLOURS[body["eventColor"]], "syncOption": body.get("syncOption", "oneway")}
-    availability["eventTiming"] |= given_availability["eventTiming"]
-    availability["officeHours"] = given_availability["officeHours"]
-    availability["appointmentInfo"] |= given_availability.get("appointmentInfo") or {}
-    availability["schedule"] |= {
-        name: value.capitalize() if isinstance(value, str) else value
-        for name, value in (given_availability.get("schedule") or {}).items()
+def _confirmation(fields: Fields) -> dict[str, Any]:
+    notes, submission = "confirmation.notificationAndOther", "confirmation.formSubmission"
+    fields.require(*(f"{notes}.{each}" for each in _NOTIFICATIONS), f"{submission}.type", f"{submission}.content")
+    return {
+        "notificationAndOther": _without_none(
+            {shown: fields.flag(f"{notes}.{each}") for each, shown in _NOTIFICATIONS.items()}
+            | {
+                each: fields.optional_text(f"{notes}.{each}")
+                for each in ("alertEmail", "notes", "facebookPixelId", "customCode")
+            }
+        ),
+        "formSubmission": _without_none(
+            {
+                "type": fields.option(f"{submission}.type", FORM_TYPES),
+                "content": fields.optional_text(f"{submission}.content"),
+            }
+        ),
+        "form": _without_none(
+            {
+                "customFormId": fields.optional_text("confirmation.form.customFormId"),
+                "stickyContact": fields.flag("confirmation.form.stickyContact"),
+            }
+        ),
     }
-    given_notes = given_confirmation["notificationAndOther"]
-    confirmation["notificationAndOther"] |= {
-        _NOTIFICATIONS.get(name, name): value for name, value in given_notes.items()
-    }
-    confirmation["formSubmission"] |= given_confirmation["formSubmission"]
-    confirmation["form"] |= given_confirmation.get("form") or {}
-    return reply
 
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """The body of POST /appointments/: an appointment with a contact, or blocked-off time if `end` is set."""
+    """The body of POST /appointments/: an appointment with a contact, or blocked-off time if `end` is set.
 
-    calendar_id: str
+    `calendar_id` is None for blocked-off time of one user in all calendars.
+    """
+
+    calendar_id: str | None
     start: datetime
     end: datetime | None
     timezone: str | None
     user_id: str | None
+    title: str | None
     contact: Json
 
 
-_NOT_CONTACT = frozenset({"calendarId", "selectedTimezone", "selectedSlot", "endAt", "userId", "name"})
+_CONTACT_TEXTS = (
+    "email", "phone", "firstName", "lastName", "timezone", "country", "source", "type", "postalCode", "address1",
+    "city", "state", "companyName", "website", "dateOfBirth",
+)  # fmt: skip
 
 
-def booking_from_body(body: Json) -> Booking:
-    errors = FieldErrors()
-    block = bool(body.get("endAt")) and not (body.get("email") or body.get("phone"))
-    errors.require(
-        body, ("calendarId", "selectedSlot") if block else ("calendarId", "selectedTimezone", "selectedSlot")
-    )
-    if not block and not (body.get("email") or body.get("phone")):
-        errors.missing("email or phone", "requiredWithout")
-    timezone = _zone(errors, body)
-    start = _instant(errors, body, "selectedSlot", timezone)
-    end = _instant(errors, body, "endAt", timezone) if block else None
-    if start and end and end <= start:
-        errors.invalid("endAt")
-    errors.check()
-    contact = {name: value for name, value in body.items() if name not in _NOT_CONTACT}
-    if isinstance(body.get("name"), str):
-        contact["firstName"], _, contact["lastName"] = body["name"].partition(" ")
-    if isinstance(contact.get("email"), str):
-        contact["emailLowerCase"] = contact["email"].lower()
+def booking_from_body(fields: Fields) -> Booking:
+    block = fields.given("endAt") is not None and fields.given("email") is None and fields.given("phone") is None
+    if not block:
+        fields.require("calendarId", "selectedTimezone")
+        if fields.given("email") is None and fields.given("phone") is None:
+            fields.missing("email or phone", "requiredWithout")
+    elif fields.given("calendarId") is None and fields.given("userId") is None:
+        fields.missing("calendarId or userId", "requiredWithout")
+    fields.require("selectedSlot")
+    timezone = fields.zone("selectedTimezone")
+    start, end = fields.instant("selectedSlot", timezone), fields.instant("endAt", timezone)
+    if block and start and end and end <= start:
+        fields.invalid("endAt")
+    calendar_id, user_id = fields.optional_text("calendarId"), fields.optional_text("userId")
+    title, contact = fields.optional_text("title"), _contact(fields)
+    fields.check()
     assert start is not None  # noqa: S101 -- required above
-    return Booking(body["calendarId"], start, end, timezone, body.get("userId"), contact)
+    return Booking(calendar_id, start, end if block else None, timezone, user_id, title, contact)
 
 
-def reschedule_from_body(body: Json) -> tuple[datetime, str]:
+def _contact(fields: Fields) -> Json:
+    """The contact's fields in a booking."""
+    contact: Json = {each: fields.optional_text(each) for each in _CONTACT_TEXTS}
+    name, email = fields.optional_text("name"), contact["email"]
+    if name:
+        contact["firstName"], _, contact["lastName"] = name.partition(" ")
+    contact["emailLowerCase"] = email.lower() if email else None
+    contact |= {"tags": fields.texts("tags"), "customField": _custom_fields(fields)}
+    return _without_none(contact)
+
+
+def _custom_fields(fields: Fields) -> list[Json] | None:
+    """A list of `{"id", "value"}`, or an object with the values by id. Replies have the list. A value is a text or a
+    list of texts (DOC)."""
+    given = fields.given("customField")
+    if isinstance(given, dict):
+        given = [{"id": field_id, "value": value} for field_id, value in given.items()]
+    if given is None or (isinstance(given, list) and all(_is_custom_field(each) for each in given)):
+        return given
+    fields.invalid("customField")
+    return None
+
+
+def _is_custom_field(field: Any) -> bool:
+    if not isinstance(field, dict) or field.keys() != {"id", "value"} or not isinstance(field["id"], str):
+        return False
+    values = field["value"] if isinstance(field["value"], list) else [field["value"]]
+    return all(isinstance(value, str) for value in values)
+
+
+def reschedule_from_body(fields: Fields) -> tuple[datetime, str]:
     """The body of PUT /appointments/:id: the new start, and the time zone it was chosen in."""
-    errors = FieldErrors()
-    errors.require(body, ("selectedTimezone", "selectedSlot"))
-    timezone = _zone(errors, body)
-    start = _instant(errors, body, "selectedSlot", timezone)
-    errors.check()
+    fields.require("selectedTimezone", "selectedSlot")
+    timezone = fields.zone("selectedTimezone")
+    start = fields.instant("selectedSlot", timezone)
+    fields.check()
     assert start is not None and timezone is not None  # noqa: PT018, S101 -- required above
     return start, timezone
 
 
-def is_zone(name: object) -> bool:
-    if not isinstance(name, str) or not name:
-        return False
-    try:
-        zone(name)
-    except (
-        KeyError,
-        ValueError,
-        OSError,
-    ):  # KeyError for unknown names, OSError for names of folders
-        return False
-    return True
-
-
-def _zone(errors: FieldErrors, body: Json) -> str | None:
-    name = body.get("selectedTimezone")
-    if not name:
-        return None
-    if not is_zone(name):
-        errors.invalid("selectedTimezone")
-        return None
-    return str(name)
-
-
-def _instant(errors: FieldErrors, body: Json, field: str, timezone: str | None) -> datetime | None:
-    """An ISO 8601 time. Without an offset, it is a local time in the given zone."""
-    value = body.get(field)
-    if value in (None, ""):
-        return None
-    try:
-        instant = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        errors.invalid(field)
-        return None
-    return instant if instant.tzinfo else instant.replace(tzinfo=zone(timezone or "UTC"))
+def _without_none(values: Json) -> Json:
+    return {name: value for name, value in values.items() if value is not None}
