@@ -187,6 +187,7 @@ class BudgetSpent(ApiError):  # noqa: N818
 
 
 _SAFE = re.compile(
+    r"(?:Invalid Input Error: )?two current versions of a record in \w+: .*|"
     r"(?:\w+: \[libpq\] Failed to connect: )?(?:could not translate host name|(?:connection to server|IO Error: ).*)"
 )
 """First lines of driver errors that name only a host, a database, a user or a file.

@@ -9,16 +9,19 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from dlt.common.destination.client import FollowupJobRequest, RunnableLoadJob
+from dlt.common.destination.client import FollowupJobRequest, LoadJob, RunnableLoadJob
+from dlt.common.destination.exceptions import DestinationTerminalException
 from dlt.common.destination.typing import PreparedTableSchema
 from dlt.common.schema.utils import get_validity_column_names
 from dlt.common.storages.load_package import load_package_state
 from dlt.common.time import ensure_pendulum_datetime
 from dlt.destinations import duckdb
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
-from dlt.destinations.impl.duckdb.duck import DuckDbClient
+from dlt.destinations.impl.duckdb.duck import DuckDbClient, DuckDbCopyJob
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
+
+from bookings_sync.records.tables import TABLES
 
 CHECKPOINT = "checkpoint_threshold = '16MB'"
 """Size of the write-ahead log at which DuckDB writes it into the file: DuckDB's own default.
@@ -54,11 +57,60 @@ class KeyedMerge(SqlMergeFollowupJob):
             f"UPDATE {name} SET {valid_to} = {at} WHERE {valid_to} IS NULL AND {has_successor};",  # noqa: S608 - our own names
             f"INSERT INTO {name} ({columns}, {valid_from}, {valid_to}) "  # noqa: S608
             f"SELECT {columns}, {at}, NULL FROM {staging_name};",
+            # Last, inside the transaction: of two staged rows with one key, both would be current.
+            f"SELECT error('{two_versions(str(table['name']))}' || left(count(*)::VARCHAR, 0)) FROM "  # noqa: S608
+            f"(SELECT 1 FROM {staging_name} GROUP BY {_key(str(table['name']))} HAVING count(*) > 1) "
+            "HAVING count(*) > 0;",
         ]
+
+
+def two_versions(table_name: str) -> str:
+    """The message of a load that is refused. `errors.described` knows how it begins."""
+    return f"two current versions of a record in {table_name}: nothing was loaded there. Run bookings doctor"
+
+
+def _key(table_name: str) -> str:
+    return ", ".join(TABLES[table_name].key if table_name in TABLES else ("id",))
+
+
+class _Append(DuckDbCopyJob):
+    """Appends a file to a table, unless a record in it has a current version already.
+
+    `tables.append_new_versions` sends only new records here. If one is not new after all, it must not get a second
+    current version: no later sync would end it.
+    """
+
+    def run(self) -> None:
+        client = self._job_client.sql_client
+        name = self.load_table_name
+        table = TABLES.get(name)
+        if table is None or not table.history or client.dataset_name == client.staging_dataset_name:
+            super().run()
+            return
+        with client.begin_transaction():
+            super().run()
+            qualified, key = client.make_qualified_table_name(name), _key(name)
+            ((found,),) = (
+                client.execute_sql(
+                    f"SELECT count(*) FROM {qualified} WHERE _dlt_valid_to IS NULL AND _dlt_load_id <> %s"  # noqa: S608
+                    f" AND ({key}) IN (SELECT {key} FROM {qualified} WHERE _dlt_load_id = %s)",
+                    self._load_id,
+                    self._load_id,
+                )
+                or ()
+            )
+            if found:
+                raise DestinationTerminalException(two_versions(name))
 
 
 class _Client(DuckDbClient):
     """dlt's client. Uses the memory of one table, however many tables a load has."""
+
+    def create_load_job(
+        self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
+    ) -> LoadJob:
+        job = super().create_load_job(table, file_path, load_id, restore)
+        return _Append(file_path) if type(job) is DuckDbCopyJob else job
 
     def prepare_load_job_execution(self, job: RunnableLoadJob) -> None:
         super().prepare_load_job_execution(job)
