@@ -6,6 +6,7 @@ Every message is one line that may be logged and stored: it holds no API key, no
 BookingsError                   exit code 1
 ├── ConfigurationError          exit code 2
 ├── LockedError                 exit code 75
+├── NewerWarehouseError         exit code 76
 ├── LoadError
 ├── AuditError
 ├── ControlFailed               the API cannot tell what exists, so nothing is deleted
@@ -71,6 +72,20 @@ class LockedError(BookingsError):
     def __init__(self, holder: str) -> None:
         super().__init__(f"another run holds the lock: {holder}")
         self.holder = holder
+
+
+class NewerWarehouseError(BookingsError):
+    """A newer version of the program has written the warehouse: `held` is the warehouse's version, `known` the newest
+    that this program knows."""
+
+    exit_code = 76
+
+    def __init__(self, held: int, known: int) -> None:
+        super().__init__(
+            f"the warehouse has version {held}, and this program knows versions up to {known}: install a newer one"
+        )
+        self.held = held
+        self.known = known
 
 
 class LoadError(BookingsError):

@@ -24,6 +24,7 @@ from bookings_sync.planning.plan import whole_range
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window, from_ms, gaps, to_ms
 from bookings_sync.warehouse.history import History
+from bookings_sync.warehouse.migrations import due
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ class Status:
     locations: tuple[LocationStatus, ...]
     runs: tuple[RunStatus, ...]
     rejections: tuple[Rejection, ...]
+    migrations: tuple[str, ...] = ()
+    """What the next sync does first to a warehouse of an earlier version."""
 
 
 def read_status(client: SqlClientBase[Any], settings: Settings, *, now: DateTime, runs: int) -> Status:
@@ -109,7 +112,9 @@ def read_status(client: SqlClientBase[Any], settings: Settings, *, now: DateTime
         for name in settings.locations
         if name not in names.values()
     ]
-    return Status(tuple(sorted(locations, key=lambda each: each.name)), last_runs, _rejections(client, names))
+    return Status(
+        tuple(sorted(locations, key=lambda each: each.name)), last_runs, _rejections(client, names), tuple(due(client))
+    )
 
 
 def stale(status: Status, names: Container[str], *, now: DateTime, after: timedelta) -> list[LocationStatus]:

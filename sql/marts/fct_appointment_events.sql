@@ -7,7 +7,7 @@ Notes: Each event compares two consecutive versions of an appointment. Changes b
   change, and a change that was reverted between them is not seen at all. One sync can see several events, such as a
   new start and a new member. booked is the first time a sync saw the appointment; at the first sync that is long
   after the real booking. rescheduled is a new start; a new end alone is not an event. restored is a deleted
-  appointment that came back.
+  appointment that came back. A version that only an upgrade or other settings brought is no event.
 Audits:
   not null: location_id, appointment_id, observed_at, event, to_status
   accepted: event in booked, rescheduled, status changed, reassigned, deleted, restored
@@ -35,6 +35,7 @@ WITH changes AS (
     starts_at AS to_starts_at,
     member_id AS to_member_id,
     deleted_at AS to_deleted_at,
+    unchanged_since,
     LAG(valid_from) OVER versions AS from_valid_from,
     LAG(status) OVER versions AS from_status,
     LAG(starts_at) OVER versions AS from_starts_at,
@@ -65,6 +66,7 @@ FROM changes
 CROSS JOIN kinds
 WHERE CASE
   WHEN changes.from_valid_from IS NULL THEN kinds.event = 'booked'
+  WHEN changes.unchanged_since IS NOT NULL THEN FALSE -- an upgrade wrote the version, the API changed nothing
   WHEN kinds.event = 'rescheduled' THEN changes.from_starts_at IS DISTINCT FROM changes.to_starts_at
   WHEN kinds.event = 'status changed' THEN changes.from_status <> changes.to_status
   WHEN kinds.event = 'reassigned' THEN changes.from_member_id IS DISTINCT FROM changes.to_member_id

@@ -86,6 +86,7 @@ SELECT
   extra,
   -- version
   deleted_at,
+  unchanged_since,
   _dlt_valid_from AS valid_from,
   _dlt_valid_to AS valid_to
 FROM recognised_words

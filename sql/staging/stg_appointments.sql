@@ -6,6 +6,8 @@ Incremental by: location_id, appointment_id
 Notes: Deleted appointments are included; their deleted_at is set.
 Audits:
   not null: location_id, appointment_id, status
+Columns:
+  valid_from: When a sync first saw the appointment as it is now, UTC.
 */
 SELECT
   location_id,
@@ -36,6 +38,6 @@ SELECT
   updated_at,
   extra,
   deleted_at,
-  valid_from
+  COALESCE(unchanged_since, valid_from) AS valid_from
 FROM staging.stg_appointment_versions
 WHERE valid_to IS NULL

@@ -11,6 +11,7 @@ Columns:
   position: Position of the value within the field, starting at 1.
   value: The value, as text.
   is_list: Whether the API sent an array.
+  valid_from: When a sync first saw the record as it is now, UTC.
 Not read:
   row_digest: internal to the sync.
 */
@@ -32,7 +33,7 @@ SELECT
   current_fields.is_list,
   current_fields.extra,
   current_fields.deleted_at,
-  current_fields._dlt_valid_from AS valid_from
+  COALESCE(current_fields.unchanged_since, current_fields._dlt_valid_from) AS valid_from
 FROM current_fields
 -- '$[*]' opens a JSON array. Each dialect has its own function for that: see sql/README.md.
 CROSS JOIN UNNEST(JSON_EXTRACT_STRING(current_fields.list, '$[*]')) WITH ORDINALITY AS element(value, position)

@@ -11,6 +11,7 @@ Columns:
   email: Email address in lower case, from either email field.
   timezone: The contact's time zone, as the API wrote it. It may not be a valid zone.
   country: Country code, in upper case.
+  valid_from: When a sync first saw the record as it is now, UTC.
 Not read:
   custom_fields_digest: internal to the sync; stg_contact_custom_fields has the fields.
   row_digest: internal to the sync.
@@ -33,6 +34,6 @@ SELECT
   tags,
   extra,
   deleted_at,
-  _dlt_valid_from AS valid_from
+  COALESCE(unchanged_since, _dlt_valid_from) AS valid_from
 FROM raw.contacts
 WHERE _dlt_valid_to IS NULL

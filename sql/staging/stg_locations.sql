@@ -7,6 +7,7 @@ Audits:
 Columns:
   timezone: IANA time zone of the location; null if the configuration has none.
   deleted_at: When the location was removed from the configuration, UTC; null while it is configured.
+  valid_from: When a sync first saw the record as it is now, UTC.
 Not read:
   row_digest: internal to the sync.
 */
@@ -16,6 +17,6 @@ SELECT
   id_source,
   NULLIF(TRIM(timezone), '') AS timezone,
   deleted_at,
-  _dlt_valid_from AS valid_from
+  COALESCE(unchanged_since, _dlt_valid_from) AS valid_from
 FROM raw.locations
 WHERE _dlt_valid_to IS NULL

@@ -22,6 +22,7 @@ SELECT
   rows_moved,
   rows_deleted,
   rows_restored,
+  rows_rewritten,
   rows_rejected,
   tables,
   locations,

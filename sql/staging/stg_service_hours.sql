@@ -11,6 +11,7 @@ Columns:
   opens_at_minute: Minute of the local day at which the service opens.
   closes_at_minute: Minute of the local day at which the service closes; 1440 is midnight at the end of the day.
   open_minutes: Length of the opening; 0 if it closes before it opens.
+  valid_from: When a sync first saw the record as it is now, UTC.
 Not read:
   row_digest: internal to the sync.
 */
@@ -34,7 +35,7 @@ SELECT
   ) AS open_minutes,
   extra,
   deleted_at,
-  _dlt_valid_from AS valid_from
+  COALESCE(unchanged_since, _dlt_valid_from) AS valid_from
 FROM raw.service_hours
 WHERE _dlt_valid_to IS NULL
   AND LOWER(weekday) IN ('monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday')

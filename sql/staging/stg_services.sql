@@ -12,6 +12,7 @@ Columns:
   team_id: The team the service belongs to.
   booking_notice_minutes: Shortest time between a booking and its start; null if there is no rule.
   booking_horizon_minutes: How far ahead slots are offered; null if there is no rule.
+  valid_from: When a sync first saw the record as it is now, UTC.
 Not read:
   row_digest: internal to the sync.
 */
@@ -69,6 +70,6 @@ SELECT
   form_submission_content,
   extra,
   deleted_at,
-  _dlt_valid_from AS valid_from
+  COALESCE(unchanged_since, _dlt_valid_from) AS valid_from
 FROM raw.services
 WHERE _dlt_valid_to IS NULL

@@ -6,6 +6,7 @@ Audits:
   not null: location_id, service_id, starts_at
 Columns:
   deleted_at: When the slot was found to be gone, UTC; null if it is free, or was still free when it began.
+  valid_from: When a sync first saw the record as it is now, UTC.
 Not read:
   row_digest: internal to the sync.
 */
@@ -16,6 +17,6 @@ SELECT
   start_time_raw AS starts_at_sent,
   slot_date,
   deleted_at,
-  _dlt_valid_from AS valid_from
+  COALESCE(unchanged_since, _dlt_valid_from) AS valid_from
 FROM raw.slots
 WHERE _dlt_valid_to IS NULL

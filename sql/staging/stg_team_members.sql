@@ -7,6 +7,7 @@ Audits:
 Columns:
   name: The member's name.
   email: The member's email address, in lower case.
+  valid_from: When a sync first saw the record as it is now, UTC.
 Not read:
   row_digest: internal to the sync.
 */
@@ -18,6 +19,6 @@ SELECT
   NULLIF(LOWER(TRIM(email)), '') AS email,
   extra,
   deleted_at,
-  _dlt_valid_from AS valid_from
+  COALESCE(unchanged_since, _dlt_valid_from) AS valid_from
 FROM raw.team_members
 WHERE _dlt_valid_to IS NULL

@@ -6,6 +6,7 @@ Audits:
   not null: location_id, team_id
 Columns:
   team_id: The team.
+  valid_from: When a sync first saw the record as it is now, UTC.
 Not read:
   row_digest: internal to the sync.
 */
@@ -21,6 +22,6 @@ SELECT
   should_skip_assigning_contact_for_existing AS keeps_member_of_existing_contact,
   extra,
   deleted_at,
-  _dlt_valid_from AS valid_from
+  COALESCE(unchanged_since, _dlt_valid_from) AS valid_from
 FROM raw.teams
 WHERE _dlt_valid_to IS NULL

@@ -30,6 +30,7 @@ class Changes:
     moved: int = 0
     deleted: int = 0
     restored: int = 0
+    rewritten: int = 0
     rejected: int = 0
 
     def add(self, other: Changes) -> None:
@@ -48,8 +49,15 @@ class Difference(NamedTuple):
     changes: Changes
 
 
-def difference(rows: Rows, held: Mapping[Key, Held]) -> Difference:
-    """The rows that the warehouse does not hold as they are. Equal digests mean equal records."""
+def changed(rows: Rows, held: Mapping[Key, Held]) -> Rows:
+    """The rows that the warehouse holds with other content."""
+    found = ((position, held.get(key)) for position, key in enumerate(rows.keys))
+    return rows.take([p for p, before in found if before and not before.deleted and before.digest != rows.digests[p]])
+
+
+def difference(rows: Rows, held: Mapping[Key, Held], rewritten: Collection[Key] = ()) -> Difference:
+    """The rows that the warehouse does not hold as they are. Equal digests mean equal records. `rewritten` are the keys
+    of rows that only this program reads in another way."""
     if not held:
         return Difference(rows, Changes(new=len(rows)))
     changes = Changes()
@@ -61,6 +69,8 @@ def difference(rows: Rows, held: Mapping[Key, Held]) -> Difference:
             changes.new += 1
         elif before.digest == found:
             continue
+        elif key in rewritten:
+            changes.rewritten += 1
         elif before.deleted:
             changes.restored += 1
         elif before.start_ms is not None and before.start_ms != starts[position]:
@@ -81,4 +91,6 @@ def tombstones(table: Table, location_id: str, rows: pa.Table, deleted_at: DateT
     digests = [digest([location_id, key, "deleted", deleted_at.isoformat()]) for key in keys_of(rows, table)]
     at = pa.repeat(pa.scalar(deleted_at, pa.timestamp("us", tz="UTC")), len(rows))
     gone = rows.set_column(table.names.index("deleted_at"), table.schema.field("deleted_at"), at)
+    never = pa.nulls(len(rows), at.type)
+    gone = gone.set_column(table.names.index("unchanged_since"), table.schema.field("unchanged_since"), never)
     return gone.set_column(table.names.index("row_digest"), table.schema.field("row_digest"), pa.array(digests))

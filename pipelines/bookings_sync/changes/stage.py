@@ -11,15 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 import pyarrow as pa
 from pendulum import DateTime
 
 from bookings_sync.changes.contents import Contents
-from bookings_sync.changes.diff import Changes, Difference, difference, tombstones
+from bookings_sync.changes.diff import Changes, Difference, changed, difference, tombstones
 from bookings_sync.changes.held import Held
+from bookings_sync.changes.rereading import unchanged_since
+from bookings_sync.planning.ledger import Read
+from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.records.columns import Key
+from bookings_sync.records.interpretation import Alike
 from bookings_sync.records.rows import Batch, Rejected, Rows, rejected_rows
 from bookings_sync.records.tables import Table
 
@@ -51,9 +56,9 @@ class Stage:
     """What one load has staged so far.
 
     `started_at` is the instant at which its versions begin, UTC. `held_rows` fetches whole rows by table, location and
-    keys, `held_rejections` those of some rejections that are recorded. `counts` are by table. `merged` are the tables
-    in which a staged row replaces an earlier version; other tables only grow. `growth` counts the versions that the
-    load adds and ends.
+    keys, `held_rejections` those of some rejections that are recorded. `alike` tells what the last reading of a list
+    has in common with this one (`rereading`). `counts` are by table. `merged` are the tables in which a staged row
+    replaces an earlier version; other tables only grow. `growth` counts the versions that the load adds and ends.
     """
 
     load_id: str
@@ -62,6 +67,7 @@ class Stage:
     held_rows: Callable[[Table, str, list[Key]], pa.Table]
     held_rejections: Callable[[Collection[str]], set[str]]
     counts: dict[str, Changes]
+    alike: Callable[[Read | PlannedRead], Mapping[str, Alike] | None] = lambda _: None
     rows: int = 0
     merged: set[str] = field(default_factory=set)
     growth: Contents = field(default_factory=Contents)
@@ -83,22 +89,40 @@ class Stage:
         both = zip(_hashes(rows.keys), _hashes(rows.digests), strict=True)
         return any(staged.get(key, digest) != digest for key, digest in both)
 
-    def add_changed(self, rows: Rows, held: Mapping[Key, Held]) -> Staged | None:
-        """Stages the rows that are new or changed; None if there are none."""
+    def add_changed(
+        self, rows: Rows, held: Mapping[Key, Held], read: Read | PlannedRead | None = None
+    ) -> Staged | None:
+        """Stages the rows that are new or changed; None if there are none. `read` is the read that brought them."""
         staged = self._keys.get((rows.table.name, rows.location_id), {})
         if not staged.keys().isdisjoint(_hashes(rows.keys)):
             rows = rows.take([position for position, key in enumerate(_hashes(rows.keys)) if key not in staged])
-        found = difference(rows, held)
+        since = self._unchanged_since(rows, held, read) if read is not None else {}
+        found = difference(rows, held, since.keys())
         if found.changes.new < len(found.rows):
             self.merged.add(rows.table.name)
-        return self._staged(found)
+        return self._staged(found, since)
+
+    def _unchanged_since(
+        self, rows: Rows, held: Mapping[Key, Held], read: Read | PlannedRead
+    ) -> Mapping[Key, datetime]:
+        """The rows that differ from the held ones only because the list was last read in another way."""
+        alike = self.alike(read)
+        if alike is None:
+            return {}
+        rows = changed(rows, held)
+        if not len(rows):
+            return {}
+        whole = self.held_rows(rows.table, rows.location_id, rows.keys)
+        return unchanged_since(rows, whole, alike[rows.table.name])
 
     def add_new(self, rows: Rows, *, may_come_again: bool = True) -> Staged | None:
         """Stages rows that are neither held nor staged, without looking them up; None if there are no rows. Their keys
         are remembered only if they may come again in this load."""
         return self._staged(difference(rows, {}), may_come_again=may_come_again)
 
-    def _staged(self, found: Difference, *, may_come_again: bool = True) -> Staged | None:
+    def _staged(
+        self, found: Difference, since: Mapping[Key, datetime] | None = None, *, may_come_again: bool = True
+    ) -> Staged | None:
         rows = found.rows
         self.count(rows.table.name, found.changes)
         if not len(rows):
@@ -108,7 +132,7 @@ class Stage:
             staged.update(zip(_hashes(rows.keys), _hashes(rows.digests), strict=True))
         self.rows += len(rows)
         self.growth.add(rows.location_id, rows.table.name, len(rows), len(rows) - found.changes.new)
-        return Staged(rows, self.version(rows.arrow()))
+        return Staged(rows, self.version(rows.arrow(since)))
 
     def add_deleted(self, table: Table, location_id: str, keys: list[Key]) -> Emitted | None:
         """Stages tombstones for these records; None if there are none."""
@@ -116,7 +140,8 @@ class Stage:
         keys = [key for key in keys if _SHORT(hash(key)) not in staged]
         if not keys:
             return None
-        rows = tombstones(table, location_id, self.held_rows(table, location_id, keys), self.started_at)
+        whole = self.held_rows(table, location_id, keys).select(table.names)
+        rows = tombstones(table, location_id, whole, self.started_at)
         staged.update(dict.fromkeys(_hashes(keys), _SHORT(hash("deleted"))))
         self.merged.add(table.name)
         self.rows += len(rows)

@@ -111,3 +111,8 @@ def to_json(value: object) -> object:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def migrations_due(steps: Sequence[str]) -> str:
+    """What the next sync does first to a warehouse of an earlier version."""
+    return "The warehouse is of an earlier version. The next sync will first: " + "; ".join(steps) + "."

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from bookings_sync.cli.formatting import duration, styled, table
+from bookings_sync.cli.formatting import duration, migrations_due, styled, table
 from bookings_sync.cli.output import Output
 from bookings_sync.cli.sync_options import SyncOptions
 from bookings_sync.clock import utc_now
@@ -75,6 +75,8 @@ def run_plan(output: Output, options: SyncOptions) -> int:
             "bold",
         ),
     )
+    if planned.migrations:
+        output.print(migrations_due(planned.migrations))
     if never_synced:
         output.print(
             f"Never synced: {', '.join(never_synced)}. A first sync reads more than shown: once it knows the teams and "
@@ -85,6 +87,7 @@ def run_plan(output: Output, options: SyncOptions) -> int:
         requests=total,
         least_seconds=least_seconds,
         never_synced=never_synced,
+        migrations=planned.migrations,
         reads=[
             {
                 "location": name,

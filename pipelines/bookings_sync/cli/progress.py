@@ -49,6 +49,9 @@ class _SyncBar:
         self._updated_at = float("-inf")
 
     def __call__(self, run: Run) -> None:
+        if run.step and not run.findings.figures.reads_planned:
+            self._bar.update(self._task, description="upgrading", detail=run.step)
+            return
         done, planned, now = run.findings.figures.reads_done, run.findings.figures.reads_planned, time.monotonic()
         if done < planned and now - self._updated_at < _SECONDS_BETWEEN_BAR_UPDATES:
             return
@@ -68,9 +71,14 @@ class _Lines:
     def __init__(self, output: Output) -> None:
         self._output = output
         self._loads = 0
+        self._step = ""
         self._printed_at = time.monotonic()
 
     def __call__(self, run: Run) -> None:
+        if run.step != self._step:
+            self._step = run.step
+            self._output.stderr.print(f"upgrading the warehouse: {run.step}")
+            return
         now, figures = time.monotonic(), run.findings.figures
         if figures.loads == self._loads and now - self._printed_at < _SECONDS_BETWEEN_LINES:
             return
@@ -84,8 +92,12 @@ class _LogLines:
 
     def __init__(self) -> None:
         self._loads = 0
+        self._step = ""
 
     def __call__(self, run: Run) -> None:
+        if run.step != self._step:
+            self._step = run.step
+            log.info("upgrading the warehouse", extra={"step": run.step})
         if run.findings.figures.loads != self._loads:
             self._loads = run.findings.figures.loads
             figures = {"loads": self._loads, "reads": run.findings.figures.reads_done, "requests": run.budget.sent}

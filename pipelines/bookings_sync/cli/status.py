@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from pendulum import DateTime
 
-from bookings_sync.cli.formatting import ago, duration, styled, table
+from bookings_sync.cli.formatting import ago, duration, migrations_due, styled, table
 from bookings_sync.cli.output import Output
 from bookings_sync.clock import utc_now
 from bookings_sync.config.keys import key_of
@@ -49,6 +49,8 @@ def load_settings_with_any_locations() -> Settings:
 
 
 def _print_status(output: Output, status: Status, now: DateTime) -> None:
+    if status.migrations:
+        output.print(styled(migrations_due(status.migrations), "yellow"))
     output.print(
         table(
             ("location", "fresh", "history read", "complete from", "oldest read", "appointments", "deleted"),

@@ -23,7 +23,7 @@ from bookings_sync.sync.pipeline import SyncResult, sync
 
 log = logging.getLogger(__name__)
 
-_COUNTS = ("new", "changed", "moved", "deleted", "restored", "rejected")
+_COUNTS = ("new", "changed", "moved", "deleted", "restored", "rewritten", "rejected")
 _STYLES = {"new": "green", "changed": "yellow", "moved": "cyan", "deleted": "red", "restored": "magenta"}
 
 

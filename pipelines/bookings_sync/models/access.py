@@ -22,6 +22,8 @@ from bookings_sync.models.errors import ModelError, NothingSyncedError
 from bookings_sync.models.publish import publish, read_copy
 from bookings_sync.warehouse.dataset import database_file, locked_dataset, open_pipeline
 from bookings_sync.warehouse.dataset import open_client as pipeline_client
+from bookings_sync.warehouse.migrations import check_version
+from bookings_sync.warehouse.properties import Properties
 from bookings_sync.warehouse.scratch import scratch_folder
 
 
@@ -31,7 +33,7 @@ def datasets(settings: Settings) -> Datasets:
 
 @contextmanager
 def open_client(settings: Settings, *, writes: bool = False, publishes: bool = False) -> Iterator[SqlClientBase[Any]]:
-    """dlt's SQL client on the raw dataset.
+    """dlt's SQL client on the raw dataset. Raises NewerWarehouseError if a newer program has written it.
 
     With `publishes`, replaces the read copy of a DuckDB file at the end, while the lock is still held. On a DuckDB file
     readers take the lock too: DuckDB lets no other process read during a write, and an open reader makes a sync fail.
@@ -44,6 +46,7 @@ def open_client(settings: Settings, *, writes: bool = False, publishes: bool = F
         if writes or database is not None:
             stack.enter_context(locked_dataset(pipeline, settings, since=utc_now()))
         client = stack.enter_context(pipeline_client(pipeline, settings))
+        check_version(Properties(client).read())
         yield client
         if publishes and database is not None:
             client.close_connection()

@@ -137,11 +137,6 @@ class Ledger:
                 return stretch.read if stretch.read.reply_digest is not None else None
         return None
 
-    def is_outdated(self, location_id: str, scope: Scope, window: Window, rules: str) -> bool:
-        """Whether part of the window was last read in another way than these rules."""
-        stretches = within(self.stretches(location_id, scope), window)
-        return any(stretch.read.rules != rules for stretch in stretches)
-
     def covering(self, location_id: str, scope: Scope, instant_ms: int) -> list[Read]:
         """The reads of a scope with this instant in their window."""
         reads = self._reads.get((location_id, "appointments", scope), {}).values()

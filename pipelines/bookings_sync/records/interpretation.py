@@ -9,15 +9,18 @@ program reads replies in another way, the fingerprint differs, and the next runs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import get_args
+from importlib.resources import files
+from typing import NamedTuple, get_args
 
+from bookings_sync.config.privacy import PersonalField
 from bookings_sync.config.settings import Settings
 from bookings_sync.planning.ledger import Endpoint
 from bookings_sync.records.privacy import Privacy
-from bookings_sync.records.schema import STAMPED, Column
-from bookings_sync.records.tables import TABLES, Table
+from bookings_sync.records.schema import STAMPED, Column, Derived
+from bookings_sync.records.tables import TABLES, Table, nested_tables
 from bookings_sync.records.values import digest
 
 REVISIONS: Mapping[str, int] = {}
@@ -38,6 +41,14 @@ Declarations = Mapping[str, Mapping[str, str]]
 """By table and column: what the values are made of. Equal texts mean that equal records give equal values."""
 
 
+class Alike(NamedTuple):
+    """What two ways of reading a table have in common: its `columns` with equal declarations, and the `fields` (dotted
+    paths) that either of them may have left in `extra`."""
+
+    columns: frozenset[str]
+    fields: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Interpretation:
     """How replies are read. `rules` fingerprint everything that matters for an endpoint."""
@@ -49,7 +60,11 @@ class Interpretation:
     def of(cls, settings: Settings) -> Interpretation:
         privacy = Privacy.of(settings)
         declarations = {
-            table.name: {column.name: _declaration(table, column, privacy) for column in table.columns}
+            table.name: {
+                column.name: _declaration(table, column, privacy)
+                for column in table.columns
+                if column.name not in STAMPED
+            }
             for table in TABLES.values()
             if table.history
         }
@@ -65,6 +80,40 @@ class Interpretation:
         }
         return cls(declarations, rules)
 
+    def of_endpoint(self, endpoint: Endpoint) -> Declarations:
+        """The declarations of the tables that the endpoint's replies fill."""
+        return {name: self.declarations[name] for name in _tables_of(endpoint)}
+
+    def alike(self, earlier: Iterable[Declarations]) -> dict[str, Alike]:
+        """By table: what this way of reading has in common with all of the earlier ones."""
+        found = {}
+        for name, columns in self.declarations.items():
+            others = [each.get(name, {}) for each in earlier]
+            same = {column for column, text in columns.items() if all(other.get(column) == text for other in others)}
+            differing = [text for each in (columns, *others) for column, text in each.items() if column not in same]
+            nested = [
+                where.path
+                for child, where in nested_tables(TABLES[name])
+                if any(child.name not in each for each in earlier)
+            ]
+            found[name] = Alike(frozenset(same), frozenset([*map(_field_of, differing), *nested]))
+        return found
+
+
+def declared_before(settings: Settings, rules: str) -> Declarations:
+    """How the versions before 0.3 read replies. Their ledger has the privacy rules alone as `rules`."""
+    privacy = Privacy.of(settings)
+    same_rules = rules.partition(" ")[0] == privacy.fingerprint
+    text = files("bookings_sync.records").joinpath("declared_0_2.json").read_text(encoding="utf-8")
+    declared: Declarations = json.loads(text)
+    return {
+        name: {
+            column: f"{text}|{_rule(name, column, privacy) if same_rules else 'unknown'}"
+            for column, text in columns.items()
+        }
+        for name, columns in declared.items()
+    }
+
 
 def _tables_of(endpoint: Endpoint) -> list[str]:
     return [table.name for table in TABLES.values() if table.history and table.resource == endpoint]
@@ -72,15 +121,40 @@ def _tables_of(endpoint: Endpoint) -> list[str]:
 
 def _declaration(table: Table, column: Column, privacy: Privacy) -> str:
     """What the column's values are made of, as text."""
-    if column.name in STAMPED:
-        return ""
-    source = f"{column.derived.source}>{column.derived.compute.__name__}" if column.derived else column.source
+    return f"{made_of(table, column)}|{_rule(table.name, column.name, privacy)}"
+
+
+def made_of(table: Table, column: Column) -> str:
+    """The same without the privacy rule: type, place, field and revision."""
+    source = f"{column.derived.source}>{_probed(column.derived)}" if column.derived else column.source or ""
     where = f"{table.nested.path}/{table.nested.form}" if table.nested else ""
-    personal = column.personal or (table.nested.personal if table.nested else None)
-    if column.name == "extra":
-        personal = "other"
-    rule: str = privacy.rules[personal] if personal else "keep"
-    if rule == "hash":
-        rule += f" {privacy.fingerprint_of_key}"
     revision = REVISIONS.get(f"{table.name}.{column.name}", 1)
-    return f"{column.type} {where}:{source} {rule} {revision}"
+    return f"{column.type}|{where}|{source}|{revision}"
+
+
+def _probed(derived: Derived) -> str:
+    """What the function computes of a few values: it differs if the function does."""
+    return digest(derived.compute([None, "Europe/Berlin", "US/Central", "nowhere", ["a", 1]]).to_pylist())[:8]
+
+
+def _field_of(declaration: str) -> str:
+    """The field of the API's record that a declaration names; "" if there is none."""
+    return declaration.split("|")[2].partition(">")[0]
+
+
+def _rule(table_name: str, column_name: str, privacy: Privacy) -> str:
+    """The privacy rule of a column; with the key if its values are hashed."""
+    table = TABLES.get(table_name)
+    column = next((each for each in table.columns if each.name == column_name), None) if table else None
+    if table is None or column is None:
+        return "keep"
+    personal: PersonalField | None = "other" if column_name == "extra" else column.personal
+    if personal is None and table.nested and column_name not in table.key:
+        personal = table.nested.personal
+    if column.derived:  # perhaps from a whole list that has a table of its own
+        lists = {where.path: where.personal for _, where in nested_tables(table)}
+        personal = lists.get(column.derived.source, personal)
+    if personal is None:
+        return "keep"
+    rule = privacy.rules[personal]
+    return f"{rule} {privacy.fingerprint_of_key}" if rule == "hash" else rule

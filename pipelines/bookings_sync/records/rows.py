@@ -7,8 +7,9 @@ Output: `Rows`, which callers join, filter and turn into the Arrow table that th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -115,12 +116,18 @@ class Rows:
             self.listed_by,
         )
 
-    def arrow(self) -> pa.Table:
+    def arrow(self, unchanged_since: Mapping[Key, datetime] | None = None) -> pa.Table:
         """All declared columns, in the order of `table.schema`."""
         columns: dict[str, pa.Array] = dict(zip(self.columns.column_names, self.columns.columns, strict=True))
         columns["location_id"] = pa.repeat(pa.scalar(self.location_id), len(self))
         columns["row_digest"] = pa.array(self.digests, pa.string())
-        columns["deleted_at"] = pa.nulls(len(self), pa.timestamp("us", tz="UTC"))
+        instant = pa.timestamp("us", tz="UTC")
+        columns["deleted_at"] = pa.nulls(len(self), instant)
+        columns["unchanged_since"] = (
+            pa.array([unchanged_since.get(key) for key in self.keys], instant)
+            if unchanged_since
+            else pa.nulls(len(self), instant)
+        )
         if self.table is APPOINTMENTS:
             columns["listed_by"] = self._lists_to_record()
         return pa.Table.from_arrays([columns[name] for name in self.table.names], schema=self.table.schema)

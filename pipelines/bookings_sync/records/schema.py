@@ -21,7 +21,7 @@ DataType = Literal["text", "bigint", "double", "bool", "timestamp", "json", "bin
 Resource = Literal["locations", "teams", "services", "appointments", "slots", "runs"]
 """The dlt resources, in the order in which a load runs them."""
 
-STAMPED = frozenset({"location_id", "deleted_at", "row_digest", "listed_by"})
+STAMPED = frozenset({"location_id", "deleted_at", "unchanged_since", "row_digest", "listed_by"})
 """Columns of history tables that no record fills. They are added when rows are written, and no digest covers them."""
 
 _ARROW: dict[DataType, pa.DataType] = {

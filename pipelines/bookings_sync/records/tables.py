@@ -48,6 +48,11 @@ def _history(
         *columns,
         *([extra] if has_extra else []),
         _timestamp("deleted_at", "When the record was found to be deleted, UTC; null while it exists."),
+        _timestamp(
+            "unchanged_since",
+            "Since when the API has shown the record like this, UTC, if this version was written only because the "
+            "connector reads records in another way than before; null for a version that the API changed.",
+        ),
         _text("row_digest", "Digest of the key and the whole record: equal for equal content."),
     )
     return _add(Table(name, description, resource, ("location_id", *key), every_column, nested))
@@ -439,6 +444,7 @@ RUNS = _merged(
         _integer("rows_moved", "Appointments whose start changed."),
         _integer("rows_deleted", "Records found to be deleted."),
         _integer("rows_restored", "Deleted records that came back."),
+        _integer("rows_rewritten", "Records that an upgrade or other settings read in another way: no changes."),
         _integer("rows_rejected", "Records that went to rejected_records."),
         Column("tables", "json", "The same counts for each table."),
         Column(

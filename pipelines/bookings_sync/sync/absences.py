@@ -320,7 +320,9 @@ class Absences:
         location_id = absent.location_id
         before = self._held_rows.placed(location_id, [absent.key[0]]).get(absent.key)
         rows.listed_by = _list_kept(rows, before)
-        if staged := self._stage.add_changed(rows, {absent.key: absent.held}):
+        if staged := self._stage.add_changed(
+            rows, {absent.key: absent.held}, absent.reads[-1] if absent.reads else None
+        ):
             (now,) = placed_rows(staged.arrow, [Held(rows.digests[0], deleted=False, start_ms=rows.starts_ms()[0])])
             for read in absent.reads:
                 self._journal.record(Change("omitted", location_id, read))

@@ -146,7 +146,7 @@ class AppointmentRows:
         location_id = rows.location_id
         if self._stage.conflict(rows):
             self._journal.record(Change("contradicted", location_id, read))
-        if staged := self._stage.add_changed(rows, held):
+        if staged := self._stage.add_changed(rows, held, read):
             self._absences.add_restaged(location_id, _placed(staged, held))
             self._record_listed(staged, read)
             if moved := [elsewhere[key] for key in staged.rows.keys if key in elsewhere]:

@@ -170,7 +170,7 @@ class AppointmentReads:
             yield from self._rows.take_whole(rows, planned, read)
         else:
             yield from self._rows.take_changed(rows, listing.missing, planned, read)
-        yield from self._contacts.take(batch.rows["contacts"], read, outdated=self._lists.is_outdated(planned))
+        yield from self._contacts.take(batch.rows["contacts"], read)
         if self._stage.rows > staged:
             self._journal.record(Change("news", planned.location_id, read))
 

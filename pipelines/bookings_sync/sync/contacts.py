@@ -15,6 +15,7 @@ from bookings_sync.changes.held import Held
 from bookings_sync.changes.invalidation import Change, Places
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.places import places_held
+from bookings_sync.changes.rereading import Rereading
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.planning.ledger import Read
 from bookings_sync.records.columns import Key
@@ -31,7 +32,6 @@ MOST_WAITING = 10_000
 class _Waiting(NamedTuple):
     rows: Rows
     read: Read | None
-    outdated: bool
 
 
 class ListedContacts:
@@ -49,7 +49,9 @@ class ListedContacts:
         held_rows: HeldRows,
         stage: Stage,
         journal: Journal,
+        rereading: Rereading,
     ) -> None:
+        self._rereading = rereading
         self._caches = caches
         self._first_sync = first_sync
         self._torn = torn
@@ -58,10 +60,10 @@ class ListedContacts:
         self._journal = journal
         self._waiting: list[_Waiting] = []
 
-    def take(self, contacts: Rows, read: Read | None, *, outdated: bool = False) -> Iterator[Emitted]:
+    def take(self, contacts: Rows, read: Read | None) -> Iterator[Emitted]:
         """Stages the contacts that cannot be held, and skips those that are known to be held as they are. The others
         wait until the warehouse is asked for many of them together. No `read` brought the contacts of a look-up."""
-        cache = self._caches.of(outdated=outdated)
+        cache = self._caches.of(outdated=self._rereading.is_outdated(read))
         unknown, changed, equal = cache.classify(contacts)
         cache.remember(contacts.take(equal))
         if not self._first_sync.is_first(contacts.location_id):
@@ -69,7 +71,7 @@ class ListedContacts:
         if unknown:
             yield from self._stage_new(contacts.take(unknown), cache)
         if changed:
-            self._waiting.append(_Waiting(contacts.take(changed), read, outdated))
+            self._waiting.append(_Waiting(contacts.take(changed), read))
             if sum(len(each.rows) for each in self._waiting) >= MOST_WAITING:
                 yield from self.take_waiting()
 
@@ -77,19 +79,20 @@ class ListedContacts:
         """Asks the warehouse for the waiting contacts, and stages the new versions among them."""
         waiting, self._waiting = self._waiting, []
         keys: dict[str, dict[Key, None]] = {}
-        for contacts, _, _ in waiting:
+        for contacts, _ in waiting:
             keys.setdefault(contacts.location_id, {}).update(dict.fromkeys(contacts.keys))
         held = {
             location_id: self._held_rows.by_id(CONTACTS, location_id, (key[0] for key in each))
             for location_id, each in keys.items()
         }
-        for contacts, read, outdated in waiting:
+        for contacts, read in waiting:
             of_location = held[contacts.location_id]
             equal = [
                 position
                 for position, (key, digest) in enumerate(zip(contacts.keys, contacts.digests, strict=True))
                 if key in of_location and of_location[key].digest == digest
             ]
+            outdated = self._rereading.is_outdated(read)
             cache = self._caches.of(outdated=outdated)
             cache.remember(contacts.take(equal))
             staged = self._stage.rows
@@ -117,7 +120,7 @@ class ListedContacts:
         location_id = contacts.location_id
         if read is not None and self._stage.conflict(contacts):
             self._journal.record(Change("contradicted", location_id, read))
-        staged = self._stage.add_changed(contacts, held)
+        staged = self._stage.add_changed(contacts, held, read)
         if staged is not None:
             cache.remember(staged.rows)
             yield staged.emitted
@@ -126,25 +129,25 @@ class ListedContacts:
                 places = self._appointments_of(location_id, known, read)
                 self._journal.record(Change("contact changed", location_id, read, places))
             yield from self._stage_custom_fields(
-                staged.rows, [*known, *(key[0] for key in staged.rows.keys if key[0] in torn)]
+                staged.rows, [*known, *(key[0] for key in staged.rows.keys if key[0] in torn)], read
             )
         if torn:
             rows = contacts.take([position for position, key in enumerate(contacts.keys) if key[0] in torn])
-            yield from self._stage_custom_fields(rows, [key[0] for key in rows.keys])
+            yield from self._stage_custom_fields(rows, [key[0] for key in rows.keys], read)
 
     def _appointments_of(self, location_id: str, contact_ids: list[str], read: Read | None) -> Places:
         """The other lists with appointments of these contacts."""
         placed = self._held_rows.placed(location_id, contact_ids, column="contact_id")
         return places_held(placed.values(), self._journal.kinds, apart_from=read)
 
-    def _stage_custom_fields(self, contacts: Rows, known: list[str]) -> Iterator[Emitted]:
+    def _stage_custom_fields(self, contacts: Rows, known: list[str], read: Read | None) -> Iterator[Emitted]:
         """The custom fields of these contacts. The warehouse may hold some for the `known` contact ids."""
         location_id = contacts.location_id
         fields = custom_field_rows(location_id, contacts, self._held_rows.digests)
         self._stage.reject(fields)
         rows = fields.rows["contact_custom_fields"]
         held_fields = self._held_rows.by_id(CONTACT_CUSTOM_FIELDS, location_id, known, "contact_id")
-        if staged_fields := self._stage.add_changed(rows, held_fields):
+        if staged_fields := self._stage.add_changed(rows, held_fields, read):
             yield staged_fields.emitted
         if gone := self._stage.add_deleted(rows.table, location_id, missing(held_fields, set(rows.keys))):
             yield gone

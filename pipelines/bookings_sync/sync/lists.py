@@ -12,6 +12,7 @@ from bookings_sync.api.client import Client
 from bookings_sync.api.listing import Listing, decode_all, diff_decoder, split_decoder
 from bookings_sync.api.replies import Reply
 from bookings_sync.changes.contact_cache import ContactCache, ContactCaches
+from bookings_sync.changes.rereading import Rereading
 from bookings_sync.planning.ledger import Ledger, Read
 from bookings_sync.planning.plan import PlannedRead, window_of
 from bookings_sync.planning.windows import Window
@@ -34,6 +35,7 @@ class AppointmentLists:
         caches: ContactCaches,
         privacy: Privacy,
         rules: str,
+        rereading: Rereading,
         hot: Window,
         held: HeldDigests,
     ) -> None:
@@ -42,6 +44,7 @@ class AppointmentLists:
         self._caches = caches
         self._privacy = privacy
         self._rules = rules
+        self._rereading = rereading
         self._hot = hot
         self._held = held
 
@@ -59,16 +62,12 @@ class AppointmentLists:
         batch.rows["appointments"].listed_by = read.scope
         return batch
 
-    def is_outdated(self, read: PlannedRead) -> bool:
-        """Whether part of the window was last read in another way, so that its rows may lack what replies say."""
-        return self._ledger.is_outdated(read.location_id, read.scope, window_of(read), self._rules)
-
     def last_read(self, read: PlannedRead) -> Read | None:
         """The last read of the same window, if the warehouse still holds exactly what its reply said."""
         return self._ledger.relied_on(read.location_id, read.scope, window_of(read), self._rules)
 
     def _cache_for(self, read: PlannedRead) -> ContactCache:
-        return self._caches.of(outdated=self.is_outdated(read))
+        return self._caches.of(outdated=self._rereading.is_outdated(read))
 
     def _decoder(self, read: PlannedRead, known: Read | None) -> Callable[[bytes], Listing]:
         if not self._privacy.keeps_all:

@@ -19,6 +19,7 @@ from pendulum import DateTime
 
 from bookings_sync.changes.contents import NOTHING
 from bookings_sync.changes.journal import Journal
+from bookings_sync.changes.rereading import Rereading
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.planning.ledger import LOST, Read
 from bookings_sync.planning.plan import hot_range, plan_slots
@@ -45,6 +46,7 @@ class Load:
     def __init__(self, run: Run, client: SqlClientBase[Any], load_id: str, started_at: DateTime) -> None:
         self._run = run
         self._held_rows = HeldRows(client, run.rechecks)
+        self._rereading = Rereading(run.planner.ledger, run.interpretation, run.declared)
         self.stage = Stage(
             load_id,
             started_at,
@@ -52,6 +54,7 @@ class Load:
             self._held_rows.rows,
             self._held_rows.rejections,
             run.findings.figures.tables,
+            self._rereading.alike,
         )
         self._journal = Journal(run.planner.ledger)
         self._privacy = Privacy.of(run.settings)
@@ -168,7 +171,7 @@ class Load:
         run, stage, journal = self._run, self.stage, self._journal
         hot = hot_range(run.settings, run.span.now)
         contacts = ListedContacts(
-            run.contacts, run.first_sync, run.snapshot.torn_contacts, self._held_rows, stage, journal
+            run.contacts, run.first_sync, run.snapshot.torn_contacts, self._held_rows, stage, journal, self._rereading
         )
         controls = Controls(run.client, self._held_rows, run.settings.concurrency)
         absences = Absences(
@@ -199,6 +202,7 @@ class Load:
                 run.contacts,
                 self._privacy,
                 run.interpretation.rules["appointments"],
+                self._rereading,
                 hot,
                 self._held_rows.digests,
             ),

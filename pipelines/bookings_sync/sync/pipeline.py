@@ -35,7 +35,9 @@ from bookings_sync.warehouse.dlt_compat.postgres import Postgres
 from bookings_sync.warehouse.dlt_compat.tables import DLT_COLUMNS, create_missing_tables
 from bookings_sync.warehouse.duckdb_file import has_columns, has_large_cache, writing_session
 from bookings_sync.warehouse.lock import Lock
+from bookings_sync.warehouse.migrations import check_version, due, migrate
 from bookings_sync.warehouse.postgres import create_indexes, drop_stale_staging
+from bookings_sync.warehouse.properties import Properties
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,13 @@ class RunPlan:
     """What a run would read, most urgent first.
 
     `names` maps location ids to names. `never_synced` are the names of locations without any complete read.
+    `migrations` are what the run would do first to a warehouse of an earlier version.
     """
 
     reads: list[PlannedRead]
     names: dict[str, str]
     never_synced: list[str]
+    migrations: list[str]
 
 
 def sync(
@@ -108,13 +112,16 @@ def plan_run(settings: Settings, *, clock: Callable[[], DateTime], asked: Window
             is_new = database is not None and not database.exists()
             with locked_dataset(pipeline, settings, since=clock()), open_client(pipeline, settings) as client:
                 run.open(client, offline=True)
+                migrations = due(client)
                 reads = run.planner.everything(run.findings.active)
             if is_new and database is not None:
                 database.unlink(missing_ok=True)  # connecting has created it
     finally:
         run.close()
     names = {location_id: run.findings.of(location_id).name for location_id in run.findings.location_ids}
-    return RunPlan(reads, names, [name for each, name in names.items() if each not in run.planner.ledger.locations])
+    return RunPlan(
+        reads, names, [name for each, name in names.items() if each not in run.planner.ledger.locations], migrations
+    )
 
 
 def _load_once(pipeline: dlt.Pipeline, settings: Settings, run: Run, lock: Lock, *, is_first: bool) -> None:
@@ -123,7 +130,7 @@ def _load_once(pipeline: dlt.Pipeline, settings: Settings, run: Run, lock: Lock,
         file = stack.enter_context(_open_file(pipeline, settings))
         if is_first:
             with lock.exclusive():
-                _create_tables(pipeline, settings, run)
+                _prepare(pipeline, settings, run)
         lock.check()
         with _translated_errors(), keep_records_out_of_logs():
             pipeline.extract(bookings_source(run=run))
@@ -144,13 +151,24 @@ def _open_file(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[SqlClient
         yield client
 
 
-def _create_tables(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> None:
-    """Creates missing tables of the raw dataset before the first load, and PostgreSQL's indexes."""
-    if isinstance(pipeline.destination, duckdb):
-        columns = {(table.name, column) for table in TABLES.values() for column in table.names} | DLT_COLUMNS
+def _prepare(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> None:
+    """Brings the raw dataset to this version before the first load: its tables, columns, indexes, and digests."""
+    with open_client(pipeline, settings) as client:
+        check_version(Properties(client).read())
+        complete = isinstance(pipeline.destination, duckdb) and has_columns(client, settings.raw_dataset, _COLUMNS)
+        if complete:
+            migrate(client, settings, at=run.clock(), announce=run.announce)
+    if not complete:
+        _create_tables(pipeline, settings, run)
         with open_client(pipeline, settings) as client:
-            if has_columns(client, settings.raw_dataset, columns):
-                return
+            migrate(client, settings, at=run.clock(), announce=run.announce)
+
+
+_COLUMNS = {(table.name, column) for table in TABLES.values() for column in table.names} | DLT_COLUMNS
+
+
+def _create_tables(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> None:
+    """Creates missing tables and columns of the raw dataset, and PostgreSQL's indexes."""
     schema = raw_schema(run)
     with opening(settings):
         pipeline.schemas.save_schema(schema)

@@ -28,7 +28,7 @@ from bookings_sync.planning.look_ups import LookUps
 from bookings_sync.planning.plan import PlannedRead, Span, hot_range
 from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.windows import DAY_MS, Window
-from bookings_sync.records.interpretation import Interpretation
+from bookings_sync.records.interpretation import Declarations, Interpretation
 from bookings_sync.sync.budget import RequestBudget
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.first_sync import FirstSync
@@ -37,6 +37,8 @@ from bookings_sync.sync.reply_caps import ReplyCaps
 from bookings_sync.sync.report_row import report_row
 from bookings_sync.sync.snapshot import Snapshot, take_snapshot
 from bookings_sync.warehouse.history import History
+from bookings_sync.warehouse.migrations import check_version, migrate, ways_of_reading
+from bookings_sync.warehouse.properties import Properties
 
 
 class Run:
@@ -47,6 +49,7 @@ class Run:
     close its connections. The parts below exist once the run is open.
     """
 
+    declared: dict[str, Declarations]
     snapshot: Snapshot
     contents: Contents
     calendars: KnownCalendars
@@ -77,8 +80,16 @@ class Run:
             name: Client(location, settings, self._http, clock=clock) for name, location in settings.locations.items()
         }
         self.budget = RequestBudget(settings.request_budget, self._clients)
+        self.step = ""
+        self._on_progress = on_progress
         self._newest_version: DateTime | None = None
         self._is_open = False
+
+    def announce(self, step: str) -> None:
+        """Notes a step that takes a while and sends no request."""
+        self.step = step
+        if self._on_progress:
+            self._on_progress(self)
 
     def close(self) -> None:
         self._http.close()
@@ -88,6 +99,12 @@ class Run:
         if self._is_open:
             return
         self._is_open = True
+        facts = Properties(client).read()
+        check_version(facts)
+        if not offline:
+            # `sync` has done this already. A user's dlt pipeline has no other place for it.
+            facts = migrate(client, self.settings, at=self.clock(), announce=self.announce)
+        self.declared = ways_of_reading(facts)
         held = History(client).locations()
         self._identify({location_id: name for location_id, (name, _) in held.items()}, offline=offline)
         # A part of a sharded run shares the warehouse with locations that are none of its business.

@@ -236,7 +236,7 @@ class SlotReads:
         since_ms = to_ms(self._since)
         if past := [key[1] for key in rows.keys if key[1] < since_ms and not self._first_sync.is_first(location_id)]:
             by_key |= self._held_rows.slots_in_window(location_id, service_id, Window(min(past), since_ms))
-        if staged := self._stage.add_changed(rows, {key: by_key[key] for key in rows.keys if key in by_key}):
+        if staged := self._stage.add_changed(rows, {key: by_key[key] for key in rows.keys if key in by_key}, read):
             yield staged.emitted
 
     def _held(self, read: PlannedRead) -> HeldSlots:

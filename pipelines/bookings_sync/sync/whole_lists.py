@@ -119,7 +119,8 @@ class WholeLists:
         """Compares one whole list with everything that the warehouse holds of it."""
         records = reply.records or []
         before = self._planner.ledger.newest(location_id, endpoint, Scope("location", location_id))
-        self._completed.add(_whole(endpoint, location_id), [reply], rows=len(records))
+        planned = _whole(endpoint, location_id)
+        self._completed.add(planned, [reply], rows=len(records))
         self._learn(endpoint, location_id, records)
         if before and before.reply_digest == reply.digest and before.rules == self._rules[endpoint]:
             self._findings.figures.reads_unchanged += 1
@@ -129,7 +130,7 @@ class WholeLists:
         for rows in batch.rows.values():
             is_first = self._first_sync.is_first(location_id)
             held = {} if is_first else self._held_rows.of_location(rows.table, location_id)
-            if staged := self._stage.add_changed(rows, held):
+            if staged := self._stage.add_changed(rows, held, planned):
                 yield staged.emitted
             if gone := self._stage.add_deleted(rows.table, location_id, missing(held, set(rows.keys))):
                 yield gone

@@ -60,10 +60,12 @@ class HeldRows:
         return {row["rejection_id"] for rows in some for row in rows}
 
     def rows(self, table: Table, location_id: str, keys: Sequence[Key]) -> pa.Table:
-        """The whole rows with these keys: shape `len(keys)` × `table.schema`."""
+        """The whole rows with these keys, and when each version began: `table.schema` and `_dlt_valid_from`."""
         found: list[pa.Table] = []
+        schema = table.schema.append(pa.field("_dlt_valid_from", pa.timestamp("us", tz="UTC")))
         # The table of an older version may have fewer columns.
-        names = ", ".join(name if name in self._raw.columns(table.name) else f"NULL AS {name}" for name in table.names)
+        existing = self._raw.columns(table.name)
+        names = ", ".join(name if name in existing else f"NULL AS {name}" for name in schema.names)
         for some in in_chunks(keys):
             firsts = dict.fromkeys(str(key[0]) for key in some)
             rows = self._raw.rows(
@@ -73,8 +75,8 @@ class HeldRows:
             if rows is not None:
                 wanted = set(some)
                 mask = pa.array([key in wanted for key in keys_of(rows, table)], pa.bool_())
-                found.append(rows.filter(mask).cast(table.schema))
-        return pa.concat_tables(found) if found else table.schema.empty_table()
+                found.append(rows.filter(mask).cast(schema))
+        return pa.concat_tables(found) if found else schema.empty_table()
 
     def _held(self, table: Table, location_id: str, where: str, *values: Any) -> dict[Key, Held]:
         columns = list(dict.fromkeys((*table.key[1:], "row_digest")))

@@ -54,7 +54,7 @@ def test_four_ways(open_site: Callable[..., Site], days_ago: int, full: bool) ->
     tombstone = site.versions("appointments", gone.id)[-1]
     assert tombstone["deleted_at"] is not None
     assert tombstone["_dlt_valid_to"] is None
-    own = ("deleted_at", "row_digest", "_dlt_valid_from", "_dlt_valid_to", "_dlt_load_id", "_dlt_id")
+    own = ("deleted_at", "unchanged_since", "row_digest", "_dlt_valid_from", "_dlt_valid_to", "_dlt_load_id", "_dlt_id")
     assert {name: value for name, value in tombstone.items() if name not in own} == {
         name: value for name, value in before.items() if name not in own
     }

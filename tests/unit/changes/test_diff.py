@@ -40,7 +40,15 @@ def test_each_kind_of_change() -> None:
     )
     news = difference(found, before)
     assert [key[0] for key in news.rows.keys] == ["renamed", "moved", "back", "new"]
-    assert asdict(news.changes) == {"new": 1, "changed": 1, "moved": 1, "deleted": 0, "restored": 1, "rejected": 0}
+    assert asdict(news.changes) == {
+        "new": 1,
+        "changed": 1,
+        "moved": 1,
+        "deleted": 0,
+        "restored": 1,
+        "rewritten": 0,
+        "rejected": 0,
+    }
     assert missing(before, set(found.keys)) == [("missing",)]
 
 

@@ -74,7 +74,7 @@ def test_a_new_column_and_a_new_revision(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(interpretation, "REVISIONS", {"contacts.country": 2})
     after = Interpretation.of(Settings()).rules
     monkeypatch.setattr(interpretation, "REVISIONS", {})
-    monkeypatch.setitem(TABLES, "contacts", replace(TABLES["contacts"], columns=TABLES["contacts"].columns[:-3]))
+    monkeypatch.setitem(TABLES, "contacts", replace(TABLES["contacts"], columns=TABLES["contacts"].columns[:-5]))
     shorter = Interpretation.of(Settings()).rules
     changed = [{name for name in before if before[name] != other[name]} for other in (after, shorter)]
     assert changed == [{"appointments"}, {"appointments"}]

@@ -1,0 +1,104 @@
+"""Rereading: tells a row that the API changed from a row that is only read in another way than before.
+
+Input:  the ledger, and how this run and earlier ones read replies (`records.interpretation`).
+Output: for a read, what its last reading has in common with this one; for changed rows, since when the API has shown
+        them with this content, if they differ in nothing else. Pure.
+
+After an upgrade with a new column, every row gets another digest. A row that equals the held one in all columns that
+mean the same is no change: it is written again, marked by `unchanged_since`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from bookings_sync.changes.held import keys_of
+from bookings_sync.planning.ledger import Ledger, Read, within
+from bookings_sync.planning.plan import PlannedRead
+from bookings_sync.records.columns import Key, row_digests
+from bookings_sync.records.interpretation import Alike, Declarations, Interpretation
+from bookings_sync.records.rows import Rows
+from bookings_sync.records.schema import STAMPED
+from bookings_sync.records.values import canonical
+
+
+class Rereading:
+    """`earlier` are the ways in which earlier runs read replies, by the ledger's `rules`."""
+
+    def __init__(self, ledger: Ledger, interpretation: Interpretation, earlier: Mapping[str, Declarations]) -> None:
+        self._ledger = ledger
+        self._interpretation = interpretation
+        self._earlier = earlier
+        self._known: dict[frozenset[str], dict[str, Alike]] = {}
+
+    def alike(self, read: Read | PlannedRead | None) -> Mapping[str, Alike] | None:
+        """What the last readings of the same list have in common with this run's, by table. None if they were read in
+        the same way, or never, if no list brought the rows, or if nobody knows how they were read."""
+        others = self._others(read)
+        if not others or not others <= self._earlier.keys():
+            return None
+        if others not in self._known:
+            self._known[others] = self._interpretation.alike([self._earlier[each] for each in others])
+        return self._known[others]
+
+    def is_outdated(self, read: Read | PlannedRead | None) -> bool:
+        """Whether the list was last read in another way."""
+        return bool(self._others(read))
+
+    def _others(self, read: Read | PlannedRead | None) -> frozenset[str]:
+        """The other ways in which the list was last read."""
+        if read is None:
+            return frozenset()
+        rules = self._interpretation.rules[read.endpoint]
+        return frozenset(each for each in self._last_rules(read) if each != rules)
+
+    def _last_rules(self, read: Read | PlannedRead) -> Iterable[str]:
+        if read.endpoint == "appointments" and read.window is not None:
+            stretches = within(self._ledger.stretches(read.location_id, read.scope), read.window)
+            return {stretch.read.rules for stretch in stretches}
+        last = self._ledger.newest(read.location_id, read.endpoint, read.scope)
+        return {last.rules.partition(" ")[0]} if last else ()
+
+
+def unchanged_since(rows: Rows, held: pa.Table, alike: Alike) -> dict[Key, datetime]:
+    """By key, since when the API has shown these rows as they are, if they differ from the held ones only in what is
+    read in another way. `held` are whole rows with `_dlt_valid_from`."""
+    before = dict(zip(keys_of(held, rows.table), _common_digests(rows.location_id, held, alike), strict=True))
+    begun = zip(held["unchanged_since"].to_pylist(), held["_dlt_valid_from"].to_pylist(), strict=True)
+    since = dict(zip(before, (marked or valid_from for marked, valid_from in begun), strict=True))
+    now = _common_digests(rows.location_id, rows.columns, alike)
+    return {key: since[key] for key, digest in zip(rows.keys, now, strict=True) if before.get(key) == digest}
+
+
+def _common_digests(location_id: str, columns: pa.Table, alike: Alike) -> list[str]:
+    """A digest of each row over what is alike."""
+    common = {name: columns[name] for name in columns.column_names if name in alike.columns and name not in STAMPED}
+    if "extra" in common:
+        texts = [_without(text, alike.fields) for text in common["extra"].to_pylist()]
+        common["extra"] = pa.chunked_array([pa.array(texts, pa.string())])
+    return row_digests(location_id, pa.table(dict(sorted(common.items()))))
+
+
+def _without(text: str | None, paths: Iterable[str]) -> str | None:
+    """A JSON object without the fields at these dotted paths; None if nothing is left."""
+    if text is None:
+        return None
+    record = json.loads(text)
+    for path in paths:
+        _drop(record, path.split("."))
+    return canonical(record).decode() if record else None
+
+
+def _drop(record: Any, path: list[str]) -> None:
+    name, *rest = path
+    if not isinstance(record, dict) or name not in record:
+        return
+    if rest:
+        _drop(record[name], rest)
+    if not rest or record[name] == {}:
+        del record[name]

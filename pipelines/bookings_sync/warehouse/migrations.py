@@ -1,0 +1,159 @@
+"""Migrations: bring a warehouse of an earlier version up to date, before a run compares anything with it.
+
+Input:  the raw dataset, and its properties.
+Output: the same dataset as this version writes it, without a request to the API. `due` only tells what is to do.
+
+There are two kinds. Numbered migrations do what happens once; `VERSION` is the number of the last one. Row digests are
+computed again whenever the columns of a table, or the function, are others than those that made them.
+
+Each migration is one transaction together with the fact that it is done, and changes nothing if it is repeated. So it
+may be killed at any moment. Callers hold the dataset's lock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from dlt.destinations.sql_client import SqlClientBase
+from pendulum import DateTime
+
+from bookings_sync.config.settings import Settings
+from bookings_sync.errors import NewerWarehouseError
+from bookings_sync.planning.ledger import Endpoint
+from bookings_sync.records.interpretation import Declarations, Interpretation, declared_before
+from bookings_sync.records.tables import TABLES
+from bookings_sync.warehouse.properties import Properties
+from bookings_sync.warehouse.raw_tables import RawTables
+from bookings_sync.warehouse.row_digests import layout, recompute
+
+Facts = Mapping[str, str]
+
+_READ_AS = "read as "
+"""Start of the facts that tell how replies were read, by the ledger's `rules`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered step. `run` returns further facts to write with it."""
+
+    number: int
+    reason: str
+    run: Callable[[SqlClientBase[Any], Settings], Facts]
+
+
+def _note_how_replies_were_read(client: SqlClientBase[Any], settings: Settings) -> Facts:
+    """Versions before 0.3 did not write down how they read replies."""
+    raw = RawTables(client)
+    rows = raw.dicts(f"SELECT DISTINCT rules FROM {raw.name('reads')}")  # noqa: S608 - our own names
+    found = {str(row["rules"] or "").partition(" ")[0] for row in rows}
+    return {_READ_AS + rules: json.dumps(declared_before(settings, rules)) for rules in found}
+
+
+MIGRATIONS = (Migration(1, "note how versions before 0.3 read the API's replies", _note_how_replies_were_read),)
+"""In the order of their numbers. Add new ones at the end."""
+
+VERSION = MIGRATIONS[-1].number
+
+
+def check_version(facts: Facts) -> None:
+    """Raises NewerWarehouseError if a newer program has written the dataset."""
+    held = int(facts.get("version", "0"))
+    if held > VERSION:
+        raise NewerWarehouseError(held, VERSION)
+
+
+def due(client: SqlClientBase[Any]) -> list[str]:
+    """What the next sync will migrate, in words. Empty for a dataset that no sync has filled yet."""
+    if not _is_filled(client):
+        return []
+    facts = Properties(client).read()
+    check_version(facts)
+    return [each.reason for each in _numbered(facts)] + [_about_digests(name) for name in _with_old_digests(facts)]
+
+
+def migrate(
+    client: SqlClientBase[Any], settings: Settings, *, at: DateTime, announce: Callable[[str], None]
+) -> dict[str, str]:
+    """Carries out what is due. Returns the facts. `announce` is called with what begins, if the dataset has rows."""
+    properties = Properties(client)
+    facts = properties.read()
+    check_version(facts)
+    wanted = _how_this_program_reads(settings)
+    missing = {name: value for name, value in wanted.items() if facts.get(name) != value}
+    numbered, tables = _numbered(facts), _with_old_digests(facts)
+    if not (numbered or tables or missing):
+        return facts
+    if not client.has_dataset():
+        return facts  # a user's dlt pipeline, before its first load
+    is_filled = _is_filled(client)
+    existing = _existing_tables(client)
+    properties.create()
+    for migration in numbered:
+        if is_filled:
+            announce(f"migration {migration.number}: {migration.reason}")
+        with client.begin_transaction():
+            found = migration.run(client, settings) if "reads" in existing else {}
+            facts |= {**found, "version": str(migration.number)}
+            properties.write({**found, "version": str(migration.number)}, at)
+    for name in tables:
+        if is_filled and name in existing:
+            announce(_about_digests(name))
+        with client.begin_transaction():
+            if name in existing:
+                recompute(client, TABLES[name])
+            fact = {_digests_of(name): layout(TABLES[name])}
+            facts |= fact
+            properties.write(fact, at)
+    if missing:
+        with client.begin_transaction():
+            properties.write(missing, at)
+    return {**facts, **missing}
+
+
+def ways_of_reading(facts: Facts) -> dict[str, Declarations]:
+    """How this and earlier versions read replies, by the ledger's `rules`."""
+    return {
+        name.removeprefix(_READ_AS): json.loads(value) for name, value in facts.items() if name.startswith(_READ_AS)
+    }
+
+
+def _how_this_program_reads(settings: Settings) -> dict[str, str]:
+    interpretation = Interpretation.of(settings)
+    return {
+        _READ_AS + interpretation.rules[endpoint]: json.dumps(interpretation.of_endpoint(endpoint))
+        for endpoint in get_args(Endpoint)
+    }
+
+
+def _numbered(facts: Facts) -> list[Migration]:
+    held = int(facts.get("version", "0"))
+    return [each for each in MIGRATIONS if each.number > held]
+
+
+def _with_old_digests(facts: Facts) -> list[str]:
+    histories = [table for table in TABLES.values() if table.history]
+    return [table.name for table in histories if facts.get(_digests_of(table.name)) != layout(table)]
+
+
+def _digests_of(table: str) -> str:
+    return f"digests of {table}"
+
+
+def _about_digests(table: str) -> str:
+    return f"compute the row digests of {table} again"
+
+
+def _is_filled(client: SqlClientBase[Any]) -> bool:
+    """Whether a sync has completed a load."""
+    raw = RawTables(client)
+    return bool(raw.dicts(f"SELECT 1 AS one FROM {raw.name('_dlt_loads')} LIMIT 1"))  # noqa: S608 - our own names
+
+
+def _existing_tables(client: SqlClientBase[Any]) -> set[str]:
+    """Asked beforehand: on PostgreSQL a query of a missing table ends the transaction."""
+    raw = RawTables(client)
+    names = ("reads", *(table.name for table in TABLES.values() if table.history))
+    return {name for name in names if raw.rows(f"SELECT 1 FROM {raw.name(name)} WHERE 1 = 0") is not None}  # noqa: S608
