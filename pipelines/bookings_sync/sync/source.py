@@ -102,7 +102,7 @@ def raw_schema(run: Run) -> Schema:
             table = TABLES[name]
             schema.update_table(planned_table(resource_name, name, _hints(table), history=table.history))
         describe_columns(schema, _descriptions(table_names))
-    schema.update_table(pipeline_state_table())
+    schema.update_table(pipeline_state_table(add_dlt_id=True))  # as a user's own pipeline has it
     return schema
 
 
