@@ -11,7 +11,7 @@ import pyarrow as pa
 from bookings_sync.changes.invalidation import Change, Places, Reads, stale_reads
 from bookings_sync.changes.places import places_of
 from bookings_sync.planning.ledger import Ledger, Read, without_digest
-from bookings_sync.planning.scopes import Kind
+from bookings_sync.planning.scopes import Kind, Scope
 
 
 class Journal:
@@ -36,6 +36,15 @@ class Journal:
         self._stale_ids.update(read.read_id for read in stale.current)
         for read in stale.dropped:
             self._completed.pop(read.read_id, None)
+
+    def last(self, read: Read) -> Read | None:
+        """The read of the same window before this load."""
+        return self._earlier.of_window(read)
+
+    def covering(self, location_id: str, scope: Scope, instant_ms: int) -> list[Read]:
+        """The reads of this load and of earlier ones with this instant in their window."""
+        both = (self._earlier, self._current)
+        return [read for ledger in both for read in ledger.covering(location_id, scope, instant_ms)]
 
     @property
     def kinds(self) -> set[Kind]:

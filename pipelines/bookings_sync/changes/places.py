@@ -14,6 +14,7 @@ import pyarrow as pa
 from bookings_sync.changes.held import Held, Placed
 from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.scopes import COLUMN, Kind, Scope, ids_of_lists
+from bookings_sync.planning.windows import Window
 from bookings_sync.records.values import epoch_ms
 
 
@@ -68,6 +69,22 @@ def placed_rows(rows: pa.Table, held: Iterable[Held]) -> Iterator[Placed]:
         yield Placed(each, dict(zip(COLUMN, ids, strict=True)), listed_by)
 
 
+def at_home(rows: pa.Table, read: Read) -> list[bool]:
+    """For each appointment, whether the list that told it may be its own: it names no other list of the kind, and
+    starts in the list's window."""
+    kind, window = read.scope.kind, read.window
+    if kind not in COLUMN or window is None:
+        return [True] * len(rows)
+    if len(rows) > _FEW and not len(rows.filter(_is_away(rows, rows[COLUMN[kind]], read.scope.id, window))):
+        return [True] * len(rows)
+    both = zip(rows[COLUMN[kind]].to_pylist(), epoch_ms(rows["start_time"]), strict=True)
+    return [scope_id in (None, read.scope.id) and start is not None and window.holds(start) for scope_id, start in both]
+
+
+_FEW = 1_000
+"""Rows. Up to here, Python is faster than importing pyarrow.compute."""
+
+
 def _own_scope(placed: Placed, read: Read | None) -> Scope | None:
     """The scope of `read`, if the appointment is in its window."""
     if read is None or read.window is None or not placed.is_listed_in(read.scope, read.window):
@@ -78,13 +95,18 @@ def _own_scope(placed: Placed, read: Read | None) -> Scope | None:
 def _outside(rows: pa.Table, read: Read, kind: Kind) -> pa.Table:
     if read.scope.kind != kind or read.window is None:
         return rows
-    import pyarrow.compute as pc  # slow to import; a run that only plans never needs it
-
-    instant = rows.schema.field("start_time").type
-    start, end = (pa.scalar(ms * 1000, instant) for ms in (read.window.start_ms, read.window.end_ms))
-    starts = rows["start_time"]
-    in_window = pc.and_(pc.greater_equal(starts, start), pc.less(starts, end))
     ids = rows[COLUMN[kind]]
     if rows["listed_by"].null_count < len(rows):
         ids = pa.chunked_array([pa.array(list_ids(rows, kind), pa.string())])
-    return rows.filter(pc.invert(pc.and_(pc.fill_null(pc.equal(ids, read.scope.id), False), in_window)))
+    return rows.filter(_is_away(rows, ids, read.scope.id, read.window))
+
+
+def _is_away(rows: pa.Table, scope_ids: pa.ChunkedArray, scope_id: str, window: Window) -> pa.ChunkedArray:
+    """For each row, whether it has another scope's id or none, or starts outside of the window."""
+    import pyarrow.compute as pc  # slow to import; a run that only plans never needs it
+
+    instant = rows.schema.field("start_time").type
+    start, end = (pa.scalar(ms * 1000, instant) for ms in (window.start_ms, window.end_ms))
+    starts = rows["start_time"]
+    in_window = pc.and_(pc.greater_equal(starts, start), pc.less(starts, end))
+    return pc.invert(pc.fill_null(pc.and_(pc.equal(scope_ids, scope_id), in_window), False))

@@ -81,13 +81,13 @@ class Stage:
     def holds(self, table: Table, location_id: str, key: Key) -> bool:
         return _SHORT(hash(key)) in self._keys.get((table.name, location_id), ())
 
-    def conflict(self, rows: Rows) -> bool:
-        """Whether any of these records was staged with different content."""
+    def conflicts(self, rows: Rows) -> list[int]:
+        """The positions of the records that were staged with different content."""
         staged = self._keys.get((rows.table.name, rows.location_id))
         if not staged or staged.keys().isdisjoint(_hashes(rows.keys)):
-            return False
-        both = zip(_hashes(rows.keys), _hashes(rows.digests), strict=True)
-        return any(staged.get(key, digest) != digest for key, digest in both)
+            return []
+        both = enumerate(zip(_hashes(rows.keys), _hashes(rows.digests), strict=True))
+        return [position for position, (key, digest) in both if staged.get(key, digest) != digest]
 
     def add_changed(
         self, rows: Rows, held: Mapping[Key, Held], read: Read | PlannedRead | None = None

@@ -137,6 +137,10 @@ class Ledger:
                 return stretch.read if stretch.read.reply_digest is not None else None
         return None
 
+    def of_window(self, read: Read) -> Read | None:
+        """The newest read with the same endpoint, scope and window."""
+        return self._reads.get((read.location_id, read.endpoint, read.scope), {}).get(read.window)
+
     def covering(self, location_id: str, scope: Scope, instant_ms: int) -> list[Read]:
         """The reads of a scope with this instant in their window."""
         reads = self._reads.get((location_id, "appointments", scope), {}).values()

@@ -99,6 +99,10 @@ class LookUps:
         may_be_a_mistake = last.answer == "another id" and last.times < MOST_TRIES
         return not may_be_a_mistake and not self._is_due(last, Due(location_id, record_id, scope))
 
+    def omits(self, location_id: str, record_id: str, scope: Scope) -> bool:
+        """Whether this list is known to omit the row."""
+        return record_id in self._omitted.get((location_id, scope), ())
+
     def always_answers_another(self, location_id: str, record_id: str, scope: Scope) -> bool:
         """Whether the API has answered this row's id with another appointment in all of the last runs that asked."""
         last = self._known.get(location_id, {}).get((record_id, scope))

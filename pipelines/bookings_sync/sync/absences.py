@@ -68,7 +68,7 @@ class Refused(NamedTuple):
 
 
 class Absences:
-    """The missing appointments of one load."""
+    """The missing appointments of one load. `missing` collects their locations and keys."""
 
     def __init__(
         self,
@@ -83,6 +83,7 @@ class Absences:
         controls: Controls,
         privacy: Privacy,
         look_ups: LookUps,
+        missing: set[tuple[str, Key]],
     ) -> None:
         self._client = client
         self._planner = planner
@@ -95,6 +96,7 @@ class Absences:
         self._controls = controls
         self._privacy = privacy
         self._look_ups = look_ups
+        self._missing = missing
         self._absent: dict[tuple[str, Key], Absent] = {}
         self._restaged: dict[tuple[str, Key], Placed] = {}
 
@@ -120,6 +122,7 @@ class Absences:
         return not placed.held.deleted and placed.scopes.get(scope.kind) == scope.id
 
     def _add(self, location_id: str, key: Key, held: Held) -> Absent:
+        self._missing.add((location_id, key))
         return self._absent.setdefault((location_id, key), Absent(location_id, key, held, [], []))
 
     def add_restaged(self, location_id: str, placed: dict[Key, Placed]) -> None:

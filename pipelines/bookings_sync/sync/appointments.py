@@ -100,8 +100,10 @@ class AppointmentReads:
             if self._stage.rows >= self._settings.rows_per_load:
                 figures.reads_planned -= reading.stop()  # the next load plans them again
         yield from self._rows.take_waiting()
+        yield from self._rows.settle()
         yield from self._absences.resolve(self._settings.concurrency)
         yield from self._contacts.take_waiting()
+        yield from self._contacts.settle()
 
     def look_up(self, due: list[Due]) -> Iterator[Emitted]:
         """Asks for appointments by their ids although no list of this run misses them."""

@@ -6,13 +6,14 @@ Output: `(table name, Arrow table)` pairs of `contacts` and `contact_custom_fiel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 from bookings_sync.changes.contact_cache import ContactCache, ContactCaches
 from bookings_sync.changes.diff import missing
-from bookings_sync.changes.held import Held
-from bookings_sync.changes.invalidation import Change, Places
+from bookings_sync.changes.held import Held, Placed
+from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.places import places_held
 from bookings_sync.changes.rereading import Rereading
@@ -22,6 +23,7 @@ from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import custom_field_rows
 from bookings_sync.records.rows import Rows
 from bookings_sync.records.tables import CONTACT_CUSTOM_FIELDS, CONTACTS
+from bookings_sync.sync.disputes import Disputes
 from bookings_sync.sync.first_sync import FirstSync
 from bookings_sync.warehouse.held_rows import HeldRows
 
@@ -50,6 +52,7 @@ class ListedContacts:
         stage: Stage,
         journal: Journal,
         rereading: Rereading,
+        disputes: Disputes,
     ) -> None:
         self._rereading = rereading
         self._caches = caches
@@ -58,6 +61,7 @@ class ListedContacts:
         self._held_rows = held_rows
         self._stage = stage
         self._journal = journal
+        self._disputes = disputes
         self._waiting: list[_Waiting] = []
 
     def take(self, contacts: Rows, read: Read | None) -> Iterator[Emitted]:
@@ -87,19 +91,35 @@ class ListedContacts:
         }
         for contacts, read in waiting:
             of_location = held[contacts.location_id]
-            equal = [
-                position
-                for position, (key, digest) in enumerate(zip(contacts.keys, contacts.digests, strict=True))
-                if key in of_location and of_location[key].digest == digest
-            ]
-            outdated = self._rereading.is_outdated(read)
-            cache = self._caches.of(outdated=outdated)
-            cache.remember(contacts.take(equal))
-            staged = self._stage.rows
-            torn = {key[0] for key in contacts.keys} if outdated else self._torn.get(contacts.location_id, set())
-            yield from self._stage_compared(contacts, of_location, read, cache, torn)
-            if read is not None and self._stage.rows > staged:
-                self._journal.record(Change("news", contacts.location_id, read))
+            digests = [each.digest if (each := of_location.get(key)) else None for key in contacts.keys]
+            pairs = enumerate(zip(digests, contacts.digests, strict=True))
+            places = {True: list[int](), False: list[int]()}
+            for position, (before, now) in pairs:
+                places[before is not None and before != now].append(position)
+            as_held = contacts.take([position for position in places[False] if digests[position] is not None])
+            self._caches.of(outdated=self._rereading.is_outdated(read)).remember(as_held)
+            yield from self._stage_with_news(contacts.take(places[False]), of_location, read)
+            if places[True]:
+                self._disputes.add(contacts.take(places[True]), read)
+        if self._disputes.is_full:
+            yield from self.settle()
+
+    def settle(self) -> Iterator[Emitted]:
+        """Stages the contacts that changed, once all lists are in."""
+        for contacts, read in chain(self._disputes.unsettled(), self._disputes.settle(self._appointments_of)):
+            held = self._held_rows.by_id(CONTACTS, contacts.location_id, (key[0] for key in contacts.keys))
+            yield from self._stage_with_news(contacts, held, read)
+
+    def _appointments_of(self, location_id: str, contacts: Collection[Key]) -> dict[Key, dict[Key, Placed]]:
+        return self._held_rows.of_contacts(location_id, (key[0] for key in contacts))
+
+    def _stage_with_news(self, contacts: Rows, held: dict[Key, Held], read: Read | None) -> Iterator[Emitted]:
+        outdated = self._rereading.is_outdated(read)
+        torn = {key[0] for key in contacts.keys} if outdated else self._torn.get(contacts.location_id, set())
+        staged = self._stage.rows
+        yield from self._stage_compared(contacts, held, read, self._caches.of(outdated=outdated), torn)
+        if read is not None and self._stage.rows > staged:
+            self._journal.record(Change("news", contacts.location_id, read))
 
     def _stage_new(self, contacts: Rows, cache: ContactCache) -> Iterator[Emitted]:
         """Contacts that neither the warehouse nor this load holds, with their custom fields."""
@@ -118,15 +138,16 @@ class ListedContacts:
         """The contacts that are new or changed, with their custom fields. A contact's digest covers both, except for
         the `torn` ones."""
         location_id = contacts.location_id
-        if read is not None and self._stage.conflict(contacts):
-            self._journal.record(Change("contradicted", location_id, read))
+        self._disputes.add_conflicts(contacts, read)
         staged = self._stage.add_changed(contacts, held, read)
         if staged is not None:
             cache.remember(staged.rows)
             yield staged.emitted
             known = [key[0] for key in staged.rows.keys if key in held]
             if known:
-                places = self._appointments_of(location_id, known, read)
+                shown = self._held_rows.of_contacts(location_id, known).values()
+                placed = chain.from_iterable(each.values() for each in shown)
+                places = places_held(placed, self._journal.kinds, apart_from=read)
                 self._journal.record(Change("contact changed", location_id, read, places))
             yield from self._stage_custom_fields(
                 staged.rows, [*known, *(key[0] for key in staged.rows.keys if key[0] in torn)], read
@@ -134,11 +155,6 @@ class ListedContacts:
         if torn:
             rows = contacts.take([position for position, key in enumerate(contacts.keys) if key[0] in torn])
             yield from self._stage_custom_fields(rows, [key[0] for key in rows.keys], read)
-
-    def _appointments_of(self, location_id: str, contact_ids: list[str], read: Read | None) -> Places:
-        """The other lists with appointments of these contacts."""
-        placed = self._held_rows.placed(location_id, contact_ids, column="contact_id")
-        return places_held(placed.values(), self._journal.kinds, apart_from=read)
 
     def _stage_custom_fields(self, contacts: Rows, known: list[str], read: Read | None) -> Iterator[Emitted]:
         """The custom fields of these contacts. The warehouse may hold some for the `known` contact ids."""

@@ -24,15 +24,17 @@ from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.planning.ledger import LOST, Read
 from bookings_sync.planning.plan import hot_range, plan_slots
 from bookings_sync.planning.scopes import Scope
+from bookings_sync.records.columns import Key
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.reads import ledger_rows, look_up_rows
-from bookings_sync.records.tables import LOCATIONS, RUNS
+from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, LOCATIONS, RUNS, Table
 from bookings_sync.sync.absences import Absences
 from bookings_sync.sync.appointment_rows import AppointmentRows
 from bookings_sync.sync.appointments import AppointmentReads
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.contacts import ListedContacts
 from bookings_sync.sync.controls import Controls
+from bookings_sync.sync.disputes import Disputes, Unsettled
 from bookings_sync.sync.lists import AppointmentLists
 from bookings_sync.sync.run import Run
 from bookings_sync.sync.slots import SlotReads
@@ -57,6 +59,7 @@ class Load:
             self._rereading.alike,
         )
         self._journal = Journal(run.planner.ledger)
+        self._unsettled_before, run.unsettled = run.unsettled, Unsettled()
         self._privacy = Privacy.of(run.settings)
         self._completed = CompletedReads(self._journal, run.span.run_id, run.interpretation.rules, run.clock)
         self._whole_lists = WholeLists(
@@ -109,6 +112,9 @@ class Load:
         run.planner.fix_cold_share(run.findings.active)
         self._reserve_for_slots()
         most = run.settings.reads_per_load
+        if self._unsettled_before:
+            yield from self._appointment_reads().carry_out([])
+            yield from self._settled()
         while most > 0 and (planned := run.planner.next_reads(run.findings.active, most)):
             yield from self._appointment_reads().carry_out(planned)
             yield from self._settled()
@@ -144,7 +150,7 @@ class Load:
     def runs(self) -> Iterator[Emitted]:
         """The run's own row, as it is after this load."""
         self._run.findings.figures.loads += 1
-        complete = not self._run.remaining()
+        complete = not self._run.goes_on
         if complete:
             self._run.report_left_out()
             self._warn_of_omitted_rows()
@@ -170,8 +176,16 @@ class Load:
     def _appointment_reads(self) -> AppointmentReads:
         run, stage, journal = self._run, self.stage, self._journal
         hot = hot_range(run.settings, run.span.now)
+        missing: set[tuple[str, Key]] = set()
         contacts = ListedContacts(
-            run.contacts, run.first_sync, run.snapshot.torn_contacts, self._held_rows, stage, journal, self._rereading
+            run.contacts,
+            run.first_sync,
+            run.snapshot.torn_contacts,
+            self._held_rows,
+            stage,
+            journal,
+            self._rereading,
+            self._disputes(CONTACTS, missing),
         )
         controls = Controls(run.client, self._held_rows, run.settings.concurrency)
         absences = Absences(
@@ -186,6 +200,7 @@ class Load:
             controls,
             self._privacy,
             run.look_ups,
+            missing,
         )
         return AppointmentReads(
             run.settings,
@@ -216,6 +231,7 @@ class Load:
                 absences,
                 controls,
                 run.look_ups,
+                self._disputes(APPOINTMENTS, missing),
             ),
             contacts=contacts,
             absences=absences,
@@ -232,6 +248,21 @@ class Load:
             if planned:
                 name = run.findings.of(location_id).name
                 run.budget.reserve_for_slots(name, len(planned), planned[0].requests)
+
+    def _disputes(self, table: Table, missing: set[tuple[str, Key]]) -> Disputes:
+        run = self._run
+        return Disputes(
+            table,
+            run.span.run_id,
+            self._held_rows,
+            self.stage,
+            self._journal,
+            run.findings,
+            missing,
+            run.look_ups,
+            before=self._unsettled_before,
+            now=run.unsettled,
+        )
 
     def _warn_of_omitted_rows(self) -> None:
         for location_id in self._run.findings.active:

@@ -91,7 +91,7 @@ def sync(
             _rare_garbage_collection(),
         ):
             _load_once(pipeline, settings, run, lock, is_first=True)
-            while run.remaining():
+            while run.goes_on:
                 collect_cycles()
                 _load_once(pipeline, settings, run, lock, is_first=False)
     finally:

@@ -30,6 +30,7 @@ from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.windows import DAY_MS, Window
 from bookings_sync.records.interpretation import Declarations, Interpretation
 from bookings_sync.sync.budget import RequestBudget
+from bookings_sync.sync.disputes import Unsettled
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.first_sync import FirstSync
 from bookings_sync.sync.identity import find_id, same_calendar, stored_id
@@ -75,6 +76,7 @@ class Run:
         self.span = Span(run_id or uuid.uuid4().hex, clock(), asked, full, rules)
         self.findings = Findings(settings.locations, lambda: on_progress(self) if on_progress else None)
         self.contacts = ContactCaches()
+        self.unsettled = Unsettled()
         self._http = open_http(settings)
         self._clients = {
             name: Client(location, settings, self._http, clock=clock) for name, location in settings.locations.items()
@@ -190,6 +192,11 @@ class Run:
             if location.left_out:
                 what = ", ".join(f"{count:,} {what}" for what, count in sorted(location.left_out.items()))
                 self.findings.warn(f"{name}: the request budget left to later runs: {what}; see request_budget")
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether another load follows: for reads that are left, or for a record that two lists told differently."""
+        return bool(self.remaining() or self.unsettled)
 
     def row(self, *, complete: bool) -> dict[str, Any]:
         """The run's row in `runs` as things are now. `complete` is False while more loads follow."""

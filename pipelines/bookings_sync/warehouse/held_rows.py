@@ -6,7 +6,7 @@ Output: `Held` and `Placed` by key, or whole rows. Only current versions count: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -129,47 +129,57 @@ class HeldRows:
             )
         return self._any_listed_by
 
+    def of_contacts(self, location_id: str, contact_ids: Iterable[str]) -> dict[Key, dict[Key, Placed]]:
+        """The appointments of these contacts, by contact and by key."""
+        found: dict[Key, dict[Key, Placed]] = {}
+        for contact_id, key, placed in self._placed(location_id, contact_ids, "contact_id"):
+            found.setdefault((contact_id,), {})[key] = placed
+        return found
+
     def placed(
         self,
         location_id: str,
         ids: Iterable[str],
         *,
-        column: str = "id",
         near: tuple[DateTime, DateTime] | None = None,
     ) -> dict[Key, Placed]:
-        """The appointments with these ids in `column`, and the lists they are in.
+        """The appointments with these ids, and the lists they are in.
 
         `near` are two times between which most of them are expected to start. The query looks there first, because a
         scan of a large table takes twice as long.
         """
         left = dict.fromkeys(ids)
-        if near is None:
-            return self._placed(location_id, left, column)
-        first, last = (self._raw.literal(str(time)) for time in near)
-        placed = self._placed(location_id, left, column, f" AND start_time >= {first} AND start_time <= {last}")
-        return placed | self._placed(location_id, (each for each in left if (each,) not in placed), column)
-
-    def _placed(self, location_id: str, ids: Iterable[str], column: str, where: str = "") -> dict[Key, Placed]:
         placed: dict[Key, Placed] = {}
+        if near is not None:
+            first, last = (self._raw.literal(str(time)) for time in near)
+            where = f" AND start_time >= {first} AND start_time <= {last}"
+            placed = {key: each for _, key, each in self._placed(location_id, left, "id", where)}
+        rest = (each for each in left if (each,) not in placed)
+        return placed | {key: each for _, key, each in self._placed(location_id, rest, "id")}
+
+    def _placed(
+        self, location_id: str, ids: Iterable[str], column: str, where: str = ""
+    ) -> Iterator[tuple[str, Key, Placed]]:
+        """The appointments with these ids in `column`: the id there, the key, and the lists they are in."""
         columns = ("id", "row_digest", "start_time", *COLUMN.values(), self._raw.listed_by())
         if self._rechecks(location_id):
             columns = APPOINTMENTS.names
         names = ", ".join(columns)
         for some in in_chunks(ids):
             rows = self._raw.rows(
-                f"SELECT {names}, deleted_at IS NOT NULL AS deleted FROM {self._raw.name('appointments')}"  # noqa: S608
+                f"SELECT {names}, {column} AS found_by, deleted_at IS NOT NULL AS deleted"  # noqa: S608 - our own names
+                f" FROM {self._raw.name('appointments')}"
                 f" WHERE _dlt_valid_to IS NULL AND {self._raw.with_ids(location_id, column, some)}{where}"
             )
             if rows is None:
                 continue
-            found, deleted = (rows[name].to_pylist() for name in ("id", "deleted"))
+            found_by, found, deleted = (rows[name].to_pylist() for name in ("found_by", "id", "deleted"))
             digests = self._digests(APPOINTMENTS, location_id, rows)
             held = map(Held, digests, deleted, epoch_ms(rows["start_time"]))
             values = zip(*(rows[name].to_pylist() for name in COLUMN.values()), strict=True)
             scopes = (dict(zip(COLUMN, each, strict=True)) for each in values)
             listed_by = rows["listed_by"].to_pylist()
-            placed.update(zip(zip(found), map(Placed, held, scopes, listed_by), strict=True))
-        return placed
+            yield from zip(found_by, zip(found), map(Placed, held, scopes, listed_by), strict=True)
 
     def some_live(self, location_id: str, apart_from: Collection[Key], most: int) -> list[str]:
         """The ids of some appointments that are not deleted, at most `most`."""

@@ -5,14 +5,17 @@ One telling counts, whatever the order of the replies, and a sync in which nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bookings_sync.sandbox import Switches
 from support.fake_api import FakeApi
 from support.told_calendar import ToldCalendar, at, booked
+
+from .conftest import Site, small
 
 EARLIER, LATER = "2026-10-01T08:00:00Z", "2026-10-02T08:00:00Z"
 
@@ -143,3 +146,131 @@ def test_a_custom_field_twice_in_a_contact(calendar: ToldCalendar, order: int) -
     calendar.sync()
     assert calendar.live("contact_custom_fields", "value") == [f'"{fields[0]["value"]}"']
     assert calendar.idle(2) == 0
+
+
+# -- differently by two lists ------------------------------------------------------------------------------------------
+
+ORDERS = [(), ("s1",), ("s2",)]
+"""Which lists arrive late."""
+
+
+def of_contact(record_id: str, service_id: str, name: str, **fields: Any) -> dict[str, Any]:
+    return booked(record_id, service_id, contactId="c", contact={"id": "c", "firstName": name} | fields)
+
+
+@pytest.mark.parametrize("late", ORDERS)
+def test_two_lists_that_disagree_about_a_contact(calendar: ToldCalendar, late: tuple[str, ...]) -> None:
+    """The same telling counts whatever list arrives first, and nothing is written while nothing changes."""
+    calendar.lists = {"s1": [of_contact("a", "s1", "Ada")], "s2": [of_contact("b", "s2", "Bea")]}
+    calendar.late = late
+    calendar.sync()
+    assert calendar.live("contacts", "first_name") == ["Ada"]
+    for calendar.late in ORDERS:
+        result = calendar.sync()
+        assert result.changes.total == 0
+        assert [each for each in result.warnings if "told in several ways" in each]
+    assert calendar.live("contacts", "first_name") == ["Ada"]
+
+
+@pytest.mark.parametrize("late", ORDERS)
+def test_a_change_of_a_contact_that_two_lists_disagree_about(calendar: ToldCalendar, late: tuple[str, ...]) -> None:
+    """It is seen if both lists tell it, or only the list that told what is held. The other list is not believed."""
+    calendar.lists = {"s1": [of_contact("a", "s1", "Ada")], "s2": [of_contact("b", "s2", "Ada")]}
+    calendar.sync()
+    calendar.late = late
+    for number in range(4):
+        calendar.lists["s2"] = [of_contact("b", "s2", f"other {number}")]
+        assert calendar.idle(2) == 0
+    for number in range(4):
+        calendar.lists["s1"] = [of_contact("a", "s1", f"Ada {number}")]
+        assert calendar.sync().changes.changed == 1
+        assert calendar.live("contacts", "first_name") == [f"Ada {number}"]
+        assert calendar.idle(2) == 0
+    calendar.lists = {"s1": [of_contact("a", "s1", "Zoe")], "s2": [of_contact("b", "s2", "Zoe")]}
+    assert calendar.sync().changes.changed == 1
+    assert calendar.live("contacts", "first_name") == ["Zoe"]
+    assert calendar.idle(2) == 0
+
+
+@pytest.mark.parametrize("late", ORDERS)
+@pytest.mark.parametrize("newer", ["s1", "s2"])
+def test_the_newer_of_two_lists_counts(calendar: ToldCalendar, newer: str, late: tuple[str, ...]) -> None:
+    calendar.late = late
+    calendar.lists = {
+        each: [of_contact(each, each, each, dateUpdated=LATER if each == newer else EARLIER)] for each in ("s1", "s2")
+    }
+    calendar.sync()
+    assert calendar.live("contacts", "first_name") == [newer]
+    assert calendar.idle(3) == 0
+
+
+def test_a_telling_ends_with_its_list(calendar: ToldCalendar) -> None:
+    """The appointment that told what is held is gone, so the other list's telling counts."""
+    calendar.lists = {"s1": [of_contact("a", "s1", "Ada"), booked("x")], "s2": [of_contact("b", "s2", "Ada")]}
+    calendar.sync()
+    calendar.lists["s2"] = [of_contact("b", "s2", "Bea")]
+    assert calendar.idle(2) == 0
+    calendar.lists["s1"].pop(0)
+    calendar.sync()
+    assert calendar.live("contacts", "first_name") == ["Bea"]
+    assert calendar.idle(2) == 0
+
+
+def test_cold_windows_that_disagree_with_hot_ones(calendar: ToldCalendar) -> None:
+    calendar.knobs = {"cold_reread_days": 1, "window_days": 4, "lookback_days": 1}
+    hot, cold = of_contact("a", "s1", "Ada"), of_contact("b", "s1", "Bea", startTime=at(-15), endTime=at(-15))
+    calendar.lists = {"s1": [hot, cold, booked("x", startTime=at(-15.1))]}
+    calendar.sync()
+    for number in range(3):
+        calendar.lists["s1"][2] = booked("x", startTime=at(-15.1), title=str(number))
+        calendar.now = calendar.now.add(hours=23)
+        assert calendar.sync().changes.total == 1, "the cold window is decoded, because another row of it changed"
+        assert calendar.idle(1) == 0
+    assert calendar.versions("contacts") <= 2
+
+
+@pytest.mark.parametrize("late", ORDERS)
+@pytest.mark.parametrize("names_its_list", [True, False])
+def test_an_appointment_under_two_services(calendar: ToldCalendar, names_its_list: bool, late: tuple[str, ...]) -> None:
+    """Each list names itself, or both name the first service."""
+    calendar.late = late
+    calendar.lists = {
+        each: [booked("a", each if names_its_list else "s1", title=f"of {each}")] for each in ("s1", "s2", "s3")
+    }
+    calendar.sync()
+    told = calendar.live("appointments", "title")
+    assert names_its_list or told == ["of s1"]
+    for calendar.late in ORDERS:
+        assert calendar.sync().changes.total == 0
+    assert calendar.live("appointments", "title") == told
+    winner = told[0].removeprefix("of ")
+    calendar.lists[winner][0]["title"] = "changed"
+    assert calendar.sync().changes.total == 1
+    assert calendar.live("appointments", "title") == ["changed"]
+    assert calendar.idle(2) == 0
+
+
+@pytest.mark.parametrize("late", [(), ("s1",), ("u",)])
+def test_an_appointment_told_differently_by_service_and_by_user(calendar: ToldCalendar, late: tuple[str, ...]) -> None:
+    calendar.knobs = {"scopes": ("service", "user")}
+    calendar.services = [{"id": "s1", "teamMembers": [{"userId": "u"}]}]
+    calendar.late = late
+    calendar.lists = {each: [booked("a", userId="u", title=each)] for each in ("s1", "u")}
+    calendar.sync()
+    told = calendar.live("appointments", "title")
+    for calendar.late in [(), ("s1",), ("u",)]:
+        assert calendar.sync().changes.total == 0
+    for title in ("one", "two"):
+        calendar.lists[told[0]] = [booked("a", userId="u", title=title)]
+        assert calendar.sync().changes.total == 1
+        assert calendar.live("appointments", "title") == [title]
+        assert calendar.idle(2) == 0
+
+
+@pytest.mark.parametrize(
+    "switches", [{"contact_tellings": "by_scope"}, {"two_services": True}, {"repeated_rows": "stale_last"}]
+)
+def test_the_sandboxs_tellings_settle(open_site: Callable[..., Site], switches: dict[str, Any]) -> None:
+    site = open_site(small(appointments=200), switches=Switches(**switches), slots=False)
+    site.sync()
+    assert sum(site.sync().changes.total for _ in range(4)) == 0

@@ -1,0 +1,234 @@
+"""Disputes: decides about records that a list tells differently from what the warehouse holds.
+
+Input:  rows of one table that differ from the held ones, with the reads that told them.
+Output: the rows that count. The reads of the others are contradicted: an equal reply next time is decoded again.
+
+Usually a record changed, and all its lists tell the new content. But lists may disagree for good: about a contact that
+several appointments embed, or about an appointment that is listed under two services. Without a decision, each sync
+would write the telling that it reads last. So the rows wait until all lists of the load are in:
+
+- If another list of the run still tells what the warehouse holds, the held version stays, unless the row says that it
+  was changed later (`records.tellings`).
+- Otherwise the record changed. Of several new tellings, the newest counts; then one of a list that agreed with the
+  warehouse until now; then the one with the smallest digest.
+- A list that shows an appointment of another service, team, user or window counts less than one that the appointment
+  names itself.
+
+The order of replies does not matter. If a load stages one telling before it meets another, the next load of the run
+compares the two (`Unsettled`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from bookings_sync.changes.held import Placed, keys_of
+from bookings_sync.changes.invalidation import Change
+from bookings_sync.changes.journal import Journal
+from bookings_sync.changes.stage import Stage
+from bookings_sync.planning.ledger import Read
+from bookings_sync.planning.look_ups import LookUps
+from bookings_sync.planning.scopes import Scope
+from bookings_sync.records.columns import Key
+from bookings_sync.records.rows import Rows
+from bookings_sync.records.tables import APPOINTMENTS, Table
+from bookings_sync.records.tellings import Telling, best, changed_ms, telling_of
+from bookings_sync.sync.findings import Findings
+from bookings_sync.warehouse.held_rows import HeldRows
+
+_MOST_DISPUTED = 50_000
+"""Rows that wait at most for the other lists. If more records changed, they did not change one list at a time."""
+
+Appointments = Mapping[Key, Placed]
+"""The held appointments that show a record, by key: the appointment itself, or the appointments of a contact."""
+
+
+class _Told(NamedTuple):
+    """One telling of a record. `trusted` if its list agreed with the warehouse until now, or was never read before;
+    `at_home` if the record itself names the list and the window that told it."""
+
+    rows: Rows
+    position: int
+    reads: list[Read]
+    trusted: bool
+    at_home: bool
+
+    @property
+    def telling(self) -> Telling:
+        return telling_of(self.rows, self.position)
+
+
+class Decided(NamedTuple):
+    """Rows of one read that count. No read brought the rows of a look-up."""
+
+    rows: Rows
+    read: Read | None
+
+
+@dataclass(slots=True)
+class Unsettled:
+    """Rows that contradict what an earlier load of the same run staged, by table."""
+
+    rows: dict[str, list[Decided]] = field(default_factory=lambda: defaultdict(list))
+
+    def __bool__(self) -> bool:
+        return any(self.rows.values())
+
+    def take(self, table: Table) -> list[Decided]:
+        return self.rows.pop(table.name, [])
+
+
+class Disputes:
+    """The disputed rows of one table in one load. `missing` are the appointments that are missing from some list of the
+    load, by location and key. `before` is what an earlier load of the run left unsettled, `now` collects what
+    this one leaves."""
+
+    def __init__(
+        self,
+        table: Table,
+        run_id: str,
+        held_rows: HeldRows,
+        stage: Stage,
+        journal: Journal,
+        findings: Findings,
+        missing: Collection[tuple[str, Key]],
+        look_ups: LookUps,
+        *,
+        before: Unsettled,
+        now: Unsettled,
+    ) -> None:
+        self._table = table
+        self._run_id = run_id
+        self._held_rows = held_rows
+        self._stage = stage
+        self._journal = journal
+        self._before = before
+        self._now = now
+        self._findings = findings
+        self._missing = missing
+        self._look_ups = look_ups
+        self._told: defaultdict[str, dict[Key, dict[str, _Told]]] = defaultdict(dict)
+        """By location and key: the tellings, by digest."""
+        self._size = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self._size >= _MOST_DISPUTED
+
+    def add(self, rows: Rows, read: Read | None, *, at_home: bool = True) -> None:
+        """Lets rows wait that differ from the held ones. No `read` brought the rows of a look-up."""
+        trusted = self._is_trusted(read)
+        told = self._told[rows.location_id]
+        for position, (key, digest) in enumerate(zip(rows.keys, rows.digests, strict=True)):
+            by_digest = told.setdefault(key, {})
+            before = by_digest.get(digest)
+            self._size += before is None
+            by_digest[digest] = _Told(
+                *((rows, position) if before is None else before[:2]),
+                [*(before.reads if before else ()), *([read] if read else ())],
+                trusted or (before is not None and before.trusted),
+                at_home or (before is not None and before.at_home),
+            )
+
+    def _is_trusted(self, read: Read | None) -> bool:
+        last = self._journal.last(read) if read else None
+        return last is None or last.reply_digest is not None
+
+    def add_conflicts(self, rows: Rows, read: Read | None, *, at_home: bool = True) -> None:
+        """Notes the rows that this load has staged with different content: their read is contradicted."""
+        positions = self._stage.conflicts(rows)
+        if positions:
+            self._contradict([read] if read else [])
+            if at_home and self._is_trusted(read):
+                self._now.rows[self._table.name].append(Decided(rows.take(positions), read))
+
+    def settle(self, appointments: Callable[[str, Collection[Key]], Mapping[Key, Appointments]]) -> Iterator[Decided]:
+        """The rows that count, once all lists are in. `appointments` finds the held appointments that show these
+        records."""
+        told, self._told, self._size = self._told, defaultdict(dict), 0
+        for location_id, by_key in told.items():
+            shown = appointments(location_id, by_key)
+            still_told = [
+                key
+                for key, tellings in by_key.items()
+                if self._is_still_told(location_id, shown.get(key, {}), tellings.values())
+            ]
+            held = self._held(location_id, still_told)
+            if held:
+                self._findings.warn(
+                    f"{self._findings.of(location_id).name}: some {self._table.name} are told in several ways by the "
+                    "API's lists; one telling is kept"
+                )
+            yield from self._decided(by_key, held)
+
+    def _decided(self, by_key: Mapping[Key, Mapping[str, _Told]], held: Mapping[Key, Telling]) -> Iterator[Decided]:
+        chosen: dict[int, tuple[_Told, list[int]]] = {}
+        for key, tellings in by_key.items():
+            found = _chosen(list(tellings.values()))
+            if key in held and not (found.at_home and best([held[key], found.telling], held[key].digest)):
+                self._contradict(read for each in tellings.values() for read in each.reads)
+                continue
+            self._contradict(read for each in tellings.values() if each is not found for read in each.reads)
+            chosen.setdefault(id(found.rows), (found, []))[1].append(found.position)
+        for found, positions in chosen.values():
+            yield Decided(found.rows.take(sorted(positions)), next(iter(found.reads), None))
+
+    def unsettled(self) -> Iterator[Decided]:
+        """The rows of an earlier load of this run that count more than what that load staged."""
+        for rows, read in self._before.take(self._table):
+            held = self._held(rows.location_id, rows.keys)
+            positions = [
+                position
+                for position, key in enumerate(rows.keys)
+                if key in held and best([held[key], telling_of(rows, position)]) == 1
+            ]
+            if positions:
+                yield Decided(rows.take(positions), read)
+
+    def _is_still_told(self, location_id: str, shown: Appointments, tellings: Iterable[_Told]) -> bool:
+        """Whether a list of this run still tells what the warehouse holds. A list that was read and told nothing
+        different told the same."""
+        different = {read.read_id for each in tellings for read in each.reads}
+        return any(
+            read.run_id == self._run_id and read.reply_bytes and read.read_id not in different
+            for key, placed in shown.items()
+            if not placed.held.deleted and placed.held.start_ms is not None
+            if not self._may_have_changed(location_id, key)
+            for scope in _scopes_of(placed)
+            if not self._look_ups.omits(location_id, key[0], scope)
+            for read in self._journal.covering(location_id, scope, placed.held.start_ms)
+        )
+
+    def _may_have_changed(self, location_id: str, appointment: Key) -> bool:
+        """Whether an appointment is missing from a list, or was staged: it may show another contact now."""
+        return (location_id, appointment) in self._missing or self._stage.holds(APPOINTMENTS, location_id, appointment)
+
+    def _held(self, location_id: str, keys: Sequence[Key]) -> dict[Key, Telling]:
+        if not keys:
+            return {}
+        rows = self._held_rows.rows(self._table, location_id, keys)
+        digests = rows["row_digest"].to_pylist()
+        return {
+            key: Telling(digest, changed_ms(rows, position))
+            for position, (key, digest) in enumerate(zip(keys_of(rows, self._table), digests, strict=True))
+        }
+
+    def _contradict(self, reads: Iterable[Read]) -> None:
+        for read in reads:
+            self._journal.record(Change("contradicted", read.location_id, read))
+
+
+def _chosen(tellings: list[_Told]) -> _Told:
+    tellings = [told for told in tellings if told.at_home] or tellings
+    each = [told.telling for told in tellings]
+    times = {telling.changed_ms for telling in each}
+    if len(times) == 1 or None in times:  # the rule of the newest cannot decide
+        tellings = [told for told in tellings if told.trusted] or tellings
+    return tellings[best([told.telling for told in tellings])]
+
+
+def _scopes_of(placed: Placed) -> list[Scope]:
+    return [Scope(kind, scope_id) for kind, scope_id in placed.scopes.items() if scope_id is not None]
