@@ -164,12 +164,12 @@ def test_two_lists_that_disagree_about_a_contact(calendar: ToldCalendar, late: t
     calendar.lists = {"s1": [of_contact("a", "s1", "Ada")], "s2": [of_contact("b", "s2", "Bea")]}
     calendar.late = late
     calendar.sync()
-    assert calendar.live("contacts", "first_name") == ["Ada"]
+    assert calendar.live("contacts", "first_name") == ["Bea"]
     for calendar.late in ORDERS:
         result = calendar.sync()
         assert result.changes.total == 0
         assert [each for each in result.warnings if "told in several ways" in each]
-    assert calendar.live("contacts", "first_name") == ["Ada"]
+    assert calendar.live("contacts", "first_name") == ["Bea"]
 
 
 @pytest.mark.parametrize("late", ORDERS)
