@@ -426,6 +426,29 @@ def status(
     raise typer.Exit(run_status(_output(ctx, as_json=as_json), runs=runs))
 
 
+@app.command(epilog=examples("bookings doctor", "bookings doctor --apply", "bookings doctor --json"))
+def doctor(
+    ctx: typer.Context,
+    apply: Annotated[
+        bool, typer.Option("--apply", metavar="", help="Make the repairs, all or nothing. Without it, only show them.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the history in the raw tables, and show or make repairs.
+
+    In a sound history each record has one current version, a version ends
+    when the next one begins, and a tombstone keeps the values of the version
+    before it. Use it after somebody edited or restored the warehouse, or when
+    an audit of `bookings transform` fails. It sends no request. After
+    --apply, run `bookings sync`: it reads the locations concerned again.
+
+    Exit code 3 means that repairs were found and not made.
+    """
+    from bookings_sync.cli.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(_output(ctx, as_json=as_json), apply=apply))
+
+
 @app.command(
     epilog=examples(
         "bookings sandbox",

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from bookings_sync.cli.main import app
 from bookings_sync.errors import BookingsError, ConfigurationError, LockedError
 
-COMMANDS = ("sync", "transform", "report", "query", "explore", "docs", "check", "status", "sandbox", "demo")
+COMMANDS = ("sync", "transform", "report", "query", "explore", "docs", "check", "status", "doctor", "sandbox", "demo")
 HEAVY = ("dlt", "duckdb", "pyarrow", "httpx", "pendulum", "starlette", "uvicorn", "sqlglot", "orjson")
 
 _LOADED = """
