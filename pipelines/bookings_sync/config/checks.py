@@ -97,6 +97,10 @@ def _check_choices(settings: Settings) -> None:
     if any(not 400 <= status < 500 or status in {401, 403, 429} for status in settings.unknown_id_statuses):
         fix = "List 4xx statuses other than 401, 403 and 429."
         raise invalid("unknown_id_statuses", "holds a status that cannot mean an unknown id", fix)
+    for each in settings.deleted_when:
+        if not re.fullmatch(r"[\w.-]+(=.+)?", each):
+            fix = 'Write FIELD=VALUE, or FIELD for any value: ["deleted=true", "deletedAt"].'
+            raise invalid("deleted_when", f"cannot be {each!r}", fix)
     if not re.fullmatch(r"\w+", settings.service_id_parameter):
         raise invalid("service_id_parameter", "not the name of a parameter", "Write one word, such as calendarId.")
     if settings.history_start >= date(2100, 1, 1) or settings.history_start < date(1970, 1, 1):

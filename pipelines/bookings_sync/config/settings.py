@@ -21,6 +21,9 @@ from bookings_sync.config.privacy import FIELDS, Rule
 
 __all__ = ["NO_KNOBS", "HttpTransport", "Location", "Part", "ScopeKind", "Settings", "location_id_from_key"]
 
+DELETED_WHEN = ("deleted=true", "status=deleted", "appoinmentStatus=deleted", "appointmentStatus=deleted")
+"""The successor API has `deleted` (DOC for v2). Whether anything marks a deleted record in v1 is UNK."""
+
 NO_KNOBS = frozenset({"locations", "part"})
 """Fields of `Settings` that no single configuration key sets."""
 
@@ -77,6 +80,7 @@ class Settings:
     pii_key: str = field(default="", repr=False)
 
     unknown_id_statuses: tuple[int, ...] = (400, 404, 422)
+    deleted_when: tuple[str, ...] = DELETED_WHEN
     service_id_parameter: str = "calendarId"
 
     destination: str = "duckdb"
@@ -92,7 +96,7 @@ class Settings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", self.base_url.rstrip("/"))
         object.__setattr__(self, "locations", dict(self.locations))
-        for name in ("scopes", "unknown_id_statuses", *checks.PII_LISTS):
+        for name in ("scopes", "unknown_id_statuses", "deleted_when", *checks.PII_LISTS):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         checks.check(self)
 

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from bookings_sync.records.columns import Fields, Key, Record, known_fields, sources, value_at
+from bookings_sync.records.deletion_marks import NO_MARKS, DeletionMarks
 from bookings_sync.records.fast_path import EmbeddedContacts, HeldContacts, Plain, TextHash
 from bookings_sync.records.json_text import decode
 from bookings_sync.records.privacy import KEEP_ALL, Privacy
@@ -161,14 +162,18 @@ def appointment_rows(
     privacy: Privacy = KEEP_ALL,
     known: HeldContacts | None = None,
     held: HeldDigests = nothing_held,
+    marks: DeletionMarks = NO_MARKS,
 ) -> Batch:
     """Rows of `appointments` and `contacts`. An appointment without a contact is blocked-off time.
 
     `Plain` records have ids that no other record has. A contact is left out if the warehouse is `known` to hold it as
-    its JSON text says. `held` is asked only for keys that the reply tells in several ways.
+    its JSON text says. `held` is asked only for keys that the reply tells in several ways. `marks` tell which
+    records are deleted.
     """
     sorting = _Sorting(location_id, APPOINTMENTS, CONTACTS, held=held)
-    records = list(records) if privacy.keeps_all else [privacy.appointment(record) for record in records]
+    records = list(records)
+    deleted = marks.keys_of(records)
+    records = records if privacy.keeps_all else [privacy.appointment(record) for record in records]
     others = _distinct(sorting, APPOINTMENTS, (record for record in records if not isinstance(record, Plain)))
     for record_id, record in others:
         sorting.add(APPOINTMENTS, (record_id,), record)
@@ -186,6 +191,10 @@ def appointment_rows(
         if isinstance(record, Plain):
             plain = Rows.plain(APPOINTMENTS, location_id, record)
             batch.rows[APPOINTMENTS.name] = plain.followed_by(batch.rows[APPOINTMENTS.name])
+    if deleted:
+        rows = batch.rows[APPOINTMENTS.name]
+        batch.rows[APPOINTMENTS.name] = rows.take([at for at, key in enumerate(rows.keys) if key not in deleted])
+        batch.deleted = frozenset(deleted)
     return batch
 
 

@@ -28,9 +28,9 @@ REVISIONS: Mapping[str, int] = {}
 value. A key column stands for which records become rows. `test_interpretation` tells which numbers to raise."""
 
 _SETTINGS: Mapping[Endpoint, tuple[str, ...]] = {
-    "teams": (),
-    "services": (),
-    "appointments": ("include_contacts", "service_id_parameter", "reply_cap"),
+    "teams": ("deleted_when",),
+    "services": ("deleted_when",),
+    "appointments": ("include_contacts", "service_id_parameter", "reply_cap", "deleted_when"),
     "slots": (),
     "contents": (),
 }

@@ -19,7 +19,7 @@ from bookings_sync.changes.invalidation import Change, What
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.places import placed_rows, places_held
 from bookings_sync.changes.stage import Emitted, Stage
-from bookings_sync.errors import BudgetSpent, ControlFailed, OtherReply
+from bookings_sync.errors import ApiError, BudgetSpent, ControlFailed, OtherReply
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.look_ups import Answer, Due, LookUps
@@ -27,6 +27,7 @@ from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.scopes import COLUMN, UNLISTED, Scope, scope_of
 from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import appointment_rows
+from bookings_sync.records.deletion_marks import DeletionMarks
 from bookings_sync.records.digests import digest_of
 from bookings_sync.records.json_text import Records
 from bookings_sync.records.privacy import Privacy
@@ -84,6 +85,7 @@ class Absences:
         privacy: Privacy,
         look_ups: LookUps,
         missing: set[tuple[str, Key]],
+        marks: DeletionMarks,
     ) -> None:
         self._client = client
         self._planner = planner
@@ -97,6 +99,7 @@ class Absences:
         self._privacy = privacy
         self._look_ups = look_ups
         self._missing = missing
+        self._marks = marks
         self._absent: dict[tuple[str, Key], Absent] = {}
         self._restaged: dict[tuple[str, Key], Placed] = {}
 
@@ -141,34 +144,46 @@ class Absences:
         self._findings.figures.verifications += len(asked)
         refused: dict[str, list[Refused]] = {}
         found: set[str] = set()
+        marked: dict[str, list[Absent]] = {}
         reading = Reading(asked, self._get, concurrency)
         for answer in reading:
             each = answer.item
-            if isinstance(answer.error, OtherReply):
-                is_known = self._always_answers_another(each)
-                self._note(each, "another id")
-                if is_known:
-                    continue
             if answer.error is not None:
-                self._leave_unverified([each])
-                if isinstance(answer.error, BudgetSpent):
-                    self._findings.leave_out(each.location_id, _LEFT_OUT)
-                    continue
-                self._findings.failed(each.location_id, answer.error)
+                self._take_error(each, answer.error)
                 if self._gave_up(each):
                     reading.drop(lambda item, failed=each.location_id: item.location_id == failed)  # type: ignore[misc]
                 continue
             self._findings.verified(each.location_id)
             if answer.result is not None and answer.result.records:
                 found.add(each.location_id)
+                if self._marks.is_marked(answer.result.records[0]):
+                    marked.setdefault(each.location_id, []).append(each)
+                    continue
                 yield from self._take_found(each, answer.result.records)
             elif answer.result is not None:
                 refused.setdefault(each.location_id, []).append(Refused(each, refusal_of(answer.result)))
         self._record_unverified(asked)
-        for location_id, some in self._believed(refused, found).items():
+        believed = self._believed(refused, found)
+        for location_id, some in marked.items():  # the record itself says so, which needs no control
+            believed.setdefault(location_id, []).extend(some)
+        for location_id, some in believed.items():
             for each in some:
                 self._note(each, "refused")
             yield from self._bury(location_id, [each.key for each in some if not each.held.deleted])
+
+    def _take_error(self, absent: Absent, error: ApiError) -> None:
+        """The row could not be verified, so the reads that miss it do not count. An id that the API always answers with
+        another appointment is no error any more."""
+        if isinstance(error, OtherReply):
+            is_known = self._always_answers_another(absent)
+            self._note(absent, "another id")
+            if is_known:
+                return
+        self._leave_unverified([absent])
+        if isinstance(error, BudgetSpent):
+            self._findings.leave_out(absent.location_id, _LEFT_OUT)
+        else:
+            self._findings.failed(absent.location_id, error)
 
     def _turn(self, absent: Absent) -> tuple[str, str]:
         """Where an appointment stands in the queue: one window after the other, so that windows become complete, in

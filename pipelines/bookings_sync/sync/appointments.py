@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bookings_sync.api.listing import Listing
+from bookings_sync.api.listing import Listing, id_digest
 from bookings_sync.api.replies import Reply
 from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
@@ -171,7 +171,8 @@ class AppointmentReads:
         if listing.missing is None:
             yield from self._rows.take_whole(rows, planned, read)
         else:
-            yield from self._rows.take_changed(rows, listing.missing, planned, read)
+            told_as_deleted = {id_digest(key[0]) for key in batch.deleted}
+            yield from self._rows.take_changed(rows, listing.missing | told_as_deleted, planned, read)
         yield from self._contacts.take(batch.rows["contacts"], read)
         if self._stage.rows > staged:
             self._journal.record(Change("news", planned.location_id, read))

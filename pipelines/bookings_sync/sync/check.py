@@ -7,6 +7,7 @@ Output: `LocationCheck`s: findings, each with a fix if something is wrong. A che
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from bookings_sync.config.keys import CONFIG_FILE, LOCATIONS_SECTION, SECRETS_FI
 from bookings_sync.config.settings import Location, ScopeKind, Settings, location_id_from_key
 from bookings_sync.errors import ApiError, AuthenticationFailed, ConnectionFailed, RequestRefused, TimedOut
 from bookings_sync.planning.windows import Window
+from bookings_sync.records.deletion_marks import DeletionMarks
 
 Verdict = Literal["ok", "note", "failed"]
 """`note`: a sync works, but users should know something."""
@@ -31,6 +33,8 @@ _DAYS_BACK, _DAYS_AHEAD = 24, 7
 """Days before and after now in the window that is tried: 31 together, which every API of this kind allows."""
 _ATTEMPTS = 2
 """Attempts per request. A check reports an error that a sync would meet, instead of waiting until it is over."""
+_DELETED = re.compile(r"delete|removed|archived|trash", re.IGNORECASE)
+"""Words in the names of fields, or in a status, that may mean a deletion."""
 _KINDS: tuple[ScopeKind, ...] = ("service", "team", "user")
 
 
@@ -96,6 +100,7 @@ class _Checking:
         self._list_appointments()
         self._location_id()
         self._one_appointment()
+        self._soft_deletion()
         self._unknown_id()
         if self._settings.slots:
             self._slots()
@@ -220,6 +225,26 @@ class _Checking:
         elif reply is not None:
             self._find("one by id", "ok", "found")
 
+    def _soft_deletion(self) -> None:
+        """Looks for fields that may mark deleted records (UNK). For a sync, those of `deleted_when` do."""
+        marks = DeletionMarks.of(self._settings.deleted_when)
+        records = list(self._appointments.values())
+        marked = len(records) - len(marks.unmarked(records))
+        likely = {
+            f"{name}={str(value).lower()}"
+            for record in marks.unmarked(records)
+            for name, value in record.items()
+            if _may_mark_a_deletion(name, value)
+        }
+        if likely:
+            fix = f"If they are deleted, add to deleted_when in {CONFIG_FILE}: {', '.join(sorted(likely)[:5])}."
+            self._find("soft deletion", "note", "some listed appointments look deleted, and count as existing", fix)
+        elif marked:
+            what = f"{marked:,} listed appointments are marked as deleted, and count as deleted"
+            self._find("soft deletion", "ok", what)
+        elif records:
+            self._find("soft deletion", "ok", "no listed appointment is marked as deleted")
+
     def _unknown_id(self) -> None:
         """Asks for an id that never existed. A sync takes the same refusal for a deletion (UNK which one it is)."""
         known = self._settings.unknown_id_statuses
@@ -261,3 +286,11 @@ class _Checking:
             fix = "No sync needs this endpoint. There is nothing to do."
             if self._try("slug", lambda: self._client.check_slug(slug), fix=fix, verdict="note") is not None:
                 self._find("slug", "ok", "answered")
+
+
+def _may_mark_a_deletion(name: str, value: object) -> bool:
+    """Whether a field looks as if it said that its record is deleted."""
+    if isinstance(value, str) and "status" in name.lower():
+        return bool(_DELETED.search(value))
+    is_set = bool(value) and str(value).lower() != "false" and not isinstance(value, dict | list)
+    return is_set and bool(_DELETED.search(name))

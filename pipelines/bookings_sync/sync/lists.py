@@ -17,6 +17,7 @@ from bookings_sync.planning.ledger import Ledger, Read
 from bookings_sync.planning.plan import PlannedRead, window_of
 from bookings_sync.planning.windows import Window
 from bookings_sync.records.decoding import appointment_rows
+from bookings_sync.records.deletion_marks import DeletionMarks
 from bookings_sync.records.fast_path import reader
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.rows import Batch
@@ -38,6 +39,7 @@ class AppointmentLists:
         rereading: Rereading,
         hot: Window,
         held: HeldDigests,
+        marks: DeletionMarks,
     ) -> None:
         self._client = client
         self._ledger = ledger
@@ -47,6 +49,7 @@ class AppointmentLists:
         self._rereading = rereading
         self._hot = hot
         self._held = held
+        self._marks = marks
 
     def ask(self, read: PlannedRead, turn: DecodingTurn) -> Reply[Listing]:
         """The reply for a planned read."""
@@ -58,7 +61,7 @@ class AppointmentLists:
     def rows(self, read: PlannedRead, listing: Listing) -> Batch:
         """The typed rows of a reply. Contacts that the cache holds are left out."""
         cache = self._cache_for(read)
-        batch = appointment_rows(read.location_id, listing.records, self._privacy, cache, self._held)
+        batch = appointment_rows(read.location_id, listing.records, self._privacy, cache, self._held, self._marks)
         batch.rows["appointments"].listed_by = read.scope
         return batch
 

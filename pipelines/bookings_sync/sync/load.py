@@ -25,6 +25,7 @@ from bookings_sync.planning.ledger import LOST, Read
 from bookings_sync.planning.plan import hot_range, plan_slots
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.records.columns import Key
+from bookings_sync.records.deletion_marks import DeletionMarks
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.reads import ledger_rows, look_up_rows
 from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, LOCATIONS, RUNS, Table
@@ -61,6 +62,7 @@ class Load:
         self._journal = Journal(run.planner.ledger)
         self._unsettled_before, run.unsettled = run.unsettled, Unsettled()
         self._privacy = Privacy.of(run.settings)
+        self._marks = DeletionMarks.of(run.settings.deleted_when)
         self._completed = CompletedReads(self._journal, run.span.run_id, run.interpretation.rules, run.clock)
         self._whole_lists = WholeLists(
             run.settings,
@@ -201,6 +203,7 @@ class Load:
             self._privacy,
             run.look_ups,
             missing,
+            self._marks,
         )
         return AppointmentReads(
             run.settings,
@@ -220,6 +223,7 @@ class Load:
                 self._rereading,
                 hot,
                 self._held_rows.digests,
+                self._marks,
             ),
             rows=AppointmentRows(
                 run.settings.scopes,
@@ -271,7 +275,8 @@ class Load:
             if found:
                 self._run.findings.warn(
                     f"{name}: {found:,} appointments are missing from their lists, but the API still finds them by "
-                    "their ids. They stay as they are, and are asked for again within cold_reread_days."
+                    "their ids. They stay, and are asked for again within cold_reread_days. If a field of theirs says "
+                    "that they are deleted, name it in deleted_when."
                 )
             if another:
                 self._run.findings.warn(

@@ -7,6 +7,7 @@ Output: `(table name, Arrow table)` pairs of their tables. The planner learns fr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from bookings_sync.api.client import Client
 from bookings_sync.api.replies import Reply
@@ -21,6 +22,7 @@ from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.records.decoding import listed_rows, location_rows
+from bookings_sync.records.deletion_marks import DeletionMarks
 from bookings_sync.records.json_text import Records
 from bookings_sync.records.listed import listed_services, listed_teams
 from bookings_sync.records.tables import SERVICES, TEAMS, Table
@@ -56,6 +58,7 @@ class WholeLists:
         self._held_rows = held_rows
         self._stage = stage
         self._completed = completed
+        self._marks = DeletionMarks.of(settings.deleted_when)
         self._rules = rules
 
     def locations(self, held: Mapping[str, Held]) -> Iterator[Emitted]:
@@ -105,7 +108,7 @@ class WholeLists:
                 self._findings.failed(answer.item, answer.error)
             elif answer.result is not None:
                 self._findings.answered(answer.item)
-                yield answer.item, answer.result
+                yield answer.item, replace(answer.result, records=self._marks.unmarked(answer.result.records or []))
 
     def _learn(self, endpoint: Endpoint, location_id: str, records: Records) -> None:
         if endpoint == "teams":

@@ -84,6 +84,14 @@ def test_an_unexpected_status_for_an_unknown_id_fails_and_the_fix_names_the_sett
         assert "Add 404 to unknown_id_statuses" in location["unknown id"]["fix"]
 
 
+def test_soft_deletion_is_probed(changeable: Project) -> None:
+    for location in findings(changeable, exit_code=0):
+        assert location["soft deletion"]["verdict"] == "ok"
+    changeable.configure(more='deleted_when = ["appoinmentStatus=confirmed", "appointmentStatus=confirmed"]\n')
+    for location in findings(changeable, exit_code=0):
+        assert "count as deleted" in location["soft deletion"]["what"]
+
+
 def test_scopes_that_list_nothing_fail(changeable: Project) -> None:
     changeable.world.switches = Switches(calendar_id_means="team")
     for location in findings(changeable, exit_code=1):

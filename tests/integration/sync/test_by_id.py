@@ -178,6 +178,61 @@ def test_a_row_that_one_list_omits_is_deleted_when_the_other_loses_it(calendar: 
     assert site.sync().changes.deleted == 1
 
 
+# -- soft deletion -----------------------------------------------------------------------------------------------------
+
+SOFT: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"deleted": True}, {}),
+    ({"deleted": "true"}, {"pii": "drop"}),
+    ({"status": "Deleted"}, {}),
+    ({"appointmentStatus": "deleted"}, {}),
+    ({"deletedAt": "2026-11-01T00:00:00Z"}, {"deleted_when": ("deletedAt",)}),
+    ({"state": {"isGone": 1}}, {"deleted_when": ("state.isGone=1",)}),
+]
+SOFT_NAMES = ["flag", "text-and-dropped-fields", "status", "attendance", "any-value", "nested"]
+
+
+@pytest.mark.parametrize(("mark", "knobs"), SOFT, ids=SOFT_NAMES)
+@pytest.mark.parametrize("is_listed", [False, True], ids=["by-id", "in-the-list"])
+def test_a_record_that_says_that_it_is_deleted_gets_a_tombstone(
+    calendar: Callable[..., FakeCalendar], mark: dict[str, Any], knobs: dict[str, Any], is_listed: bool
+) -> None:
+    """Whether the list still contains it or only its id finds it. The tombstone keeps the values; a record without the
+    mark is restored."""
+    site = calendar(**knobs)
+    others = [appointment(f"b{each}") for each in range(4)]
+    row = appointment("a", title="Massage", somethingElse=False)
+    site.lists[S1] = [*others, row]
+    site.sync()
+    gone = {**row, **mark}
+    site.lists[S1] = [*others, gone] if is_listed else others
+    site.by_id["a"] = found(gone)
+    assert site.sync().changes.deleted == 1
+    (tombstone,) = site.query("SELECT * FROM appointments WHERE deleted_at IS NOT NULL")
+    assert (tombstone["id"], tombstone["status"]) == ("a", "booked")
+    result = site.sync()
+    assert (result.changes.total, site.asked_by_id("b0", "b1", "b2", "b3"), result.warnings) == (0, [], {})
+    site.lists[S1] = [*others, row]
+    assert site.sync().changes.restored == 1
+
+
+def test_a_record_that_was_deleted_before_the_first_sync_is_not_loaded(calendar: Callable[..., FakeCalendar]) -> None:
+    site = calendar()
+    site.lists[S1] = [appointment("a", deleted=True), appointment("b", deleted=False), appointment("c", deleted=None)]
+    site.sync()
+    assert site.live() == ["b", "c"]
+    assert site.sync().row["requests"] == len(site.api.requests)
+    assert site.asked_by_id() == []
+
+
+def test_a_mark_that_is_configured_later_counts_for_what_is_held(calendar: Callable[..., FakeCalendar]) -> None:
+    site = calendar()
+    site.lists[S1] = [appointment("a", archived=True), appointment("b")]
+    site.sync()
+    assert site.live() == ["a", "b"]
+    assert site.sync(deleted_when=("archived=true",)).changes.deleted == 1
+    assert site.live() == ["b"]
+
+
 # -- which list a row belongs to ---------------------------------------------------------------------------------------
 
 

@@ -41,6 +41,7 @@ MEANING: dict[str, Any] = {
     "include_contacts": False,
     "service_id_parameter": "serviceId",
     "reply_cap": 100,
+    "deleted_when": ("deletedAt",),
     "pii": "drop",
     "pii_keep": ("email",),
     "pii_hash": ("email",),
