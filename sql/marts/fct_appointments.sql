@@ -25,6 +25,7 @@ Audits:
   range: times_rescheduled from 0
   check local_day_near_start: ABS(EXTRACT(EPOCH FROM local_start) - EXTRACT(EPOCH FROM starts_at)) <= 54000
 Columns:
+  service_id: The service booked, also if the API names it in calendarId only; null if it names none.
   team_id: The team booked, else the service's team; null if neither is known.
   is_blocked: Whether this is blocked-off time, which has no contact.
   is_deleted: Whether the appointment was deleted; the other columns keep their last values.
@@ -68,6 +69,15 @@ WITH event_counts AS (
 ), local_starts AS (
   SELECT timezone, starts_at, starts_at AT TIME ZONE timezone AS local_start
   FROM distinct_starts
+), booked_appointments AS (
+  -- Some replies name the service in calendarId only.
+  SELECT appointments.*, COALESCE(appointments.service_id, calendar.service_id) AS booked_service_id
+  FROM staging.stg_appointments AS appointments
+  LEFT JOIN marts.dim_service AS calendar
+    ON calendar.location_id = appointments.location_id
+    AND calendar.service_id = appointments.calendar_id
+    AND appointments.service_id IS NULL
+    AND NOT calendar.is_inferred
 ), located_appointments AS (
   SELECT
     appointments.*,
@@ -84,7 +94,7 @@ WITH event_counts AS (
     event_counts.first_seen_at,
     event_counts.times_rescheduled,
     event_counts.times_reassigned
-  FROM staging.stg_appointments AS appointments
+  FROM booked_appointments AS appointments
   JOIN marts.dim_location AS location ON location.location_id = appointments.location_id
   JOIN event_counts
     ON event_counts.location_id = appointments.location_id
@@ -92,7 +102,7 @@ WITH event_counts AS (
   LEFT JOIN local_starts
     ON local_starts.timezone = location.timezone AND local_starts.starts_at = appointments.starts_at
   LEFT JOIN marts.dim_service AS service
-    ON service.location_id = appointments.location_id AND service.service_id = appointments.service_id
+    ON service.location_id = appointments.location_id AND service.service_id = appointments.booked_service_id
 ), timed_appointments AS (
   SELECT
     *,
@@ -109,7 +119,7 @@ SELECT
   -- ids
   fact.location_id,
   fact.appointment_id,
-  fact.service_id,
+  fact.booked_service_id AS service_id,
   fact.booked_team_id AS team_id,
   fact.member_id,
   fact.contact_id,

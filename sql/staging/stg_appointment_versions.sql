@@ -14,17 +14,17 @@ Audits:
   check valid_to_after_valid_from: valid_to > valid_from
 Columns:
   appointment_id: The appointment.
-  service_id: The service booked; null if the appointment names none.
+  service_id: The service booked (calendarServiceId, else calendarId if the service of that id lists the appointment);
+    null if the appointment names none.
   team_id: The team booked; null if the appointment names none.
   member_id: The member who takes the appointment (userId, else assignedUserId); null if the API names none.
   assigned_user_id: The member it is assigned to, if the API sends this separately.
-  contact_id: The contact who booked; null for blocked-off time.
+  contact_id: The contact who booked (the embedded contact's own id, else contactId); null for blocked-off time.
   status: new, confirmed, cancelled, showed, noshow or invalid; booked if only the booking's state is known; other for
     an undocumented word; unknown if the API sends no status.
   attendance_status: The attendance, from either spelling of the field; null if the API sent neither.
   booking_state: The booking's state, often out of date; null if the API sent none.
 Not read:
-  listed_by: internal to the sync.
   row_digest: internal to the sync.
 */
 WITH normalised_words AS (
@@ -56,7 +56,9 @@ SELECT
   -- ids
   location_id,
   id AS appointment_id,
-  NULLIF(service_id, '') AS service_id,
+  COALESCE(
+    NULLIF(service_id, ''), CASE WHEN listed_by = 'service:' || calendar_id THEN calendar_id END
+  ) AS service_id,
   NULLIF(team_id, '') AS team_id,
   COALESCE(NULLIF(user_id, ''), NULLIF(assigned_user_id, '')) AS member_id,
   NULLIF(assigned_user_id, '') AS assigned_user_id,

@@ -22,7 +22,7 @@ import pyarrow as pa
 from bookings_sync.records.digests import digest_of
 from bookings_sync.records.schema import STAMPED
 from bookings_sync.records.tables import TABLES, Column, Table, nested_tables
-from bookings_sync.records.values import FIRST_US, FIT, LAST_US, canonical
+from bookings_sync.records.values import FIRST_US, FIT, LAST_US, canonical, fit_id, number_text
 
 Record = dict[str, Any]
 Key = tuple[Any, ...]
@@ -148,12 +148,19 @@ def _values_as_bytes(values: pa.ChunkedArray) -> list[bytes]:
     return [_NULL if value is None else write(value).encode() for value in values.to_pylist()]
 
 
-_TEXT_OF: dict[str, Callable[[Any], str]] = {"string": lambda text: text, "bool": lambda value: str(value).lower()}
+_TEXT_OF: dict[str, Callable[[Any], str]] = {
+    "string": lambda text: text,
+    "bool": lambda value: str(value).lower(),
+    "double": number_text,
+}
 """How Arrow's cast to text writes a value, by type, where `str` differs."""
 
 
 def _array_as_bytes(values: pa.Array) -> pa.Array:
     """Each value's text as bytes, null as null. Does not copy texts."""
+    if pa.types.is_floating(values.type):  # Arrow writes some fractions in another way than Python
+        texts = [None if value is None else number_text(value) for value in values.to_pylist()]
+        return pa.array(texts, pa.string()).view(pa.binary())
     if pa.types.is_timestamp(values.type):
         values = values.view(pa.int64())
     return (values if pa.types.is_string(values.type) else values.cast(pa.string())).view(pa.binary())
@@ -186,12 +193,17 @@ def _typed(table: Table, column: Column, values: Sequence[Any] | pa.Array, extra
     try:
         if column.type == "timestamp":
             return _instants(pa.array(values, pa.string()), column.arrow)
-        if column.type == "bigint" and not all(type(value) is int for value in values if value is not None):
-            raise TypeError("Arrow would round")  # noqa: TRY301
+        exact = _EXACT.get(column.type)
+        if exact and not all(type(value) in exact for value in values if value is not None):
+            raise TypeError("Arrow would round, or take a boolean for a number")  # noqa: TRY301
         return pa.array(values, column.arrow)
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, UnicodeEncodeError, OverflowError):
         listed = values.to_pylist() if isinstance(values, pa.Array) else values
         return _typed_one_by_one(table, column, listed, extras)
+
+
+_EXACT: dict[str, tuple[type, ...]] = {"bigint": (int,), "double": (int, float)}
+"""The Python types of values that Arrow takes as they are, by the type of a column of numbers."""
 
 
 def _instants(texts: pa.Array, type_: pa.DataType) -> pa.Array:
@@ -206,8 +218,9 @@ def _instants(texts: pa.Array, type_: pa.DataType) -> pa.Array:
 
 def _typed_one_by_one(table: Table, column: Column, values: Sequence[Any], extras: list[Record | None]) -> pa.Array:
     fitted: list[Any] = []
+    fit_value = fit_id if column.is_id else FIT[column.type]
     for position, value in enumerate(values):
-        fit = None if value is None else FIT[column.type](value)
+        fit = None if value is None else fit_value(value)
         if value is not None and fit is None and column.name not in table.kept_as_text:
             extras[position] = {**(extras[position] or {}), _source(column): value}
         fitted.append(fit)

@@ -174,6 +174,7 @@ def appointment_rows(
     records = list(records)
     deleted = marks.keys_of(records)
     records = records if privacy.keeps_all else [privacy.appointment(record) for record in records]
+    records = [record if isinstance(record, Plain) else with_contact_ids(record) for record in records]
     others = _distinct(sorting, APPOINTMENTS, (record for record in records if not isinstance(record, Plain)))
     for record_id, record in others:
         sorting.add(APPOINTMENTS, (record_id,), record)
@@ -196,6 +197,25 @@ def appointment_rows(
         batch.rows[APPOINTMENTS.name] = rows.take([at for at, key in enumerate(rows.keys) if key not in deleted])
         batch.deleted = frozenset(deleted)
     return batch
+
+
+def with_contact_ids(record: Any) -> Any:
+    """The appointment with one id for its contact, in `contactId` and in `contact.id`.
+
+    Each stands in for the other. If they differ, the contact's own id counts, because it is the key of `contacts`; the
+    appointment's `contactId` goes to `extra` as `otherContactId`.
+    """
+    contact = record.get("contact") if isinstance(record, dict) else None
+    if not isinstance(contact, dict):
+        return record
+    own, named = contact.get("id"), record.get("contactId")
+    if own in (None, "") and named is not None:
+        return {**record, "contact": {**contact, "id": named}}
+    if named is None and usable_id(own) is not None:
+        return {**record, "contactId": own}
+    if usable_id(own) is not None and usable_id(own) != usable_id(named):
+        return {**record, "contactId": own, "otherContactId": named}
+    return record
 
 
 class _Contacts:

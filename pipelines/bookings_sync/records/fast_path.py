@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -24,7 +24,7 @@ from bookings_sync.records.columns import Fields, Key, Record, known_fields
 from bookings_sync.records.digests import number_of
 from bookings_sync.records.json_text import decode
 from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, TABLES, DataType, Table
-from bookings_sync.records.values import LONGEST_ID, canonical
+from bookings_sync.records.values import LONGEST_ID, canonical, usable_id
 
 _MISSING = msgspec.Raw(b"null")
 """The value of a field that a record does not have. Compared by identity: an explicit null is another object."""
@@ -78,10 +78,21 @@ def reader(location_id: str, known: HeldContacts) -> Callable[[Sequence[msgspec.
     """
 
     def read(records: Sequence[msgspec.Raw]) -> list[Plain | Any]:
-        return [
-            each._replace(contacts=_contacts_of(each, location_id, known)) if isinstance(each, Plain) else each
-            for each in _read(APPOINTMENTS, records)
-        ]
+        found: list[Plain | Any] = []
+        start = 0
+        for each in _read(APPOINTMENTS, records):
+            if not isinstance(each, Plain):
+                found.append(each)
+                start += 1
+                continue
+            contact_ids = each.fields.values["contactId"].to_pylist()  # type: ignore[union-attr]
+            contacts = _contacts_of(each, contact_ids, location_id, known)
+            if _have_one_id(contacts, contact_ids):
+                found.append(each._replace(contacts=contacts))
+            else:
+                found += (decode(bytes(record)) for record in records[start : start + len(each.ids)])
+            start += len(each.ids)
+        return found
 
     return read
 
@@ -112,9 +123,11 @@ def _concatenated(chunks: list[Plain]) -> list[Plain]:
     return [Plain([*chain(*(chunk.ids for chunk in chunks))], Fields(values, extras))]
 
 
-def _contacts_of(appointments: Plain, location_id: str, known: HeldContacts) -> EmbeddedContacts:
+def _contacts_of(
+    appointments: Plain, contact_ids: Sequence[str | None], location_id: str, known: HeldContacts
+) -> EmbeddedContacts:
     bodies = appointments.fields.values["contact"]
-    keys = zip(appointments.fields.values["contactId"].to_pylist())  # type: ignore[union-attr]
+    keys = zip(contact_ids)
     hashes = map(number_of, bodies)
     texts: list[TextHash | None] = [None if text == _NO_CONTACT else text for text in hashes]
     by_text = zip(texts, zip(keys, bodies, strict=True), strict=True)
@@ -123,6 +136,26 @@ def _contacts_of(appointments: Plain, location_id: str, known: HeldContacts) -> 
     new = [text for text, is_held in zip(skipped, held, strict=True) if not is_held]
     read = _read(CONTACTS, [skipped.pop(text)[1] for text in new])
     return EmbeddedContacts(texts, read, new, skipped)
+
+
+def _have_one_id(contacts: EmbeddedContacts, contact_ids: Sequence[str | None]) -> bool:
+    """Whether each contact has the id that its appointment names. A contact that is held has it."""
+    ids: dict[TextHash | None, str | None] = {text: key[0] for text, (key, _) in contacts.skipped.items()}
+    texts = iter(contacts.read_texts)
+    for each in contacts.read:
+        if isinstance(each, Plain):
+            ids.update(zip(islice(texts, len(each.ids)), each.ids, strict=True))
+        elif isinstance(each, dict):
+            ids[next(texts)] = usable_id(each.get("id"))
+        else:
+            next(texts)  # no contact at all: `decoding` rejects it
+    own_ids = list(map(ids.get, contacts.texts))
+    if own_ids == contact_ids:
+        return True
+    return all(
+        own == named or text is None or text not in ids
+        for own, named, text in zip(own_ids, contact_ids, contacts.texts, strict=True)
+    )
 
 
 def _read_chunk(table: Table, records: Sequence[Any]) -> Plain | None:

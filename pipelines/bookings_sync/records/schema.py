@@ -59,6 +59,11 @@ class Column:
     personal: PersonalField | None = None
 
     @property
+    def is_id(self) -> bool:
+        """Whether it holds an id from the API. Ids are texts; an integer counts as its digits."""
+        return self.type == "text" and self.source is not None and self.name.endswith("_id")
+
+    @property
     def arrow(self) -> pa.DataType:
         return _ARROW[self.type]
 

@@ -86,6 +86,11 @@ def _integer(name: str, description: str, source: str | None = None) -> Column:
     return Column(name, "bigint", description, source)
 
 
+def _number(name: str, description: str, source: str | None = None) -> Column:
+    """A number that may have a fraction, although the API's reference shows integers (OBS: priority 0.5)."""
+    return Column(name, "double", description, source)
+
+
 def _timestamp(name: str, description: str, source: str | None = None) -> Column:
     return Column(name, "timestamp", description, source)
 
@@ -178,14 +183,14 @@ SERVICES = _history(
         _text("clio_calendar_name", "Name of the linked Clio calendar.", _CLIO + "name"),
         _text("drchrono_calendar_id", "Id of the linked DrChrono calendar.", _DRCHRONO + "id"),
         _text("drchrono_calendar_name", "Name of the linked DrChrono calendar.", _DRCHRONO + "name"),
-        _integer("slot_duration", "Length of an appointment, in minutes.", _TIMING + "slotDuration"),
-        _integer("slot_interval", "Time from one slot's start to the next, in minutes.", _TIMING + "slotInterval"),
-        _integer("slot_buffer", "Time kept free after an appointment, in minutes.", _TIMING + "slotBuffer"),
-        _integer("appointments_per_slot", "How many may book the same slot.", _INFO + "perSlot"),
-        _integer("appointments_per_day", "How many may be booked in a day.", _INFO + "perDay"),
-        _integer("allow_booking_after", "Least notice before a slot's start.", _SCHEDULE + "allowBookingAfter"),
+        _number("slot_duration", "Length of an appointment, in minutes.", _TIMING + "slotDuration"),
+        _number("slot_interval", "Time from one slot's start to the next, in minutes.", _TIMING + "slotInterval"),
+        _number("slot_buffer", "Time kept free after an appointment, in minutes.", _TIMING + "slotBuffer"),
+        _number("appointments_per_slot", "How many may book the same slot.", _INFO + "perSlot"),
+        _number("appointments_per_day", "How many may be booked in a day.", _INFO + "perDay"),
+        _number("allow_booking_after", "Least notice before a slot's start.", _SCHEDULE + "allowBookingAfter"),
         _text("allow_booking_after_unit", "Unit of the least notice.", _SCHEDULE + "allowBookingAfterUnit"),
-        _integer("allow_booking_for", "How far ahead slots are offered.", _SCHEDULE + "allowBookingFor"),
+        _number("allow_booking_for", "How far ahead slots are offered.", _SCHEDULE + "allowBookingFor"),
         _text("allow_booking_for_unit", "Unit of allow_booking_for.", _SCHEDULE + "allowBookingForUnit"),
         _text("custom_form_id", "Form filled in on booking.", _FORM + "customFormId"),
         _bool("sticky_contact", "Whether the form remembers the contact.", _FORM + "stickyContact"),
@@ -220,7 +225,7 @@ SERVICE_MEMBERS = _history(
     columns=[
         _text("service_id", "The service's id."),
         _text("user_id", "The member's user id.", "userId"),
-        _integer("priority", "The member's priority in the round robin.", "priority"),
+        _number("priority", "The member's priority in the round robin.", "priority"),
         _bool("selected", "Whether the member takes appointments now.", "selected"),
         _text("meeting_location", "Where this member's appointments take place.", "meetingLocation"),
     ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -100,6 +101,11 @@ def fit_text(value: Any) -> str | None:
     return value
 
 
+def fit_id(value: Any) -> str | None:
+    """An id as text. An integer counts as its digits."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else fit_text(value)
+
+
 def _fit_integer(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -110,6 +116,25 @@ def _fit_integer(value: Any) -> int | None:
     if isinstance(value, str) and str(number) != value:  # "007" and "-0" would change
         return None
     return number if float(number) == float(value) and -(2**63) <= number < 2**63 else None
+
+
+def _fit_number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    if not isfinite(number) or number_text(number) != str(
+        value
+    ):  # "007", "1e3" and integers beyond 53 bits would change
+        return number if isinstance(value, float) and isfinite(number) else None
+    return number
+
+
+def number_text(number: float) -> str:
+    """A number as text: a whole one without a fraction, as an integer is written."""
+    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def instant_ms(value: Any) -> int | None:
@@ -159,7 +184,7 @@ def _fit_instant(value: Any) -> DateTime | None:
 FIT: dict[str, Callable[[Any], Any]] = {
     "text": fit_text,
     "bigint": _fit_integer,
-    "double": lambda value: float(value) if isinstance(value, int | float) else None,
+    "double": _fit_number,
     "bool": lambda value: value if isinstance(value, bool) else None,
     "timestamp": _fit_instant,
 }

@@ -24,7 +24,7 @@ from bookings_sync.config.settings import Settings
 from bookings_sync.errors import NewerWarehouseError
 from bookings_sync.planning.ledger import Endpoint
 from bookings_sync.records.interpretation import Declarations, Interpretation, declared_before
-from bookings_sync.records.tables import TABLES
+from bookings_sync.records.tables import SERVICE_MEMBERS, SERVICES, TABLES
 from bookings_sync.warehouse.properties import Properties
 from bookings_sync.warehouse.raw_tables import RawTables
 from bookings_sync.warehouse.row_digests import layout, recompute
@@ -52,7 +52,34 @@ def _note_how_replies_were_read(client: SqlClientBase[Any], settings: Settings) 
     return {_READ_AS + rules: json.dumps(declared_before(settings, rules)) for rules in found}
 
 
-MIGRATIONS = (Migration(1, "note how versions before 0.3 read the API's replies", _note_how_replies_were_read),)
+def _let_numbers_have_fractions(client: SqlClientBase[Any], _: Settings) -> Facts:
+    """Versions before 0.3 declared some numbers of services as integers."""
+    _widen(client)
+    with client.with_staging_dataset():
+        _widen(client)
+    return {}
+
+
+def _widen(client: SqlClientBase[Any]) -> None:
+    raw = RawTables(client)
+    dataset = raw.literal(client.fully_qualified_dataset_name(quote=False).rpartition(".")[2])
+    # Do not select from the tables: a query of a missing table would end the transaction.
+    rows = raw.dicts(
+        "SELECT table_name AS name, column_name AS held FROM information_schema.columns"  # noqa: S608 - our own names
+        f" WHERE table_schema = {dataset} AND lower(data_type) = 'bigint'"
+    )
+    integers = {(row["name"], row["held"]) for row in rows}
+    for table in (SERVICES, SERVICE_MEMBERS):
+        for column in table.columns:
+            if column.type == "double" and (table.name, column.name) in integers:
+                name = raw.name(table.name)
+                client.execute_sql(f"ALTER TABLE {name} ALTER COLUMN {column.name} TYPE DOUBLE PRECISION")
+
+
+MIGRATIONS = (
+    Migration(1, "note how versions before 0.3 read the API's replies", _note_how_replies_were_read),
+    Migration(2, "let the numbers of services have fractions", _let_numbers_have_fractions),
+)
 """In the order of their numbers. Add new ones at the end."""
 
 VERSION = MIGRATIONS[-1].number

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bookings_sync import transform_warehouse
 from bookings_sync.sandbox import Switches
 from support.fake_api import FakeApi
 from support.told_calendar import ToldCalendar, at, booked
@@ -274,3 +275,18 @@ def test_the_sandboxs_tellings_settle(open_site: Callable[..., Site], switches: 
     site = open_site(small(appointments=200), switches=Switches(**switches), slots=False)
     site.sync()
     assert sum(site.sync().changes.total for _ in range(4)) == 0
+
+
+def test_the_fields_that_public_clients_read(open_site: Callable[..., Site]) -> None:
+    """calendarId is the service, and contactId the contact. They join up to the marts."""
+    site = open_site(small(appointments=60), switches=Switches(client_field_names=True), slots=False)
+    result = site.sync()
+    assert result.changes.rejected == 0
+    assert site.sync().changes.total == 0
+    assert site.live("contacts")
+    transform_warehouse(site.settings)
+    facts = "bookings_marts.fct_appointments"
+    assert site.query(f"SELECT count(*) AS n FROM {facts} WHERE service_id IS NULL AND NOT is_blocked") == [{"n": 0}]
+    joined = f"FROM {facts} AS fact JOIN bookings_marts.dim_contact AS contact USING (location_id, contact_id)"
+    assert site.query(f"SELECT count(*) AS n {joined} WHERE contact.is_inferred") == [{"n": 0}]
+    assert site.query(f"SELECT count(*) > 0 AS any {joined}") == [{"any": True}]

@@ -200,3 +200,48 @@ def test_the_newer_of_two_tellings_counts(order: int) -> None:
     contacts_of(cache, [was])
     [row] = contacts_of(cache, [was, became][::order]).rows["contacts"].arrow().to_pylist()
     assert row["email"] == "2"
+
+
+# -- ids of contacts ---------------------------------------------------------------------------------------------------
+
+
+CONTACT_IDS = [
+    ({"contactId": "c", "contact": {"id": "c"}}, "c", "c", None),
+    ({"contactId": "c", "contact": {"firstName": "Ada"}}, "c", "c", None),
+    ({"contactId": "c", "contact": {"id": ""}}, "c", "c", None),
+    ({"contact": {"id": "c"}}, "c", "c", None),
+    ({"contactId": 123, "contact": {"id": "123"}}, "123", "123", None),
+    ({"contactId": "fingerprint", "contact": {"id": "c"}}, "c", "c", {"otherContactId": "fingerprint"}),
+    ({"contactId": "c"}, "c", None, None),
+    ({}, None, None, None),
+]
+"""An appointment's fields; the ids of its contact in `appointments` and in `contacts`; what goes to `extra`."""
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize(("fields", "contact_id", "own_id", "extra"), CONTACT_IDS)
+def test_the_two_ids_of_a_contact_stand_in_for_each_other(
+    fields: dict[str, Any], contact_id: str | None, own_id: str | None, extra: dict[str, Any] | None, *, several: bool
+) -> None:
+    """Also next to appointments that have both."""
+    records = [{"id": "the one", **fields}]
+    if several:
+        records += [{"id": f"other {n}", "contactId": f"c{n}", "contact": {"id": f"c{n}"}} for n in range(600)]
+    body = body_of(records)
+    listing = split_decoder(reader("L", ContactCache()))(body)
+    assert found_in(listing) == found_in(decode_all(body))
+    rows = appointment_rows("L", listing.records).rows
+    [found] = [each for each in rows["appointments"].arrow().to_pylist() if each["id"] == "the one"]
+    assert (found["contact_id"], found["extra"] and orjson.loads(found["extra"])) == (contact_id, extra)
+    contacts = set(rows["contacts"].arrow()["id"].to_pylist()) - {f"c{n}" for n in range(600)}
+    assert contacts == ({own_id} if own_id else set())
+
+
+def test_one_text_may_be_the_contact_of_two_ids() -> None:
+    ada = {"firstName": "Ada"}
+    records = [booked(n, contactId=f"c{n}", contact=ada) for n in range(3)]
+    body = body_of(records)
+    listing = split_decoder(reader("L", ContactCache()))(body)
+    assert found_in(listing) == found_in(decode_all(body))
+    contacts = appointment_rows("L", listing.records).rows["contacts"]
+    assert contacts.keys == [("c0",), ("c1",), ("c2",)]

@@ -72,9 +72,9 @@ def test_a_setting_that_matters(name: str) -> None:
 
 def test_a_new_column_and_a_new_revision(monkeypatch: pytest.MonkeyPatch) -> None:
     before = Interpretation.of(Settings()).rules
-    monkeypatch.setattr(interpretation, "REVISIONS", {"contacts.country": 2})
+    monkeypatch.setattr(interpretation, "REVISIONS", {**REVISIONS, "contacts.country": 2})
     after = Interpretation.of(Settings()).rules
-    monkeypatch.setattr(interpretation, "REVISIONS", {})
+    monkeypatch.setattr(interpretation, "REVISIONS", REVISIONS)
     monkeypatch.setitem(TABLES, "contacts", replace(TABLES["contacts"], columns=TABLES["contacts"].columns[:-5]))
     shorter = Interpretation.of(Settings()).rules
     changed = [{name for name in before if before[name] != other[name]} for other in (after, shorter)]

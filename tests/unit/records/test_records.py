@@ -128,6 +128,8 @@ def test_every_value_is_in_its_column_or_in_extra(record: dict[str, Any]) -> Non
         elif name in ("startTime", "endTime"):
             raw = {"startTime": "start_time_raw", "endTime": "end_time_raw"}[name]
             assert extra.get(name, found[raw]) == value
+        elif columns[name].is_id and type(value) is int:
+            assert found[columns[name].name] == str(value)
         elif columns[name].type != "timestamp":
             assert found[columns[name].name] == value
     assert extra.keys() <= record.keys()
@@ -223,19 +225,32 @@ def test_both_spellings_have_their_own_column() -> None:
         (30, 30),
         ("30", 30),
         (30.0, 30),
-        (30.5, None),
+        (7.5, 7.5),
+        ("7.5", 7.5),
+        (0.1, 0.1),
         (True, None),
-        (2**63, None),
+        (2**53 + 1, None),
         ("half", None),
         ("007", None),
         ("-0", None),
+        ("nan", None),
     ],
 )
-def test_whole_numbers(value: Any, expected: int | None) -> None:
+def test_numbers(value: Any, expected: float | None) -> None:
     record = {"id": "s", "availability": {"eventTiming": {"slotDuration": value}}}
     found = listed_rows(SERVICES, "L", [record]).rows["services"].arrow().to_pylist()[0]
     assert found["slot_duration"] == expected
-    assert (found["extra"] is None) == (expected is not None)
+    extra = json.loads(found["extra"]) if found["extra"] else {}
+    assert extra == ({} if expected is not None else {"availability.eventTiming.slotDuration": value})
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(9, 9), ("9", 9), (9.0, 9), (9.5, None), (True, None), (2**63, None), ("09", None)]
+)
+def test_whole_numbers(value: Any, expected: int | None) -> None:
+    record = {"id": "s", "availability": {"officeHours": {"monday": [{"openHour": value}]}}}
+    [found] = listed_rows(SERVICES, "L", [record]).rows["service_hours"].arrow().to_pylist()
+    assert found["open_hour"] == expected
 
 
 def test_unknown_nested_fields_go_to_extra() -> None:
