@@ -40,6 +40,10 @@ def _hashes(values: Iterable[Hashable]) -> Iterator[int]:
     return map(_SHORT, map(hash, values))
 
 
+_SAMPLED = 50
+"""Changed rows to keep of each table."""
+
+
 class Staged(NamedTuple):
     """New versions, and their Arrow table."""
 
@@ -72,6 +76,8 @@ class Stage:
     merged: set[str] = field(default_factory=set)
     growth: Contents = field(default_factory=Contents)
     rejected: dict[str, Rejected] = field(default_factory=dict)
+    samples: dict[str, Rows] = field(default_factory=dict)
+    """By table: some rows, at least one of them changed."""
     _handed_over: set[str] = field(default_factory=set)
     _keys: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
     """By table and location: each staged key and its row's digest, both as 60-bit hashes to save two thirds of the
@@ -100,6 +106,8 @@ class Stage:
         found = difference(rows, held, since.keys())
         if found.changes.new < len(found.rows):
             self.merged.add(rows.table.name)
+        if found.changes.changed:
+            self.samples.setdefault(rows.table.name, found.rows.take(range(min(len(found.rows), _SAMPLED))))
         return self._staged(found, since)
 
     def _unchanged_since(

@@ -101,6 +101,12 @@ def _check_choices(settings: Settings) -> None:
         if not re.fullmatch(r"[\w.-]+(=.+)?", each):
             fix = 'Write FIELD=VALUE, or FIELD for any value: ["deleted=true", "deletedAt"].'
             raise invalid("deleted_when", f"cannot be {each!r}", fix)
+    for each in settings.ignored_fields:
+        if not re.fullmatch(r"(appointments|contacts|services|teams)(\.[^.\s]+)+", each):
+            fix = 'Write the table and the field of the API: ["appointments.joinLink", "services.calendarConfig.link"].'
+            raise invalid("ignored_fields", f"cannot be {each!r}", fix)
+        if each.partition(".")[2] in ("id", "contact", "contactId", "startTime"):
+            raise invalid("ignored_fields", f"cannot be {each!r}", "No record can be loaded without this field.")
     if not re.fullmatch(r"\w+", settings.service_id_parameter):
         raise invalid("service_id_parameter", "not the name of a parameter", "Write one word, such as calendarId.")
     if settings.history_start >= date(2100, 1, 1) or settings.history_start < date(1970, 1, 1):

@@ -81,6 +81,7 @@ class Settings:
 
     unknown_id_statuses: tuple[int, ...] = (400, 404, 422)
     deleted_when: tuple[str, ...] = DELETED_WHEN
+    ignored_fields: tuple[str, ...] = ()
     service_id_parameter: str = "calendarId"
 
     destination: str = "duckdb"
@@ -96,7 +97,7 @@ class Settings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", self.base_url.rstrip("/"))
         object.__setattr__(self, "locations", dict(self.locations))
-        for name in ("scopes", "unknown_id_statuses", "deleted_when", *checks.PII_LISTS):
+        for name in ("scopes", "unknown_id_statuses", "deleted_when", "ignored_fields", *checks.PII_LISTS):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         checks.check(self)
 

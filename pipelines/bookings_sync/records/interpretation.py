@@ -53,9 +53,9 @@ REVISIONS: Mapping[str, int] = {
 value. A key column stands for which records become rows. `test_interpretation` tells which numbers to raise."""
 
 _SETTINGS: Mapping[Endpoint, tuple[str, ...]] = {
-    "teams": ("deleted_when",),
-    "services": ("deleted_when",),
-    "appointments": ("include_contacts", "service_id_parameter", "reply_cap", "deleted_when"),
+    "teams": ("deleted_when", "ignored_fields"),
+    "services": ("deleted_when", "ignored_fields"),
+    "appointments": ("include_contacts", "service_id_parameter", "reply_cap", "deleted_when", "ignored_fields"),
     "slots": (),
     "contents": (),
 }
@@ -146,7 +146,10 @@ def _tables_of(endpoint: Endpoint) -> list[str]:
 
 def _declaration(table: Table, column: Column, privacy: Privacy) -> str:
     """What the column's values are made of, as text."""
-    return f"{made_of(table, column)}|{_rule(table.name, column.name, privacy)}"
+    of_table = [each for each in privacy.ignored if each.startswith(f"{table.name}.")]
+    ignored = [each for each in of_table if column.name == "extra" or each == f"{table.name}.{column.source}"]
+    without = f" without {', '.join(ignored)}" if ignored else ""
+    return f"{made_of(table, column)}|{_rule(table.name, column.name, privacy)}{without}"
 
 
 def made_of(table: Table, column: Column) -> str:

@@ -13,7 +13,7 @@ keys and never personal fields.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,18 +38,32 @@ _CUSTOM_FIELDS = CONTACT_CUSTOM_FIELDS.nested.path if CONTACT_CUSTOM_FIELDS.nest
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """The rule of each field of `FIELDS`, and the key of the hashes (empty if no field is hashed)."""
+    """The rule of each field of `FIELDS`, the key of the hashes (empty if no field is hashed), and the fields that are
+    ignored: no code sees them, and no table holds them."""
 
     rules: Mapping[str, Rule]
     key: bytes = b""
+    ignored: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> Privacy:
-        return cls(settings.pii_rules, settings.pii_key.encode())
+        return cls(settings.pii_rules, settings.pii_key.encode(), settings.ignored_fields)
 
     @property
     def keeps_all(self) -> bool:
+        return not self.ignored and self._hides_nothing
+
+    @property
+    def _hides_nothing(self) -> bool:
         return all(rule == "keep" for rule in self.rules.values())
+
+    def without_ignored(self, table: str, record: Any) -> Any:
+        """The record without the fields of this table that the setting `ignored_fields` names."""
+        for each in self.ignored:
+            name, *path = each.split(".")
+            if name == table:
+                record = _without(record, path)
+        return record
 
     @property
     def fingerprint(self) -> str:
@@ -66,6 +80,7 @@ class Privacy:
         """An appointment and its embedded contact, under the rules."""
         if self.keeps_all:
             return record
+        record = self.without_ignored(APPOINTMENTS.name, record)
         if not isinstance(record, dict):
             return self._under_rule(record, "other")
         cleared = self._cleared(record, APPOINTMENTS, _APPOINTMENT)
@@ -79,6 +94,7 @@ class Privacy:
         """A contact, as an appointment embeds it, under the rules."""
         if self.keeps_all or record is None:
             return record
+        record = self.without_ignored(CONTACTS.name, record)
         if not isinstance(record, dict):
             return self._under_rule(record, "other")
         return self._cleared(record, CONTACTS, _CONTACT)
@@ -125,6 +141,17 @@ class Privacy:
             return {name: self._hashed(each, normalized, level + 1) for name, each in value.items()}
         text = normalized(str(value)).encode("utf-8", "surrogatepass")
         return "hmac:" + hmac.new(self.key, text, "sha256").hexdigest()[:32]
+
+
+def _without(value: Any, path: Sequence[str]) -> Any:
+    """The value without the field at this path, also in each item of a list."""
+    if isinstance(value, list):
+        return [_without(each, path) for each in value]
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    if len(path) == 1:
+        return {name: each for name, each in value.items() if name != path[0]}
+    return {**value, path[0]: _without(value[path[0]], path[1:])}
 
 
 KEEP_ALL = Privacy(dict.fromkeys(FIELDS, "keep"))

@@ -37,6 +37,7 @@ from bookings_sync.sync.contacts import ListedContacts
 from bookings_sync.sync.controls import Controls
 from bookings_sync.sync.disputes import Disputes, Unsettled
 from bookings_sync.sync.lists import AppointmentLists
+from bookings_sync.sync.moving_fields import moving_fields
 from bookings_sync.sync.run import Run
 from bookings_sync.sync.slots import SlotReads
 from bookings_sync.sync.whole_lists import WholeLists
@@ -152,6 +153,11 @@ class Load:
     def runs(self) -> Iterator[Emitted]:
         """The run's own row, as it is after this load."""
         self._run.findings.figures.loads += 1
+        for name in moving_fields(self.stage, self._held_rows):
+            self._run.findings.warn(
+                f"only {name} has changed in most changed records of the last three runs. If it changes by itself, "
+                "such as a token in a link, add it to ignored_fields"
+            )
         complete = not self._run.goes_on
         if complete:
             self._run.report_left_out()

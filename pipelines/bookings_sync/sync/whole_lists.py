@@ -25,6 +25,7 @@ from bookings_sync.records.decoding import listed_rows, location_rows
 from bookings_sync.records.deletion_marks import DeletionMarks
 from bookings_sync.records.json_text import Records
 from bookings_sync.records.listed import listed_services, listed_teams
+from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.tables import SERVICES, TEAMS, Table
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.findings import Findings
@@ -59,6 +60,7 @@ class WholeLists:
         self._stage = stage
         self._completed = completed
         self._marks = DeletionMarks.of(settings.deleted_when)
+        self._privacy = Privacy.of(settings)
         self._rules = rules
 
     def locations(self, held: Mapping[str, Held]) -> Iterator[Emitted]:
@@ -128,7 +130,8 @@ class WholeLists:
         if before and before.reply_digest == reply.digest and before.rules == self._rules[endpoint]:
             self._findings.figures.reads_unchanged += 1
             return
-        batch = listed_rows(table, location_id, records, self._held_rows.digests)
+        kept = [self._privacy.without_ignored(table.name, record) for record in records]
+        batch = listed_rows(table, location_id, kept, self._held_rows.digests)
         self._stage.reject(batch)
         for rows in batch.rows.values():
             is_first = self._first_sync.is_first(location_id)

@@ -6,6 +6,7 @@ Output: `Held` and `Placed` by key, or whole rows. Only current versions count: 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -52,6 +53,11 @@ class HeldRows:
         """The digests of the live records whose first key column has the value of one of these keys."""
         held = self.by_id(table, location_id, dict.fromkeys(str(key[0]) for key in keys))
         return {key: each.digest for key, each in held.items() if not each.deleted}
+
+    def changes_of_last_runs(self, number: int) -> list[dict[str, Any]]:
+        """The counts of the last runs by table, from the newest on."""
+        sql = f"SELECT tables FROM {self._raw.name('runs')} ORDER BY started_at DESC LIMIT {number}"  # noqa: S608
+        return [json.loads(row["tables"]) for row in self._raw.dicts(sql)]
 
     def rejections(self, rejection_ids: Collection[str]) -> set[str]:
         """Those of these rejections that are recorded."""

@@ -42,6 +42,7 @@ MEANING: dict[str, Any] = {
     "service_id_parameter": "serviceId",
     "reply_cap": 100,
     "deleted_when": ("deletedAt",),
+    "ignored_fields": ("appointments.joinLink",),
     "pii": "drop",
     "pii_keep": ("email",),
     "pii_hash": ("email",),
