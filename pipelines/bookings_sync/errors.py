@@ -202,7 +202,7 @@ class BudgetSpent(ApiError):  # noqa: N818
 
 
 _SAFE = re.compile(
-    r"(?:Invalid Input Error: )?two current versions of a record in \w+: .*|"
+    r"(?:Invalid Input Error: |invalid input syntax for type integer: \")?two current versions of a record in \w+: .*|"
     r"(?:\w+: \[libpq\] Failed to connect: )?(?:could not translate host name|(?:connection to server|IO Error: ).*)"
 )
 """First lines of driver errors that name only a host, a database, a user or a file.

@@ -16,6 +16,7 @@ when dlt no longer behaves that way, and its message names the override to delet
 | `duckdb.KeyedMerge`               | compares new rows with every current row by digest           | none     |
 | `duckdb._Append`                  | appends a record that is held, as a second current version   | none     |
 | `postgres.Postgres.configuration` | writes a space in `options` as +, which ADBC rejects         | none     |
+| `postgres._CheckedMerge`          | inserts both of two staged rows with one key as current      | none     |
 | `tables.history_hints`            | ends the versions of other records, if keys are compound     | dlt#4244 |
 | `tables.describe_columns`         | drops the hints of the column with the row digest            | none     |
 | `tables.planned_table`            | plans a digest column without a type                         | none     |

@@ -22,6 +22,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 from bookings_sync.records.tables import TABLES
+from bookings_sync.warehouse.dlt_compat.tables import key_of, two_versions
 
 CHECKPOINT = "checkpoint_threshold = '16MB'"
 """Size of the write-ahead log at which DuckDB writes it into the file: DuckDB's own default.
@@ -59,18 +60,9 @@ class KeyedMerge(SqlMergeFollowupJob):
             f"SELECT {columns}, {at}, NULL FROM {staging_name};",
             # Last, inside the transaction: of two staged rows with one key, both would be current.
             f"SELECT error('{two_versions(str(table['name']))}' || left(count(*)::VARCHAR, 0)) FROM "  # noqa: S608
-            f"(SELECT 1 FROM {staging_name} GROUP BY {_key(str(table['name']))} HAVING count(*) > 1) "
+            f"(SELECT 1 FROM {staging_name} GROUP BY {key_of(str(table['name']))} HAVING count(*) > 1) "
             "HAVING count(*) > 0;",
         ]
-
-
-def two_versions(table_name: str) -> str:
-    """The message of a load that is refused. `errors.described` knows how it begins."""
-    return f"two current versions of a record in {table_name}: nothing was loaded there. Run bookings doctor"
-
-
-def _key(table_name: str) -> str:
-    return ", ".join(TABLES[table_name].key if table_name in TABLES else ("id",))
 
 
 class _Append(DuckDbCopyJob):
@@ -89,7 +81,7 @@ class _Append(DuckDbCopyJob):
             return
         with client.begin_transaction():
             super().run()
-            qualified, key = client.make_qualified_table_name(name), _key(name)
+            qualified, key = client.make_qualified_table_name(name), key_of(name)
             ((found,),) = (
                 client.execute_sql(
                     f"SELECT count(*) FROM {qualified} WHERE _dlt_valid_to IS NULL AND _dlt_load_id <> %s"  # noqa: S608

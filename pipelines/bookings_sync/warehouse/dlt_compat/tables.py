@@ -10,6 +10,8 @@ from dlt.common.schema import Schema
 from dlt.common.schema.typing import TTableSchema
 from dlt.destinations import postgres
 
+from bookings_sync.records.tables import TABLES
+
 DIGEST_COLUMN = "row_digest"
 
 DLT_COLUMNS = {
@@ -36,6 +38,16 @@ def history_hints(key: Iterable[str]) -> dict[str, Any]:
         "row_version_column_name": DIGEST_COLUMN,
         "destination_scope": f"({columns}) IN (SELECT {columns} FROM {{staging_table}})",  # noqa: S608 - our own names
     }
+
+
+def two_versions(table_name: str) -> str:
+    """The message of a load that is refused. `errors.described` knows how it begins."""
+    return f"two current versions of a record in {table_name}: nothing was loaded there. Run bookings doctor"
+
+
+def key_of(table_name: str) -> str:
+    """The columns of a table's key, for SQL."""
+    return ", ".join(TABLES[table_name].key if table_name in TABLES else ("id",))
 
 
 def describe_columns(schema: Schema, descriptions: Mapping[str, Mapping[str, str]]) -> None:
