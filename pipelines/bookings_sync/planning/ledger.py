@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Literal
 
 from bookings_sync.planning.scopes import Kind, Scope
-from bookings_sync.planning.windows import Window, gaps
+from bookings_sync.planning.windows import ALL_TIME, Window, gaps
 
 Endpoint = Literal["teams", "services", "appointments", "slots", "contents"]
 """`contents` is no read: this entry says how many rows of the location the warehouse holds (`changes.contents`)."""
@@ -40,6 +40,8 @@ class Read:
     seconds: float
     record_digests: bytes | None = field(default=None, repr=False)
     contents: str | None = None
+    reply_cap: int | None = None
+    """The number of records at which the API was known to cut such replies off."""
 
     @property
     def read_id(self) -> str:
@@ -81,7 +83,9 @@ class Ledger:
         self.locations: set[str] = set()
         self.kinds: set[Kind] = set()
         """The kinds of scopes that appointments were listed by."""
-        self._largest_reply: dict[str, int] = defaultdict(int)
+        self._largest_reply: dict[tuple[str, Kind], int] = defaultdict(int)
+        self._reply_caps: dict[tuple[str, Kind], int | None] = {}
+        self._heeds_windows: set[tuple[str, Kind]] = set()
         self.noted = 0
         """Number of reads added so far."""
         for read in reads:
@@ -100,7 +104,10 @@ class Ledger:
         of_runs[read.run_id] = max(of_runs.get(read.run_id, 0), read.read_at_ms)
         if read.endpoint == "appointments":
             self.kinds.add(read.scope.kind)
-            self._largest_reply[read.location_id] = max(self._largest_reply[read.location_id], read.reply_rows)
+            kind = read.location_id, read.scope.kind
+            self._largest_reply[kind] = max(self._largest_reply[kind], read.reply_rows)
+            if self._reply_caps.get(kind) != read.reply_cap:
+                self.learn_reply_cap(*kind, read.reply_cap)
 
     def all(self) -> Iterator[Read]:
         for reads in self._reads.values():
@@ -111,9 +118,43 @@ class Ledger:
         reads = self._reads.get((location_id, endpoint, scope), {}).values()
         return max(reads, key=lambda read: read.read_at_ms, default=None)
 
-    def largest_reply(self, location_id: str) -> int:
-        """The most records in any reply with appointments; 0 before the first."""
-        return self._largest_reply.get(location_id, 0)
+    # -- what replies of this API are like -----------------------------------------------------------------------------
+
+    def largest_reply(self, location_id: str, kind: Kind) -> int:
+        """The most records in any list of appointments by this kind of scope; 0 before the first."""
+        return self._largest_reply.get((location_id, kind), 0)
+
+    def reply_cap(self, location_id: str, kind: Kind) -> int | None:
+        """The number of records at which the API cuts these lists off, as far as it was found out."""
+        return self._reply_caps.get((location_id, kind))
+
+    def learn_reply_cap(self, location_id: str, kind: Kind, cap: int | None) -> None:
+        """Reads with this many records or more no longer count, because their replies were cut off."""
+        self._reply_caps[location_id, kind] = cap
+        for key in list(self._stretches):  # threads that send requests ask for stretches too
+            if key[0] == location_id and key[2].kind == kind:
+                self._stretches.pop(key, None)
+
+    def ignores_windows(self, location_id: str, kind: Kind) -> bool:
+        """Whether every list by this kind of scope is the whole calendar, whatever the window. The newest read of some
+        scope then covers all time."""
+        if (location_id, kind) in self._heeds_windows:
+            return False
+        of_kind = (self._reads[key] for key in self._of_kind(location_id, kind))
+        return any(next(reversed(reads), None) == ALL_TIME for reads in of_kind)
+
+    def learn_windows_are_heeded(self, location_id: str, kind: Kind) -> None:
+        """The API no longer ignores windows."""
+        self._heeds_windows.add((location_id, kind))
+
+    def replies_of_size(self, location_id: str, kind: Kind, size: int) -> list[Read]:
+        """The newest reads that found exactly this many records, and no part of which has been read again since."""
+        scopes = [scope for _, _, scope in self._of_kind(location_id, kind)]
+        stretches = (stretch for scope in scopes for stretch in self.stretches(location_id, scope))
+        return [each.read for each in stretches if each.is_whole and each.read.reply_rows == size]
+
+    def _of_kind(self, location_id: str, kind: Kind) -> list[tuple[str, Endpoint, Scope]]:
+        return [key for key in self._reads if key[:2] == (location_id, "appointments") and key[2].kind == kind]
 
     def last_run(self, location_id: str, *, other_than: str) -> int:
         """When the last read of another run was sent, epoch milliseconds; 0 if there is none."""
@@ -123,9 +164,13 @@ class Ledger:
     def stretches(self, location_id: str, scope: Scope) -> list[Stretch]:
         """The time that was read of a scope: stretches that do not overlap, oldest first, each with its newest read."""
         key: tuple[str, Endpoint, Scope] = (location_id, "appointments", scope)
-        if key not in self._stretches:
-            self._stretches[key] = _newest_stretches(self._reads.get(key, {}).values())
-        return self._stretches[key]
+        stretches = self._stretches.get(key)
+        if stretches is None:
+            cap = self.reply_cap(location_id, scope.kind)
+            reads = self._reads.get(key, {}).values()
+            stretches = _newest_stretches(r for r in reads if not cap or r.reply_rows < cap)
+            self._stretches[key] = stretches
+        return stretches
 
     def relied_on(self, location_id: str, scope: Scope, window: Window, rules: str) -> Read | None:
         """The last read of exactly this window, if the warehouse holds exactly what its reply said.

@@ -35,7 +35,7 @@ from pendulum import DateTime
 from bookings_sync.config.settings import Settings
 from bookings_sync.planning.ledger import Endpoint, Ledger, Stretch, within
 from bookings_sync.planning.scopes import Scope
-from bookings_sync.planning.windows import DAY_MS, Window, gaps, grid, to_ms
+from bookings_sync.planning.windows import ALL_TIME, DAY_MS, Window, gaps, grid, to_ms
 
 Reason = Literal["list", "first", "asked", "hot", "backfill", "outdated", "cold"]
 
@@ -59,6 +59,11 @@ class PlannedRead:
     window: Window | None
     reason: Reason
     requests: int = 1
+    sends: Window | None = None
+    """The window that the request names, if it is not `window`: an API that ignores windows need not be asked for all
+    time."""
+    is_probe: bool = False
+    """Whether the reply is decoded whole, because it is compared with another reply."""
 
     def halves(self) -> list[PlannedRead]:
         """The same read in two, the earlier half first."""
@@ -127,11 +132,20 @@ def plan_appointments(
     reasons: tuple[Reason, ...] = ("first", "asked", "hot", "backfill", "outdated", "cold")
     by_reason: dict[Reason, list[tuple[int, PlannedRead]]] = {reason: [] for reason in reasons}
     times = _Times.of(settings, span)
+    ignoring = {kind for kind in ledger.kinds if ledger.ignores_windows(location_id, kind)}
+    with_caps = {kind: _with_cap(settings, ledger.reply_cap(location_id, kind)) for kind in ledger.kinds}
     for scope in scopes:
+        of_kind = with_caps.get(scope.kind, settings)
         stretches = ledger.stretches(location_id, scope)
-        outside = _beyond(stretches, settings, span, times, (beyond or {}).get(scope, ()))
+        if scope.kind in ignoring:
+            if any(stretch.read.run_id != span.run_id for stretch in stretches) or not stretches:
+                age_rank = min((stretch.read.read_at_ms for stretch in stretches), default=0)
+                everything = _everything(location_id, scope, of_kind, span)
+                by_reason[everything.reason].append((age_rank, everything))
+            continue
+        outside = _beyond(stretches, of_kind, span, times, (beyond or {}).get(scope, ()))
         is_new = not stretches and span.asked is None and scope not in tried
-        inside = _first(settings, times.now_ms) if is_new else _windows(stretches, settings, span, times)
+        inside = _first(of_kind, times.now_ms) if is_new else _windows(stretches, of_kind, span, times)
         for window, reason, age_rank in (*inside, *outside):
             by_reason[reason].append((age_rank, PlannedRead(location_id, "appointments", scope, window, reason)))
     cold = sorted(by_reason["cold"], key=lambda ranked: ranked[0])
@@ -142,6 +156,18 @@ def plan_appointments(
             by_reason[reason].sort(key=lambda ranked: hash((span.run_id, ranked[1].scope, ranked[1].window)))
         by_reason[reason].sort(key=lambda ranked: ranked[0])
     return [read for ranked in by_reason.values() for _, read in ranked]
+
+
+def _with_cap(settings: Settings, cap: int | None) -> Settings:
+    """The settings with a reply cap that was found out."""
+    return settings if cap is None else replace(settings, reply_cap=min(cap, settings.reply_cap or cap))
+
+
+def _everything(location_id: str, scope: Scope, settings: Settings, span: Span) -> PlannedRead:
+    """The one read of a scope whose lists ignore windows. The request names the window around now."""
+    around_now, _, _ = next(_first(settings, to_ms(span.now)))
+    reason: Reason = "asked" if span.asked is not None or span.full else "hot"
+    return PlannedRead(location_id, "appointments", scope, ALL_TIME, reason, sends=around_now)
 
 
 def plan_slots(settings: Settings, location_id: str, service_ids: Iterable[str], now: DateTime) -> list[PlannedRead]:

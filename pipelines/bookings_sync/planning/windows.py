@@ -83,6 +83,13 @@ class Window:
         return Window(self.start_ms, middle), Window(middle, self.end_ms)
 
 
+ALL_TIME = Window(-25_567 * DAY_MS, 84_006 * DAY_MS)
+"""1900 to 2200. The window of a read whose reply is the whole calendar, because the API ignores windows."""
+
+FAR_DAYS = (Window(11_323 * DAY_MS, 11_324 * DAY_MS), Window(47_117 * DAY_MS, 47_118 * DAY_MS))
+"""One day in 2001 and one in 2099, where no calendar has appointments."""
+
+
 def to_ms(instant: datetime) -> int:
     """Epoch milliseconds, rounded down."""
     # datetime's own subtraction: pendulum's builds a calendar interval, at ten times the cost.

@@ -28,6 +28,7 @@ _SAME_NAME = (
     "seconds",
     "record_digests",
     "contents",
+    "reply_cap",
 )
 """Columns that hold the attribute of `Read` with the same name, in the order of `Read`'s arguments."""
 

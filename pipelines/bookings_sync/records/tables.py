@@ -394,6 +394,10 @@ READS = _merged(
         ),
         _integer("reply_bytes", "Size of the reply, in bytes."),
         _integer("reply_rows", "Records in the reply."),
+        _integer(
+            "reply_cap",
+            "Records at which the API was found to cut off replies of this kind; null if it was not.",
+        ),
         Column("seconds", "double", "Time from request to whole reply, in seconds, without waits for the rate limit."),
         Column(
             "contents",

@@ -10,7 +10,7 @@ unreadable is read again in halves, down to a day.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from bookings_sync.api.listing import Listing, id_digest
 from bookings_sync.api.replies import Reply
@@ -23,16 +23,17 @@ from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.look_ups import Due
 from bookings_sync.planning.plan import PlannedRead, window_of
 from bookings_sync.planning.planner import Planner
-from bookings_sync.planning.windows import DAY_MS, SPOILT_MS
+from bookings_sync.planning.windows import ALL_TIME, DAY_MS, SPOILT_MS
+from bookings_sync.records.rows import Batch
 from bookings_sync.sync.absences import Absences
 from bookings_sync.sync.appointment_rows import AppointmentRows
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.contacts import ListedContacts
 from bookings_sync.sync.controls import Controls
+from bookings_sync.sync.doubts import Doubts, Judged, Listed
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.lists import AppointmentLists
-from bookings_sync.sync.reading import Answer, Reading
-from bookings_sync.sync.reply_caps import ReplyCaps
+from bookings_sync.sync.reading import Reading
 
 _SURELY_ALLOWED_MS = 31 * DAY_MS
 """Milliseconds. The API may refuse a longer window for its length (UNK; the successor API allows 31 days of slots)."""
@@ -47,7 +48,7 @@ class AppointmentReads:
         planner: Planner,
         calendars: KnownCalendars,
         findings: Findings,
-        reply_caps: ReplyCaps,
+        doubts: Doubts,
         stage: Stage,
         journal: Journal,
         completed: CompletedReads,
@@ -62,7 +63,7 @@ class AppointmentReads:
         self._planner = planner
         self._calendars = calendars
         self._findings = findings
-        self._reply_caps = reply_caps
+        self._doubts = doubts
         self._stage = stage
         self._journal = journal
         self._completed = completed
@@ -75,7 +76,7 @@ class AppointmentReads:
     def carry_out(self, planned: list[PlannedRead]) -> Iterator[Emitted]:
         """Does these reads, as far as one load takes their rows."""
         figures = self._findings.figures
-        figures.reads_planned += len(planned)
+        figures.reads_planned += sum(not read.is_probe for read in planned)
         reading = Reading(planned, self._lists.ask, self._settings.concurrency)
         for answer in reading:
             read = answer.item
@@ -83,22 +84,24 @@ class AppointmentReads:
                 continue
             if isinstance(answer.error, BudgetSpent):  # the window stays due, and its age puts it first next time
                 reading.drop(lambda other, spent=read.location_id: other.location_id == spent)  # type: ignore[misc]
-                continue
-            self._observe(answer)
-            if self._needs_halves(answer):
-                figures.reads_planned += 1  # one read becomes two
-                reading.add(read.halves())
-            elif answer.error is None:
-                yield from self._take(read, answer.result)
-            elif self._is_gone(read, answer.error):
-                yield from self._take(read, None)
+                judged = self._doubts.failed(read, answer.error)
+            elif answer.error is not None:
+                judged = yield from self._take_error(read, answer.error)
+            elif answer.result is not None:
+                judged = yield from self._take_answer(read, answer.result)
             else:
-                self._planner.leave_out(read)
-                self._findings.failed(read.location_id, answer.error)
+                continue
+            figures.reads_planned += sum(not ask.is_probe for ask in judged.ask) // 2  # one read becomes two
+            reading.add(judged.ask)
+            for listed in judged.take:
+                yield from self._take(listed.read, listed.reply, listed.batch)
+            if self._doubts.ignores_windows(read):
+                reading.drop(lambda other, read=read: _is_pointless(other, read))  # type: ignore[misc]
             if self._findings.gave_up(read.location_id):
                 reading.drop(lambda other, failed=read.location_id: other.location_id == failed)  # type: ignore[misc]
             if self._stage.rows >= self._settings.rows_per_load:
                 figures.reads_planned -= reading.stop()  # the next load plans them again
+        self._doubts.end()
         yield from self._rows.take_waiting()
         yield from self._rows.settle()
         yield from self._absences.resolve(self._settings.concurrency)
@@ -113,30 +116,28 @@ class AppointmentReads:
 
     # -- what an answer means ------------------------------------------------------------------------------------------
 
-    def _observe(self, answer: Answer[PlannedRead, Reply[Listing]]) -> None:
-        """Counts what the answer shows: how well the location answers, and how large its replies get."""
-        read, error = answer.item, answer.error
-        if error is not None:
-            if not self._is_gone(read, error) and _may_be_too_long(read, error):
-                self._findings.of(read.location_id).unreadable(error)
-        elif answer.result is not None and answer.result.records is not None:
-            count = answer.result.records.size
-            self._reply_caps.add(read.location_id, count)
-            if self._reply_caps.is_guess and self._reply_caps.may_be_cut_off(read.location_id, window_of(read), count):
-                self._findings.warn(
-                    f"a reply held exactly {count} appointments: "
-                    f"if the API cuts lists off there, set reply_cap = {count}"
-                )
+    def _take_error(self, read: PlannedRead, error: ApiError) -> Generator[Emitted, None, Judged]:
+        """An error of the API. A window that may be too long is read again in halves."""
+        if read.is_probe:
+            return self._doubts.failed(read, error)
+        if self._is_gone(read, error):
+            yield from self._take(read, None, None)
+            return Judged([], [])
+        if _may_be_too_long(read, error):
+            findings = self._findings.of(read.location_id)
+            findings.unreadable(error)
+            if findings.may_halve:
+                return Judged([], read.halves())
+        self._planner.leave_out(read)
+        self._findings.failed(read.location_id, error)
+        return Judged([], [])
 
-    def _needs_halves(self, answer: Answer[PlannedRead, Reply[Listing]]) -> bool:
-        """Whether the window must be read again in two halves."""
-        read, error = answer.item, answer.error
-        if error is not None:
-            may_help = not self._is_gone(read, error) and _may_be_too_long(read, error)
-            return may_help and self._findings.of(read.location_id).may_halve
-        if answer.result is None or answer.result.records is None:
-            return False
-        return self._reply_caps.may_be_cut_off(read.location_id, window_of(read), answer.result.records.size)
+    def _take_answer(self, read: PlannedRead, reply: Reply[Listing]) -> Generator[Emitted, None, Judged]:
+        """A whole reply. A decoded list is judged before it is compared with the warehouse."""
+        if reply.records is not None and (reply.records.size or read.is_probe):
+            return self._doubts.judge(Listed(read, reply, reply.records, self._lists.rows(read, reply.records)))
+        yield from self._take(read, reply, None)
+        return Judged([], [])
 
     def _is_gone(self, read: PlannedRead, error: ApiError) -> bool:
         """Whether the API refuses a list because the service, team or user no longer exists. It need not be listable
@@ -145,13 +146,14 @@ class AppointmentReads:
 
     # -- a complete answer ---------------------------------------------------------------------------------------------
 
-    def _take(self, read: PlannedRead, reply: Reply[Listing] | None) -> Iterator[Emitted]:
+    def _take(self, read: PlannedRead, reply: Reply[Listing] | None, batch: Batch | None) -> Iterator[Emitted]:
         """Compares one reply with the warehouse. Without a reply, each held appointment is asked for by its id."""
         if reply is not None and reply.records is None:
             self._take_unchanged(read, reply)
         else:
             listing = reply.records if reply and reply.records else Listing([], 0)
-            yield from self._take_listing(read, [reply] if reply else [], listing)
+            rows = batch or self._lists.rows(read, listing)
+            yield from self._take_listing(read, [reply] if reply else [], listing, rows)
         self._findings.answered(read.location_id)
 
     def _take_unchanged(self, planned: PlannedRead, reply: Reply[Listing]) -> None:
@@ -162,10 +164,11 @@ class AppointmentReads:
         if known.reply_rows:
             self._controls.add_unchanged(planned.location_id, planned.scope, window_of(planned))
 
-    def _take_listing(self, planned: PlannedRead, replies: list[Reply[Listing]], listing: Listing) -> Iterator[Emitted]:
+    def _take_listing(
+        self, planned: PlannedRead, replies: list[Reply[Listing]], listing: Listing, batch: Batch
+    ) -> Iterator[Emitted]:
         read = self._completed.add(planned, replies, rows=listing.size, record_digests=listing.digests)
         staged = self._stage.rows
-        batch = self._lists.rows(planned, listing)
         self._stage.reject(batch)
         rows = batch.rows["appointments"]
         if listing.missing is None:
@@ -188,3 +191,9 @@ def _may_be_too_long(read: PlannedRead, error: ApiError) -> bool:
     if isinstance(error, RequestRefused):
         return window.length_ms > _SURELY_ALLOWED_MS
     return isinstance(error, BadReply) and window.length_ms > SPOILT_MS
+
+
+def _is_pointless(other: PlannedRead, read: PlannedRead) -> bool:
+    """Whether a read of another window would bring the same reply, because the API ignores windows."""
+    same_kind = (other.location_id, other.scope.kind) == (read.location_id, read.scope.kind)
+    return same_kind and other.window != ALL_TIME

@@ -21,7 +21,7 @@ from bookings_sync.api import Client, ConnectionPool, Records, Scope, open_http
 from bookings_sync.config.keys import CONFIG_FILE, LOCATIONS_SECTION, SECRETS_FILE
 from bookings_sync.config.settings import Location, ScopeKind, Settings, location_id_from_key
 from bookings_sync.errors import ApiError, AuthenticationFailed, ConnectionFailed, RequestRefused, TimedOut
-from bookings_sync.planning.windows import Window
+from bookings_sync.planning.windows import FAR_DAYS, Window
 from bookings_sync.records.deletion_marks import DeletionMarks
 
 Verdict = Literal["ok", "note", "failed"]
@@ -92,12 +92,15 @@ class _Checking:
         self._teams: Records = []
         self._services: Records = []
         self._appointments: dict[str, dict[str, Any]] = {}
+        self._longest: tuple[Scope, Records] | None = None
+        """The longest list, and what it is asked by."""
 
     def run(self) -> None:
         if not self._key():
             return
         self._list_services()
         self._list_appointments()
+        self._windows()
         self._location_id()
         self._one_appointment()
         self._soft_deletion()
@@ -163,6 +166,8 @@ class _Checking:
                 except ApiError as error:
                     failed[kind] = error
                     break
+                if records and (self._longest is None or len(records) > len(self._longest[1])):
+                    self._longest = Scope(kind, scope_id), records
                 found[kind].update({str(each["id"]): each for each in records if "id" in each})
         for kind in self._settings.scopes:
             if kind in failed:
@@ -186,6 +191,26 @@ class _Checking:
             )
         elif not any(kind in failed for kind in self._settings.scopes):
             self._find("appointments", "ok", f"{counts}, in 31 days: the configured scopes miss none")
+
+    def _windows(self) -> None:
+        """Asks for days on which nobody has appointments, to see whether lists heed the days they are asked for."""
+        if self._longest is None:
+            self._find("windows", "note", "not tried: these days hold no appointment")
+            return
+        scope, listed = self._longest
+        fix = "A sync needs lists of past and future days. Ask the host's support."
+        replies = [
+            self._try("windows", partial(self._listed, scope, days), fix=fix, verdict="note") for days in FAR_DAYS
+        ]
+        if any(reply is None for reply in replies):
+            return
+        if all(replies):
+            what = f"lists ignore the days they are asked for: {len(listed):,} appointments came for days without any"
+            self._find("windows", "note", what, "A sync reads each list once and takes it for the whole calendar.")
+        elif any(replies):
+            self._find("windows", "note", "lists heed only one end of the days they are asked for")
+        else:
+            self._find("windows", "ok", "lists heed the days they are asked for")
 
     def _ids(self, kind: ScopeKind) -> list[str]:
         if kind != "user":

@@ -53,10 +53,11 @@ class AppointmentLists:
 
     def ask(self, read: PlannedRead, turn: DecodingTurn) -> Reply[Listing]:
         """The reply for a planned read."""
-        known = self.last_read(read)
+        known = None if read.is_probe else self.last_read(read)
         decode = turn.wait_for(self._decoder(read, known))
         digest = known.reply_digest if known else None
-        return self._client(read.location_id).list_appointments(read.scope, window_of(read), digest, decode)
+        sent = read.sends or window_of(read)
+        return self._client(read.location_id).list_appointments(read.scope, sent, digest, decode)
 
     def rows(self, read: PlannedRead, listing: Listing) -> Batch:
         """The typed rows of a reply. Contacts that the cache holds are left out."""
@@ -77,6 +78,7 @@ class AppointmentLists:
             # The digest of a personal value could be tried out, so none is kept, and each record is decoded.
             return decode_all
         read_record = reader(read.location_id, self._cache_for(read))
-        if window_of(read).overlaps(self._hot):  # digests of single records pay off where every run reads the window
+        # Digests of single records pay off where every run reads the window.
+        if read.sends is None and not read.is_probe and window_of(read).overlaps(self._hot):
             return diff_decoder(known.record_digests if known else None, read_record)
         return split_decoder(read_record)

@@ -22,7 +22,7 @@ from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.rereading import Rereading
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.planning.ledger import LOST, Read
-from bookings_sync.planning.plan import hot_range, plan_slots
+from bookings_sync.planning.plan import PlannedRead, hot_range, plan_slots
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.records.columns import Key
 from bookings_sync.records.deletion_marks import DeletionMarks
@@ -118,7 +118,7 @@ class Load:
         if self._unsettled_before:
             yield from self._appointment_reads().carry_out([])
             yield from self._settled()
-        while most > 0 and (planned := run.planner.next_reads(run.findings.active, most)):
+        while most > 0 and (planned := self._next_reads(most)):
             yield from self._appointment_reads().carry_out(planned)
             yield from self._settled()
             most -= len(planned)
@@ -181,6 +181,10 @@ class Load:
         if lost or counts:
             yield "reads", self.stage.stamped(ledger_rows([*lost, *counts]))
 
+    def _next_reads(self, most: int) -> list[PlannedRead]:
+        active = self._run.findings.active
+        return self._run.planner.next_reads(active, most) or self._run.doubts.late(active)
+
     def _appointment_reads(self) -> AppointmentReads:
         run, stage, journal = self._run, self.stage, self._journal
         hot = hot_range(run.settings, run.span.now)
@@ -216,7 +220,7 @@ class Load:
             run.planner,
             run.calendars,
             run.findings,
-            run.reply_caps,
+            run.doubts,
             stage,
             journal,
             self._completed,
@@ -292,7 +296,7 @@ class Load:
 
     def _settled(self) -> Iterator[Emitted]:
         """The ledger's new entries and the rejected records since the last call."""
-        reads = self._journal.settle()
+        reads = [self._run.doubts.with_reply_cap(read) for read in self._journal.settle()]
         self._run.planner.add(reads)
         if reads:
             yield "reads", self.stage.stamped(ledger_rows(reads))

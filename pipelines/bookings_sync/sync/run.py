@@ -4,8 +4,8 @@ Input:  settings, a clock, optionally a range to read.
 Output: `Run`. Each part has one job: `snapshot` keeps the warehouse as it was at the beginning, `calendars` what is
         known of each location, `planner` the reads that are left, `look_ups` which appointments to ask for by their ids
         in turn, `budget` counts requests, `findings` keeps figures and errors, `contacts` and `first_sync` save
-        look-ups, `reply_caps` notices lists that may be cut off. A run is one or more bounded loads (`load`). What a
-        load has read is in the ledger before the next one is planned.
+        look-ups, `doubts` notices lists that are not what they seem. A run is one or more bounded loads (`load`). What
+        a load has read is in the ledger before the next one is planned.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from bookings_sync.planning.windows import DAY_MS, Window
 from bookings_sync.records.interpretation import Declarations, Interpretation
 from bookings_sync.sync.budget import RequestBudget
 from bookings_sync.sync.disputes import Unsettled
+from bookings_sync.sync.doubts import Doubts
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.first_sync import FirstSync
 from bookings_sync.sync.identity import find_id, same_calendar, stored_id
-from bookings_sync.sync.reply_caps import ReplyCaps
 from bookings_sync.sync.report_row import report_row
 from bookings_sync.sync.snapshot import Snapshot, take_snapshot
 from bookings_sync.warehouse.history import History
@@ -57,7 +57,7 @@ class Run:
     planner: Planner
     look_ups: LookUps
     first_sync: FirstSync
-    reply_caps: ReplyCaps
+    doubts: Doubts
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class Run:
             self.settings.cold_reread_days * DAY_MS,
         )
         self.first_sync = FirstSync(self.snapshot.with_rows, self.settings.scopes)
-        self.reply_caps = ReplyCaps(self.settings.reply_cap, ledger)
+        self.doubts = Doubts(self.settings.reply_cap, ledger, self.findings)
 
     def rechecks(self, location_id: str) -> bool:
         """Whether this run relies on no digest of the location: it compares with the held values themselves."""

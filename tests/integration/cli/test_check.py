@@ -92,6 +92,14 @@ def test_soft_deletion_is_probed(changeable: Project) -> None:
         assert "count as deleted" in location["soft deletion"]["what"]
 
 
+def test_lists_that_ignore_their_window_are_reported(changeable: Project) -> None:
+    assert findings(changeable, exit_code=0)[0]["windows"]["verdict"] == "ok"
+    changeable.world.switches = Switches(ignores_window=5_000)
+    found = findings(changeable, exit_code=0)[0]["windows"]
+    assert found["verdict"] == "note"
+    assert "ignore the days" in found["what"]
+
+
 def test_scopes_that_list_nothing_fail(changeable: Project) -> None:
     changeable.world.switches = Switches(calendar_id_means="team")
     for location in findings(changeable, exit_code=1):

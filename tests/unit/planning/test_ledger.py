@@ -109,7 +109,7 @@ def test_questions_about_past_reads() -> None:
     assert ledger.newest("L", "services", whole) is None
     assert ledger.covering("L", SERVICE, 8 * DAY_MS - 1) == [reads[0]]
     assert ledger.covering("L", SERVICE, 8 * DAY_MS) == []
-    assert ledger.largest_reply("L") == 8
+    assert (ledger.largest_reply("L", "service"), ledger.largest_reply("L", "user")) == (8, 0)
 
 
 @given(
