@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pendulum import DateTime
 
 from bookings_sync.api.calls import ApiCall, Sender
 from bookings_sync.api.connections import ConnectionPool, open_http
-from bookings_sync.api.listing import Listing, decode_all
+from bookings_sync.api.listing import decode_all
 from bookings_sync.api.replies import FreeSlots, Reply, decode_object, list_under, one_with, slots_around
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.planning.scopes import Scope
@@ -24,6 +24,8 @@ from bookings_sync.records.json_text import Records
 
 _decode_teams = list_under("teams")
 _decode_services = list_under("services")
+
+T = TypeVar("T")
 
 
 class Client:
@@ -84,8 +86,8 @@ class Client:
         scope: Scope,
         window: Window,
         known_digest: str | None = None,
-        decode: Callable[[bytes], Listing] = decode_all,
-    ) -> Reply[Listing]:
+        decode: Callable[[bytes], T] = decode_all,  # type: ignore[assignment]
+    ) -> Reply[T]:
         """The appointments of a scope in a window, cancelled ones included (DOC).
 
         `decode` may compare the list with the last reply, and may block until there is memory for the records.

@@ -46,6 +46,10 @@ class Journal:
         both = (self._earlier, self._current)
         return [read for ledger in both for read in ledger.covering(location_id, scope, instant_ms)]
 
+    def forget(self, location_id: str) -> None:
+        """Drops the reads of a location since the last `settle`: its key turned out to open another calendar."""
+        self._completed = {id_: read for id_, read in self._completed.items() if read.location_id != location_id}
+
     @property
     def kinds(self) -> set[Kind]:
         """The kinds of scopes that appointments have been listed by."""

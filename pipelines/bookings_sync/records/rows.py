@@ -180,11 +180,12 @@ class Rejected:
 @dataclass(slots=True)
 class Batch:
     """The rows of one reply by table, and its rejected records. `deleted` are appointments that the reply tells as
-    deleted; they are not among the rows."""
+    deleted, and `strays` those that it tells as another location's; they are not among the rows."""
 
     rows: dict[str, Rows]
     rejected: list[Rejected]
     deleted: frozenset[Key] = frozenset()
+    strays: frozenset[Key] = frozenset()
 
 
 def rejected_rows(rejected: dict[str, Rejected], at: DateTime, run_id: str) -> pa.Table:

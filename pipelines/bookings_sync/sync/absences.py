@@ -36,6 +36,7 @@ from bookings_sync.records.tables import APPOINTMENTS
 from bookings_sync.sync.contacts import ListedContacts
 from bookings_sync.sync.controls import Control, Controls, Refusal, refusal_of
 from bookings_sync.sync.findings import Findings
+from bookings_sync.sync.proof import Proof
 from bookings_sync.sync.reading import DecodingTurn, Reading
 from bookings_sync.warehouse.held_rows import HeldRows
 
@@ -86,6 +87,7 @@ class Absences:
         look_ups: LookUps,
         missing: set[tuple[str, Key]],
         marks: DeletionMarks,
+        proof: Proof,
     ) -> None:
         self._client = client
         self._planner = planner
@@ -100,6 +102,7 @@ class Absences:
         self._look_ups = look_ups
         self._missing = missing
         self._marks = marks
+        self._proof = proof
         self._absent: dict[tuple[str, Key], Absent] = {}
         self._restaged: dict[tuple[str, Key], Placed] = {}
 
@@ -318,7 +321,9 @@ class Absences:
                     self._journal.record(Change("restaged", each.location_id, read))
 
     def _get(self, absent: Absent, _: DecodingTurn) -> Reply[Records]:
-        return self._client(absent.location_id).get_appointment(absent.key[0])
+        reply = self._client(absent.location_id).get_appointment(absent.key[0])
+        self._proof.check_records(absent.location_id, "/appointments/:id", reply.records or [])
+        return reply
 
     def _take_found(self, absent: Absent, records: Records) -> Iterator[Emitted]:
         """Loads an appointment that the API still finds by its id: it moved, or its list omits it."""

@@ -73,11 +73,14 @@ class AppointmentRows:
         self._disputes = disputes
         self._waiting: list[_Waiting] = []
 
-    def take_whole(self, rows: Rows, planned: PlannedRead, read: Read) -> Iterator[Emitted]:
-        """Stages the new versions among the rows of a whole reply, and notes the held rows that are missing from it."""
+    def take_whole(
+        self, rows: Rows, planned: PlannedRead, read: Read, strays: Collection[Key] = ()
+    ) -> Iterator[Emitted]:
+        """Stages the new versions among the rows of a whole reply, and notes the held rows that are missing from it.
+        The `strays` were in the reply, too, but as records of another location."""
         self._look_ups.close_listed(rows.location_id, planned.scope, (key[0] for key in rows.keys))
         held = self._held(planned)
-        self._absences.add(missing(held, set(rows.keys)), held, read)
+        self._absences.add(missing(held, {*rows.keys, *strays}), held, read)
         self._controls.add_listed(planned.location_id, rows.keys)
         here: list[int] = []
         elsewhere: list[int] = []

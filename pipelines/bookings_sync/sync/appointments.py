@@ -18,7 +18,16 @@ from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
-from bookings_sync.errors import ApiError, BadReply, BudgetSpent, ReplyTooLarge, RequestRefused, TimedOut
+from bookings_sync.errors import (
+    ApiError,
+    BadReply,
+    BudgetSpent,
+    ConfigurationError,
+    OtherReply,
+    ReplyTooLarge,
+    RequestRefused,
+    TimedOut,
+)
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.look_ups import Due
 from bookings_sync.planning.plan import PlannedRead, window_of
@@ -33,6 +42,7 @@ from bookings_sync.sync.controls import Controls
 from bookings_sync.sync.doubts import Doubts, Judged, Listed
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.lists import AppointmentLists
+from bookings_sync.sync.proof import Proof
 from bookings_sync.sync.reading import Reading
 
 _SURELY_ALLOWED_MS = 31 * DAY_MS
@@ -58,6 +68,7 @@ class AppointmentReads:
         contacts: ListedContacts,
         absences: Absences,
         controls: Controls,
+        proof: Proof,
     ) -> None:
         self._settings = settings
         self._planner = planner
@@ -72,6 +83,7 @@ class AppointmentReads:
         self._contacts = contacts
         self._absences = absences
         self._controls = controls
+        self._proof = proof
 
     def carry_out(self, planned: list[PlannedRead]) -> Iterator[Emitted]:
         """Does these reads, as far as one load takes their rows."""
@@ -135,9 +147,27 @@ class AppointmentReads:
     def _take_answer(self, read: PlannedRead, reply: Reply[Listing]) -> Generator[Emitted, None, Judged]:
         """A whole reply. A decoded list is judged before it is compared with the warehouse."""
         if reply.records is not None and (reply.records.size or read.is_probe):
-            return self._doubts.judge(Listed(read, reply, reply.records, self._lists.rows(read, reply.records)))
+            try:
+                batch = self._own_rows(read, reply.records)
+            except OtherReply as error:
+                if read.is_probe:
+                    return self._doubts.failed(read, error)
+                self._planner.leave_out(read)
+                self._findings.failed(read.location_id, error)
+            except ConfigurationError as error:
+                self._findings.of(read.location_id).give_up(error)
+                self._journal.forget(read.location_id)
+            else:
+                return self._doubts.judge(Listed(read, reply, reply.records, batch))
+            return Judged([], [])
         yield from self._take(read, reply, None)
         return Judged([], [])
+
+    def _own_rows(self, read: PlannedRead, listing: Listing) -> Batch:
+        """The rows of a list. Raises OtherReply or ConfigurationError if they are another location's."""
+        batch = self._lists.rows(read, listing)
+        unchanged = 0 if listing.missing is None else listing.size - len(batch.rows["appointments"])
+        return self._proof.own_rows(read.location_id, batch, window_of(read), unchanged)
 
     def _is_gone(self, read: PlannedRead, error: ApiError) -> bool:
         """Whether the API refuses a list because the service, team or user no longer exists. It need not be listable
@@ -172,7 +202,7 @@ class AppointmentReads:
         self._stage.reject(batch)
         rows = batch.rows["appointments"]
         if listing.missing is None:
-            yield from self._rows.take_whole(rows, planned, read)
+            yield from self._rows.take_whole(rows, planned, read, batch.strays)
         else:
             told_as_deleted = {id_digest(key[0]) for key in batch.deleted}
             yield from self._rows.take_changed(rows, listing.missing | told_as_deleted, planned, read)

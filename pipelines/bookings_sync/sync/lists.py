@@ -19,9 +19,11 @@ from bookings_sync.planning.windows import Window
 from bookings_sync.records.decoding import appointment_rows
 from bookings_sync.records.deletion_marks import DeletionMarks
 from bookings_sync.records.fast_path import reader
+from bookings_sync.records.json_text import Unreadable
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.rows import Batch
 from bookings_sync.records.tellings import HeldDigests
+from bookings_sync.sync.kept_replies import KeptReplies
 from bookings_sync.sync.reading import DecodingTurn
 
 
@@ -40,6 +42,7 @@ class AppointmentLists:
         hot: Window,
         held: HeldDigests,
         marks: DeletionMarks,
+        kept: KeptReplies,
     ) -> None:
         self._client = client
         self._ledger = ledger
@@ -50,14 +53,22 @@ class AppointmentLists:
         self._hot = hot
         self._held = held
         self._marks = marks
+        self._kept = kept
 
     def ask(self, read: PlannedRead, turn: DecodingTurn) -> Reply[Listing]:
         """The reply for a planned read."""
         known = None if read.is_probe else self.last_read(read)
         decode = turn.wait_for(self._decoder(read, known))
         digest = known.reply_digest if known else None
-        sent = read.sends or window_of(read)
-        return self._client(read.location_id).list_appointments(read.scope, sent, digest, decode)
+        client, sent = self._client(read.location_id), read.sends or window_of(read)
+        kept = None if read.is_probe else self._kept.take(client.location.name, read.scope, sent)
+        if kept is not None:
+            try:
+                records = None if kept.digest == digest else decode(kept.records or b"")
+                return Reply(records, kept.digest, kept.bytes, kept.sent_at, kept.seconds, kept.requests)
+            except Unreadable:
+                pass  # requested again, with retries
+        return client.list_appointments(read.scope, sent, digest, decode)
 
     def rows(self, read: PlannedRead, listing: Listing) -> Batch:
         """The typed rows of a reply. Contacts that the cache holds are left out."""

@@ -76,6 +76,8 @@ class Load:
             self.stage,
             self._completed,
             run.interpretation.rules,
+            run.proof,
+            run.kept,
         )
 
     def locations(self) -> Iterator[Emitted]:
@@ -214,6 +216,7 @@ class Load:
             run.look_ups,
             missing,
             self._marks,
+            run.proof,
         )
         return AppointmentReads(
             run.settings,
@@ -234,6 +237,7 @@ class Load:
                 hot,
                 self._held_rows.digests,
                 self._marks,
+                run.kept,
             ),
             rows=AppointmentRows(
                 run.settings.scopes,
@@ -250,6 +254,7 @@ class Load:
             contacts=contacts,
             absences=absences,
             controls=controls,
+            proof=run.proof,
         )
 
     def _reserve_for_slots(self) -> None:

@@ -11,7 +11,8 @@ Output: `Run`. Each part has one job: `snapshot` keeps the warehouse as it was a
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
@@ -34,11 +35,15 @@ from bookings_sync.sync.disputes import Unsettled
 from bookings_sync.sync.doubts import Doubts
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.first_sync import FirstSync
-from bookings_sync.sync.identity import find_id, same_calendar, stored_id
+from bookings_sync.sync.identity import check_move, same_calendar, stored_id
+from bookings_sync.sync.identity_search import find_id
+from bookings_sync.sync.kept_replies import KeptReplies
+from bookings_sync.sync.proof import Proof
 from bookings_sync.sync.report_row import report_row
 from bookings_sync.sync.snapshot import Snapshot, take_snapshot
 from bookings_sync.warehouse.history import History
 from bookings_sync.warehouse.migrations import check_version, migrate, ways_of_reading
+from bookings_sync.warehouse.owners import HeldOwners
 from bookings_sync.warehouse.properties import Properties
 
 
@@ -58,6 +63,7 @@ class Run:
     look_ups: LookUps
     first_sync: FirstSync
     doubts: Doubts
+    proof: Proof
 
     def __init__(
         self,
@@ -77,6 +83,7 @@ class Run:
         self.findings = Findings(settings.locations, lambda: on_progress(self) if on_progress else None)
         self.contacts = ContactCaches()
         self.unsettled = Unsettled()
+        self.kept = KeptReplies()
         self._http = open_http(settings)
         self._clients = {
             name: Client(location, settings, self._http, clock=clock) for name, location in settings.locations.items()
@@ -108,7 +115,8 @@ class Run:
             facts = migrate(client, self.settings, at=self.clock(), announce=self.announce)
         self.declared = ways_of_reading(facts)
         held = History(client).locations()
-        self._identify({location_id: name for location_id, (name, _) in held.items()}, offline=offline)
+        names = {location_id: name for location_id, (name, _) in held.items()}
+        found_in_data = self._identify(names, offline=offline)
         # A part of a sharded run shares the warehouse with locations that are none of its business.
         is_part = not held.keys() <= set(self.findings.location_ids)
         history = History(client, self.findings.location_ids if is_part else None)
@@ -136,6 +144,21 @@ class Run:
         )
         self.first_sync = FirstSync(self.snapshot.with_rows, self.settings.scopes)
         self.doubts = Doubts(self.settings.reply_cap, ledger, self.findings)
+        configured = {location_id: self.findings.of(location_id).name for location_id in self.findings.location_ids}
+        everywhere = HeldOwners(client)
+        self.proof = Proof(
+            self.settings,
+            self.client,
+            self.planner,
+            self.calendars,
+            self.findings,
+            self.first_sync,
+            everywhere.owners(names | configured),
+            self.kept,
+            self.budget.left_for,
+            everywhere.of_appointments,
+            found_in_data,
+        )
 
     def rechecks(self, location_id: str) -> bool:
         """Whether this run relies on no digest of the location: it compares with the held values themselves."""
@@ -150,19 +173,43 @@ class Run:
                     "They are compared with the calendar again."
                 )
 
-    def _identify(self, known_names: dict[str, str], *, offline: bool) -> None:
+    def _identify(self, known_names: dict[str, str], *, offline: bool) -> list[str]:
+        """Finds out each location's id. Returns the ids that were just found in the API's data."""
+        unknown: list[str] = []
         for name, location in self.settings.locations.items():
-            try:
-                found = stored_id(location, known_names)
-                if found is None and offline:
-                    found = name, "data"  # never synced, so nothing is known of it
-                location_id, source = found or find_id(location, self._clients[name], self.settings, self.span.now)
-                if location_id in self.findings.location_ids:
-                    raise same_calendar(name, self.findings.of(location_id).name)
-            except BookingsError as error:
-                self.findings.locations[name].give_up(error)
-            else:
-                self.findings.identify(name, location_id, source)
+            with self._giving_up(name):
+                if found := stored_id(location, known_names):
+                    self._take_id(name, *found)
+                else:
+                    unknown.append(name)
+        for location_id in self.findings.location_ids:
+            name = self.findings.of(location_id).name
+            with self._giving_up(name):
+                check_move(self.settings.locations[name], location_id, known_names, self.findings.location_ids)
+        found_in_data: list[str] = []
+        for name in unknown:
+            with self._giving_up(name):
+                found_id = name if offline else self._find_id(name)  # offline, nothing is known of a new location
+                self._take_id(name, found_id, "data")
+                found_in_data.append(found_id)
+        return found_in_data
+
+    def _find_id(self, name: str) -> str:
+        location, client = self.settings.locations[name], self._clients[name]
+        return find_id(location, client, self.settings, self.span, self.kept, lambda: self.budget.left_for(name))
+
+    def _take_id(self, name: str, location_id: str, source: str) -> None:
+        if location_id in self.findings.location_ids:
+            raise same_calendar(name, self.findings.of(location_id).name)
+        self.findings.identify(name, location_id, source)
+
+    @contextmanager
+    def _giving_up(self, name: str) -> Iterator[None]:
+        """Gives the location up if it has a mistake."""
+        try:
+            yield
+        except BookingsError as error:
+            self.findings.locations[name].give_up(error)
 
     def client(self, location_id: str) -> Client:
         """The API client of a location."""

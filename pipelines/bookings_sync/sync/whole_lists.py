@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from bookings_sync.api.client import Client
 from bookings_sync.api.replies import Reply
-from bookings_sync.changes.diff import missing
+from bookings_sync.changes.diff import difference, missing
 from bookings_sync.changes.held import Held
+from bookings_sync.changes.owners import Listed
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BudgetSpent
@@ -26,10 +27,13 @@ from bookings_sync.records.deletion_marks import DeletionMarks
 from bookings_sync.records.json_text import Records
 from bookings_sync.records.listed import listed_services, listed_teams
 from bookings_sync.records.privacy import Privacy
+from bookings_sync.records.rows import Rows
 from bookings_sync.records.tables import SERVICES, TEAMS, Table
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.first_sync import FirstSync
+from bookings_sync.sync.kept_replies import KeptReplies
+from bookings_sync.sync.proof import Proof
 from bookings_sync.sync.reading import DecodingTurn, Reading
 from bookings_sync.warehouse.held_rows import HeldRows
 
@@ -49,6 +53,8 @@ class WholeLists:
         stage: Stage,
         completed: CompletedReads,
         rules: Mapping[Endpoint, str],
+        proof: Proof,
+        kept: KeptReplies,
     ) -> None:
         self._settings = settings
         self._client = client
@@ -62,15 +68,25 @@ class WholeLists:
         self._marks = DeletionMarks.of(settings.deleted_when)
         self._privacy = Privacy.of(settings)
         self._rules = rules
+        self._proof = proof
+        self._kept = kept
 
     def locations(self, held: Mapping[str, Held]) -> Iterator[Emitted]:
         """The configured locations that are new or changed. `held` are the rows of `locations` by location id."""
-        for location_id in self._findings.active:
-            location = self._findings.of(location_id)
-            timezone = self._settings.locations[location.name].timezone
-            rows = location_rows(location_id, location.name, location.id_source, timezone)
-            if staged := self._stage.add_changed(rows, {(): held[location_id]} if location_id in held else {}):
+        rows_of = {location_id: self._row(location_id) for location_id in self._findings.active}
+        known = {location_id: {(): held[location_id]} for location_id in rows_of if location_id in held}
+        news = [each for each, rows in rows_of.items() if len(difference(rows, known.get(each, {})).rows)]
+        self._proof.settle(news)
+        for location_id, rows in rows_of.items():
+            if self._proof.is_contradicted(location_id):
+                continue
+            if staged := self._stage.add_changed(rows, known.get(location_id, {})):
                 yield staged.emitted
+
+    def _row(self, location_id: str) -> Rows:
+        location = self._findings.of(location_id)
+        timezone = self._settings.locations[location.name].timezone
+        return location_rows(location_id, location.name, location.id_source, timezone)
 
     def teams(self) -> Iterator[Emitted]:
         """All teams of each location, and their members."""
@@ -85,7 +101,7 @@ class WholeLists:
     def learn_scopes(self) -> None:
         """Reads the lists that are still needed to know the scopes, without loading them: a dlt user may have selected
         resources without teams and services."""
-        needed: list[Endpoint] = ["services"]
+        needed: list[Listed] = ["services"]
         if set(self._settings.scopes) & {"team", "user"}:
             needed.append("teams")
         for endpoint in needed:
@@ -93,15 +109,13 @@ class WholeLists:
                 for location_id, reply in self._list(endpoint):
                     self._learn(endpoint, location_id, reply.records or [])
 
-    def _list(self, endpoint: Endpoint) -> Iterator[tuple[str, Reply[Records]]]:
+    def _list(self, endpoint: Listed) -> Iterator[tuple[str, Reply[Records]]]:
         self._planner.mark_listed(endpoint)
         active = self._findings.active
         self._findings.figures.reads_planned += len(active)
 
         def call(location_id: str, _: DecodingTurn) -> Reply[Records]:
-            client = self._client(location_id)
-            lists = {"teams": client.list_teams, "services": client.list_services}
-            return lists[endpoint]()
+            return self._kept.take_list(self._client(location_id), endpoint)
 
         for answer in Reading(active, call, self._settings.concurrency):
             if isinstance(answer.error, BudgetSpent):
@@ -109,10 +123,16 @@ class WholeLists:
             elif answer.error is not None:
                 self._findings.failed(answer.item, answer.error)
             elif answer.result is not None:
-                self._findings.answered(answer.item)
-                yield answer.item, replace(answer.result, records=self._marks.unmarked(answer.result.records or []))
+                error = self._proof.other_list(endpoint, answer.item, answer.result.records or [])
+                if error is not None:
+                    self._planner.leave_out(_whole(endpoint, answer.item))
+                    self._findings.failed(answer.item, error)
+                elif not self._findings.gave_up(answer.item):
+                    self._findings.answered(answer.item)
+                    own = self._marks.unmarked(answer.result.records or [])
+                    yield answer.item, replace(answer.result, records=own)
 
-    def _learn(self, endpoint: Endpoint, location_id: str, records: Records) -> None:
+    def _learn(self, endpoint: Listed, location_id: str, records: Records) -> None:
         if endpoint == "teams":
             teams = listed_teams(records)
             self._calendars.learn_teams(location_id, teams.ids, teams.users)
@@ -120,7 +140,7 @@ class WholeLists:
             services = listed_services(records)
             self._calendars.learn_services(location_id, services.ids, services.users, services.notice_ms)
 
-    def _take(self, endpoint: Endpoint, location_id: str, reply: Reply[Records], table: Table) -> Iterator[Emitted]:
+    def _take(self, endpoint: Listed, location_id: str, reply: Reply[Records], table: Table) -> Iterator[Emitted]:
         """Compares one whole list with everything that the warehouse holds of it."""
         records = reply.records or []
         before = self._planner.ledger.newest(location_id, endpoint, Scope("location", location_id))
@@ -142,5 +162,5 @@ class WholeLists:
                 yield gone
 
 
-def _whole(endpoint: Endpoint, location_id: str) -> PlannedRead:
+def _whole(endpoint: Listed, location_id: str) -> PlannedRead:
     return PlannedRead(location_id, endpoint, Scope("location", location_id), None, "list")

@@ -192,7 +192,7 @@ def test_a_record_that_spoils_its_replies_costs_its_day(open_site: Callable[...,
 def test_a_failed_first_window_does_not_stop_the_others(open_site: Callable[..., Site]) -> None:
     """The density of the calendar is then unknown, so the plan assumes the default."""
     site = open_site(small(services_per_location=1), attempts=1)
-    site.server.faults = Faults([Fault(kind="503", endpoints=("GET /appointments/",), times=1)])
+    site.server.faults = Faults([Fault(kind="503", endpoints=("GET /appointments/",), times=2)])
     result = site.sync()
     assert (result.outcome, len(json.loads(result.row["errors"]))) == ("partial", 1)
     week_ms, now = 7 * 86_400_000, site.world.now_ms

@@ -1,0 +1,47 @@
+"""The owners of held records: which locations hold a team, a service or an appointment.
+
+Input:  the raw tables, of all locations.
+Output: `Owners`, with which `sync.proof` tells whose calendar a key opens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dlt.destinations.sql_client import SqlClientBase
+
+from bookings_sync.changes.owners import Listed, Owners
+from bookings_sync.warehouse.raw_tables import RawTables
+
+
+class HeldOwners:
+    """Queries over the current versions of every location, also of those that are none of this run's business."""
+
+    def __init__(self, client: SqlClientBase[Any]) -> None:
+        self._raw = RawTables(client)
+
+    def owners(self, names: Mapping[str, str]) -> Owners:
+        """Which locations hold which teams and services, tombstones included. `names` are the locations' names."""
+        holders: dict[tuple[Listed, str], set[str]] = {}
+        with_lists: set[tuple[Listed, str]] = set()
+        tables: tuple[Listed, ...] = ("services", "teams")
+        for table in tables:
+            sql = (
+                f"SELECT location_id, id, deleted_at IS NOT NULL AS deleted FROM {self._raw.name(table)}"  # noqa: S608
+                " WHERE _dlt_valid_to IS NULL"
+            )
+            for row in self._raw.dicts(sql):
+                holders.setdefault((table, row["id"]), set()).add(row["location_id"])
+                if not row["deleted"]:
+                    with_lists.add((table, row["location_id"]))
+        return Owners(names, {each: frozenset(ids) for each, ids in holders.items()}, frozenset(with_lists))
+
+    def of_appointments(self, ids: Iterable[str]) -> dict[str, int]:
+        """How many of these appointments each location holds."""
+        wanted = self._raw.literals(dict.fromkeys(ids))
+        rows = self._raw.dicts(
+            f"SELECT location_id, count(*) AS held FROM {self._raw.name('appointments')}"  # noqa: S608 - our own names
+            f" WHERE _dlt_valid_to IS NULL AND id IN ({wanted or 'NULL'}) GROUP BY location_id"
+        )
+        return {row["location_id"]: row["held"] for row in rows}
