@@ -40,8 +40,9 @@ def test_the_id_is_remembered_by_the_locations_name(open_site: Callable[..., Sit
     site.sync()
     for row in list(site.world.data[site.location_id].by_start.all()):
         site.world.delete(site.location_id, row.id)
-    assert site.sync().row["errors"] == "[]"
-    assert site.live("appointments") == []
+    site.world.requests.reset()
+    assert "location_id" not in site.sync().row["errors"]
+    assert [each.endpoint for each in site.world.requests.records].count("GET /calendars/services") == 1
 
 
 @pytest.mark.parametrize(
