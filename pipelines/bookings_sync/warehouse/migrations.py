@@ -73,7 +73,18 @@ def _widen(client: SqlClientBase[Any]) -> None:
         for column in table.columns:
             if column.type == "double" and (table.name, column.name) in integers:
                 name = raw.name(table.name)
-                client.execute_sql(f"ALTER TABLE {name} ALTER COLUMN {column.name} TYPE DOUBLE PRECISION")
+                _make_double(client, name, column.name)
+
+
+def _make_double(client: SqlClientBase[Any], table: str, column: str) -> None:
+    """Changes an integer column. DuckLake promotes no integer to a fraction, so there a new column takes its place."""
+    if "ducklake" not in type(client).__module__:
+        client.execute_sql(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE DOUBLE PRECISION")
+        return
+    client.execute_sql(f"ALTER TABLE {table} ADD COLUMN {column}_widened DOUBLE")
+    client.execute_sql(f"UPDATE {table} SET {column}_widened = {column}")  # noqa: S608 - our own names
+    client.execute_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
+    client.execute_sql(f"ALTER TABLE {table} RENAME COLUMN {column}_widened TO {column}")
 
 
 MIGRATIONS = (

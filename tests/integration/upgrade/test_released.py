@@ -99,6 +99,21 @@ def test_nothing_has_changed(database: Path, settings: Settings) -> None:
     assert events == [("booked",)]
 
 
+@every_release
+def test_numbers_may_have_fractions_now(database: Path) -> None:
+    """Their columns were integers, so a load would have rounded 7.5."""
+    records = json.loads(json.dumps(RECORDS))
+    records["services"][0]["availability"]["eventTiming"]["slotInterval"] = 7.5
+    with FakeApi(answers(records)) as api:
+        location = Location(LOCATION, RECORDS["key"], timezone=RECORDS["timezone"])
+        start = date.fromisoformat(HISTORY_START)
+        settings = Settings(base_url=api.base_url, locations={LOCATION: location}, history_start=start, **SETTINGS)
+        pipeline.sync(settings, clock=lambda: LATER)
+    with duckdb.connect(str(database), read_only=True) as connection:
+        sql = "SELECT slot_interval FROM bookings_raw.services WHERE id = ? AND _dlt_valid_to IS NULL"
+        assert connection.execute(sql, [records["services"][0]["id"]]).fetchall() == [(7.5,)]
+
+
 @pytest.mark.parametrize("database", RELEASED[:1], indirect=True, ids=[RELEASED[0].stem])
 def test_a_migration_that_is_killed(database: Path, settings: Settings) -> None:
     """After each kill the next run goes on, and in the end nothing has changed."""
