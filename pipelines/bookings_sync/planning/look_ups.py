@@ -119,6 +119,11 @@ class LookUps:
         another = sum(answer == "another id" for answer in answers.values())
         return len(answers) - another, another
 
+    def left(self, location_id: str, scope: Scope) -> set[str]:
+        """The ids that other lists of this kind omit: the rows may have come to this list."""
+        lists = (each for each in self._omitted if each[0] == location_id and each[1].kind == scope.kind)
+        return {record_id for each in lists if each[1] != scope for record_id in self._omitted[each]}
+
     def take_due(self, location_ids: Iterable[str]) -> list[Due]:
         """The rows that are due in turn, once in a run."""
         if self._is_taken:
@@ -170,8 +175,8 @@ class LookUps:
         elif (location_id, scope) in self._omitted:
             self._omitted[location_id, scope].discard(record_id)
 
-    def close_listed(self, location_id: str, scope: Scope, record_ids: Iterable[str]) -> None:
-        """Ends the look-ups of rows that the list contains again."""
+    def close(self, location_id: str, scope: Scope, record_ids: Iterable[str]) -> None:
+        """Ends the look-ups of rows that the list contains again, or should no longer."""
         if omitted := self._omitted.get((location_id, scope)):
             for record_id in omitted.intersection(record_ids):
                 self.note(location_id, record_id, scope, "closed")

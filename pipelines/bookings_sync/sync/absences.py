@@ -292,6 +292,8 @@ class Absences:
         for scope in absent.scopes:
             if answer != "refused" or scope in absent.in_turn:
                 self._look_ups.note(absent.location_id, str(absent.key[0]), scope, answer)
+            else:
+                self._look_ups.close(absent.location_id, scope, [str(absent.key[0])])
 
     def _note_found(self, absent: Absent) -> None:
         """The row is as it is held. The list of a service that no longer exists proves nothing, so it must be compared
@@ -349,6 +351,7 @@ class Absences:
             (now,) = placed_rows(staged.arrow, [Held(rows.digests[0], deleted=False, start_ms=rows.starts_ms()[0])])
             for read in absent.reads:
                 self._journal.record(Change("omitted", location_id, read))
+                self._look_ups.close(location_id, read.scope, [str(absent.key[0])])
             for scope in absent.in_turn:
                 keeps = scope == UNLISTED or self._belongs_to(now, scope)
                 self._look_ups.note(location_id, str(absent.key[0]), scope, "found" if keeps else "closed")

@@ -78,7 +78,7 @@ class AppointmentRows:
     ) -> Iterator[Emitted]:
         """Stages the new versions among the rows of a whole reply, and notes the held rows that are missing from it.
         The `strays` were in the reply, too, but as records of another location."""
-        self._look_ups.close_listed(rows.location_id, planned.scope, (key[0] for key in rows.keys))
+        self._look_ups.close(rows.location_id, planned.scope, (key[0] for key in rows.keys))
         held = self._held(planned)
         self._absences.add(missing(held, {*rows.keys, *strays}), held, read)
         self._controls.add_listed(planned.location_id, rows.keys)
@@ -106,9 +106,9 @@ class AppointmentRows:
         """The same for the records that differ from the last reply. `missing_ids` are the digests of the ids that only
         the last reply had."""
         self._controls.add_unchanged(planned.location_id, planned.scope, window_of(planned))
-        self._look_ups.close_listed(rows.location_id, planned.scope, (key[0] for key in rows.keys))
+        self._look_ups.close(rows.location_id, planned.scope, (key[0] for key in rows.keys))
         if missing_ids:
-            held = self._held_rows.in_window(planned.location_id, planned.scope, window_of(planned))
+            held = self._in_window(planned)
             self._absences.add((key for key in missing(held, ()) if id_digest(key[0]) in missing_ids), held, read)
         yield from self._let_wait(rows, read)
 
@@ -116,7 +116,19 @@ class AppointmentRows:
         location_id, scope, window = planned.location_id, planned.scope, window_of(planned)
         if not self._first_sync.may_hold_any(location_id, scope, window):
             return {}
-        return self._held_rows.in_window(location_id, scope, window)
+        return self._in_window(planned)
+
+    def _in_window(self, planned: PlannedRead) -> dict[Key, Held]:
+        """The held rows that a complete reply contains. A row that the list it came from omits counts for the list that
+        its own field names, too: it may have moved there, or that list once showed it by mistake."""
+        location_id, scope, window = planned.location_id, planned.scope, window_of(planned)
+        held = self._held_rows.in_window(location_id, scope, window)
+        if left := self._look_ups.left(location_id, scope):
+            for key, placed in self._held_rows.placed(location_id, left).items():
+                start = placed.held.start_ms
+                if placed.columns[scope.kind] == scope.id and start is not None and window.holds(start):
+                    held.setdefault(key, placed.held)
+        return held
 
     def _let_wait(self, rows: Rows, read: Read) -> Iterator[Emitted]:
         """Keeps rows that may be held anywhere until there are enough of them for one question."""

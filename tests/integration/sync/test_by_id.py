@@ -286,6 +286,25 @@ def test_a_row_that_leaves_its_list_is_still_followed(
     assert site.sync().changes.deleted == 1
 
 
+def test_a_row_that_a_wrong_list_showed_first(calendar: Callable[..., FakeCalendar]) -> None:
+    """An API that mixes two lists up once does not hide a deletion in the right one for long."""
+    site = calendar()
+    site.services = ["s1", "s2"]
+    s2 = ("calendarId", "s2")
+    mine, theirs = [appointment("a"), appointment("b")], [appointment(each, calendarServiceId="s2") for each in "xyz"]
+    site.lists = {S1: [*mine, *theirs], s2: []}
+    site.sync()
+    assert site.live() == ["a", "b", "x", "y", "z"]
+    site.lists = {S1: mine, s2: theirs}
+    assert site.sync().changes.total == 0
+    assert site.sync().changes.total == 0
+    assert site.asked_by_id() == []
+    site.lists = {S1: mine, s2: theirs[1:]}
+    assert site.sync().changes.deleted == 1
+    assert site.live() == ["a", "b", "y", "z"]
+    assert site.sync().changes.total == 0
+
+
 def test_rows_that_no_list_returns_are_asked_for_in_turn(calendar: Callable[..., FakeCalendar]) -> None:
     """Those of an older warehouse, which recorded no list: each run asks for those in the hot range, the cold ones and
     the tombstones wait for their turn."""
