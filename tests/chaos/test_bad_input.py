@@ -93,14 +93,14 @@ class Sent:
             at = start + timedelta(minutes=rng.randrange(1440))
             record = nasty.appointment(
                 number, asked.query["calendarId"], at.isoformat(), (at + timedelta(minutes=30)).isoformat()
-            )
+            ) | {"locationId": location_id}
             if rng.random() < 0.1:  # the same id twice, or but for its case
                 twin = json.loads(json.dumps(record))
                 twin["id"] = rng.choice((record["id"], record["id"].upper()))
                 twin["title"] = "twin"
                 twin["contact"]["id"] = twin["contactId"] = f"twin-{number}"
                 records.append(twin)
-            records.append(nasty.mauled(record, rng))
+            records.append(nasty.mauled(record, rng, protect=("locationId",)))  # another location's would be refused
         window = int(asked.query["startDate"]) // (8 * 86_400_000) % 8
         if asked.query["calendarId"] != f"service-{2 * window + 1}":
             # Nasty ids in few replies only: if two replies differ about an id, neither is known to be true.
@@ -155,7 +155,9 @@ ODD_IDS = [
 
 def test_rows_with_odd_ids_can_be_deleted(folder: Path) -> None:
     """Each is loaded or rejected. When the list drops them, each is asked for by its id and becomes a tombstone."""
-    records = [nasty.appointment(n, "service-1", *NINE) | {"id": odd} for n, odd in enumerate(ODD_IDS)]
+    records = [
+        nasty.appointment(n, "service-1", *NINE) | {"id": odd, "locationId": HERE} for n, odd in enumerate(ODD_IDS)
+    ]
     with FakeApi(lambda asked: _calendar(asked, records)) as api:
         assert sync(api).row["errors"] == "[]"
         rows = f"SELECT count(*) FROM appointments WHERE location_id = '{HERE}' AND"
@@ -171,7 +173,7 @@ def test_rows_with_odd_ids_can_be_deleted(folder: Path) -> None:
 
 def test_services_with_odd_ids(folder: Path) -> None:
     """Everything else is loaded, also an appointment of such a service."""
-    record = nasty.appointment(1, "x" * 100_000, *NINE)
+    record = nasty.appointment(1, "x" * 100_000, *NINE) | {"locationId": None}
     with FakeApi(lambda asked: _calendar(asked, [record], *({"id": odd} for odd in ODD_IDS))) as api:
         for _ in range(2):
             assert sync(api, window_days=32, max_window_days=32).row["errors"] == "[]"
@@ -185,7 +187,7 @@ def test_services_with_odd_ids(folder: Path) -> None:
 
 
 def test_ten_megabytes_in_a_field(folder: Path) -> None:
-    record = nasty.appointment(1, "service-1", *NINE)
+    record = nasty.appointment(1, "service-1", *NINE) | {"locationId": None}
     record["notes"] = "🦷x" * 500_000 + "x" * 9_000_000
     record["unknown"] = record["notes"]
     with FakeApi(lambda asked: _calendar(asked, [record])) as api:
@@ -197,7 +199,7 @@ def test_ten_megabytes_in_a_field(folder: Path) -> None:
 @pytest.mark.parametrize("day", ["all day", 7, {"slots": "09:00"}, {"slots": {"a": 1}}])
 def test_slots_of_an_unknown_shape(folder: Path, day: Any) -> None:
     """The run reports that the service's slots cannot be read, and loads everything else."""
-    record = nasty.appointment(1, "service-1", *NINE)
+    record = nasty.appointment(1, "service-1", *NINE) | {"locationId": None}
     with FakeApi(lambda asked: _calendar(asked, [record], slots={"2026-11-03": day})) as api:
         result = sync(api)
     assert "slots" in result.row["errors"]
@@ -399,7 +401,7 @@ def _short(value: Any) -> str:
 
 def test_deep_records_are_hashed(folder: Path) -> None:
     """A deep record does not stop a run that hashes personal values."""
-    record = nasty.appointment(1, "service-1", *NINE)
+    record = nasty.appointment(1, "service-1", *NINE) | {"locationId": None}
     record["notes"] = record["contact"]["odd"] = nasty.deep()
     with FakeApi(lambda asked: _calendar(asked, [record])) as api:
         assert sync(api, pii="hash", pii_key="k" * 16).row["errors"] == "[]"

@@ -141,6 +141,7 @@ def test_names_are_never_run_as_sql(folder: Path) -> None:
     for number, name in enumerate(NAMES):
         row = nasty.appointment(number, services[number]["id"], "2026-11-03T09:00:00Z", "2026-11-03T09:30:00Z")
         row |= {"id": f"a{number} {name}", "title": name, "notes": name, "selectedTimezone": name, "contactId": name}
+        row["locationId"] = "l'1\" %s"
         row["contact"] |= {"id": name, "firstName": name, "customField": [{"id": name, "value": name}]}
         rows[services[number]["id"]] = [row]
 

@@ -76,7 +76,7 @@ class Owners:
         if named is SILENT:
             contacts = [record.get("contact") for record in known]
             of_contacts = _texts(contact.get("locationId") for contact in contacts if isinstance(contact, dict))
-            named = of_ids(location_id, Counter(of_contacts))
+            named = of_ids(location_id, self._known(location_id, Counter(of_contacts)))
         if named is not SILENT:
             return named
         ids: list[tuple[Listed, str]] = []
@@ -88,7 +88,7 @@ class Owners:
         """Whose appointments these rows are. `unchanged` further records of the reply are the location's own."""
         named = of_ids(location_id, _named(appointments) + Counter({location_id: unchanged}))
         if named is SILENT:
-            named = of_ids(location_id, _named(contacts))
+            named = of_ids(location_id, self._known(location_id, _named(contacts)))
         if named is not SILENT or not len(appointments):
             return named
         scopes = ((kind, appointments.columns[column].unique().to_pylist()) for kind, column in _SCOPE_COLUMNS.items())
@@ -110,6 +110,10 @@ class Owners:
             for position, each in enumerate(named.to_pylist())
             if each and each != own and (not is_contact or each in self.names)
         ]
+
+    def _known(self, location_id: str, named: Counter[str]) -> Counter[str]:
+        """The counts of known locations: a contact may name a location that nobody else names."""
+        return Counter({each: n for each, n in named.items() if each == location_id or each in self.names})
 
     def _of_held(self, location_id: str, ids: list[tuple[Listed, str]]) -> Whose:
         """By the locations that hold these ids."""

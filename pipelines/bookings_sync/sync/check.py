@@ -231,8 +231,19 @@ class _Checking:
             fix = f"Write location_id under [{LOCATIONS_SECTION}.{self._location.name}] in {SECRETS_FILE}."
             what = "not found in the configuration, in the key or in these appointments"
             self._find("location id", "failed", what, fix)
+        elif configured and from_key and configured != from_key:
+            what = f"the configuration says {configured}, the key says {from_key}"
+            self._find("location id", "failed", what, "Check whose key it is, then correct the key or the location_id.")
         elif from_data and from_data != found:
-            what = f"the {'configuration' if configured else 'key'} says {found}, its appointments say {from_data}"
+            names = {
+                each.location_id or location_id_from_key(each.api_key): each.name
+                for each in self._settings.locations.values()
+                if each.name != self._location.name
+            }
+            whose = f", which is `{names[from_data]}`" if from_data in names else ""
+            what = (
+                f"the {'configuration' if configured else 'key'} says {found}, its appointments say {from_data}{whose}"
+            )
             self._find("location id", "failed", what, "Check whose key it is, then correct the key or the location_id.")
         else:
             source = "configuration" if configured else "key" if from_key else "data"
