@@ -9,7 +9,7 @@ function or the package, depending on the order of imports.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import pendulum
@@ -29,11 +29,13 @@ def sync_warehouse(
     start: datetime | None = None,
     end: datetime | None = None,
     full: bool = False,
+    accept_deletions: Collection[str] = (),
 ) -> SyncResult:
     """Makes the warehouse equal to the API, as `bookings sync` does.
 
     `start` and `end` (with a time zone, `end` exclusive) replace the planned windows by one range. `full` reads all
-    history. A location that fails does not raise: check `SyncResult.outcome`.
+    history. `accept_deletions` names the locations in which this run deletes what it would hold back. A location that
+    fails does not raise: check `SyncResult.outcome`.
 
     Raises ConfigurationError, LockedError while another run is active, LoadError if the warehouse refuses a load, and
     ValueError for an impossible range.
@@ -45,7 +47,9 @@ def sync_warehouse(
     asked = None
     if start is not None and end is not None:
         asked = Window.between(_instant(start), _instant(end))
-    return sync(settings or load_settings(), clock=utc_now, asked=asked, full=full)
+    settings = settings or load_settings()
+    settings.only(accept_deletions)
+    return sync(settings, clock=utc_now, asked=asked, full=full, accept_deletions=accept_deletions)
 
 
 def transform_warehouse(

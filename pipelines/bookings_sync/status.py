@@ -1,4 +1,4 @@
-"""Status: the freshness and history of each location, the last runs, and the rejected records.
+"""Status: the freshness and history of each location, the last runs, held deletions, and the rejected records.
 
 Input:  dlt's SQL client on the raw dataset, settings, the time. Sends no request to the API.
 Output: `Status`; `stale` finds the locations that are not fresh.
@@ -23,6 +23,7 @@ from bookings_sync.planning.ledger import Ledger
 from bookings_sync.planning.plan import whole_range
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window, from_ms, gaps, to_ms
+from bookings_sync.records.holds import Hold, Why
 from bookings_sync.warehouse.history import History
 from bookings_sync.warehouse.migrations import due
 
@@ -77,11 +78,25 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldStatus:
+    """The rows of one table that look deleted and stay, for one reason. `since` is the start of the first run that held
+    any of them, and `runs` counts the runs since then that did."""
+
+    location: str
+    table: str
+    why: Why
+    rows: int
+    since: DateTime
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The warehouse at one moment. Includes configured locations that were never synced, with `location_id` None."""
 
     locations: tuple[LocationStatus, ...]
     runs: tuple[RunStatus, ...]
+    held: tuple[HeldStatus, ...]
     rejections: tuple[Rejection, ...]
     migrations: tuple[str, ...] = ()
     """What the next sync does first to a warehouse of an earlier version."""
@@ -113,7 +128,11 @@ def read_status(client: SqlClientBase[Any], settings: Settings, *, now: DateTime
         if name not in names.values()
     ]
     return Status(
-        tuple(sorted(locations, key=lambda each: each.name)), last_runs, _rejections(client, names), tuple(due(client))
+        tuple(sorted(locations, key=lambda each: each.name)),
+        last_runs,
+        _held(history, names),
+        _rejections(client, names),
+        tuple(due(client)),
     )
 
 
@@ -181,6 +200,21 @@ def _runs(client: SqlClientBase[Any], limit: int) -> tuple[RunStatus, ...]:
     return tuple(
         RunStatus(run_id, _utc(started), (ended - started).total_seconds(), *rest)
         for run_id, started, ended, *rest in rows
+    )
+
+
+def _held(history: History, names: dict[str, str]) -> tuple[HeldStatus, ...]:
+    groups: dict[tuple[str, str, Why], list[Hold]] = {}
+    for hold in history.holds():
+        groups.setdefault((names.get(hold.location_id, hold.location_id), hold.table, hold.why), []).append(hold)
+    return tuple(
+        HeldStatus(
+            *key,
+            rows=sum(hold.rows for hold in holds),
+            since=min(hold.first_seen_at for hold in holds),
+            runs=max(hold.runs for hold in holds),
+        )
+        for key, holds in sorted(groups.items())
     )
 
 

@@ -20,7 +20,7 @@ from bookings_sync.planning.scopes import Scope
 
 What = Literal[
     "news", "listed", "moved", "looked up", "deleted", "contact changed", "contradicted", "omitted", "restaged",
-    "unverified", "slots closed",
+    "unverified", "held back", "slots closed",
 ]  # fmt: skip
 
 Places = Mapping[Scope, Sequence[int]]
@@ -99,6 +99,13 @@ def _drop_the_read(reads: Reads, change: Change) -> Stale:
     return Stale(list(reads.earlier.overlapping(change.read)), [], [change.read])
 
 
+def _drop_the_read_of_the_list(reads: Reads, change: Change) -> Stale:
+    """The same for a list that is read as a whole: the read before it did not have the rows that are loaded."""
+    assert change.read is not None  # noqa: S101 - changes of this kind name their read
+    before = reads.earlier.newest(change.location_id, change.read.endpoint, change.read.scope)
+    return Stale([before] if before is not None else [], [], [change.read])
+
+
 def _others(found: Iterable[Read], read: Read) -> list[Read]:
     return [other for other in found if other.window != read.window]
 
@@ -163,6 +170,12 @@ RULES: tuple[Rule, ...] = (
         "unverified",
         _drop_the_read,
         "A missing row was neither found nor refused. What its window holds is unknown, so the read does not count.",
+    ),
+    Rule(
+        "a whole list with deletions that are held back",
+        "held back",
+        _drop_the_read_of_the_list,
+        "Rows that the list no longer has stay live, until more runs see the same. So the reply is not what is held.",
     ),
     Rule(
         "the slots of a service that disappeared",

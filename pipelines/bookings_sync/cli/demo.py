@@ -166,7 +166,8 @@ def _sync(output: Output, settings: Settings, sandbox: SandboxProcess) -> SyncRe
     with sync_progress(output) as on_progress:
         result = sync(settings, clock=lambda: sandbox.now, on_progress=on_progress)
     if result.outcome != "ok":
-        raise BookingsError(f"the sync ended with {result.outcome}: {json.loads(result.row['errors'])[0]}")
+        problems = [*json.loads(result.row["errors"]), *result.held]
+        raise BookingsError(f"the sync ended with {result.outcome}: {problems[0]}")
     return result
 
 

@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
-BY_OUTCOME = {"ok": 0, "failed": 1, "partial": 3}
-"""Exit codes of a sync and of a check. "partial" means that some locations failed and others did not."""
+BY_OUTCOME = {"ok": 0, "failed": 1, "partial": 3, "held": 4}
+"""Exit codes of a sync and of a check. "partial" means that some locations failed and others did not. "held" means that
+a sync holds back deletions."""

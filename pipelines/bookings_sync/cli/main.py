@@ -154,6 +154,14 @@ def sync(
     full: Annotated[
         bool, typer.Option("--full", metavar="", help="Read all history again, from history_start to the horizon.")
     ] = False,
+    accept_deletions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--accept-deletions",
+            metavar="NAME",
+            help="Delete what earlier runs held back in this location. Holds for this run only. Repeatable.",
+        ),
+    ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -186,7 +194,14 @@ def sync(
     limit_memory_use()
     from bookings_sync.cli.sync_options import SyncOptions
 
-    options = SyncOptions(locations=tuple(location or ()), shard=shard, start=start, end=end, full=full)
+    options = SyncOptions(
+        locations=tuple(location or ()),
+        shard=shard,
+        start=start,
+        end=end,
+        full=full,
+        accept_deletions=tuple(accept_deletions or ()),
+    )
     output = _output(ctx, as_json=as_json, quiet=quiet)
     if plan:
         from bookings_sync.cli.plan import run_plan

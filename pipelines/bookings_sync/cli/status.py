@@ -1,7 +1,7 @@
 """Carries out `bookings status`.
 
 Input:  the raw dataset. No request is sent.
-Output: three tables: locations, last runs, rejected records.
+Output: tables of the locations, the last runs, the deletions that are held back, and the rejected records.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from bookings_sync.config.load import load_settings
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import ConfigurationError
 from bookings_sync.models.access import open_client
+from bookings_sync.records.holds import WHY
 from bookings_sync.status import LocationStatus, RunStatus, Status, read_status
 
-_OUTCOME_STYLES = {"ok": "green", "partial": "yellow", "failed": "red"}
+_OUTCOME_STYLES = {"ok": "green", "held": "yellow", "partial": "yellow", "failed": "red"}
 
 
 def run_status(output: Output, *, runs: int) -> int:
@@ -63,6 +64,12 @@ def _print_status(output: Output, status: Status, now: DateTime) -> None:
             title="Last runs",
         ),
     )
+    if status.held:
+        held = [(e.location, e.table, e.rows, ago(e.since, now), e.runs, WHY[e.why]) for e in status.held]
+        output.print(
+            table(("location", "table", "rows", "since", "runs", "why"), held, title="Deletions held back"),
+            "These rows stay. If they are really gone: bookings sync --accept-deletions LOCATION",
+        )
     if status.rejections:
         rows = [
             (each.location, each.table, each.reason, each.records, ago(each.last_at, now)) for each in status.rejections

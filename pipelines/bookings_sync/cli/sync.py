@@ -24,6 +24,7 @@ from bookings_sync.sync.pipeline import SyncResult, sync
 log = logging.getLogger(__name__)
 
 _COUNTS = ("new", "changed", "moved", "deleted", "restored", "rewritten", "rejected")
+_MARKS = {"ok": ("✓", "green"), "held": ("!", "yellow"), "partial": ("!", "yellow"), "failed": ("✗", "red")}
 _STYLES = {"new": "green", "changed": "yellow", "moved": "cyan", "deleted": "red", "restored": "magenta"}
 
 
@@ -34,7 +35,13 @@ def run_sync(output: Output, options: SyncOptions) -> int:
     with watch(settings).sync(run_id) as report_result:
         with sync_progress(output) as on_progress:
             result = sync(
-                settings, clock=utc_now, asked=asked, full=options.full, on_progress=on_progress, run_id=run_id
+                settings,
+                clock=utc_now,
+                asked=asked,
+                full=options.full,
+                accept_deletions=options.accept_deletions,
+                on_progress=on_progress,
+                run_id=run_id,
             )
         report_result(result)
     output.print(*_summary(result))
@@ -88,7 +95,7 @@ def _summary(result: SyncResult) -> Iterator[Any]:
     if not locations:
         yield "This shard has no locations: nothing to do."
         return
-    mark, style = {"ok": ("✓", "green"), "partial": ("!", "yellow"), "failed": ("✗", "red")}[result.outcome]
+    mark, style = _MARKS[result.outcome]
     synced = sum(1 for location in locations if location["outcome"] == "ok")
     yield styled(
         f"{mark} {synced} of {len(locations)} locations synced in {duration(seconds_taken(result))}: "
@@ -102,5 +109,9 @@ def _summary(result: SyncResult) -> Iterator[Any]:
     if result.outcome != "ok":
         rows = [(each["name"], each["outcome"], each["reads"], each["requests"]) for each in locations]
         yield table(("location", "outcome", "reads", "requests"), rows)
+    for held in result.held:
+        yield styled(f"! {held}", "yellow")
+    if result.held:
+        yield "If these rows are really gone: bookings sync --accept-deletions LOCATION"
     for warning, times in result.warnings.items():
         yield styled(f"! {warning}" + (f" ({times:,} times)" if times > 1 else ""), "yellow")

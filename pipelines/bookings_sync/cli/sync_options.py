@@ -27,6 +27,7 @@ class SyncOptions:
     start: str | None
     end: str | None
     full: bool
+    accept_deletions: tuple[str, ...] = ()
 
     def load(self) -> tuple[Settings, Window | None]:
         """Loads the settings. The window is None if no range was given."""
@@ -35,6 +36,7 @@ class SyncOptions:
         if self.shard is not None and self.locations:
             raise typer.BadParameter("--shard chooses the locations: leave out --location", param_hint="--shard")
         settings = load_settings()
+        settings.only(self.accept_deletions)  # raises ConfigurationError for an unknown name
         if self.locations:
             settings = settings.only(self.locations)
         if self.shard is not None:

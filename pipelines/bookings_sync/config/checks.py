@@ -145,6 +145,10 @@ _AT_LEAST = {
     "rate_limit": 1,
     "concurrency": 1,
     "attempts": 1,
+    "deletion_guard_percent": 0,
+    "deletion_guard_rows": 0,
+    "deletion_evidence_runs": 1,
+    "deletion_evidence_hours": 0,
     "keep_copies": 1,
 }
 _SECONDS = ("rate_period_seconds", "connect_timeout_seconds", "read_timeout_seconds")

@@ -79,6 +79,11 @@ class Settings:
     pii_drop: tuple[str, ...] = ()
     pii_key: str = field(default="", repr=False)
 
+    deletion_guard_percent: int = 20
+    deletion_guard_rows: int = 20
+    deletion_evidence_runs: int = 3
+    deletion_evidence_hours: int = 6
+
     unknown_id_statuses: tuple[int, ...] = (400, 404, 422)
     deleted_when: tuple[str, ...] = DELETED_WHEN
     ignored_fields: tuple[str, ...] = ()

@@ -29,7 +29,13 @@ _TYPES: dict[DataType, str] = {
 }
 HISTORY_COLUMNS: dict[str, DataType] = {"_dlt_valid_from": "timestamp", "_dlt_valid_to": "timestamp"}
 """Columns that dlt adds to a history table and that models read."""
-FIRST_SEEN = {"reads": "read_at", "look_ups": "asked_at", "runs": "started_at", "rejected_records": "rejected_at"}
+FIRST_SEEN = {
+    "reads": "read_at",
+    "look_ups": "asked_at",
+    "runs": "started_at",
+    "rejected_records": "rejected_at",
+    "held_deletions": "first_seen_at",
+}
 """For each table without history, the column with the time at which its row was written."""
 
 

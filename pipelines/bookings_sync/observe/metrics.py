@@ -13,7 +13,7 @@ from typing import Any
 
 from pendulum import DateTime
 
-OUTCOMES = ("ok", "partial", "failed")
+OUTCOMES = ("ok", "held", "partial", "failed")
 
 
 def write_metrics(path: Path, row: Mapping[str, Any] | None, *, now: DateTime) -> None:
@@ -47,6 +47,8 @@ def write_metrics(path: Path, row: Mapping[str, Any] | None, *, now: DateTime) -
             gauge("location_ok", "1 if the location was read completely, else 0.", location=location["name"]).set(
                 location["outcome"] == "ok"
             )
+            held = sum(each["rows"] for each in location["held"])
+            gauge("location_held_rows", "Rows that look deleted and stay.", location=location["name"]).set(held)
             gauge("location_requests", "Requests sent for the location.", location=location["name"]).set(
                 location["requests"]
             )

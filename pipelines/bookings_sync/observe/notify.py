@@ -18,7 +18,7 @@ _TIMEOUT_SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What happened. `event` is failed, partial, stale or schema; `text` is one line for people, `details` are more."""
+    """What happened. `event` is one of `settings.EVENTS`; `text` is one line for people, `details` are more."""
 
     event: str
     text: str

@@ -14,7 +14,7 @@ from bookings_sync.config.checks import is_loopback
 from bookings_sync.config.keys import CONFIG_FILE, SECRETS_FILE
 from bookings_sync.errors import ConfigurationError
 
-EVENTS = ("failed", "partial", "stale", "schema")
+EVENTS = ("failed", "partial", "held", "stale", "schema")
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,10 +83,12 @@ class Watch:
     def _synced(self, result: SyncResult) -> None:
         run_id = str(result.row["run_id"])
         self._report_run(run_id, result)
-        if result.outcome != "ok":
+        if result.outcome in ("failed", "partial"):
             errors = tuple(dict.fromkeys(json.loads(result.row["errors"])))
             text = "no location was synced" if result.outcome == "failed" else "some locations were not synced"
             self._notify(Notice(result.outcome, text, run_id, errors))
+        if held := result.held:
+            self._notify(Notice("held", "deletions are held back: see `bookings status`", run_id, tuple(held)))
         if self._observe.notifies and {"stale", "schema"} & set(self._observe.notify_on):
             with _as_warning("the check for stale locations and new fields"), self._open_client() as client:
                 self._notify_of_stale(client, run_id)

@@ -9,7 +9,7 @@ There are two kinds of raw tables:
 - *History* tables hold one row per version of a record (slowly changing dimension, type 2). dlt adds `_dlt_load_id`,
   `_dlt_valid_from` and `_dlt_valid_to`, which is null for the current version. A deleted record keeps its values in a
   last version with `deleted_at` set: a tombstone.
-- *Merged* tables hold one row per key: the ledger `reads`, `runs` and `rejected_records`.
+- *Merged* tables hold one row per key: the ledger `reads`, `runs`, `rejected_records` and `held_deletions`.
 """
 
 from __future__ import annotations
@@ -359,7 +359,8 @@ SLOTS = _history(
 
 # -- the connector's own ----------------------------------------------------------------------------------------------
 
-# Every resource adds rows to `reads` and `rejected_records`. dlt gets both tables with the resource `appointments`.
+# Every resource adds rows to `reads`, `rejected_records` and `held_deletions`. dlt gets these tables with the resource
+# `appointments`.
 
 READS = _merged(
     "reads",
@@ -440,7 +441,7 @@ RUNS = _merged(
         _text("run_id", "The run's id."),
         _timestamp("started_at", "When the run began, UTC."),
         _timestamp("ended_at", "When its last load was handed to dlt, UTC."),
-        _text("outcome", "ok, partial (some location failed) or failed."),
+        _text("outcome", "ok, held (deletions are held back), partial (some location failed) or failed."),
         _text("version", "The connector's version."),
         _integer("loads", "Number of loads."),
         _integer("requests", "Requests sent, including retries and verifications."),
@@ -459,7 +460,7 @@ RUNS = _merged(
         Column(
             "locations",
             "json",
-            "Outcome, requests, reads, errors of each location; what its request budget left out.",
+            "Outcome, requests, reads, errors and held deletions of each location; what its request budget left out.",
         ),
         Column("errors", "json", "Errors, as a JSON array of messages, without keys or personal data."),
     ],
@@ -478,5 +479,37 @@ REJECTED_RECORDS = _merged(
         Column("record", "json", "The record as it came."),
         _timestamp("rejected_at", "When it was first rejected, UTC."),
         _text("run_id", "The run that first rejected it."),
+    ],
+)
+
+HELD_DELETIONS = _merged(
+    "held_deletions",
+    "Records that looked deleted without enough evidence: they stay live until a run finds them, or until the evidence "
+    "suffices. One row per record and hold.",
+    resource="appointments",
+    key=("hold_id",),
+    columns=[
+        _text("hold_id", "Digest of location, table, record and the hold's beginning."),
+        _text("location_id", "The location."),
+        _text("table_name", "The record's table."),
+        Column(
+            "record_key", "json", "The record's key without its location, as a JSON array; empty for a whole table."
+        ),
+        _text(
+            "why",
+            "Why the deletion is held: too many (at once), empty list, no control (the API finds no appointment by its "
+            "id) or other refusal (refused in another way than an id that never existed).",
+        ),
+        _integer("held_rows", "Rows that the hold stands for; 1 except for slots."),
+        _integer("runs", "Runs in a row that saw the record missing."),
+        _text("run_id", "The last run that saw the record missing."),
+        _timestamp("first_seen_at", "Start of the first run that saw the record missing, UTC."),
+        _timestamp("last_seen_at", "Start of the last run that saw the record missing, UTC."),
+        _timestamp("ended_at", "When the hold ended, UTC; null while it lasts. The tombstone's deleted_at, if any."),
+        _text(
+            "ended_as",
+            "How the hold ended: found (the record exists), or the record was deleted because that was confirmed, "
+            "repeated in enough runs or accepted by the user; another reason (held for another reason since).",
+        ),
     ],
 )

@@ -1,7 +1,8 @@
 """Absences: finds out what became of the appointments that a list no longer contains.
 
 Input:  the appointments that complete replies should contain and do not, and those that are due in turn.
-Output: tombstones if the API refuses their ids, new versions if it still finds them.
+Output: new versions if the API still finds them by their ids. If it refuses the ids, they wait in `deletions` for the
+        end of the run.
 
 A row may just have moved from one list to another, so nothing is asked before all lists of the load are in. A row that
 its list omits for good is not asked for in every run: see `planning.look_ups`.
@@ -9,7 +10,7 @@ its list omits for good is not asked for in every run: see `planning.look_ups`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bookings_sync.api.client import Client
@@ -29,12 +30,14 @@ from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import appointment_rows
 from bookings_sync.records.deletion_marks import DeletionMarks
 from bookings_sync.records.digests import digest_of
+from bookings_sync.records.holds import Why
 from bookings_sync.records.json_text import Records
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.rows import Rows
 from bookings_sync.records.tables import APPOINTMENTS
 from bookings_sync.sync.contacts import ListedContacts
 from bookings_sync.sync.controls import Control, Controls, Refusal, refusal_of
+from bookings_sync.sync.deletions import Deletions, Waiting
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.proof import Proof
 from bookings_sync.sync.reading import DecodingTurn, Reading
@@ -83,6 +86,7 @@ class Absences:
         journal: Journal,
         contacts: ListedContacts,
         controls: Controls,
+        deletions: Deletions,
         privacy: Privacy,
         look_ups: LookUps,
         missing: set[tuple[str, Key]],
@@ -98,6 +102,7 @@ class Absences:
         self._journal = journal
         self._contacts = contacts
         self._controls = controls
+        self._deletions = deletions
         self._privacy = privacy
         self._look_ups = look_ups
         self._missing = missing
@@ -105,6 +110,10 @@ class Absences:
         self._proof = proof
         self._absent: dict[tuple[str, Key], Absent] = {}
         self._restaged: dict[tuple[str, Key], Placed] = {}
+        self._before: dict[str, Control] = {}
+        """The first control of each location."""
+        self._not_counted: set[str] = set()
+        """Ids of reads that do not count, because they miss an appointment and it is unknown what became of it."""
 
     def add(self, keys: Iterable[Key], held: dict[Key, Held], read: Read) -> None:
         """Notes that these held appointments are missing from a complete reply."""
@@ -135,6 +144,10 @@ class Absences:
         """Notes that another list contained these held appointments, and where they are now."""
         self._restaged.update({(location_id, key): each for key, each in placed.items()})
 
+    def found(self, location_id: str, keys: Sequence[Key]) -> None:
+        """Notes that a list contained these appointments: none of them is deleted."""
+        self._deletions.exist(location_id, APPOINTMENTS.name, keys)
+
     def resolve(self, concurrency: int) -> Iterator[Emitted]:
         """Asks for each missing appointment by its id, and stages what came of it."""
         absent = list(self._absent.values())
@@ -142,11 +155,20 @@ class Absences:
         asked.sort(key=self._turn)
         self._record_unverified(absent)
         self._record_restaged(absent)
+        refused = yield from self._ask(asked, concurrency)
+        # If there was no control to ask for first, an appointment that was found is one, and the rest is asked again.
+        first = {each for each in refused if not self._before[each].was_asked and self._controls.listed.of(each)}
+        if first:
+            again = [one.absent for each in first for one in refused.pop(each)]
+            refused |= yield from self._ask(again, concurrency)
+        self._judge(refused)
+
+    def _ask(self, asked: list[Absent], concurrency: int) -> Generator[Emitted, None, dict[str, list[Refused]]]:
+        """Asks for these appointments. Returns those whose ids are refused, by location."""
         asked = self._affordable(asked, 1 + _CONTROLS_AFTERWARDS)
         asked = self._affordable(self._controlled(asked), _CONTROLS_AFTERWARDS)
         self._findings.figures.verifications += len(asked)
         refused: dict[str, list[Refused]] = {}
-        found: set[str] = set()
         marked: dict[str, list[Absent]] = {}
         reading = Reading(asked, self._get, concurrency)
         for answer in reading:
@@ -158,21 +180,18 @@ class Absences:
                 continue
             self._findings.verified(each.location_id)
             if answer.result is not None and answer.result.records:
-                found.add(each.location_id)
                 if self._marks.is_marked(answer.result.records[0]):
                     marked.setdefault(each.location_id, []).append(each)
                     continue
+                self._controls.listed.add(each.location_id, [each.key])
+                self._deletions.exist(each.location_id, APPOINTMENTS.name, [each.key])
                 yield from self._take_found(each, answer.result.records)
             elif answer.result is not None:
                 refused.setdefault(each.location_id, []).append(Refused(each, refusal_of(answer.result)))
         self._record_unverified(asked)
-        believed = self._believed(refused, found)
         for location_id, some in marked.items():  # the record itself says so, which needs no control
-            believed.setdefault(location_id, []).extend(some)
-        for location_id, some in believed.items():
-            for each in some:
-                self._note(each, "refused")
-            yield from self._bury(location_id, [each.key for each in some if not each.held.deleted])
+            self._let_wait(location_id, some, None)
+        return refused
 
     def _take_error(self, absent: Absent, error: ApiError) -> None:
         """The row could not be verified, so the reads that miss it do not count. An id that the API always answers with
@@ -217,8 +236,9 @@ class Absences:
         missing: dict[str, set[Key]] = {}
         for each in asked:
             missing.setdefault(each.location_id, set()).add(each.key)
-        controls = self._controls.existing(missing, last=False)
-        failed = {location_id for location_id, control in controls.items() if self._has_failed(location_id, control)}
+        before = self._controls.existing(missing, last=False)
+        self._before |= before
+        failed = {each for each, control in before.items() if self._has_failed(each, control)}
         self._leave_unverified(each for each in asked if each.location_id in failed)
         return [each for each in asked if each.location_id not in failed]
 
@@ -231,27 +251,40 @@ class Absences:
             findings.note(ControlFailed("listed appointments are not found by their ids", location=findings.name))
         return control.error is not None or control.found is False
 
-    def _believed(self, refused: dict[str, list[Refused]], found: set[str]) -> dict[str, list[Absent]]:
-        """The refused appointments that no longer exist. The others stay: their reads do not count. `found` are the
-        locations that found some of the missing appointments, which shows as well that ids are found."""
+    def _judge(self, refused: dict[str, list[Refused]]) -> None:
+        """Decides which of the refused appointments wait to be deleted. The others stay: their reads do not count."""
         refused = {each: some for each, some in refused.items() if not self._findings.gave_up(each)}
-        existing = self._controls.existing({each: _keys(some) for each, some in refused.items()}, last=True)
+        after = self._controls.existing({each: _keys(some) for each, some in refused.items()}, last=True)
         unknown = self._controls.unknown({each: some[0].absent.key[0] for each, some in refused.items()})
-        believed: dict[str, list[Absent]] = {}
         for location_id, some in refused.items():
-            failed = self._has_failed(location_id, existing[location_id])
+            failed = self._has_failed(location_id, after[location_id])
             if failed or self._finds_unknown(location_id, unknown[location_id]):
                 self._leave_unverified(each.absent for each in some)
-            elif existing[location_id].found is None and location_id not in found:
-                self._leave_unproven(location_id, some, "no listed appointment shows that ids are found")
+            elif not (self._before[location_id].found and after[location_id].found):
+                self._let_wait(location_id, _absent(some), "no control")
             else:
-                believed[location_id] = [each.absent for each in some]
-        return believed
+                likewise = [each for each in some if each.refusal == unknown[location_id].refusal]
+                others = [each for each in some if each not in likewise]
+                self._let_wait(location_id, _absent(others), "other refusal")
+                self._let_wait(location_id, _absent(likewise), None)
 
-    def _leave_unproven(self, location_id: str, refused: list[Refused], what: str) -> None:
-        name = self._findings.of(location_id).name
-        self._findings.of(location_id).note(ControlFailed(what, location=name))
-        self._leave_unverified(each.absent for each in refused)
+    def _let_wait(self, location_id: str, absent: list[Absent], doubt: Why | None) -> None:
+        """Lets appointments wait for the end of the run. Those in doubt need more evidence. A tombstone that is refused
+        again needs none."""
+        if doubt is not None:
+            live = [each.key for each in absent if not each.held.deleted]
+            held = set(live) - self._deletions.proven(location_id, APPOINTMENTS.name, live, doubt)
+            self._leave_unverified(each for each in absent if each.key in held)
+            absent = [each for each in absent if each.key not in held]
+        waiting: list[Waiting] = []
+        for each in absent:
+            reads = [read for read in each.reads if read.read_id not in self._not_counted]
+            for read in reads:
+                self._journal.record(Change("unverified", location_id, read))
+            waiting.append(
+                Waiting(each.key, reads, each.in_turn, is_live=not each.held.deleted, is_proven=doubt is not None)
+            )
+        self._deletions.wait(location_id, waiting)
 
     def _finds_unknown(self, location_id: str, control: Control) -> bool:
         findings = self._findings.of(location_id)
@@ -265,6 +298,7 @@ class Absences:
         for each in absent:
             self._record("unverified", each)
             for read in each.reads:
+                self._not_counted.add(read.read_id)
                 self._planner.leave_out(read)
 
     def _gave_up(self, absent: Absent) -> bool:
@@ -360,15 +394,13 @@ class Absences:
             self._journal.record(Change("looked up", location_id, places=places))
             yield staged.emitted
 
-    def _bury(self, location_id: str, keys: list[Key]) -> Iterator[Emitted]:
-        """Stages the tombstones of appointments that the API refused by their ids."""
-        if tombstones := self._stage.add_deleted(APPOINTMENTS, location_id, keys):
-            self._journal.record(Change("deleted", location_id, places=self._journal.places(tombstones[1])))
-            yield tombstones
-
     def _record(self, what: What, absent: Absent) -> None:
         for read in absent.reads:
             self._journal.record(Change(what, absent.location_id, read))
+
+
+def _absent(refused: Iterable[Refused]) -> list[Absent]:
+    return [each.absent for each in refused]
 
 
 def _keys(refused: Iterable[Refused]) -> set[Key]:

@@ -81,7 +81,8 @@ class AppointmentRows:
         self._look_ups.close(rows.location_id, planned.scope, (key[0] for key in rows.keys))
         held = self._held(planned)
         self._absences.add(missing(held, {*rows.keys, *strays}), held, read)
-        self._controls.add_listed(planned.location_id, rows.keys)
+        self._controls.listed.add(planned.location_id, rows.keys)
+        self._absences.found(planned.location_id, rows.keys)
         here: list[int] = []
         elsewhere: list[int] = []
         nowhere: list[int] = []
@@ -107,6 +108,7 @@ class AppointmentRows:
         the last reply had."""
         self._controls.add_unchanged(planned.location_id, planned.scope, window_of(planned))
         self._look_ups.close(rows.location_id, planned.scope, (key[0] for key in rows.keys))
+        self._absences.found(planned.location_id, rows.keys)
         if missing_ids:
             held = self._in_window(planned)
             self._absences.add((key for key in missing(held, ()) if id_digest(key[0]) in missing_ids), held, read)

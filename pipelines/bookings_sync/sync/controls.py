@@ -42,10 +42,11 @@ count."""
 
 
 class Control(NamedTuple):
-    """The answer to one location's control. `found` is None if nothing could serve as a control. `error` is set if the
-    API gave no answer."""
+    """The answer to one location's control. `found` is None if nothing could serve as a control. `was_asked` is False
+    if there was nothing to ask for. `error` is set if the API gave no answer."""
 
     found: bool | None = None
+    was_asked: bool = True
     refusal: Refusal | None = None
     error: ApiError | None = None
 
@@ -58,22 +59,37 @@ class _Candidates(NamedTuple):
     are_listed: bool
 
 
-class Controls:
-    """The controls of one load."""
+_NOTHING = _Candidates([], are_listed=False)
 
-    def __init__(self, client: Callable[[str], Client], held_rows: HeldRows, concurrency: int) -> None:
-        self._client = client
-        self._held_rows = held_rows
-        self._concurrency = concurrency
-        self._listed: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_KEPT))
-        self._unchanged: defaultdict[str, deque[tuple[Scope, Window]]] = defaultdict(lambda: deque(maxlen=_MOST_ASKED))
-        self._candidates: dict[str, _Candidates] = {}
 
-    def add_listed(self, location_id: str, keys: Sequence[Key]) -> None:
+class ListedSamples:
+    """Some ids that the lists of a run returned, by location, the latest."""
+
+    def __init__(self) -> None:
+        self._ids: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_KEPT))
+
+    def add(self, location_id: str, keys: Sequence[Key]) -> None:
         """Notes that a list contained these appointments."""
         if keys:
             some = (keys[0][0], keys[len(keys) // 2][0], keys[-1][0])
-            self._listed[location_id].extend(dict.fromkeys(some))
+            self._ids[location_id].extend(dict.fromkeys(some))
+
+    def of(self, location_id: str) -> list[str]:
+        return list(self._ids.get(location_id, ()))
+
+
+class Controls:
+    """The controls of one load. `listed` are the ids of the whole run: a load may read nothing but emptied windows."""
+
+    def __init__(
+        self, client: Callable[[str], Client], held_rows: HeldRows, concurrency: int, listed: ListedSamples
+    ) -> None:
+        self._client = client
+        self._held_rows = held_rows
+        self._concurrency = concurrency
+        self.listed = listed
+        self._unchanged: defaultdict[str, deque[tuple[Scope, Window]]] = defaultdict(lambda: deque(maxlen=_MOST_ASKED))
+        self._candidates: dict[str, _Candidates] = {}
 
     def add_unchanged(self, location_id: str, scope: Scope, window: Window) -> None:
         """Notes that a list contained what the warehouse holds of this scope and window, except for missing rows."""
@@ -83,7 +99,7 @@ class Controls:
         """Asks each location for an appointment that exists. `missing` are the appointments in doubt, by location. The
         `last` control asks for another appointment than the first one, if there is another."""
         for location_id, keys in missing.items():
-            if location_id not in self._candidates:
+            if not self._candidates.get(location_id, _NOTHING).ids:
                 self._candidates[location_id] = self._choose(location_id, keys)
 
         def ask(location_id: str, _: DecodingTurn) -> Control:
@@ -96,7 +112,7 @@ class Controls:
                     refused = True
                 except OtherReply:  # a series' master says nothing of the id that was asked for
                     continue
-            return Control(found=False if refused and are_listed else None)
+            return Control(found=False if refused and are_listed else None, was_asked=bool(ids))
 
         return self._answers(missing, ask)
 
@@ -119,7 +135,7 @@ class Controls:
         return self._client(location_id).get_appointment(appointment_id)
 
     def _choose(self, location_id: str, missing: Collection[Key]) -> _Candidates:
-        listed = dict.fromkeys(each for each in self._listed[location_id] if (each,) not in missing)
+        listed = dict.fromkeys(each for each in self.listed.of(location_id) if (each,) not in missing)
         for scope, window in self._unchanged[location_id]:
             if len(listed) >= _MOST_ASKED:
                 break

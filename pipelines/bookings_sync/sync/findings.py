@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pendulum import DateTime
 
 from bookings_sync.changes.diff import Changes
 from bookings_sync.errors import (
@@ -21,6 +24,7 @@ from bookings_sync.errors import (
     RequestRefused,
     TimedOut,
 )
+from bookings_sync.records.holds import Why
 
 _MOST_IN_A_ROW = {"silent": 3, "stumbled": 20, "too late": 40}
 """Consecutive failures after which a run skips a location. `silent`: no answer at all, so the API is not there.
@@ -28,15 +32,27 @@ _MOST_IN_A_ROW = {"silent": 3, "stumbled": 20, "too late": 40}
 which may only mean that the windows are too long."""
 
 
+class HeldBack(NamedTuple):
+    """Rows of one table that look deleted and stay. `since` is the start of the first run that held any of them, in
+    UTC."""
+
+    table: str
+    why: Why
+    rows: int
+    since: DateTime
+
+
 @dataclass(slots=True)
 class LocationFindings:
-    """What the run has done for one location. `gave_up` means that the run does not read it any further."""
+    """What the run has done for one location. `gave_up` means that the run does not read it any further. `held` are the
+    deletions that it holds back."""
 
     name: str
     location_id: str = ""
     id_source: str = ""
     reads: int = 0
     errors: list[str] = field(default_factory=list)
+    held: list[HeldBack] = field(default_factory=list)
     gave_up: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
     """What the request budget left to later runs, by kind, for example "missing appointments"."""
@@ -45,9 +61,11 @@ class LocationFindings:
 
     @property
     def outcome(self) -> str:
-        """ok, partial or failed."""
+        """ok, held, partial or failed: the worst that applies."""
         nothing_read = bool(self.errors) and not self.reads
-        return "failed" if self.gave_up or nothing_read else "partial" if self.errors else "ok"
+        if self.gave_up or nothing_read:
+            return "failed"
+        return "partial" if self.errors else "held" if self.held else "ok"
 
     @property
     def may_halve(self) -> bool:
@@ -126,9 +144,11 @@ class Findings:
 
     @property
     def outcome(self) -> str:
-        """ok, partial or failed."""
+        """ok, held, partial or failed. Partial: some location failed, and others did not."""
         outcomes = {location.outcome for location in self.locations.values()}
-        return "ok" if outcomes <= {"ok"} else "failed" if outcomes == {"failed"} else "partial"
+        if outcomes == {"failed"}:
+            return "failed"
+        return "partial" if outcomes & {"failed", "partial"} else "held" if "held" in outcomes else "ok"
 
     @property
     def errors(self) -> list[str]:

@@ -10,7 +10,7 @@ then slots.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -26,12 +26,14 @@ from bookings_sync.planning.plan import PlannedRead, hot_range, plan_slots
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.records.columns import Key
 from bookings_sync.records.deletion_marks import DeletionMarks
+from bookings_sync.records.holds import hold_rows
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.reads import ledger_rows, look_up_rows
 from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, LOCATIONS, RUNS, Table
 from bookings_sync.sync.absences import Absences
 from bookings_sync.sync.appointment_rows import AppointmentRows
 from bookings_sync.sync.appointments import AppointmentReads
+from bookings_sync.sync.burials import bury_appointments
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.contacts import ListedContacts
 from bookings_sync.sync.controls import Controls
@@ -62,6 +64,7 @@ class Load:
         )
         self._journal = Journal(run.planner.ledger)
         self._unsettled_before, run.unsettled = run.unsettled, Unsettled()
+        self._controls = Controls(run.client, self._held_rows, run.settings.concurrency, run.listed)
         self._privacy = Privacy.of(run.settings)
         self._marks = DeletionMarks.of(run.settings.deleted_when)
         self._completed = CompletedReads(self._journal, run.span.run_id, run.interpretation.rules, run.clock)
@@ -78,6 +81,8 @@ class Load:
             run.interpretation.rules,
             run.proof,
             run.kept,
+            deletions=run.deletions,
+            journal=self._journal,
         )
 
     def locations(self) -> Iterator[Emitted]:
@@ -93,39 +98,48 @@ class Load:
         """All teams of each location, and their members."""
         if not self._run.planner.is_listed("teams"):
             yield from self._whole_lists.teams()
-            yield from self._settled()
+            yield from self._ledger(self._settle())
 
     def services(self) -> Iterator[Emitted]:
         """All services of each location, their members and office hours."""
         if not self._run.planner.is_listed("services"):
             yield from self._whole_lists.services()
-            yield from self._settled()
+            yield from self._ledger(self._settle())
 
     def appointments(self) -> Iterator[Emitted]:
         """The appointments that are planned next, and their contacts, as many as one load takes; and those to ask for
         by their ids in turn."""
-        yield from self._listed_appointments()
-        if due := self._run.look_ups.take_due(self._run.findings.active):
+        run = self._run
+        reads = yield from self._listed_appointments()
+        if due := run.look_ups.take_due(run.findings.active):
             yield from self._appointment_reads().look_up(due)
-            yield from self._settled()
+            reads |= self._settle()
+        if run.is_one_load or not run.goes_on:
+            yield from bury_appointments(
+                run.deletions, run.findings, run.look_ups, self._held_rows, self.stage, self._journal
+            )
+            reads |= self._settle()
+        yield from self._ledger(reads)
         if answers := self._run.look_ups.take_changed():
             yield "look_ups", self.stage.stamped(look_up_rows(answers, self._run.span.run_id))
 
-    def _listed_appointments(self) -> Iterator[Emitted]:
+    def _listed_appointments(self) -> Generator[Emitted, None, dict[str, Read]]:
         self._whole_lists.learn_scopes()
         run = self._run
         run.planner.fix_cold_share(run.findings.active)
         self._reserve_for_slots()
         most = run.settings.reads_per_load
+        reads: dict[str, Read] = {}
         if self._unsettled_before:
             yield from self._appointment_reads().carry_out([])
-            yield from self._settled()
+            reads |= self._settle()
         while most > 0 and (planned := self._next_reads(most)):
             yield from self._appointment_reads().carry_out(planned)
-            yield from self._settled()
+            reads |= self._settle()
             most -= len(planned)
             if self.stage.rows >= run.settings.rows_per_load:
-                return
+                break
+        return reads
 
     def slots(self) -> Iterator[Emitted]:
         """The free slots of each service from now on."""
@@ -148,9 +162,11 @@ class Load:
             self._journal,
             self._completed,
             run.interpretation.rules["slots"],
+            controls=self._controls,
+            deletions=run.deletions,
         )
         yield from slots.carry_out()
-        yield from self._settled()
+        yield from self._ledger(self._settle())
 
     def runs(self) -> Iterator[Emitted]:
         """The run's own row, as it is after this load."""
@@ -201,7 +217,6 @@ class Load:
             self._rereading,
             self._disputes(CONTACTS, missing),
         )
-        controls = Controls(run.client, self._held_rows, run.settings.concurrency)
         absences = Absences(
             run.client,
             run.planner,
@@ -211,7 +226,8 @@ class Load:
             stage,
             journal,
             contacts,
-            controls,
+            self._controls,
+            run.deletions,
             self._privacy,
             run.look_ups,
             missing,
@@ -247,13 +263,13 @@ class Load:
                 stage,
                 journal,
                 absences,
-                controls,
+                self._controls,
                 run.look_ups,
                 self._disputes(APPOINTMENTS, missing),
             ),
             contacts=contacts,
             absences=absences,
-            controls=controls,
+            controls=self._controls,
             proof=run.proof,
         )
 
@@ -299,11 +315,19 @@ class Load:
                     "with another appointment. They stay as they are, and are asked for again within cold_reread_days."
                 )
 
-    def _settled(self) -> Iterator[Emitted]:
-        """The ledger's new entries and the rejected records since the last call."""
+    def _settle(self) -> dict[str, Read]:
+        """The ledger's new entries since the last call, by read id."""
         reads = [self._run.doubts.with_reply_cap(read) for read in self._journal.settle()]
         self._run.planner.add(reads)
+        self._run.planner.add(self._run.deletions.waiting_reads())  # or this run would read their windows again
+        return {read.read_id: read for read in reads}
+
+    def _ledger(self, reads: Mapping[str, Read]) -> Iterator[Emitted]:
+        """The rows of `reads`, and what else a resource adds to the connector's own tables. Each read once: dlt's merge
+        does not deduplicate its input."""
         if reads:
-            yield "reads", self.stage.stamped(ledger_rows(reads))
+            yield "reads", self.stage.stamped(ledger_rows(reads.values()))
         if rejections := self.stage.take_rejected():
             yield rejections
+        if holds := self._run.deletions.take_news():
+            yield "held_deletions", self.stage.stamped(hold_rows(holds))

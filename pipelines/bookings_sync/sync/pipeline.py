@@ -10,7 +10,8 @@ resumes where it stopped.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ from bookings_sync.errors import BookingsError, LoadError, described
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.windows import Window
 from bookings_sync.records.tables import TABLES
+from bookings_sync.sync.report_row import held_back
 from bookings_sync.sync.run import Run
 from bookings_sync.sync.source import bookings_source, raw_schema
 from bookings_sync.warehouse.dataset import database_file, locked_dataset, open_client, open_pipeline, opening
@@ -50,8 +52,13 @@ class SyncResult:
 
     @property
     def outcome(self) -> str:
-        """ok, partial or failed."""
+        """ok, held (some deletions are held back), partial or failed."""
         return str(self.row["outcome"])
+
+    @property
+    def held(self) -> list[str]:
+        """A sentence for each group of deletions that the run holds back."""
+        return held_back(json.loads(self.row["locations"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +81,26 @@ def sync(
     clock: Callable[[], DateTime],
     asked: Window | None = None,
     full: bool = False,
+    accept_deletions: Collection[str] = (),
     on_progress: Callable[[Run], None] | None = None,
     run_id: str | None = None,
 ) -> SyncResult:
     """Makes the warehouse equal to the API: all of what the plan covers now, the rest over the next runs.
 
-    `asked` is a range to read instead of the planned ones; `full` reads all history. A failing location does not stop
+    `asked` is a range to read instead of the planned ones; `full` reads all history. `accept_deletions` names the
+    locations in which this run deletes what it would hold back. A failing location does not stop
     the others: see the result's outcome. `run_id` is 32 hexadecimal digits and identifies the run in `runs`.
     Raises LockedError if another run is active, and LoadError if the warehouse rejects a load. Earlier loads stay.
     """
-    run = Run(settings, clock=clock, asked=asked, full=full, on_progress=on_progress, run_id=run_id)
+    run = Run(
+        settings,
+        clock=clock,
+        asked=asked,
+        full=full,
+        accept_deletions=accept_deletions,
+        on_progress=on_progress,
+        run_id=run_id,
+    )
     try:
         with (
             open_pipeline(settings) as pipeline,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from pendulum import DateTime
 
 from bookings_sync.planning.plan import Span
+from bookings_sync.records.holds import WHY
 from bookings_sync.sync.budget import RequestBudget
 from bookings_sync.sync.findings import Findings
 
@@ -28,6 +30,10 @@ def report_row(
             "reads": each.reads,
             "left_out": dict(each.left_out),
             "errors": each.errors,
+            "held": [
+                {"table": held.table, "rows": held.rows, "why": held.why, "since": held.since.isoformat()}
+                for held in each.held
+            ],
         }
         for each in findings.locations.values()
     ]
@@ -48,3 +54,12 @@ def report_row(
         "locations": json.dumps(locations),
         "errors": json.dumps(findings.errors),
     }
+
+
+def held_back(locations: Iterable[dict[str, Any]]) -> list[str]:
+    """A sentence for each group of deletions that a run holds back, from the column `locations`."""
+    return [
+        f"{location['name']}: {held['rows']:,} {held['table']} look deleted and stay ({WHY[held['why']]})"
+        for location in locations
+        for held in location["held"]
+    ]

@@ -3,15 +3,16 @@
 Input:  settings, a clock, optionally a range to read.
 Output: `Run`. Each part has one job: `snapshot` keeps the warehouse as it was at the beginning, `calendars` what is
         known of each location, `planner` the reads that are left, `look_ups` which appointments to ask for by their ids
-        in turn, `budget` counts requests, `findings` keeps figures and errors, `contacts` and `first_sync` save
-        look-ups, `doubts` notices lists that are not what they seem. A run is one or more bounded loads (`load`). What
-        a load has read is in the ledger before the next one is planned.
+        in turn, `budget` counts requests, `findings` keeps figures and errors, `deletions` holds back what looks
+        deleted without enough evidence, `listed` samples what lists return, `contacts` and `first_sync` save look-ups,
+        `doubts` notices lists that are not what they seem. A run is one or more bounded loads (`load`). What a load has
+        read is in the ledger before the next one is planned.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +32,8 @@ from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.windows import DAY_MS, Window
 from bookings_sync.records.interpretation import Declarations, Interpretation
 from bookings_sync.sync.budget import RequestBudget
+from bookings_sync.sync.controls import ListedSamples
+from bookings_sync.sync.deletions import Deletions
 from bookings_sync.sync.disputes import Unsettled
 from bookings_sync.sync.doubts import Doubts
 from bookings_sync.sync.findings import Findings
@@ -51,8 +54,9 @@ class Run:
     """One run over the locations of `settings`.
 
     `clock` gives the time in UTC. `asked` is a range to read instead of the planned windows, `full` asks for all
-    history. `on_progress` is called after each answer. Open the run on a warehouse before planning, and close it to
-    close its connections. The parts below exist once the run is open.
+    history. `accept_deletions` are names of locations whose deletions need no further evidence. `is_one_load` says that
+    no other load follows the first one. `on_progress` is called after each answer. Open the run on a warehouse before
+    planning, and close it to close its connections. The parts below exist once the run is open.
     """
 
     declared: dict[str, Declarations]
@@ -61,6 +65,7 @@ class Run:
     calendars: KnownCalendars
     planner: Planner
     look_ups: LookUps
+    deletions: Deletions
     first_sync: FirstSync
     doubts: Doubts
     proof: Proof
@@ -72,15 +77,20 @@ class Run:
         clock: Callable[[], DateTime],
         asked: Window | None = None,
         full: bool = False,
+        accept_deletions: Collection[str] = (),
+        is_one_load: bool = False,
         on_progress: Callable[[Run], None] | None = None,
         run_id: str | None = None,
     ) -> None:
         self.settings = settings
+        self.is_one_load = is_one_load
+        self._accept_deletions = frozenset(accept_deletions)
         self.clock = clock
         self.interpretation = Interpretation.of(settings)
         rules = self.interpretation.rules["appointments"]
         self.span = Span(run_id or uuid.uuid4().hex, clock(), asked, full, rules)
         self.findings = Findings(settings.locations, lambda: on_progress(self) if on_progress else None)
+        self.listed = ListedSamples()
         self.contacts = ContactCaches()
         self.unsettled = Unsettled()
         self.kept = KeptReplies()
@@ -141,6 +151,13 @@ class Run:
             self.span,
             hot_range(self.settings, self.span.now),
             self.settings.cold_reread_days * DAY_MS,
+        )
+        self.deletions = Deletions(
+            self.settings,
+            self.findings,
+            self.span,
+            [each for each in self.findings.location_ids if self.findings.of(each).name in self._accept_deletions],
+            self.snapshot.holds,
         )
         self.first_sync = FirstSync(self.snapshot.with_rows, self.settings.scopes)
         self.doubts = Doubts(self.settings.reply_cap, ledger, self.findings)

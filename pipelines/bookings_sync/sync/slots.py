@@ -10,7 +10,9 @@ row is made of them. A reply equal to the last one is not decoded at all.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 from pendulum import DateTime
@@ -34,6 +36,8 @@ from bookings_sync.records.decoding import slot_rows
 from bookings_sync.records.tables import SLOTS
 from bookings_sync.sync.budget import RequestBudget
 from bookings_sync.sync.completed import CompletedReads
+from bookings_sync.sync.controls import Controls
+from bookings_sync.sync.deletions import Deletions
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.first_sync import FirstSync
 from bookings_sync.sync.reading import DecodingTurn, Reading
@@ -46,6 +50,19 @@ _LEFT_OUT = "services' slots"
 
 _QUERIES_KEPT = 3
 """Answers arrive in about the order in which they were asked for."""
+
+
+_ALL: Key = ()
+"""The key under which all slots of a location are held back."""
+
+
+@dataclass(slots=True)
+class _Closing:
+    """The slots of a location that are no longer listed, the reads that showed it, and how many slots were free."""
+
+    keys: list[Key] = field(default_factory=list)
+    reads: list[Read] = field(default_factory=list)
+    live: int = 0
 
 
 class SlotReads:
@@ -66,6 +83,9 @@ class SlotReads:
         journal: Journal,
         completed: CompletedReads,
         rules: str,
+        *,
+        controls: Controls,
+        deletions: Deletions,
     ) -> None:
         self._settings = settings
         self._rules = rules
@@ -80,6 +100,9 @@ class SlotReads:
         self._stage = stage
         self._journal = journal
         self._completed = completed
+        self._controls = controls
+        self._deletions = deletions
+        self._closing: defaultdict[str, _Closing] = defaultdict(_Closing)
         self._since = planner.span.now.subtract(days=2)  # an API may list the whole of today
         self._together: dict[str, tuple[str, ...]] = {}
         """For each location, those that the warehouse is asked for in one query."""
@@ -109,6 +132,7 @@ class SlotReads:
             elif answer.result is not None:
                 yield from self._take(answer.item, answer.result)
                 self._findings.answered(location_id)
+        yield from self._close()
 
     def _within_budget(self, location_id: str, planned: list[PlannedRead]) -> list[PlannedRead]:
         """The reads of one location that its request budget allows: all, or those of the services read longest ago."""
@@ -194,6 +218,7 @@ class SlotReads:
             assert known is not None  # noqa: S101 - the reply was equal to this read's
             self._findings.figures.reads_unchanged += 1
             self._completed.add(read, replies, rows=known.reply_rows, rules=rules)
+            self._closing[read.location_id].live += known.reply_rows
             return
         free: FreeSlots = {}
         for reply in replies:
@@ -207,12 +232,45 @@ class SlotReads:
         unlisted = [each for slot, each in held.items() if slot not in listed and not each.deleted]
         starts = [each.start_ms for each in unlisted if each.start_ms is not None]
         closed: list[Key] = [(read.scope.id, start) for start in starts if opens_at <= start < end_ms]
-        if gone := self._stage.add_deleted(SLOTS, read.location_id, closed):
-            yield gone
+        # An instant may be listed in another way now: it is staged with its new text.
+        closed = [key for key in closed if not self._stage.holds(SLOTS, read.location_id, key)]
         self._stage.forget_keys(SLOTS, read.location_id)
         # A held slot beyond the window that was asked for may have gone without this reply showing it.
         comparable = len(replies) == 1 and all(start < end_ms for start in starts)
-        self._completed.add(read, replies, rows=len(listed), comparable=comparable, rules=rules)
+        done = self._completed.add(read, replies, rows=len(listed), comparable=comparable, rules=rules)
+        closing = self._closing[read.location_id]
+        closing.live += sum(not each.deleted and opens_at <= (each.start_ms or 0) < end_ms for each in held.values())
+        if closed:
+            closing.keys += closed
+            closing.reads.append(done)
+
+    def _close(self) -> Iterator[Emitted]:
+        """Stages the tombstones of the slots that are no longer listed, unless they are suspiciously many."""
+        for location_id, closing in self._closing.items():
+            if self._findings.gave_up(location_id) or self._is_held(location_id, closing):
+                for read in closing.reads:
+                    self._journal.record(Change("held back", location_id, read))
+                continue
+            if gone := self._stage.add_deleted(SLOTS, location_id, closing.keys):
+                yield gone
+            self._stage.forget_keys(SLOTS, location_id)
+            self._deletions.deleted(location_id, SLOTS.name, [_ALL], self._stage.started_at)
+
+    def _is_held(self, location_id: str, closing: _Closing) -> bool:
+        """Whether the slots stay, because they are suspiciously many. Other slots close in each run, so they are held
+        all together."""
+        if not self._is_suspicious(location_id, closing):
+            return False
+        return not self._deletions.proven(location_id, SLOTS.name, [_ALL], "too many", rows=len(closing.keys))
+
+    def _is_suspicious(self, location_id: str, closing: _Closing) -> bool:
+        """Whether more slots closed than usual, or all of them while the API does not find an appointment either."""
+        guard, count = self._deletions.guard, len(closing.keys)
+        if guard.is_too_much(count, closing.live):
+            return True
+        if not guard.is_emptied(count, closing.live):
+            return False
+        return not self._controls.existing({location_id: ()}, last=True)[location_id].found
 
     def _stage_free(
         self, read: PlannedRead, free: FreeSlots, listed: dict[Listed, None], held: HeldSlots

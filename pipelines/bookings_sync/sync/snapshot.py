@@ -21,6 +21,7 @@ from bookings_sync.planning.look_ups import LookUp, Named, Unlisted
 from bookings_sync.planning.plan import Span, whole_range
 from bookings_sync.planning.planner import Outside
 from bookings_sync.planning.scopes import Scope
+from bookings_sync.records.holds import Hold
 from bookings_sync.records.tables import LOCATIONS
 from bookings_sync.warehouse.history import History
 
@@ -35,6 +36,7 @@ class Snapshot:
     that were asked for by their ids in turn, and `unlisted` the appointments that no list returns. `ledger` are the
     reads of earlier runs, as far as this run relies on them. `counted` are the versions in each table. `lost` are the
     tables that hold other rows than the last sync left there, by location.
+    `holds` are the deletions that earlier runs hold back.
     """
 
     calendars: Mapping[str, Calendar]
@@ -48,6 +50,7 @@ class Snapshot:
     ledger: Ledger
     counted: Sequence[Counted]
     lost: Mapping[str, set[str]]
+    holds: Sequence[Hold]
 
 
 def take_snapshot(history: History, held_locations: Mapping[str, Held], settings: Settings, span: Span) -> Snapshot:
@@ -68,6 +71,7 @@ def take_snapshot(history: History, held_locations: Mapping[str, Held], settings
         ledger=Ledger(map(with_lost_rows, relied_on) if span.full else relied_on),
         counted=counted,
         lost=lost,
+        holds=history.holds(),
     )
 
 

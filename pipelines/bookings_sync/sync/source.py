@@ -56,8 +56,8 @@ _TABLES_OF: dict[str, tuple[str, ...]] = {
     resource: tuple(table.name for table in TABLES.values() if table.resource == resource)
     for resource in get_args(Resource)
 }
-"""The tables of each resource, in extraction order. Every resource that sends requests also adds rows to `reads` and
-`rejected_records`."""
+"""The tables of each resource, in extraction order. Every resource that sends requests also adds rows to `reads`,
+`rejected_records` and `held_deletions`."""
 
 
 @dlt.source(name="bookings", max_table_nesting=0)
@@ -79,7 +79,7 @@ def bookings_source(
     tables_exist = run is not None  # `sync` creates them before the first load
     if run is None:
         asked = Window.between(start, end) if start is not None and end is not None else None
-        run = Run(settings or load_settings(), clock=clock or utc_now, asked=asked, full=full)
+        run = Run(settings or load_settings(), clock=clock or utc_now, asked=asked, full=full, is_one_load=True)
     load = _SharedLoad(run, tables_exist=tables_exist)
     return [
         _resource("locations", load, Load.locations),

@@ -6,13 +6,15 @@ Output: `(table name, Arrow table)` pairs of their tables. The planner learns fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from bookings_sync.api.client import Client
 from bookings_sync.api.replies import Reply
 from bookings_sync.changes.diff import difference, missing
 from bookings_sync.changes.held import Held
+from bookings_sync.changes.invalidation import Change
+from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.owners import Listed
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
@@ -22,6 +24,7 @@ from bookings_sync.planning.ledger import Endpoint
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.scopes import Scope
+from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import listed_rows, location_rows
 from bookings_sync.records.deletion_marks import DeletionMarks
 from bookings_sync.records.json_text import Records
@@ -30,6 +33,7 @@ from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.rows import Rows
 from bookings_sync.records.tables import SERVICES, TEAMS, Table
 from bookings_sync.sync.completed import CompletedReads
+from bookings_sync.sync.deletions import Deletions
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.first_sync import FirstSync
 from bookings_sync.sync.kept_replies import KeptReplies
@@ -55,6 +59,9 @@ class WholeLists:
         rules: Mapping[Endpoint, str],
         proof: Proof,
         kept: KeptReplies,
+        *,
+        deletions: Deletions,
+        journal: Journal,
     ) -> None:
         self._settings = settings
         self._client = client
@@ -70,6 +77,8 @@ class WholeLists:
         self._rules = rules
         self._proof = proof
         self._kept = kept
+        self._deletions = deletions
+        self._journal = journal
 
     def locations(self, held: Mapping[str, Held]) -> Iterator[Emitted]:
         """The configured locations that are new or changed. `held` are the rows of `locations` by location id."""
@@ -132,34 +141,68 @@ class WholeLists:
                     own = self._marks.unmarked(answer.result.records or [])
                     yield answer.item, replace(answer.result, records=own)
 
-    def _learn(self, endpoint: Listed, location_id: str, records: Records) -> None:
+    def _learn(self, endpoint: Listed, location_id: str, records: Records) -> set[Key]:
+        """Tells the calendars what the list names. A team or service whose deletion is held back still exists: returns
+        the keys of these."""
         if endpoint == "teams":
             teams = listed_teams(records)
-            self._calendars.learn_teams(location_id, teams.ids, teams.users)
-        elif endpoint == "services":
+            held = self._held_back(TEAMS, location_id, self._calendars.of(location_id).teams, teams.ids)
+            self._calendars.learn_teams(location_id, (*teams.ids, *(key[0] for key in held)), teams.users)
+        else:
             services = listed_services(records)
-            self._calendars.learn_services(location_id, services.ids, services.users, services.notice_ms)
+            held = self._held_back(SERVICES, location_id, self._calendars.of(location_id).services, services.ids)
+            ids = (*services.ids, *(key[0] for key in held))
+            self._calendars.learn_services(location_id, ids, services.users, services.notice_ms)
+        return held
+
+    def _held_back(self, table: Table, location_id: str, known: Collection[str], listed: Iterable[str]) -> set[Key]:
+        """The teams or services that are missing from their list and stay. Nothing else can confirm their deletion, so
+        a list that lost most of them at once must be seen in several runs."""
+        listed_keys: set[Key] = {(each,) for each in listed}
+        self._deletions.exist(location_id, table.name, listed_keys)
+        gone: set[Key] = {(each,) for each in known} - listed_keys
+        guard = self._deletions.guard
+        if not (guard.is_too_much(len(gone), len(known)) or guard.is_mostly_emptied(len(gone), len(known))):
+            return set()
+        return gone - self._deletions.proven(location_id, table.name, sorted(gone), "empty list")
 
     def _take(self, endpoint: Listed, location_id: str, reply: Reply[Records], table: Table) -> Iterator[Emitted]:
         """Compares one whole list with everything that the warehouse holds of it."""
         records = reply.records or []
         before = self._planner.ledger.newest(location_id, endpoint, Scope("location", location_id))
         planned = _whole(endpoint, location_id)
-        self._completed.add(planned, [reply], rows=len(records))
-        self._learn(endpoint, location_id, records)
+        read = self._completed.add(planned, [reply], rows=len(records))
+        held_back = self._learn(endpoint, location_id, records)
         if before and before.reply_digest == reply.digest and before.rules == self._rules[endpoint]:
             self._findings.figures.reads_unchanged += 1
             return
         kept = [self._privacy.without_ignored(table.name, record) for record in records]
         batch = listed_rows(table, location_id, kept, self._held_rows.digests)
         self._stage.reject(batch)
+        listed = set(batch.rows[table.name].keys)
         for rows in batch.rows.values():
             is_first = self._first_sync.is_first(location_id)
             held = {} if is_first else self._held_rows.of_location(rows.table, location_id)
             if staged := self._stage.add_changed(rows, held, planned):
                 yield staged.emitted
-            if gone := self._stage.add_deleted(rows.table, location_id, missing(held, set(rows.keys))):
-                yield gone
+            gone = missing(held, set(rows.keys))
+            if rows.table is not table:
+                self._deletions.exist(location_id, rows.table.name, rows.keys)
+                held_back |= self._held_parts(rows.table, location_id, [key for key in gone if key[:1] in listed], held)
+            ended = [key for key in gone if key not in held_back and key[:1] not in held_back]
+            if tombstones := self._stage.add_deleted(rows.table, location_id, ended):
+                self._deletions.deleted(location_id, rows.table.name, ended, self._stage.started_at)
+                yield tombstones
+        if held_back:
+            self._journal.record(Change("held back", location_id, read))
+
+    def _held_parts(self, table: Table, location_id: str, gone: Collection[Key], held: Mapping[Key, Held]) -> set[Key]:
+        """The members or hours that are missing from teams or services in the list, and stay."""
+        live = sum(not each.deleted for each in held.values())
+        guard = self._deletions.guard
+        if not (guard.is_too_much(len(gone), live) or guard.is_emptied(len(gone), live)):
+            return set()
+        return set(gone) - self._deletions.proven(location_id, table.name, gone, "empty list")
 
 
 def _whole(endpoint: Listed, location_id: str) -> PlannedRead:

@@ -187,6 +187,15 @@ class HeldRows:
             listed_by = rows["listed_by"].to_pylist()
             yield from zip(found_by, zip(found), map(Placed, held, scopes, listed_by), strict=True)
 
+    def count_live(self, location_id: str) -> int:
+        """The number of appointments that are not deleted."""
+        rows = self._raw.dicts(
+            f"SELECT count(*) AS live FROM {self._raw.name('appointments')}"  # noqa: S608 - our own names
+            " WHERE _dlt_valid_to IS NULL AND deleted_at IS NULL AND location_id = %s",
+            location_id,
+        )
+        return sum(int(row["live"]) for row in rows)
+
     def some_live(self, location_id: str, apart_from: Collection[Key], most: int) -> list[str]:
         """The ids of some appointments that are not deleted, at most `most`."""
         rows = self._raw.dicts(

@@ -21,6 +21,7 @@ from bookings_sync.planning.ledger import Ledger, Read
 from bookings_sync.planning.look_ups import LookUp, Named, Unlisted
 from bookings_sync.planning.scopes import COLUMN, Kind, Scope, ids_of_lists, scope_of
 from bookings_sync.planning.windows import DAY_MS, Window, joined, to_ms
+from bookings_sync.records.holds import Hold, holds_from
 from bookings_sync.records.reads import reads_from
 from bookings_sync.records.tables import LOOK_UPS, READS, TABLES
 from bookings_sync.records.values import epoch_ms
@@ -118,6 +119,11 @@ class History:
             )
             newest += [instant for row in rows for instant in (row["began"], row["ended"]) if instant]
         return pendulum.instance(max(newest)) if newest else None
+
+    def holds(self) -> list[Hold]:
+        """The deletions that earlier runs hold back."""
+        sql = f"SELECT * FROM {self._raw.name('held_deletions')} WHERE {self._where} AND ended_at IS NULL"  # noqa: S608
+        return list(holds_from(self._raw.dicts(sql, *self._ids)))
 
     # -- calendars -----------------------------------------------------------------------------------------------------
 

@@ -42,7 +42,7 @@ FOUND_BY = read(ANN, 0, 10)
 WIDER, NARROWER, NEXT = read(ANN, 0, 20), read(ANN, 4, 6), read(ANN, 20, 40)
 OF_TEAM, OF_BOB = read(TEAM, 0, 10), read(BOB, 0, 10)
 OTHER_LOCATION = read(TEAM, 0, 10, location_id="M")
-SLOTS = Read("L", "slots", ANN, Window(0, 10), 0, "run", "rules", "digest", 0, 1, 0.0)
+SLOTS, SLOTS_NOW = (Read("L", "slots", ANN, Window(at, 10), at, "run", "rules", "digest", 0, 1, 0.0) for at in range(2))
 
 
 def at_a_place(what: invalidation.What, found_by: Read | None = FOUND_BY) -> Example:
@@ -80,6 +80,13 @@ EXAMPLES: dict[str, Example] = {
         earlier=[WIDER, NEXT, OF_BOB],
         current=[FOUND_BY, OF_BOB],
         dropped=[FOUND_BY],
+    ),
+    "a whole list with deletions that are held back": Example(
+        Change("held back", "L", SLOTS_NOW),
+        stale=[SLOTS],
+        earlier=[SLOTS, FOUND_BY],
+        current=[SLOTS_NOW],
+        dropped=[SLOTS_NOW],
     ),
     "the slots of a service that disappeared": Example(
         Change("slots closed", "L", SLOTS), stale=[SLOTS], earlier=[SLOTS, FOUND_BY]

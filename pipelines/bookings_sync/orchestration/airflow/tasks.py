@@ -7,6 +7,7 @@ Output: figures in XCom.
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,8 @@ from bookings_sync.planning.windows import Window
 from bookings_sync.sync.pipeline import sync
 
 CONNECTION = "bookings"
+
+log = logging.getLogger(__name__)
 
 
 def locations() -> list[str]:
@@ -57,12 +60,15 @@ def sync_location(name: str, dag_run: Any) -> dict[str, Any]:
         result = sync(settings().only([name]), clock=utc_now, asked=requested_window(dag_run))
     except ConfigurationError as error:
         raise AirflowFailException(str(error)) from None
-    if result.outcome != "ok":
+    for held in result.held:
+        log.warning("%s", held)
+    if result.outcome not in ("ok", "held"):  # a retry would hold back the same
         raise BookingsError("; ".join(json.loads(result.row["errors"])))
     return {
         "requests": result.row["requests"],
         "reads": result.row["reads_done"],
         "tables": json.loads(result.row["tables"]),
+        "held": result.held,
     }
 
 

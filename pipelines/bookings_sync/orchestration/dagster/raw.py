@@ -70,6 +70,8 @@ def raw_assets(
         for window, names in requested_windows(context.partition_keys, clock(), period):
             context.log.info(f"{', '.join(names)}: {window or 'what a sync plans'}")
             result = _sync_locations(settings.only(names), clock, window)
+            for held in result.held:
+                context.log.warning(held)
             for table in TABLES:
                 yield dg.MaterializeResult(asset_key=key("raw", table), metadata=_figures(result, table))
 
@@ -111,7 +113,7 @@ def _sync_locations(settings: Settings, clock: Clock, window: Window | None) -> 
         raise dg.Failure(str(error), allow_retries=False) from None
     except BookingsError as error:
         raise dg.Failure(str(error)) from None
-    if result.outcome != "ok":
+    if result.outcome not in ("ok", "held"):  # a retry would hold back the same
         errors = json.loads(result.row["errors"])
         raise dg.Failure(f"{result.outcome}: {'; '.join(errors)}", metadata={"errors": dg.MetadataValue.json(errors)})
     return result
