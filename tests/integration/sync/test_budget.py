@@ -85,8 +85,8 @@ def test_a_first_sync_with_a_small_budget_reads_everything_over_many_runs(open_s
 def test_a_budget_of_one_request_is_no_error(open_site: Callable[..., Site]) -> None:
     site = open_site()
     requests, warnings = counted(site, request_budget=1)
-    assert requests == {"GET /calendars/teams": 1}
-    assert "lists of services" in warnings
+    assert requests.total() == 1
+    assert "lists of teams" in warnings or "lists of services" in warnings
 
 
 def test_the_row_of_the_run_says_what_was_left_out(open_site: Callable[..., Site]) -> None:
