@@ -59,19 +59,19 @@ class Contents:
 def lost_tables(counted: Iterable[Counted], reads: Iterable[tuple[Read, str]]) -> dict[str, set[str]]:
     """The tables that hold other rows than the ledger says, by location. `reads` come with their load ids.
 
-    A location without an entry was last synced by an older version. It has lost its appointments if the ledger knows of
-    some and the table is empty.
+    A location has no entry if it was last synced by an older version, or if `reads` was emptied during a load. A table
+    is then lost if the ledger knows of rows and the table has none.
     """
     found: defaultdict[str, defaultdict[str, list[Counted]]] = defaultdict(lambda: defaultdict(list))
     for each in counted:
         found[each.location_id][each.table].append(each)
     entries: dict[str, tuple[Mapping[str, list[int]], str]] = {}
-    with_appointments: set[str] = set()
+    with_rows: set[tuple[str, str]] = set()
     for read, load_id in reads:
         if read.contents is not None:
             entries[read.location_id] = json.loads(read.contents), load_id
-        elif read.endpoint == "appointments" and read.reply_rows and read.rules != LOST:
-            with_appointments.add(read.location_id)
+        elif read.reply_rows and read.rules != LOST:
+            with_rows.add((read.location_id, read.endpoint))
     lost: dict[str, set[str]] = {}
     for location_id, (entry, load_id) in entries.items():
         of_location = found[location_id]
@@ -82,9 +82,9 @@ def lost_tables(counted: Iterable[Counted], reads: Iterable[tuple[Read, str]]) -
         }
         if tables:
             lost[location_id] = tables
-    for location_id in with_appointments - entries.keys():
-        if "appointments" not in found.get(location_id, {}):
-            lost[location_id] = {"appointments"}
+    for location_id, table in with_rows:
+        if location_id not in entries and table not in found[location_id]:
+            lost.setdefault(location_id, set()).add(table)
     return lost
 
 

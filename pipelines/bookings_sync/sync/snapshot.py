@@ -62,7 +62,8 @@ def take_snapshot(history: History, held_locations: Mapping[str, Held], settings
     return Snapshot(
         calendars=_with_scopes_of(history.calendars(), relied_on, lost),
         held_locations=held_locations,
-        with_rows=frozenset(each.location_id for each in counted if each.table != LOCATIONS.name),
+        # A first sync looks nothing up. That is only safe if the ledger knows nothing of the location either.
+        with_rows=frozenset(each.location_id for each in counted if each.table != LOCATIONS.name) | lost.keys(),
         torn_contacts=history.torn_contacts() if torn_load else {},
         outside=history.outside(whole_range(settings, span.now), settings.scopes),
         look_ups=history.look_ups(),

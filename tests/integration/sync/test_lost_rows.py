@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 
+import dlt
 import duckdb
 import pytest
 
 from bookings_sync.planning.windows import Window
 from bookings_sync.records.tables import TABLES
+from bookings_sync.sync.source import bookings_source
 
 from .conftest import Site, small
 
@@ -131,3 +133,17 @@ def test_a_small_budget_heals_over_several_runs(site: Site) -> None:
         if not site.differences():
             return
     raise AssertionError(site.differences()[:3])
+
+
+def test_tables_that_dlt_emptied_during_a_load(site: Site) -> None:
+    """`refresh="drop_data"` empties the tables after the run has compared the calendar with them."""
+    user = dlt.pipeline(
+        "user",
+        destination=dlt.destinations.duckdb(str(site.database)),
+        dataset_name="bookings_raw",
+        pipelines_dir=str(site.database.parent / "pipelines"),
+    )
+    for refresh in (None, "drop_data"):
+        user.run(bookings_source(site.settings, clock=site.clock), refresh=refresh)
+    user.deactivate()
+    heals(site)
