@@ -80,6 +80,11 @@ class Destination:
             return False
         return True
 
+    def columns(self, layer: str, name: str) -> set[str]:
+        """The columns of an existing table."""
+        with self._client.execute_query(self.sql(exp.select("*").from_(self.table(layer, name)).limit(0))) as cursor:
+            return {str(column[0]) for column in cursor.description or ()}
+
     def rows(self, query: exp.Expr) -> Sequence[Sequence[Any]]:
         return self._client.execute_sql(self.sql(query)) or []
 

@@ -8,7 +8,7 @@ Output: the query in one dialect. sqlglot translates most of it. This module add
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pendulum
 import sqlglot
@@ -70,6 +70,15 @@ def no_rows(table: Table) -> exp.Subquery:
     types = raw_types(table).items()
     nulls = [exp.alias_(exp.cast(exp.null(), kind, dialect="duckdb"), name) for name, kind in types]
     return exp.select(*nulls).limit(0).subquery()
+
+
+def with_columns(table: Table, source: exp.Expr, missing: Collection[str]) -> exp.Expr:
+    """A raw table that lacks columns, with nulls in their place."""
+    if not missing:
+        return source
+    types = raw_types(table)
+    nulls = [exp.alias_(exp.cast(exp.null(), types[name], dialect="duckdb"), name) for name in sorted(missing)]
+    return exp.select("*", *nulls).from_(source).subquery()
 
 
 def as_it_was(table: Table, source: exp.Expr, as_of: DateTime) -> exp.Subquery:

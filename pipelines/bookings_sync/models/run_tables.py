@@ -7,14 +7,14 @@ Output: `RunTables.table_for`: a table that this run builds, else a published on
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pendulum import DateTime
 from sqlglot import exp
 
 from bookings_sync.models.destination import NEXT, Destination
-from bookings_sync.models.dialect import as_it_was, complete_reads, no_rows, timezones
+from bookings_sync.models.dialect import as_it_was, complete_reads, no_rows, timezones, with_columns
 from bookings_sync.models.errors import ModelError, NothingSyncedError
 from bookings_sync.models.project import READABLE_LAYERS, references
 from bookings_sync.records.tables import READS, TABLES
@@ -37,6 +37,8 @@ class RunTables:
     published: Mapping[tuple[str, str], Destination]
     new: set[str]
     as_of: DateTime | None
+    missing: dict[str, set[str]] = field(default_factory=dict)
+    """By raw table, the columns that the next sync adds to a warehouse of an earlier version."""
 
     @classmethod
     def find(
@@ -93,6 +95,10 @@ class RunTables:
         if name not in self.raw:
             return no_rows(TABLES[name])
         table: exp.Expr = self.destination.table("raw", name)
+        if name != READS.name:
+            if name not in self.missing:
+                self.missing[name] = set(TABLES[name].names) - self.destination.columns("raw", name)
+            table = with_columns(TABLES[name], table, self.missing[name])
         if name == READS.name and self.has_loads:
             table = complete_reads(self.destination.table("raw", name), self.destination.table("raw", LOADS))
         return table if self.as_of is None else as_it_was(TABLES[name], table, self.as_of)

@@ -100,6 +100,16 @@ def test_nothing_has_changed(database: Path, settings: Settings) -> None:
 
 
 @every_release
+def test_models_do_not_wait_for_the_next_sync(database: Path, settings: Settings) -> None:
+    """The columns that the next sync adds are null."""
+    with open_client(settings, writes=True) as client:
+        transform(client, Datasets(), now=LATER)
+    with duckdb.connect(str(database), read_only=True) as connection:
+        ((rows,),) = connection.execute("SELECT count(*) FROM bookings_marts.fct_appointments").fetchall()
+    assert rows > 50
+
+
+@every_release
 def test_numbers_may_have_fractions_now(database: Path) -> None:
     """Their columns were integers, so a load would have rounded 7.5."""
     records = json.loads(json.dumps(RECORDS))
