@@ -7,13 +7,14 @@ Notes: Each event compares two consecutive versions of an appointment. Changes b
   change, and a change that was reverted between them is not seen at all. One sync can see several events, such as a
   new start and a new member. booked is the first time a sync saw the appointment; at the first sync that is long
   after the real booking. rescheduled is a new start; a new end alone is not an event. restored is a deleted
-  appointment that came back. A version that only an upgrade or other settings brought is no event.
+  appointment that came back. wrongly deleted is one that came back although nothing shows that it was ever gone: its
+  updated_at is the same as before, or its deletion was never confirmed by a control (stg_held_deletions). A version that only an upgrade or other settings brought is no event.
 Audits:
   not null: location_id, appointment_id, observed_at, event, to_status
-  accepted: event in booked, rescheduled, status changed, reassigned, deleted, restored
+  accepted: event in booked, rescheduled, status changed, reassigned, deleted, restored, wrongly deleted
   references: location_id, to_member_id -> marts.dim_member (location_id, member_id)
 Columns:
-  event: booked, rescheduled, status changed, reassigned, deleted or restored.
+  event: booked, rescheduled, status changed, reassigned, deleted, restored or wrongly deleted.
   observed_at: When a sync first saw the event, UTC.
   service_id: The service booked after the event; null if the appointment names none.
   from_status: Status before the event; null for booked.
@@ -35,18 +36,20 @@ WITH changes AS (
     starts_at AS to_starts_at,
     member_id AS to_member_id,
     deleted_at AS to_deleted_at,
+    updated_at AS to_updated_at,
     unchanged_since,
     LAG(valid_from) OVER versions AS from_valid_from,
     LAG(status) OVER versions AS from_status,
     LAG(starts_at) OVER versions AS from_starts_at,
     LAG(member_id) OVER versions AS from_member_id,
-    LAG(deleted_at) OVER versions AS from_deleted_at
+    LAG(deleted_at) OVER versions AS from_deleted_at,
+    LAG(updated_at) OVER versions AS from_updated_at
   FROM staging.stg_appointment_versions
   WINDOW versions AS (PARTITION BY location_id, appointment_id ORDER BY valid_from)
 ), kinds AS (
   SELECT event
   FROM (
-    VALUES ('booked'), ('rescheduled'), ('status changed'), ('reassigned'), ('deleted'), ('restored')
+    VALUES ('booked'), ('rescheduled'), ('status changed'), ('reassigned'), ('deleted'), ('restored'), ('wrongly deleted')
   ) AS event_values (event)
 )
 SELECT
@@ -64,6 +67,12 @@ SELECT
   COALESCE(changes.observed_at > COALESCE(changes.from_starts_at, changes.to_starts_at), FALSE) AS is_after_start
 FROM changes
 CROSS JOIN kinds
+LEFT JOIN staging.stg_held_deletions AS holds
+  ON holds.location_id = changes.location_id
+  AND holds.record_id = changes.appointment_id
+  AND holds.table_name = 'appointments'
+  AND holds.why IN ('no control', 'other refusal')
+  AND holds.ended_at = changes.from_deleted_at
 WHERE CASE
   WHEN changes.from_valid_from IS NULL THEN kinds.event = 'booked'
   WHEN changes.unchanged_since IS NOT NULL THEN FALSE -- an upgrade wrote the version, the API changed nothing
@@ -71,6 +80,9 @@ WHERE CASE
   WHEN kinds.event = 'status changed' THEN changes.from_status <> changes.to_status
   WHEN kinds.event = 'reassigned' THEN changes.from_member_id IS DISTINCT FROM changes.to_member_id
   WHEN kinds.event = 'deleted' THEN changes.from_deleted_at IS NULL AND changes.to_deleted_at IS NOT NULL
-  WHEN kinds.event = 'restored' THEN changes.from_deleted_at IS NOT NULL AND changes.to_deleted_at IS NULL
+  WHEN changes.from_deleted_at IS NULL OR changes.to_deleted_at IS NOT NULL THEN FALSE
+  WHEN holds.hold_id IS NOT NULL OR changes.from_updated_at = changes.to_updated_at
+    THEN kinds.event = 'wrongly deleted'
+  WHEN kinds.event = 'restored' THEN TRUE
   ELSE FALSE
 END

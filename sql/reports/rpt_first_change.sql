@@ -5,19 +5,19 @@ Key: location_id, service_id, first_change, time_span
 Notes: Counts every appointment that has a contact, including deleted ones. If one sync saw several changes at once,
   the order of precedence is deleted, status changed, rescheduled, reassigned, restored. The time runs from booked_at
   to the sync that saw the change, so it is too long by up to one sync interval. It is not known if the API sent no
-  createdAt, or if nothing changed yet. restored comes first only if older versions of the appointment were removed
-  from the history.
+  createdAt, or if nothing changed yet. restored and wrongly deleted come first only if older versions of
+  the appointment were removed from the history.
 Audits:
   not null: location_id, first_change, time_span
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
   references: time_span -> marts.dim_time_span (time_span)
   accepted: first_change in deleted, cancelled, showed, noshow, invalid, new, confirmed, booked, other, unknown,
-    rescheduled, reassigned, restored, none
+    rescheduled, reassigned, restored, wrongly deleted, none
   range: bookings from 1
   range: minutes_to_change from 0
 Columns:
-  first_change: The new status if the status changed first; else rescheduled, reassigned, deleted or restored; none if
-    nothing changed yet.
+  first_change: The new status if the status changed first; else rescheduled, reassigned, deleted, restored or wrongly
+    deleted; none if nothing changed yet.
   time_span: Group of the time from booking to first change (dim_time_span); sorts from short to long.
   bookings: Appointments with this first change.
   minutes_to_change: Sum of their times from booking to first change, in minutes; 0 if the time is not known.
