@@ -52,7 +52,8 @@ def shown(world: World) -> Seen:
     for location in world.locations:
         truth = world.truth(location.id, start=world.now, end=world.now)
         for row in truth["appointments"]:
-            found[location.id, row["id"]] = tuple(row.get(name) for name in _FIELDS)
+            contact_id = row.get("contactId") or (row.get("contact") or {}).get("id")
+            found[location.id, row["id"]] = tuple((row | {"contactId": contact_id}).get(name) for name in _FIELDS)
     return found
 
 

@@ -205,8 +205,11 @@ def _expected(truth: Json, slot_days: int) -> dict[str, Expected]:
         for weekday, position, opening in _openings(service):
             put("service_hours", opening, service["id"], weekday, position)
     for appointment in truth["appointments"]:
-        put("appointments", appointment, timezone=_known_zone(appointment.get("selectedTimezone")))
-        if contact := appointment.get("contact"):
+        contact = appointment.get("contact") or {}
+        contact_id = appointment.get("contactId") or contact.get("id")  # a booking may name its contact only inside it
+        zone = _known_zone(appointment.get("selectedTimezone"))
+        put("appointments", appointment, timezone=zone, contact_id=contact_id)
+        if contact:
             put("contacts", contact)
             for custom in contact.get("customField") or ():
                 put("contact_custom_fields", custom, contact["id"])
