@@ -116,6 +116,10 @@ class _Life:
             "lookback_days": 20,
             "horizon_days": 40,
             "attempts": 2,
+            # Worlds of eight appointments lose most of them at once, and these histories demand that it is seen at once.
+            "deletion_guard_percent": 100,
+            "deletion_evidence_runs": 1,
+            "deletion_evidence_hours": 0,
         }
         return Settings(**plain | knobs)
 
