@@ -104,6 +104,10 @@ class Search:
             if self._longest_ms is not None and window.length_ms > self._longest_ms:
                 halves.extendleft((scope, half) for half in window.halves())
                 continue
+            if (body := self._kept.look_at(self._client.location.name, scope, window)) is not None:
+                if (found := evidence(_keep_body(body).records)) is not None:
+                    return found
+                continue
             self.requests += 1
             try:
                 reply = self._client.list_appointments(scope, window, decode=_keep_body)

@@ -44,17 +44,19 @@ class KeptReplies:
         reply = self._lists.get((name, endpoint))
         return [] if reply is None or isinstance(reply, ApiError) else reply.records or []
 
-    def take_list(self, client: Client, endpoint: Listed) -> Reply[Records]:
-        """The same as `list_of`, but the reply is then no longer kept."""
-        try:
-            return self.list_of(client, endpoint)
-        finally:
-            self._lists.pop((client.location.name, endpoint), None)
+    def drop_list(self, name: str, endpoint: Listed) -> None:
+        """The list has been used."""
+        self._lists.pop((name, endpoint), None)
 
     def add(self, name: str, scope: Scope, window: Window, reply: Reply[bytes]) -> None:
         if self._bytes + reply.bytes <= _MOST_BYTES and (name, scope, window) not in self._kept:
             self._bytes += reply.bytes
             self._kept[name, scope, window] = reply
+
+    def look_at(self, name: str, scope: Scope, window: Window) -> bytes | None:
+        """The body of a kept reply."""
+        reply = self._kept.get((name, scope, window))
+        return None if reply is None else reply.records
 
     def take(self, name: str, scope: Scope, window: Window) -> Reply[bytes] | None:
         """The reply, which is then no longer kept."""

@@ -124,7 +124,7 @@ class WholeLists:
         self._findings.figures.reads_planned += len(active)
 
         def call(location_id: str, _: DecodingTurn) -> Reply[Records]:
-            return self._kept.take_list(self._client(location_id), endpoint)
+            return self._kept.list_of(self._client(location_id), endpoint)
 
         for answer in Reading(active, call, self._settings.concurrency):
             if isinstance(answer.error, BudgetSpent):
@@ -133,6 +133,7 @@ class WholeLists:
                 self._findings.failed(answer.item, answer.error)
             elif answer.result is not None:
                 error = self._proof.other_list(endpoint, answer.item, answer.result.records or [])
+                self._kept.drop_list(self._findings.of(answer.item).name, endpoint)
                 if error is not None:
                     self._planner.leave_out(_whole(endpoint, answer.item))
                     self._findings.failed(answer.item, error)
