@@ -116,7 +116,7 @@ class _Life:
             "lookback_days": 20,
             "horizon_days": 40,
             "attempts": 2,
-            # Worlds of eight appointments lose most of them at once, and these histories demand that it is seen at once.
+            # Worlds of eight appointments lose most of them at once; these histories demand that it is seen at once.
             "deletion_guard_percent": 100,
             "deletion_evidence_runs": 1,
             "deletion_evidence_hours": 0,
