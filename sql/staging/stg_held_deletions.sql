@@ -15,7 +15,7 @@ SELECT
   location_id,
   table_name,
   record_key,
-  JSON_EXTRACT_STRING(record_key, '$[0]') AS record_id,
+  JSON_EXTRACT_STRING(CAST(record_key AS JSON), '$[0]') AS record_id,
   why,
   held_rows,
   runs,

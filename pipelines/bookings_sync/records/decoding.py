@@ -43,12 +43,14 @@ class _Sorting:
         self._tables = tables
         self.held = held
         self.rejected: list[Rejected] = []
+        self.as_sent: dict[int, Any] = {}
+        """What the API sent, by the `id()` of a record that was completed; rejected records are kept as they came."""
 
     def add(self, table: Table, key: Key, record: Record) -> None:
         self._found[table.name][key] = record
 
     def reject(self, table: Table, reason: str, record: Any) -> None:
-        self.rejected.append(Rejected(table.name, self._location_id, reason, record))
+        self.rejected.append(Rejected(table.name, self._location_id, reason, self.as_sent.get(id(record), record)))
 
     def add_list(self, table: Table, parent: Key, items: Any) -> None:
         """Adds the items of a list inside a record, each under its own id."""
@@ -174,7 +176,10 @@ def appointment_rows(
     records = list(records)
     deleted = marks.keys_of(records)
     records = records if privacy.keeps_all else [privacy.appointment(record) for record in records]
-    records = [record if isinstance(record, Plain) else with_contact_ids(record) for record in records]
+    sent, records = records, [record if isinstance(record, Plain) else with_contact_ids(record) for record in records]
+    for as_sent, record in zip(sent, records, strict=True):
+        if as_sent is not record:
+            sorting.as_sent |= {id(record): as_sent, id(record["contact"]): as_sent["contact"]}
     others = _distinct(sorting, APPOINTMENTS, (record for record in records if not isinstance(record, Plain)))
     for record_id, record in others:
         sorting.add(APPOINTMENTS, (record_id,), record)

@@ -5,19 +5,15 @@ The connector's own pipelines use it. A pipeline that a user builds has dlt's pl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dlt.common.destination import DestinationCapabilitiesContext
-from dlt.common.destination.client import FollowupJobRequest
-from dlt.common.destination.typing import PreparedTableSchema
 from dlt.destinations import postgres
 from dlt.destinations.impl.postgres.configuration import PostgresClientConfiguration
-from dlt.destinations.impl.postgres.postgres import PostgresClient
-from dlt.destinations.sql_client import SqlClientBase
-from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
-from bookings_sync.warehouse.dlt_compat.tables import key_of, two_versions
+if TYPE_CHECKING:
+    from dlt.destinations.impl.postgres.postgres import PostgresClient
+
 
 _SESSION = {
     # Memory per hash table. dlt's scd2 merge compares digests with `NOT IN`. PostgreSQL builds a hash table only if it
@@ -33,31 +29,15 @@ _LOAD_JOBS = 4
 default of 100."""
 
 
-class _CheckedMerge(SqlMergeFollowupJob):
-    """dlt's scd2 merge, and a check that no record is staged twice: both versions would be current."""
-
-    @classmethod
-    def gen_scd2_sql(cls, table_chain: Sequence[PreparedTableSchema], sql_client: SqlClientBase[Any]) -> list[str]:
-        name = str(table_chain[0]["name"])
-        _, staging_name = sql_client.get_qualified_table_names(name)
-        twice = f"SELECT 1 FROM {staging_name} GROUP BY {key_of(name)} HAVING count(*) > 1"  # noqa: S608 - our own names
-        # A cast that fails is the only error that one SQL statement can raise.
-        message = f"CAST('{two_versions(name)}' || left(CAST(count(*) AS text), 0) AS integer)"
-        check = f"SELECT {message} FROM ({twice}) AS f HAVING count(*) > 0;"  # noqa: S608
-        return [*super().gen_scd2_sql(table_chain, sql_client), check]
-
-
-class _Client(PostgresClient):
-    def _create_merge_followup_jobs(self, table_chain: Sequence[PreparedTableSchema]) -> list[FollowupJobRequest]:
-        return [_CheckedMerge.from_table_chain(table_chain, self.sql_client)]
-
-
 class Postgres(postgres):
     """dlt's PostgreSQL destination with `_SESSION`, unless the credentials' `options` set the same names."""
 
     @property
     def client_class(self) -> type[PostgresClient]:
-        return _Client
+        # Imported here, because an installation for DuckDB alone lacks PostgreSQL's driver.
+        from bookings_sync.warehouse.dlt_compat.postgres_client import CheckedClient
+
+        return CheckedClient
 
     def configuration(
         self, initial_config: PostgresClientConfiguration, accept_partial: bool = False
