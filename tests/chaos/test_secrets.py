@@ -160,7 +160,13 @@ def test_names_are_never_run_as_sql(folder: Path) -> None:
     location = Location("here", KEY, location_id="l'1\" %s")
     with FakeApi(answer) as api:
         settings = Settings(
-            base_url=api.base_url, locations={"here": location}, rate_limit=100_000, history_start=now.date()
+            base_url=api.base_url,
+            locations={"here": location},
+            rate_limit=100_000,
+            history_start=now.date(),
+            deletion_guard_percent=100,  # no list is left that could serve as a control
+            deletion_evidence_runs=1,
+            deletion_evidence_hours=0,
         )
         for step in ("new", "changed", "deleted"):
             changes = pipeline.sync(settings, clock=lambda at=now: at).changes  # type: ignore[misc]

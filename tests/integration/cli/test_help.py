@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bookings_sync.cli.main import app
-from bookings_sync.errors import BookingsError, ConfigurationError, LockedError
+from bookings_sync.errors import BookingsError, ConfigurationError, LockedError, NewerWarehouseError
 
 COMMANDS = ("sync", "transform", "report", "query", "explore", "docs", "check", "status", "doctor", "sandbox", "demo")
 HEAVY = ("dlt", "duckdb", "pyarrow", "httpx", "pendulum", "starlette", "uvicorn", "sqlglot", "orjson")
@@ -39,8 +39,8 @@ def test_help_lists_every_command_and_exit_code() -> None:
     for command in COMMANDS:
         assert f" {command} " in help_text
     codes = {line.split()[0] for line in help_text.partition("Exit codes")[2].splitlines() if line.strip()}
-    raised = {str(kind.exit_code) for kind in (BookingsError, ConfigurationError, LockedError)}
-    assert codes == {"0", "3", "129", "130", "143"} | raised
+    raised = {str(kind.exit_code) for kind in (BookingsError, ConfigurationError, LockedError, NewerWarehouseError)}
+    assert codes == {"0", "3", "4", "129", "130", "143"} | raised
 
 
 @pytest.mark.parametrize("command", COMMANDS)
