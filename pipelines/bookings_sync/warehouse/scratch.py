@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -28,11 +28,21 @@ _SURELY_ABANDONED_SECONDS = 86_400
 def scratch_folder() -> Iterator[str]:
     """An empty folder in the system's folder for temporary files. Removes what killed commands left there."""
     _remove_abandoned()
-    with (
-        tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder,
-        FileLock(Path(folder, _LOCK)),
-    ):
+    with ExitStack() as stack:
+        while (folder := _locked_folder(stack)) is None:
+            continue
         yield folder
+
+
+def _locked_folder(stack: ExitStack) -> str | None:
+    """A new folder with its lock; None if another command took the folder for abandoned before it was locked."""
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True))
+    lock = Path(folder, _LOCK)
+    try:
+        stack.enter_context(FileLock(lock))
+    except FileNotFoundError:
+        return None
+    return folder if lock.exists() else None
 
 
 def _remove_abandoned() -> None:
@@ -42,7 +52,9 @@ def _remove_abandoned() -> None:
                 continue
             lock = folder / _LOCK
             if lock.exists():
-                FileLock(lock).acquire(timeout=0).lock.release()
+                # The lock is held meanwhile, or a command that waits for it would get a folder that disappears.
+                with FileLock(lock, timeout=0):
+                    shutil.rmtree(folder, ignore_errors=True)
             elif time.time() - folder.stat().st_mtime < _SURELY_ABANDONED_SECONDS:
                 continue
             shutil.rmtree(folder)
