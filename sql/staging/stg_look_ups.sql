@@ -4,8 +4,6 @@ Question: Which appointments does the API answer by their ids although no list c
 Key: location_id, appointment_id, scope, scope_id
 Audits:
   not null: location_id, appointment_id, scope, answer
-Columns:
-  appointment_id: The appointment's id.
 */
 SELECT
   location_id,

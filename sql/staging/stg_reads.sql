@@ -6,6 +6,7 @@ Audits:
   not null: read_id, location_id, endpoint
 Not read:
   record_digests: internal to the sync.
+  reply_cap: internal to the sync.
   contents: internal to the sync. Its entries are no reads, so they are left out.
 */
 SELECT

@@ -36,6 +36,10 @@ def fill_until_then(warehouse: Warehouse) -> None:
     warehouse.insert("rejected_records", {"rejection_id": "X", "table_name": "teams", "reason": "no id",
                                           "rejected_at": "2025-03-02T06:00:00Z"})  # fmt: skip
     warehouse.insert("runs", {"run_id": "R1", "started_at": "2025-03-01T06:00:00Z"})
+    warehouse.insert("look_ups", {"id": "b", "scope": "service", "scope_id": "S1", "answer": "found",
+                                  "asked_at": "2025-03-06T06:00:00Z"})  # fmt: skip
+    warehouse.insert("held_deletions", {"hold_id": "H", "table_name": "appointments", "record_key": '["c"]',
+                                        "why": "no control", "first_seen_at": "2025-03-06T06:00:00Z"})  # fmt: skip
     window = {"window_start": "2025-01-01T00:00:00Z", "window_end": "2025-06-01T00:00:00Z"}
     read = {"endpoint": "appointments", "scope": "service", "scope_id": "S1", **window}
     warehouse.insert("reads", {"read_id": "D1", "read_at": "2025-03-06T06:00:00Z", **read})

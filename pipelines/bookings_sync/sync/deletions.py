@@ -88,6 +88,10 @@ class Deletions:
         self._report(location_id)
         return proven
 
+    def holds(self, location_id: str, table: str, key: Key) -> bool:
+        """Whether the deletion of this record is held back."""
+        return key in self._open[location_id, table]
+
     def exist(self, location_id: str, table: str, keys: Iterable[Key]) -> None:
         """These records exist: they are not held any longer."""
         self._end(location_id, table, keys, self._now, found=True)

@@ -24,7 +24,7 @@ from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
-from bookings_sync.errors import BudgetSpent
+from bookings_sync.errors import BudgetSpent, RequestRefused
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.plan import PlannedRead, plan_slots, slot_calls, window_of
@@ -33,7 +33,7 @@ from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window, to_ms
 from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import slot_rows
-from bookings_sync.records.tables import SLOTS
+from bookings_sync.records.tables import SERVICES, SLOTS
 from bookings_sync.sync.budget import RequestBudget
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.controls import Controls
@@ -128,7 +128,9 @@ class SlotReads:
             if isinstance(answer.error, BudgetSpent):
                 self._findings.leave_out(location_id, _LEFT_OUT)
             elif answer.error is not None:
-                self._findings.failed(location_id, answer.error)
+                is_held = self._deletions.holds(location_id, SERVICES.name, (answer.item.scope.id,))
+                if not (is_held and isinstance(answer.error, RequestRefused)):  # the service may be gone: no news
+                    self._findings.failed(location_id, answer.error)
             elif answer.result is not None:
                 yield from self._take(answer.item, answer.result)
                 self._findings.answered(location_id)

@@ -62,9 +62,9 @@ def test_a_query_reads_and_cannot_write(database: Database, tmp_path: Path, monk
     code, stdout, _ = query("SELECT name FROM dim_location ORDER BY name")
     assert (code, json.loads(stdout)) == (0, [{"name": "Main"}, {"name": "Osaka"}, {"name": "Tiny"}])
     for sql, said in {
-        "DELETE FROM dim_location": "read-only transaction",
+        "DELETE FROM dim_location": "only reads",
         "WITH gone AS (DELETE FROM dim_location RETURNING 1) SELECT * FROM gone": "read-only transaction",
-        "SELECT set_config('transaction_read_only', 'off', false)": "read-write mode",
+        "SELECT set_config('transaction_read_only', 'off', false)": "only reads",
         "COMMIT; DELETE FROM dim_location": "expected one query, got several",
         "SELECT 1 FROM dim_locations": "LINE 1: SELECT 1 FROM dim_locations",
     }.items():

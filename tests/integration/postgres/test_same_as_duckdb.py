@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from bookings_sync.models.project import Project, find_models
 from bookings_sync.records.tables import TABLES
 
-from .conftest import Database, Site
+from .conftest import Database, Site, small
 
 HISTORY = [name for name, table in TABLES.items() if table.history]
 
@@ -85,13 +86,21 @@ def _columns(table: str) -> str:
 
 @pytest.mark.parametrize("destination", ["duckdb", "postgres"])
 def test_keys_that_look_alike_when_joined(
-    site: Site, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, destination: str
+    open_site: Callable[..., Site],
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    destination: str,
 ) -> None:
     """Record 23 of location 1 is not record 3 of location 12: a change of one leaves the other current."""
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "warehouse.duckdb"))
+    site = open_site(small(appointments=20, opaque_key_share=1.0))  # keys that name no location
     one, other = site.world.locations
     teams = [next(iter(site.world.data[location.id].teams.values())) for location in (one, other)]
     teams[0].body["id"], teams[1].body["id"] = "23", "3"
+    for location in (one, other):
+        for row in site.world.truth(location.id)["appointments"]:  # they would name their location
+            site.world.delete(location.id, row["id"])
     ids = {one.name: "1", other.name: "12"}
     locations = {name: replace(each, location_id=ids[name]) for name, each in site.settings.locations.items()}
     knobs = {"destination": destination, "locations": locations, "slots": False}
