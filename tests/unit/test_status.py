@@ -26,6 +26,7 @@ def test_stale_locations_were_read_too_long_ago_or_never() -> None:
         ),
         (),
         (),
+        (),
     )
     found = stale(status, {"fresh", "late", "never"}, now=NOW, after=timedelta(hours=2))
     assert [each.name for each in found] == ["late", "never"]

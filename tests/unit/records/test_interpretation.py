@@ -30,7 +30,9 @@ ODD: list[Any] = [
 NO_MEANING = {
     "base_url", "locations", "scopes", "slots", "slots_horizon_days", "slots_days_per_call", "history_start",
     "lookback_days", "horizon_days", "cold_reread_days", "window_days", "max_window_days", "rows_per_reply",
-    "max_reply_mb", "request_budget", "rows_per_load", "reads_per_load", "rate_limit", "rate_period_seconds",
+    "max_reply_mb", "request_budget", "deletion_guard_percent", "deletion_guard_rows",
+    "deletion_evidence_runs", "deletion_evidence_hours", "rows_per_load", "reads_per_load", "rate_limit",
+    "rate_period_seconds",
     "concurrency", "connect_timeout_seconds", "read_timeout_seconds", "attempts", "http_transport",
     "unknown_id_statuses", "destination", "pipeline_name", "raw_dataset", "staging_dataset", "marts_dataset",
     "keep_copies", "part",

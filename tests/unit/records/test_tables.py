@@ -62,7 +62,7 @@ def put(record: dict[str, Any], path: str, value: Any) -> None:
     record[leaf] = value
 
 
-MADE_BY_THE_CONNECTOR = {"locations", "slots", "reads", "look_ups", "runs", "rejected_records"}
+MADE_BY_THE_CONNECTOR = {"locations", "slots", "reads", "look_ups", "held_deletions", "runs", "rejected_records"}
 """Tables without records of the API. Slots come as bare times."""
 
 
