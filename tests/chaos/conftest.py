@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -20,8 +21,11 @@ CHAOS_SEED = int(os.environ.get("CHAOS") or 0)
 """0 selects the short, deterministic run."""
 
 
-def amount(short: int, long: int) -> int:
-    """The number of repetitions in this run."""
+Amount = TypeVar("Amount")
+
+
+def amount(short: Amount, long: Amount) -> Amount:
+    """What a short or a long run does, such as a number of repetitions."""
     return long if CHAOS_SEED else short
 
 

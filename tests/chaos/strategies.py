@@ -11,8 +11,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from .conftest import amount
 from .happenings import KINDS, Happening
 from .histories import History, Round, Sync
+from .troubles import TROUBLES
 
 _COMMON = ("book", "reschedule", "nudge", "mark", "delete", "restore", "change_contact")
 
@@ -57,14 +59,28 @@ _syncs = st.builds(
     _settings,
     st.sampled_from(["nothing", "nothing", "nothing", "change", "faults", "crash"]),
     st.integers(0, 40),
+    st.sampled_from(amount([""], ["", "", *TROUBLES])),
 )
+
+_lasting: dict[str, st.SearchStrategy[Any]] = {
+    "repeated_rows": st.sampled_from(["same", "stale", "stale_last"]),
+    "contact_tellings": st.just("by_scope"),
+    "two_services": st.just(True),
+    "moving_field": st.sampled_from(["appointment", "contact", "calendar", "all"]),
+    "missing_service_ids": st.just(True),
+    "instance_reply": st.just("master"),
+    "deleted_id": st.sampled_from(["flag", "status"]),
+    "client_field_names": st.just(True),
+    "fractional_numbers": st.just(True),
+}
+"""Other tellings, for as long as the world lasts. Only in long runs: `test_troubles` has each of them."""
 
 _switches = st.fixed_dictionaries(
     {},
     optional={
         "window_on": st.just("overlap"),
         "end_inclusive": st.just(False),
-        "unknown_id": st.sampled_from(["400", "422", "empty"]),
+        "unknown_id": st.sampled_from(["400", "422", "empty", "object"]),
         "unknown_scope": st.just("422"),
         "vanished_service": st.sampled_from(["422", "empty"]),
         "contact_in_get": st.just(False),
@@ -72,6 +88,7 @@ _switches = st.fixed_dictionaries(
         "recurring_ids": st.sampled_from(["plain", "epoch_duration"]),
         "slots_trace_id": st.just(True),
         "empty_days": st.just("empty"),
+        **amount({}, _lasting),
     },
 ).map(lambda switches: tuple(sorted(switches.items())))
 

@@ -1,7 +1,8 @@
 """The oracle of random histories: compares the warehouse with the API at any moment of a history.
 
 Input:  the sandbox's world; a DuckDB file.
-Output: a line for each stale row, each flaw in a record's versions, and each version that was never true.
+Output: a line for each stale row, each flaw in a record's versions, each version that was never true, each tombstone
+        of a record that existed, and each record under the wrong location.
 
 `support.truth` compares all columns. This oracle compares only the fields that histories change.
 """
@@ -9,7 +10,7 @@ Output: a line for each stale row, each flaw in a record's versions, and each ve
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -19,6 +20,9 @@ from bookings_sync.sandbox import World
 Seen = Mapping[tuple[str, str], tuple[Any, ...]]
 """Live appointments by (location id, id): the values of `_FIELDS`."""
 
+Existing = tuple[str, str, Any, Any]
+"""A record that exists: its table, location, id, and a slot's start."""
+
 _FIELDS = {
     "startTime": "start_time_raw",
     "endTime": "end_time_raw",
@@ -27,7 +31,6 @@ _FIELDS = {
     "appointmentStatus": "appointment_status",
     "title": "title",
     "userId": "user_id",
-    "contactId": "contact_id",
 }
 
 _HISTORIES = {
@@ -163,6 +166,47 @@ def lies(database: str, loads: Mapping[str, Collection[Seen]]) -> list[str]:
         true = [truth.get((location_id, row_id)) for truth in loads[load_id]]
         if said not in true:
             found.append(f"a version of {row_id} says {said}, when the API showed {true}")
+    return _few(found)
+
+
+def existing_now(world: World, slot_days: int) -> set[Existing]:
+    """The teams, services and free slots of all locations."""
+    found: set[Existing] = set()
+    for location in world.locations:
+        truth = world.truth(location.id, end=world.now + timedelta(days=slot_days))
+        found |= {(name, location.id, each["id"], None) for name in ("teams", "services") for each in truth[name]}
+        for service_id, slots in truth["slots"].items():
+            found |= {("slots", location.id, service_id, datetime.fromisoformat(at).astimezone(UTC)) for at in slots}
+    return found
+
+
+def ended_falsely(database: str, loads: Mapping[str, Collection[Existing]]) -> list[str]:
+    """Tombstones of teams, services and slots that existed during their load."""
+    found = []
+    for table, key in {"teams": "id, NULL", "services": "id, NULL", "slots": "service_id, start_time"}.items():
+        rows = _rows(database, f"SELECT _dlt_load_id, location_id, {key} FROM {table} WHERE deleted_at IS NOT NULL")
+        found += [
+            f"{table} {location_id} {record_id} {start or ''}: deleted, although it existed"
+            for load_id, location_id, record_id, start in rows
+            if (table, location_id, record_id, start) in loads.get(load_id, ())
+        ]
+    return _few(found)
+
+
+def strangers(database: str, world: World) -> list[str]:
+    """Records that are stored under a location and belong to another one."""
+    owners: dict[str, str] = {}
+    for location_id, data in world.data.items():
+        for records in (data.teams, data.services, data.deleted_services, data.contacts, data.appointments):
+            owners |= dict.fromkeys(records, location_id)
+    found = []
+    for table in ("teams", "services", "contacts", "appointments"):
+        rows = _rows(database, f"SELECT DISTINCT location_id, id FROM {table}")
+        found += [
+            f"{table}: {record_id} of {owners[record_id]} is stored under {location_id}"
+            for location_id, record_id in rows
+            if owners.get(record_id, location_id) != location_id
+        ]
     return _few(found)
 
 

@@ -204,17 +204,23 @@ def _expected(truth: Json, slot_days: int) -> dict[str, Expected]:
             put("service_members", member, service["id"])
         for weekday, position, opening in _openings(service):
             put("service_hours", opening, service["id"], weekday, position)
-    for appointment in truth["appointments"]:
-        contact = appointment.get("contact") or {}
-        contact_id = appointment.get("contactId") or contact.get("id")  # a booking may name its contact only inside it
-        zone = _known_zone(appointment.get("selectedTimezone"))
-        put("appointments", appointment, timezone=zone, contact_id=contact_id)
-        if contact:
+    for appointment in map(_with_both_ids, truth["appointments"]):
+        put("appointments", appointment, timezone=_known_zone(appointment.get("selectedTimezone")))
+        if contact := appointment.get("contact"):
             put("contacts", contact)
             for custom in contact.get("customField") or ():
                 put("contact_custom_fields", custom, contact["id"])
     rows["slots"] = _slots(truth, slot_days)
     return rows
+
+
+def _with_both_ids(appointment: Json) -> Json:
+    """The appointment, in which contactId and the contact's own id stand in for each other."""
+    contact = appointment.get("contact")
+    if not contact:
+        return appointment
+    contact = {"id": appointment.get("contactId")} | contact
+    return appointment | {"contact": contact, "contactId": contact["id"]}
 
 
 def _openings(service: Json) -> Iterator[tuple[str, int, Json]]:

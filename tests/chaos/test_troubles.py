@@ -1,0 +1,58 @@
+"""Each trouble in one sync, and each lasting form of replies: `histories` lists the promises.
+
+Random histories combine them in long runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration.sync.conftest import Tally
+
+from .conftest import amount
+from .happenings import Happening
+from .histories import History, Round, Sync, live
+from .troubles import TROUBLES
+
+CHANGES = (
+    Happening("delete", 1),
+    Happening("delete", 5),
+    Happening("reschedule", 3, 100),
+    Happening("book", 2, 3, 1),
+    Happening("mark", 4, 0, 2),
+)
+LASTING: tuple[tuple[str, Any], ...] = (
+    ("repeated_rows", "same"),
+    ("repeated_rows", "stale"),
+    ("repeated_rows", "stale_last"),
+    ("contact_tellings", "by_scope"),
+    ("two_services", True),
+    ("moving_field", "all"),
+    ("missing_service_ids", True),
+    ("client_field_names", True),
+    ("fractional_numbers", True),
+    ("instance_reply", "master"),
+    ("deleted_id", "flag"),
+    ("deleted_id", "status"),
+    ("unknown_id", "object"),
+)
+STEP = amount(4, 1)
+"""Every fourth, or all."""
+
+
+@pytest.mark.parametrize("name", list(TROUBLES)[::STEP])
+def test_a_sync_with_trouble(folder: Path, tally: Tally, name: str) -> None:
+    """Rows change before, during and after the trouble."""
+    troubled = Round((CHANGES, CHANGES), sync=Sync("full", trouble=name))
+    history = History(locations=3, rounds=(Round(), troubled, Round((CHANGES,), hours=5)), again=True)
+    assert live(history, folder) == []
+    tally("troubles", 1)
+
+
+@pytest.mark.parametrize("switch", LASTING[::STEP], ids=lambda switch: f"{switch[0]}-{switch[1]}")
+def test_a_lasting_form_of_replies(folder: Path, switch: tuple[str, Any]) -> None:
+    rounds = (Round(), Round((CHANGES, CHANGES), hours=5), Round((CHANGES,), hours=5))
+    assert live(History(locations=3, switches=(switch,), rounds=rounds, again=True), folder) == []

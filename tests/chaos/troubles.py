@@ -1,0 +1,75 @@
+"""Troubles: the API answers falsely, or in another way, for the length of one sync.
+
+Input:  a trouble's name, and the served world.
+Output: `troubled`, a context in which the server has the trouble's faults and switches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from bookings_sync.sandbox import FalseKind, Fault, Faults, SandboxServer
+
+_BY_ID = ("GET /appointments/:id",)
+_LISTS = ("GET /appointments/",)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """False replies as fault rules, other forms of replies as switches."""
+
+    faults: tuple[Fault, ...] = ()
+    switches: dict[str, Any] = field(default_factory=dict)
+
+
+def _outage(gone: FalseKind) -> Trouble:
+    return Trouble((Fault(kind="empty_list"), Fault(kind=gone)))
+
+
+TROUBLES: dict[str, Trouble] = {
+    "outage 404": _outage("gone_404"),
+    "outage 400": _outage("gone_400"),
+    "outage 422": _outage("gone_422"),
+    "outage empty": _outage("gone_empty"),
+    "outage object": _outage("gone_object"),
+    "lists are empty": Trouble((Fault(kind="empty_list"),)),
+    "calendars are empty": Trouble(
+        (Fault(kind="empty_list", endpoints=("GET /calendars/teams", "GET /calendars/services")),)
+    ),
+    "some lists are empty": Trouble((Fault(kind="empty_list", rate=0.3, endpoints=_LISTS),)),
+    "ids are unknown": Trouble((Fault(kind="gone_404"),)),
+    "another tenant": Trouble((Fault(kind="other_tenant"),)),
+    "another tenant's lists": Trouble((Fault(kind="other_tenant", rate=0.3, endpoints=_LISTS),)),
+    "another tenant's ids": Trouble((Fault(kind="other_tenant", endpoints=_BY_ID),)),
+    "masters": Trouble(switches={"instance_reply": "master"}),
+    "lower case": Trouble(switches={"id_case": "lower"}),
+    "rows twice": Trouble(switches={"repeated_rows": "same"}),
+    "stale rows first": Trouble(switches={"repeated_rows": "stale"}),
+    "stale rows last": Trouble(switches={"repeated_rows": "stale_last"}),
+    "contacts by list": Trouble(switches={"contact_tellings": "by_scope"}),
+    "two services": Trouble(switches={"two_services": True}),
+    "moving fields": Trouble(switches={"moving_field": "all"}),
+    "missing ids": Trouble(switches={"missing_service_ids": True}),
+    "clients' fields": Trouble(switches={"client_field_names": True}),
+    "fractions": Trouble(switches={"fractional_numbers": True}),
+    "windows are ignored": Trouble(switches={"ignores_window": 5}),
+    "three rows a reply": Trouble(switches={"max_rows": 3}),
+}
+
+
+@contextmanager
+def troubled(server: SandboxServer, name: str) -> Iterator[None]:
+    """The server has this trouble. An empty name is none."""
+    if not name:
+        yield
+        return
+    trouble, faults, switches = TROUBLES[name], server.faults, server.world.switches
+    server.world.switches = switches.changed(trouble.switches)
+    server.faults = Faults((*trouble.faults, *faults.rules), seed=faults.seed)
+    try:
+        yield
+    finally:
+        server.faults, server.world.switches = faults, switches

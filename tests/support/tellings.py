@@ -1,0 +1,49 @@
+"""Takes from the warehouse what the API tells in several ways, so that `truth` can compare the rest.
+
+Input:  `World.truth` of a location, changed in place; the warehouse's live rows; the sandbox's switches.
+Output: with `two_services`, `contact_tellings` and `moving_field`, the truth has the telling that the warehouse holds,
+        if it is one that the API may tell.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import duckdb
+
+from bookings_sync.sandbox import World
+
+Json = dict[str, Any]
+_LINKS = {"teams": "previewLink", "services": "previewLink", "appointments": "joinLink", "contacts": "portalLink"}
+
+
+def accept_tellings(database: str, world: World, truth: Json) -> None:
+    """Changes the truth to what the warehouse holds, where the API tells it in several ways."""
+    switches, location_id = world.switches, truth["location"]["id"]
+    if switches.moving_field == "none" and switches.contact_tellings == "same" and not switches.two_services:
+        return
+    data = world.data[location_id]
+    services = {*data.services, *data.deleted_services}
+    with duckdb.connect(database, read_only=True) as connection:
+        connection.execute("USE bookings_raw")
+        held = {name: _live(connection, name, location_id) for name in _LINKS}
+    contacts = [row["contact"] for row in truth["appointments"] if row.get("contact")]
+    for name, records in {**{name: truth[name] for name in _LINKS if name in truth}, "contacts": contacts}.items():
+        for record in records:
+            if (row := held[name].get(record.get("id"))) is None:
+                continue
+            link = json.loads(row["extra"] or "{}").get(_LINKS[name])
+            if link and switches.moving_field != "none":
+                record[_LINKS[name]] = link
+            if name == "appointments" and switches.two_services and row["service_id"] in services:
+                record["calendarServiceId"] = row["service_id"]
+            if name == "contacts" and (row["source"] or "").startswith("list of "):
+                record["source"] = row["source"]
+
+
+def _live(connection: duckdb.DuckDBPyConnection, table: str, location_id: str) -> dict[str, Json]:
+    answer = connection.execute(
+        f"SELECT * FROM {table} WHERE location_id = ? AND _dlt_valid_to IS NULL AND deleted_at IS NULL", [location_id]
+    )
+    return {row["id"]: row for row in answer.to_arrow_table().to_pylist()}
