@@ -100,7 +100,7 @@ class AuditError(BookingsError):
         super().__init__(f"audits failed, the live tables are unchanged: {', '.join(self.models)}")
 
 
-class ControlFailed(BookingsError):  # noqa: N818 - the name says what happened
+class ControlFailed(BookingsError):  # noqa: N818 - the name describes the event
     """The API does not find appointments that exist, or finds one that never existed. So its refusals do not show that
     an appointment was deleted. `location` is the location's configured name."""
 

@@ -2,7 +2,7 @@
 
 Input:  text that may hold a customer's or a stranger's words.
 Output: the same text; where a character would set the title, clear the screen, write the clipboard or turn the reading
-        direction, its code stands instead: `\\x1b`, `\\u202e`. Line breaks and tabs stay.
+        direction, its code is shown instead: `\\x1b`, `\\u202e`. Line breaks and tabs stay.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from typing import Any, Literal
 import duckdb
 import pendulum
 import stamina
+from support.variants import accept_variants
 
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.errors import LoadError
@@ -48,7 +49,6 @@ from support.oracle import (
     stale,
     strangers,
 )
-from support.tellings import accept_tellings
 from support.truth import differences
 
 from .happenings import Happening, happen
@@ -287,7 +287,7 @@ class _Life:
         for truth in truths:
             location_id = truth["location"]["id"]
             truth["appointments"] = [row for row in truth["appointments"] if (location_id, row["id"]) not in hidden]
-            accept_tellings(self.database, self.world, truth)
+            accept_variants(self.database, self.world, truth)
             if not self.world.switches.contact_in_get and self.world.switches.vanished_service != "listed":
                 self.hide_contacts(location_id, truth["appointments"])
         self.problems += [f"{when}: {each}" for each in differences(self.database, truths, slot_days=SLOT_DAYS)]

@@ -64,7 +64,7 @@ _syncs = st.builds(
 
 _lasting: dict[str, st.SearchStrategy[Any]] = {
     "repeated_rows": st.sampled_from(["same", "stale", "stale_last"]),
-    "contact_tellings": st.just("by_scope"),
+    "contact_variants": st.just("by_scope"),
     "two_services": st.just(True),
     "moving_field": st.sampled_from(["appointment", "contact", "calendar", "all"]),
     "missing_service_ids": st.just(True),
@@ -73,7 +73,7 @@ _lasting: dict[str, st.SearchStrategy[Any]] = {
     "client_field_names": st.just(True),
     "fractional_numbers": st.just(True),
 }
-"""Other tellings, for as long as the world lasts. Only in long runs: `test_troubles` has each of them."""
+"""Other variants, for as long as the world lasts. Only in long runs: `test_troubles` has each of them."""
 
 _switches = st.fixed_dictionaries(
     {},

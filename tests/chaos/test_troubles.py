@@ -28,7 +28,7 @@ LASTING: tuple[tuple[str, Any], ...] = (
     ("repeated_rows", "same"),
     ("repeated_rows", "stale"),
     ("repeated_rows", "stale_last"),
-    ("contact_tellings", "by_scope"),
+    ("contact_variants", "by_scope"),
     ("two_services", True),
     ("moving_field", "all"),
     ("missing_service_ids", True),

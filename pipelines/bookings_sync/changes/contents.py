@@ -57,7 +57,7 @@ class Contents:
 
 
 def lost_tables(counted: Iterable[Counted], reads: Iterable[tuple[Read, str]]) -> dict[str, set[str]]:
-    """The tables that hold other rows than the ledger says, by location. `reads` come with their load ids.
+    """The tables that hold other rows than the ledger expects, by location. `reads` come with their load ids.
 
     A location has no entry if it was last synced by an older version, or if `reads` was emptied during a load. A table
     is then lost if the ledger knows of rows and the table has none.

@@ -33,8 +33,8 @@ HeldSlots = dict[Listed, Held]
 
 
 class Placed(NamedTuple):
-    """The current version of one appointment, and what says which lists contain it: its own service, team and user, and
-    the list that it came from if these do not name it."""
+    """The current version of one appointment, and what decides which lists contain it: its own service, team and user,
+    and the list that it came from if these do not name it."""
 
     held: Held
     columns: dict[Kind, str | None]

@@ -1,10 +1,10 @@
-"""Owners: tells whose data a reply holds. Pure.
+"""Owners: decides which location the data of a reply belongs to. Pure.
 
 Input:  the records or rows of a reply, and the ids that the warehouse holds of every location.
 Output: `Whose`: the location's own data, another location's, unknown, or silent.
 
 An appointment names its location (`locationId`). Teams and services do not, so their ids are compared with the held
-ones. An id that two locations hold says nothing: some APIs count from 1 in each location.
+ones. An id that two locations hold proves nothing: some APIs count from 1 in each location.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Owners:
     names: Mapping[str, str] = field(default_factory=dict)
     holders: Mapping[tuple[Listed, str], frozenset[str]] = field(default_factory=dict)
     with_lists: frozenset[tuple[Listed, str]] = frozenset()
-    """The lists of which a location holds at least one live record."""
+    """The lists for which a location holds at least one live record."""
 
     def of_list(self, endpoint: Listed, location_id: str, records: Iterable[Any]) -> Whose:
         """Whose teams or services these are."""
@@ -112,7 +112,7 @@ class Owners:
         ]
 
     def _known(self, location_id: str, named: Counter[str]) -> Counter[str]:
-        """The counts of known locations: a contact may name a location that nobody else names."""
+        """The counts of known locations: a contact may name a location that no other record names."""
         return Counter({each: n for each, n in named.items() if each == location_id or each in self.names})
 
     def _of_held(self, location_id: str, ids: list[tuple[Listed, str]]) -> Whose:

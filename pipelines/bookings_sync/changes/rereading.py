@@ -1,4 +1,4 @@
-"""Rereading: tells a row that the API changed from a row that is only read in another way than before.
+"""Rereading: separates rows that the API changed from rows that are only read in another way than before.
 
 Input:  the ledger, and how this run and earlier ones read replies (`records.interpretation`).
 Output: for a read, what its last reading has in common with this one; for changed rows, since when the API has shown

@@ -60,7 +60,7 @@ class Stage:
     """What one load has staged so far.
 
     `started_at` is the instant at which its versions begin, UTC. `held_rows` fetches whole rows by table, location and
-    keys, `held_rejections` those of some rejections that are recorded. `alike` tells what the last reading of a list
+    keys, `held_rejections` those of some rejections that are recorded. `alike` gives what the last reading of a list
     has in common with this one (`rereading`). `counts` are by table. `merged` are the tables in which a staged row
     replaces an earlier version; other tables only grow. `growth` counts the versions that the load adds and ends.
     """

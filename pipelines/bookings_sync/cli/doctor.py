@@ -1,7 +1,7 @@
 """Carries out `bookings doctor`.
 
 Input:  the raw dataset. No request is sent.
-Output: a table of what is wrong and what would be repaired; with `apply`, the repaired tables.
+Output: a table of the damage and of the repairs; with `apply`, the repaired tables.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The console script `bookings`: handles signals first, then imports and runs the command line.
 
-The imports take a moment. A signal that comes meanwhile ends the process with one line, like a later one.
+The imports take a moment. A signal that comes during the imports ends the process with one line, as later.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def no_rows(table: Table) -> exp.Subquery:
 
 
 def with_columns(table: Table, source: exp.Expr, missing: Collection[str]) -> exp.Expr:
-    """A raw table that lacks columns, with nulls in their place."""
+    """A raw table without some columns, with nulls in their place."""
     if not missing:
         return source
     types = raw_types(table)

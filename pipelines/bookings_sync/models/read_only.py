@@ -3,7 +3,7 @@
 Input:  SQL, and dlt's SQL client on the published tables.
 Output: `run_query`: a cursor on the result, while it is open. QueryError if the query is refused.
 
-Three gates stand one behind the other. The text must be one query (`_check`). The session is read-only where the
+There are three gates. The text must be one query (`_check`). The session is read-only where the
 engine has such a mode. What a read-only session still allows is closed: files on DuckDB, programs and files of the
 server on PostgreSQL.
 """
@@ -108,7 +108,7 @@ def _refused(what: str) -> QueryError:
 
 
 def _check_duckdb(sql: str, tokens: list[Token]) -> None:
-    """DuckDB itself says what kind of statement this is."""
+    """DuckDB itself classifies the statement."""
     first = tokens[0].text.upper() if tokens else "nothing to explain"
     try:
         kinds = [statement.type for statement in duckdb.extract_statements(sql)]
@@ -136,7 +136,7 @@ def _check_postgres(sql: str, tokens: list[Token]) -> None:
 
 
 def _parsed(sql: str, dialect: str) -> str:
-    """The query as sqlglot understands it. This engine has no read-only session, so what is run is what was checked."""
+    """The query as sqlglot understands it. The engine has no read-only session, so just the checked query is run."""
     try:
         statements = sqlglot.parse(sql, read=dialect)
     except SqlglotError as error:

@@ -18,7 +18,7 @@ from bookings_sync.planning.scopes import Kind, Scope
 from bookings_sync.planning.windows import ALL_TIME, Window, gaps
 
 Endpoint = Literal["teams", "services", "appointments", "slots", "contents"]
-"""`contents` is no read: this entry says how many rows of the location the warehouse holds (`changes.contents`)."""
+"""`contents` is no read: this entry counts the rows of the location the warehouse holds (`changes.contents`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Ledger:
         self._heeds_windows.add((location_id, kind))
 
     def replies_of_size(self, location_id: str, kind: Kind, size: int) -> list[Read]:
-        """The newest reads that found exactly this many records, and no part of which has been read again since."""
+        """The newest reads that found exactly this many records, without those that were partly read again since."""
         scopes = [scope for _, _, scope in self._of_kind(location_id, kind)]
         stretches = (stretch for scope in scopes for stretch in self.stretches(location_id, scope))
         return [each.read for each in stretches if each.is_whole and each.read.reply_rows == size]

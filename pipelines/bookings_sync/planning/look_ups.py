@@ -92,7 +92,7 @@ class LookUps:
     # -- queries -------------------------------------------------------------------------------------------------------
 
     def holds(self, location_id: str, record_id: str, scope: Scope) -> bool:
-        """Whether the last answer to a row that this list omits still holds, so that it need not be asked for now."""
+        """Whether the last answer to a row that this list omits still holds: then the row is not asked for now."""
         if record_id not in self._omitted.get((location_id, scope), ()):
             return False
         last = self._known[location_id][record_id, scope]

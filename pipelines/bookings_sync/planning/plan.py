@@ -164,7 +164,7 @@ def _with_cap(settings: Settings, cap: int | None) -> Settings:
 
 
 def _everything(location_id: str, scope: Scope, settings: Settings, span: Span) -> PlannedRead:
-    """The one read of a scope whose lists ignore windows. The request names the window around now."""
+    """The one read of a scope if its lists ignore windows. The request names the window around now."""
     around_now, _, _ = next(_first(settings, to_ms(span.now)))
     reason: Reason = "asked" if span.asked is not None or span.full else "hot"
     return PlannedRead(location_id, "appointments", scope, ALL_TIME, reason, sends=around_now)

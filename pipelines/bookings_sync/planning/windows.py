@@ -84,7 +84,7 @@ class Window:
 
 
 ALL_TIME = Window(-25_567 * DAY_MS, 84_006 * DAY_MS)
-"""1900 to 2200. The window of a read whose reply is the whole calendar, because the API ignores windows."""
+"""1900 to 2200. The window of a read that returns the whole calendar, because the API ignores windows."""
 
 FAR_DAYS = (Window(11_323 * DAY_MS, 11_324 * DAY_MS), Window(47_117 * DAY_MS, 47_118 * DAY_MS))
 """One day in 2001 and one in 2099, where no calendar has appointments."""

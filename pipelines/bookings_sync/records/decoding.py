@@ -27,12 +27,12 @@ from bookings_sync.records.tables import (
     Table,
     nested_tables,
 )
-from bookings_sync.records.tellings import HeldDigests, Telling, best, changed_in, nothing_held, telling_of
 from bookings_sync.records.values import digest, instant_ms, usable_id
+from bookings_sync.records.variants import HeldDigests, Variant, best, changed_in, nothing_held, variant_of
 
 
 class _Sorting:
-    """Sorts the records of one reply by table and key. Each key counts once, by the rules of `tellings`; the rest is
+    """Sorts the records of one reply by table and key. Each key counts once, by the rules of `variants`; the rest is
     rejected."""
 
     def __init__(self, location_id: str, *tables: Table, held: HeldDigests = nothing_held) -> None:
@@ -97,19 +97,19 @@ class _Sorting:
         distinct = list({digest(each): each for each in records}.values())  # comparing them would recurse without limit
         if len(distinct) == 1:
             return distinct[0]
-        position = best([self._telling(table, key, each) for each in distinct], self._held_digest(table, key))
+        position = best([self._variant(table, key, each) for each in distinct], self._held_digest(table, key))
         for other in distinct[:position] + distinct[position + 1 :]:
             self.reject(table, reason, other)
         return distinct[position]
 
-    def _telling(self, table: Table, key: Key, record: Record) -> Telling:
+    def _variant(self, table: Table, key: Key, record: Record) -> Variant:
         """A record of a list comes with the rows nested in it."""
         digests = [Rows.of(table, self._location_id, {key: record}).digests[0]]
         for nested, where in self._nested(table):
             items = _Sorting(self._location_id, nested, held=self.held)
             items.add_nested(nested, where, key, record)
             digests += sorted(items.batch().rows[nested.name].digests)
-        return Telling(_joined(digests), changed_in(record), digest(record))
+        return Variant(_joined(digests), changed_in(record), digest(record))
 
     def _held_digest(self, table: Table, key: Key) -> str | None:
         own = self.held(table, self._location_id, [key]).get(key)
@@ -224,16 +224,16 @@ def with_contact_ids(record: Any) -> Any:
 
 
 class _Contacts:
-    """The contacts embedded in one reply's appointments. Of several tellings of a contact, `tellings.best` counts."""
+    """The contacts embedded in one reply's appointments. Of several variants of a contact, `variants.best` counts."""
 
     def __init__(self, sorting: _Sorting, location_id: str, known: HeldContacts | None) -> None:
         self._sorting = sorting
         self._location_id = location_id
         self._known = known
         self._found: dict[Key, TextHash | Record] = {}
-        """By key: the text or the decoded record of the first telling."""
+        """By key: the text or the decoded record of the first variant."""
         self._others: dict[Key, list[TextHash | Record]] = {}
-        """The further tellings."""
+        """The further variants."""
         self._rows = Rows.of(CONTACTS, location_id, {})
 
     def add_embedded(self, contacts: EmbeddedContacts) -> None:
@@ -287,18 +287,18 @@ class _Contacts:
                 self._sorting.add(CONTACTS, key, found)
         return self._rows.take(sorted(places[text] for text in self._found.values() if isinstance(text, int)))
 
-    def _best(self, key: Key, tellings: list[TextHash | Record], places: Mapping[int | None, int]) -> TextHash | Record:
-        found: dict[str, tuple[Telling, TextHash | Record]] = {}
-        for each in tellings:
+    def _best(self, key: Key, variants: list[TextHash | Record], places: Mapping[int | None, int]) -> TextHash | Record:
+        found: dict[str, tuple[Variant, TextHash | Record]] = {}
+        for each in variants:
             if isinstance(each, dict):
-                telling = telling_of(Rows.of(CONTACTS, self._location_id, {key: each}))
+                variant = variant_of(Rows.of(CONTACTS, self._location_id, {key: each}))
             else:
-                telling = telling_of(self._rows, places[each])
-            found.setdefault(telling.digest, (telling, each))
+                variant = variant_of(self._rows, places[each])
+            found.setdefault(variant.digest, (variant, each))
         if len(found) == 1:
-            return tellings[0]
+            return variants[0]
         held = self._sorting.held(CONTACTS, self._location_id, [key]).get(key)
-        return list(found.values())[best([telling for telling, _ in found.values()], held)][1]
+        return list(found.values())[best([variant for variant, _ in found.values()], held)][1]
 
 
 def custom_field_rows(location_id: str, contacts: Rows, held: HeldDigests = nothing_held) -> Batch:

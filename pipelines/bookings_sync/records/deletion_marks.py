@@ -1,4 +1,4 @@
-"""Deletion marks: recognises records that the API still tells, and that say themselves that they are deleted.
+"""Deletion marks: recognises records that the API still returns, with a mark that they are deleted.
 
 Input:  the setting `deleted_when`, and records: decoded ones, or `fast_path.Plain`.
 Output: whether a record is marked, and the keys of the marked ones. Pure.
@@ -50,7 +50,7 @@ class DeletionMarks(NamedTuple):
         return cls(tuple(map(DeletionMark.of, texts)))
 
     def is_marked(self, record: Any) -> bool:
-        """Whether a decoded record says that it is deleted."""
+        """Whether a decoded record is marked as deleted."""
         return isinstance(record, dict) and any(mark.fits(value_at(record, mark.field)) for mark in self.marks)
 
     def unmarked(self, records: Sequence[Any]) -> list[Any]:

@@ -50,7 +50,7 @@ REVISIONS: Mapping[str, int] = {
     "contacts.api_location_id": 2,
 }
 """By column ("appointments.start_time"): how many times its decoding has changed so that an equal record gives another
-value. A key column stands for which records become rows. `test_interpretation` tells which numbers to raise."""
+value. A key column decides which records become rows. `test_interpretation` names the numbers to raise."""
 
 _SETTINGS: Mapping[Endpoint, tuple[str, ...]] = {
     "teams": ("deleted_when", "ignored_fields"),

@@ -11,7 +11,7 @@ from datetime import timedelta
 import orjson
 from starlette.responses import Response
 
-from bookings_sync.sandbox import error_replies, listing, tellings, validation
+from bookings_sync.sandbox import error_replies, listing, validation, variants
 from bookings_sync.sandbox.appointment_json import appointments_json, shown_contact
 from bookings_sync.sandbox.calendar_routes import done
 from bookings_sync.sandbox.endpoint import Call, json_response
@@ -37,7 +37,7 @@ def list_appointments(call: Call) -> Response:
     fields.check()
     rows = listing.list_appointments(call.world, call.location_id, asked)
     contact = include_all or call.world.switches.contact_without_include_all
-    body = tellings.list_json(call.world, rows, asked, contact=contact)
+    body = variants.list_json(call.world, rows, asked, contact=contact)
     return Response(b'{"appointments":' + body + b"}", media_type=JSON_TYPE)
 
 
@@ -48,7 +48,7 @@ def get_appointment(call: Call) -> Response:
         raise error_replies.unknown_id(switches.unknown_id)
     if row.deleted and switches.deleted_id not in ("plain", "flag", "status"):
         raise error_replies.unknown_id(switches.unknown_id if switches.deleted_id == "same" else switches.deleted_id)
-    return Response(tellings.one_json(call.world, data, row), media_type=JSON_TYPE)
+    return Response(variants.one_json(call.world, data, row), media_type=JSON_TYPE)
 
 
 def contact_appointments(call: Call) -> Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from bookings_sync.sandbox import error_replies, tellings, validation
+from bookings_sync.sandbox import error_replies, validation, variants
 from bookings_sync.sandbox.endpoint import Call, json_response
 from bookings_sync.sandbox.error_replies import JSON_TYPE
 from bookings_sync.sandbox.fields import Fields
@@ -17,7 +17,7 @@ from bookings_sync.sandbox.model import Service, new_id
 
 def list_teams(call: Call) -> Response:
     teams = call.world.data[call.location_id].teams.values()
-    return Response(tellings.calendars_json(call.world, "teams", [team.body for team in teams]), media_type=JSON_TYPE)
+    return Response(variants.calendars_json(call.world, "teams", [team.body for team in teams]), media_type=JSON_TYPE)
 
 
 def check_slug(call: Call) -> Response:
@@ -65,7 +65,7 @@ def list_services(call: Call) -> Response:
     team_id = call.query_fields().optional_text("teamId")
     services = call.world.data[call.location_id].services.values()
     bodies = [service.body for service in services if team_id in (None, service.team_id)]
-    return Response(tellings.calendars_json(call.world, "services", bodies), media_type=JSON_TYPE)
+    return Response(variants.calendars_json(call.world, "services", bodies), media_type=JSON_TYPE)
 
 
 def create_service(call: Call) -> Response:

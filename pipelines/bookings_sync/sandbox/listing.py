@@ -19,8 +19,8 @@ from bookings_sync.sandbox.index import StartIndex
 from bookings_sync.sandbox.model import Appointment, LocationData
 from bookings_sync.sandbox.slots import free_slots
 from bookings_sync.sandbox.switches import Switches
-from bookings_sync.sandbox.tellings import second_service_rows, shown_service
 from bookings_sync.sandbox.times import DAY_MS, local_iso, to_ms, utc_iso
+from bookings_sync.sandbox.variants import second_service_rows, shown_service
 
 if TYPE_CHECKING:
     from bookings_sync.sandbox.world import World

@@ -46,7 +46,7 @@ class Switches:
     repeated_rows: Literal["none", "same", "stale", "stale_last"] = "none"
     """Whether lists contain some appointments twice. The second copy is the same, or it is the appointment as it was
     booked, with an older updatedAt: before all others ("stale"), or after them."""
-    contact_tellings: Literal["same", "by_scope"] = "same"
+    contact_variants: Literal["same", "by_scope"] = "same"
     """Whether lists with different scopes tell some contacts differently, in every reply. The difference is in
     `source`."""
     two_services: bool = False
@@ -104,7 +104,7 @@ class Switches:
         """Whether lists tell each appointment once, as it is."""
         return (
             self.repeated_rows == "none"
-            and self.contact_tellings == "same"
+            and self.contact_variants == "same"
             and self.moving_field in ("none", "calendar")
             and not self.two_services
         )

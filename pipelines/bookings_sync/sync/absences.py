@@ -189,7 +189,7 @@ class Absences:
             elif answer.result is not None:
                 refused.setdefault(each.location_id, []).append(Refused(each, refusal_of(answer.result)))
         self._record_unverified(asked)
-        for location_id, some in marked.items():  # the record itself says so, which needs no control
+        for location_id, some in marked.items():  # the record is marked, which needs no control
             self._let_wait(location_id, some, None)
         return refused
 
@@ -208,7 +208,7 @@ class Absences:
             self._findings.failed(absent.location_id, error)
 
     def _turn(self, absent: Absent) -> tuple[str, str]:
-        """Where an appointment stands in the queue: one window after the other, so that windows become complete, in
+        """The place of an appointment in the queue: one window after the other, so that windows become complete, in
         another order in each run. If the budget is too small for all, appointments that are found each time cannot keep
         the others from being verified."""
         run_id = self._planner.span.run_id.encode()

@@ -5,7 +5,7 @@ Output: `(table name, Arrow table)` pairs of `appointments`.
 
 A row that is held in the read's own window is compared at once. A row that cannot be held is staged at once. Any other
 row may be held in another window or scope: it waits until the warehouse is asked for many such rows together, because
-each question scans the whole table. A changed row that another list may tell differently waits for that list
+each question scans the whole table. A changed row that another list may show differently waits for that list
 (`disputes`).
 """
 
@@ -155,7 +155,7 @@ class AppointmentRows:
             yield from self.settle()
 
     def settle(self) -> Iterator[Emitted]:
-        """Stages the rows that other lists might tell differently, once all lists are in."""
+        """Stages the rows that other lists might show differently, once all lists are in."""
 
         def appointments(location_id: str, keys: Collection[Key]) -> dict[Key, dict[Key, Placed]]:
             placed = self._held_rows.placed(location_id, (key[0] for key in keys))
@@ -186,7 +186,7 @@ class AppointmentRows:
     def _compare(
         self, rows: Rows, held: dict[Key, Held], elsewhere: dict[Key, Placed], read: Read
     ) -> Iterator[Emitted]:
-        """Stages the rows that are new or changed. Rows that another list might tell differently wait for it.
+        """Stages the rows that are new or changed. Rows that another list might show differently wait for it.
 
         `elsewhere` are the held rows that are not in the read's own scope and window.
         """

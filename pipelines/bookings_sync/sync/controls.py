@@ -1,4 +1,4 @@
-"""Controls: shows whether the API can tell an appointment that exists from one that never existed.
+"""Controls: show whether the API distinguishes an appointment that exists from one that never existed.
 
 Input:  what the lists of this load returned; the locations with missing appointments.
 Output: for each location, whether it finds an existing appointment by its id, and how it refuses an id that never
@@ -110,7 +110,7 @@ class Controls:
                     if self._get(location_id, each).records:
                         return Control(found=True)
                     refused = True
-                except OtherReply:  # a series' master says nothing of the id that was asked for
+                except OtherReply:  # a series' master is no answer about the id that was asked for
                     continue
             return Control(found=False if refused and are_listed else None, was_asked=bool(ids))
 

@@ -3,7 +3,7 @@
 Input:  the records that look deleted, each group with the evidence; the holds of earlier runs.
 Output: the records to delete; rows of `held_deletions`; what is held, for the run's outcome.
 
-Appointments whose ids were refused next to controls wait for the end of the run, because only then it is known how many
+Appointments that were refused next to controls wait for the end of the run, because only then it is known how many
 they are. If they are too many they are all held, until the user accepts it. Other deletions without proof (a list
 without a control, an id refused without a control) are held until enough runs over enough hours have seen the same.
 """
@@ -118,7 +118,7 @@ class Deletions:
 
     def _is_enough(self, hold: Hold) -> bool:
         """Whether a hold has lasted long enough. The user decides whether too many appointments are really gone: the
-        API was seen to answer well, so more runs would tell nothing new."""
+        API was seen to answer well, so more runs would add no evidence."""
         if hold.table == APPOINTMENTS.name and hold.why == "too many":
             return False
         hours = (hold.last_seen_at - hold.first_seen_at).total_seconds() / 3600
@@ -146,7 +146,7 @@ class Deletions:
     # -- appointments that wait for the end of the run -----------------------------------------------------------------
 
     def wait(self, location_id: str, waiting: Iterable[Waiting]) -> None:
-        """Lets appointments wait whose ids were refused."""
+        """Lets refused appointments wait."""
         self._waiting[location_id].update({each.key: each for each in waiting})
 
     @property
@@ -173,7 +173,7 @@ class Deletions:
                 reads.pop(read.read_id, None)
         return Buried([each for key, each in waiting.items() if key not in held], list(reads.values()))
 
-    # -- what is held --------------------------------------------------------------------------------------------------
+    # -- held records ------------------------------------------------------------------------------------------------
 
     def _report(self, location_id: str) -> None:
         """Tells the findings what this run holds back."""

@@ -1,20 +1,20 @@
-"""Disputes: decides about records that a list tells differently from what the warehouse holds.
+"""Disputes: decides about records that a list shows differently from the warehouse.
 
-Input:  rows of one table that differ from the held ones, with the reads that told them.
+Input:  rows of one table that differ from the held ones, with the reads that showed them.
 Output: the rows that count. The reads of the others are contradicted: an equal reply next time is decoded again.
 
-Usually a record changed, and all its lists tell the new content. But lists may disagree for good: about a contact that
+Usually a record changed, and all its lists show the new content. But lists may disagree for good: about a contact that
 several appointments embed, or about an appointment that is listed under two services. Without a decision, each sync
-would write the telling that it reads last. So the rows wait until all lists of the load are in:
+would write the variant that it reads last. So the rows wait until all lists of the load are in:
 
-- If another list of the run still tells what the warehouse holds, the held version stays, unless the row says that it
-  was changed later (`records.tellings`).
-- Otherwise the record changed. Of several new tellings, the newest counts; then one of a list that agreed with the
+- If another list of the run still shows the held version, that version stays, unless the row was changed later
+  by its own account (`records.variants`).
+- Otherwise the record changed. Of several new variants, the newest counts; then one of a list that agreed with the
   warehouse until now; then the one with the smallest digest.
 - A list that shows an appointment of another service, team, user or window counts less than one that the appointment
   names itself.
 
-The order of replies does not matter. If a load stages one telling before it meets another, the next load of the run
+The order of replies does not matter. If a load stages one variant before it meets another, the next load of the run
 compares the two (`Unsettled`).
 """
 
@@ -35,7 +35,7 @@ from bookings_sync.planning.scopes import Scope
 from bookings_sync.records.columns import Key
 from bookings_sync.records.rows import Rows
 from bookings_sync.records.tables import APPOINTMENTS, Table
-from bookings_sync.records.tellings import Telling, best, changed_ms, telling_of
+from bookings_sync.records.variants import Variant, best, changed_ms, variant_of
 from bookings_sync.sync.findings import Findings
 from bookings_sync.warehouse.held_rows import HeldRows
 
@@ -47,7 +47,7 @@ Appointments = Mapping[Key, Placed]
 
 
 class _Told(NamedTuple):
-    """One telling of a record. `trusted` if its list agreed with the warehouse until now, or was never read before;
+    """One variant of a record. `trusted` if its list agreed with the warehouse until now, or was never read before;
     `at_home` if the record itself names the list and the window that told it."""
 
     rows: Rows
@@ -57,8 +57,8 @@ class _Told(NamedTuple):
     at_home: bool
 
     @property
-    def telling(self) -> Telling:
-        return telling_of(self.rows, self.position)
+    def variant(self) -> Variant:
+        return variant_of(self.rows, self.position)
 
 
 class Decided(NamedTuple):
@@ -111,7 +111,7 @@ class Disputes:
         self._missing = missing
         self._look_ups = look_ups
         self._told: defaultdict[str, dict[Key, dict[str, _Told]]] = defaultdict(dict)
-        """By location and key: the tellings, by digest."""
+        """By location and key: the variants, by digest."""
         self._size = 0
 
     @property
@@ -153,25 +153,25 @@ class Disputes:
             shown = appointments(location_id, by_key)
             still_told = [
                 key
-                for key, tellings in by_key.items()
-                if self._is_still_told(location_id, shown.get(key, {}), tellings.values())
+                for key, variants in by_key.items()
+                if self._is_still_told(location_id, shown.get(key, {}), variants.values())
             ]
             held = self._held(location_id, still_told)
             if held:
                 self._findings.warn(
                     f"{self._findings.of(location_id).name}: some {self._table.name} are told in several ways by the "
-                    "API's lists; one telling is kept"
+                    "API's lists; one variant is kept"
                 )
             yield from self._decided(by_key, held)
 
-    def _decided(self, by_key: Mapping[Key, Mapping[str, _Told]], held: Mapping[Key, Telling]) -> Iterator[Decided]:
+    def _decided(self, by_key: Mapping[Key, Mapping[str, _Told]], held: Mapping[Key, Variant]) -> Iterator[Decided]:
         chosen: dict[int, tuple[_Told, list[int]]] = {}
-        for key, tellings in by_key.items():
-            found = _chosen(list(tellings.values()))
-            if key in held and not (found.at_home and best([held[key], found.telling], held[key].digest)):
-                self._contradict(read for each in tellings.values() for read in each.reads)
+        for key, variants in by_key.items():
+            found = _chosen(list(variants.values()))
+            if key in held and not (found.at_home and best([held[key], found.variant], held[key].digest)):
+                self._contradict(read for each in variants.values() for read in each.reads)
                 continue
-            self._contradict(read for each in tellings.values() if each is not found for read in each.reads)
+            self._contradict(read for each in variants.values() if each is not found for read in each.reads)
             chosen.setdefault(id(found.rows), (found, []))[1].append(found.position)
         for found, positions in chosen.values():
             yield Decided(found.rows.take(sorted(positions)), next(iter(found.reads), None))
@@ -183,15 +183,15 @@ class Disputes:
             positions = [
                 position
                 for position, key in enumerate(rows.keys)
-                if key in held and best([held[key], telling_of(rows, position)]) == 1
+                if key in held and best([held[key], variant_of(rows, position)]) == 1
             ]
             if positions:
                 yield Decided(rows.take(positions), read)
 
-    def _is_still_told(self, location_id: str, shown: Appointments, tellings: Iterable[_Told]) -> bool:
-        """Whether a list of this run still tells what the warehouse holds. A list that was read and told nothing
+    def _is_still_told(self, location_id: str, shown: Appointments, variants: Iterable[_Told]) -> bool:
+        """Whether a list of this run still shows the held version. A list that was read and told nothing
         different told the same."""
-        different = {read.read_id for each in tellings for read in each.reads}
+        different = {read.read_id for each in variants for read in each.reads}
         return any(
             read.run_id == self._run_id and read.reply_bytes and read.read_id not in different
             for key, placed in shown.items()
@@ -206,13 +206,13 @@ class Disputes:
         """Whether an appointment is missing from a list, or was staged: it may show another contact now."""
         return (location_id, appointment) in self._missing or self._stage.holds(APPOINTMENTS, location_id, appointment)
 
-    def _held(self, location_id: str, keys: Sequence[Key]) -> dict[Key, Telling]:
+    def _held(self, location_id: str, keys: Sequence[Key]) -> dict[Key, Variant]:
         if not keys:
             return {}
         rows = self._held_rows.rows(self._table, location_id, keys)
         digests = rows["row_digest"].to_pylist()
         return {
-            key: Telling(digest, changed_ms(rows, position))
+            key: Variant(digest, changed_ms(rows, position))
             for position, (key, digest) in enumerate(zip(keys_of(rows, self._table), digests, strict=True))
         }
 
@@ -221,13 +221,13 @@ class Disputes:
             self._journal.record(Change("contradicted", read.location_id, read))
 
 
-def _chosen(tellings: list[_Told]) -> _Told:
-    tellings = [told for told in tellings if told.at_home] or tellings
-    each = [told.telling for told in tellings]
-    times = {telling.changed_ms for telling in each}
+def _chosen(variants: list[_Told]) -> _Told:
+    variants = [told for told in variants if told.at_home] or variants
+    each = [told.variant for told in variants]
+    times = {variant.changed_ms for variant in each}
     if len(times) == 1 or None in times:  # the rule of the newest cannot decide
-        tellings = [told for told in tellings if told.trusted] or tellings
-    return tellings[best([told.telling for told in tellings])]
+        variants = [told for told in variants if told.trusted] or variants
+    return variants[best([told.variant for told in variants])]
 
 
 def _scopes_of(placed: Placed) -> list[Scope]:

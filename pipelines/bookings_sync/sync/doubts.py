@@ -133,7 +133,7 @@ class Doubts:
         if not listed.read.is_probe:
             return self._judge(evidence, listed)
         if probe is None or listed.read not in probe.asked:
-            return _NOTHING  # the doubt has been settled meanwhile
+            return _NOTHING  # the doubt has been settled since
         probe.asked.remove(listed.read)
         probe.answers.append(listed)
         return _NOTHING if probe.asked else self._settle(evidence, probe)
@@ -338,7 +338,7 @@ def _parts(listed: Listed) -> list[PlannedRead]:
 
 
 def _are_same(one: set[Key], other: set[Key]) -> bool:
-    """Whether two lists are the same, except for what changed meanwhile."""
+    """Whether two lists are the same, except for changes between the two requests."""
     return bool(one) and 2 * len(one & other) > max(len(one), len(other))
 
 

@@ -1,4 +1,4 @@
-"""The search for appointments that show whose calendar a key opens.
+"""The search for appointments that show which calendar a key opens.
 
 Input:  a location's client, and the lists to try, most promising first.
 Output: the first evidence; for a key that names no location, the location's id.
@@ -51,7 +51,7 @@ class _Contact(msgspec.Struct):
 
 
 class _Appointment(msgspec.Struct):
-    """The fields that show whose an appointment is. The other fields of a long list would take much memory."""
+    """The fields that name the appointment's location. The other fields of a long list would take much memory."""
 
     id: Any = None
     locationId: Any = None  # noqa: N815

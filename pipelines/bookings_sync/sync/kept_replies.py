@@ -1,4 +1,4 @@
-"""Kept replies: lists that were read to see whose calendar a key opens, and that the run reads anyway.
+"""Kept replies: lists that were read to find out which calendar a key opens, and that the run needs anyway.
 
 Input:  replies.
 Output: each reply once, so that no list is requested twice.

@@ -22,7 +22,7 @@ from bookings_sync.records.fast_path import reader
 from bookings_sync.records.json_text import Unreadable
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.rows import Batch
-from bookings_sync.records.tellings import HeldDigests
+from bookings_sync.records.variants import HeldDigests
 from bookings_sync.sync.kept_replies import KeptReplies
 from bookings_sync.sync.reading import DecodingTurn
 

@@ -197,7 +197,7 @@ class Proof:
         return chain(first, older_lists(self._settings, span, scopes))  # a written id may be any other location's
 
     def _first(self, look: _Look, _: DecodingTurn) -> _Found | None:
-        """The first list that says whose it is; else the ids of the first appointments."""
+        """The first list that names its location; else the ids of the first appointments."""
         location_id = look.location_id
         silent: list[str] = []
 

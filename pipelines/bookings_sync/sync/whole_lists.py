@@ -143,7 +143,7 @@ class WholeLists:
                     yield answer.item, replace(answer.result, records=own)
 
     def _learn(self, endpoint: Listed, location_id: str, records: Records) -> set[Key]:
-        """Tells the calendars what the list names. A team or service whose deletion is held back still exists: returns
+        """Adds the list's ids to the calendars. A team or service whose deletion is held back still exists: returns
         the keys of these."""
         if endpoint == "teams":
             teams = listed_teams(records)

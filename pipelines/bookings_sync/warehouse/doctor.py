@@ -36,8 +36,8 @@ _HISTORIES = [table for table in TABLES.values() if table.history]
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """One kind of damage in one table. `examples` are keys. `repair` says what `--apply` does; None if nothing can be
-    done without guessing. `location_ids` are the locations concerned."""
+    """One kind of damage in one table. `examples` are keys. `repair` describes what `--apply` does; None if
+    nothing can be done without guessing. `location_ids` are the locations concerned."""
 
     table: str
     what: str

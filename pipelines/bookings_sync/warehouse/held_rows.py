@@ -27,7 +27,7 @@ from bookings_sync.warehouse.raw_tables import RawTables, in_chunks
 class HeldRows:
     """Queries over the current versions in the raw dataset.
 
-    `rechecks` tells for a location whether its stored digests may be wrong. They are then computed again from the held
+    `rechecks` returns whether a location's stored digests may be wrong. They are then computed again from the held
     values.
     """
 

@@ -1,7 +1,7 @@
 """Migrations: bring a warehouse of an earlier version up to date, before a run compares anything with it.
 
 Input:  the raw dataset, and its properties.
-Output: the same dataset as this version writes it, without a request to the API. `due` only tells what is to do.
+Output: the same dataset as this version writes it, without a request to the API. `due` only lists the steps.
 
 There are two kinds. Numbered migrations do what happens once; `VERSION` is the number of the last one. Row digests are
 computed again whenever the columns of a table, or the function, are others than those that made them.
@@ -32,7 +32,7 @@ from bookings_sync.warehouse.row_digests import layout, recompute
 Facts = Mapping[str, str]
 
 _READ_AS = "read as "
-"""Start of the facts that tell how replies were read, by the ledger's `rules`."""
+"""Start of the facts about how replies were read, by the ledger's `rules`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,8 @@ def due(client: SqlClientBase[Any]) -> list[str]:
 def migrate(
     client: SqlClientBase[Any], settings: Settings, *, at: DateTime, announce: Callable[[str], None]
 ) -> dict[str, str]:
-    """Carries out what is due. Returns the facts. `announce` is called with what begins, if the dataset has rows."""
+    """Carries out the steps that are due. Returns the facts. `announce` is called with each step that begins, if the
+    dataset has rows."""
     properties = Properties(client)
     facts = properties.read()
     check_version(facts)

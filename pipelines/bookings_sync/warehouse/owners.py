@@ -1,7 +1,7 @@
 """The owners of held records: which locations hold a team, a service or an appointment.
 
 Input:  the raw tables, of all locations.
-Output: `Owners`, with which `sync.proof` tells whose calendar a key opens.
+Output: `Owners`, by which `sync.proof` decides which calendar a key opens.
 """
 
 from __future__ import annotations

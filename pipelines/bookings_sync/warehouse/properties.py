@@ -1,4 +1,4 @@
-"""Properties: facts about the raw dataset itself, such as its version, in a small table of its own.
+"""Properties: facts about the raw dataset itself, such as its version, in a small table.
 
 Input:  a connected dlt SQL client on the raw dataset.
 Output: the facts by name. A dataset of a version before 0.3 has none.

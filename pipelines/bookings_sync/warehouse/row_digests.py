@@ -1,4 +1,4 @@
-"""Row digests: computes those of the held rows again, where they stand, from the columns.
+"""Row digests: computes those of the held rows again, in the database, from the columns.
 
 Input:  the current versions of one raw table.
 Output: the same rows with the digests that this program gives them. Tombstones keep theirs.

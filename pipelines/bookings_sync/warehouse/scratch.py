@@ -52,7 +52,7 @@ def _remove_abandoned() -> None:
                 continue
             lock = folder / _LOCK
             if lock.exists():
-                # The lock is held meanwhile, or a command that waits for it would get a folder that disappears.
+                # The lock stays held until then, or a command that waits for it would get a folder that disappears.
                 with FileLock(lock, timeout=0):
                     shutil.rmtree(folder, ignore_errors=True)
             elif time.time() - folder.stat().st_mtime < _SURELY_ABANDONED_SECONDS:

@@ -186,7 +186,7 @@ def test_a_skipped_contact_is_decoded_if_another_list_changed_it() -> None:
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_the_newer_of_two_tellings_counts(order: int) -> None:
+def test_the_newer_of_two_variants_counts(order: int) -> None:
     """Also if one of them is skipped, because the warehouse holds it."""
     cache = ContactCache()
     was, became = (

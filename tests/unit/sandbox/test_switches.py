@@ -23,8 +23,8 @@ def rows_of(api: Any, start: datetime, end: datetime) -> list[str]:
 
 
 def test_every_switch_has_a_test() -> None:
-    """Looks for `name=` of each switch in this file and in test_tellings.py."""
-    source = "".join(Path(__file__).with_name(name).read_text() for name in ("test_switches.py", "test_tellings.py"))
+    """Looks for `name=` of each switch in this file and in test_variants.py."""
+    source = "".join(Path(__file__).with_name(name).read_text() for name in ("test_switches.py", "test_variants.py"))
     assert [field.name for field in fields(Switches) if f"{field.name}=" not in source] == []
 
 

@@ -34,7 +34,7 @@ class Postgres(postgres):
 
     @property
     def client_class(self) -> type[PostgresClient]:
-        # Imported here, because an installation for DuckDB alone lacks PostgreSQL's driver.
+        # Imported here, because an installation for DuckDB alone has no driver for PostgreSQL.
         from bookings_sync.warehouse.dlt_compat.postgres_client import CheckedClient
 
         return CheckedClient

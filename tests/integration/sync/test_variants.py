@@ -1,6 +1,6 @@
 """Records that are told in several ways: twice in a reply, or differently by two lists.
 
-One telling counts, whatever the order of the replies, and a sync in which nothing changed writes nothing.
+One variant counts, whatever the order of the replies, and a sync in which nothing changed writes nothing.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def test_a_contact_told_in_two_ways_by_one_reply(calendar: ToldCalendar, order: 
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_the_newer_telling_of_a_contact_counts(calendar: ToldCalendar, order: int) -> None:
+def test_the_newer_variant_of_a_contact_counts(calendar: ToldCalendar, order: int) -> None:
     contacts = [{"id": "c", "firstName": name, "dateUpdated": at} for name, at in (("Ada", EARLIER), ("Eve", LATER))]
     calendar.lists = {"s1": [booked(f"a{n}", contact=each) for n, each in enumerate(contacts[:1])]}
     calendar.sync()
@@ -161,7 +161,7 @@ def of_contact(record_id: str, service_id: str, name: str, **fields: Any) -> dic
 
 @pytest.mark.parametrize("late", ORDERS)
 def test_two_lists_that_disagree_about_a_contact(calendar: ToldCalendar, late: tuple[str, ...]) -> None:
-    """The same telling counts whatever list arrives first, and nothing is written while nothing changes."""
+    """The same variant counts whatever list arrives first, and nothing is written while nothing changes."""
     calendar.lists = {"s1": [of_contact("a", "s1", "Ada")], "s2": [of_contact("b", "s2", "Bea")]}
     calendar.late = late
     calendar.sync()
@@ -205,8 +205,8 @@ def test_the_newer_of_two_lists_counts(calendar: ToldCalendar, newer: str, late:
     assert calendar.idle(3) == 0
 
 
-def test_a_telling_ends_with_its_list(calendar: ToldCalendar) -> None:
-    """The appointment that told what is held is gone, so the other list's telling counts."""
+def test_a_variant_ends_with_its_list(calendar: ToldCalendar) -> None:
+    """The appointment that told what is held is gone, so the other list's variant counts."""
     calendar.lists = {"s1": [of_contact("a", "s1", "Ada"), booked("x")], "s2": [of_contact("b", "s2", "Ada")]}
     calendar.sync()
     calendar.lists["s2"] = [of_contact("b", "s2", "Bea")]
@@ -269,9 +269,9 @@ def test_an_appointment_told_differently_by_service_and_by_user(calendar: ToldCa
 
 
 @pytest.mark.parametrize(
-    "switches", [{"contact_tellings": "by_scope"}, {"two_services": True}, {"repeated_rows": "stale_last"}]
+    "switches", [{"contact_variants": "by_scope"}, {"two_services": True}, {"repeated_rows": "stale_last"}]
 )
-def test_the_sandboxs_tellings_settle(open_site: Callable[..., Site], switches: dict[str, Any]) -> None:
+def test_the_sandboxs_variants_settle(open_site: Callable[..., Site], switches: dict[str, Any]) -> None:
     site = open_site(small(appointments=200), switches=Switches(**switches), slots=False)
     site.sync()
     assert sum(site.sync().changes.total for _ in range(4)) == 0

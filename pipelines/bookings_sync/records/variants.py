@@ -1,11 +1,11 @@
-"""Tellings: which record counts if replies tell one record in several ways.
+"""Variants: which record counts if replies tell one record in several ways.
 
-Input:  the tellings of one key: records of one reply, or rows of several lists; the digest that the warehouse holds.
-Output: the telling that counts. The order of the tellings never matters, so the same replies give the same rows. Pure.
+Input:  the variants of one key: records of one reply, or rows of several lists; the digest that the warehouse holds.
+Output: the variant that counts. The order of the variants never matters, so the same replies give the same rows. Pure.
 
 The rules, in this order:
 
-1. The newest, if each telling says when the record was last changed.
+1. The newest, if each variant has the time of its last change.
 2. The one that the warehouse holds. An unchanged reply then changes nothing.
 3. The one with the smallest digest.
 """
@@ -36,8 +36,8 @@ def nothing_held(_: Table, __: str, ___: Sequence[Key]) -> Mapping[Key, str]:
     return {}
 
 
-class Telling(NamedTuple):
-    """One telling of a record: its digest, and when it says that the record was last changed (epoch milliseconds).
+class Variant(NamedTuple):
+    """One variant of a record: its digest, and when it says that the record was last changed (epoch milliseconds).
     `text_digest` tells apart records that make the same row."""
 
     digest: str
@@ -45,17 +45,17 @@ class Telling(NamedTuple):
     text_digest: str = ""
 
 
-def best(tellings: Sequence[Telling], held: str | None = None) -> int:
-    """The position of the telling that counts. `held` is the digest of the row that the warehouse holds."""
-    times = [each.changed_ms for each in tellings if each.changed_ms is not None]
-    newest = max(times) if len(times) == len(tellings) else None
-    left = [place for place, each in enumerate(tellings) if newest is None or each.changed_ms == newest]
-    return min(left, key=lambda place: (tellings[place].digest != held, tellings[place][::2]))
+def best(variants: Sequence[Variant], held: str | None = None) -> int:
+    """The position of the variant that counts. `held` is the digest of the row that the warehouse holds."""
+    times = [each.changed_ms for each in variants if each.changed_ms is not None]
+    newest = max(times) if len(times) == len(variants) else None
+    left = [place for place, each in enumerate(variants) if newest is None or each.changed_ms == newest]
+    return min(left, key=lambda place: (variants[place].digest != held, variants[place][::2]))
 
 
-def telling_of(rows: Rows, position: int = 0) -> Telling:
-    """The telling in one row."""
-    return Telling(rows.digests[position], changed_ms(rows.columns, position))
+def variant_of(rows: Rows, position: int = 0) -> Variant:
+    """The variant in one row."""
+    return Variant(rows.digests[position], changed_ms(rows.columns, position))
 
 
 def changed_ms(columns: pa.Table, position: int = 0) -> int | None:

@@ -68,8 +68,8 @@ def test_appointments_are_listed_twice(api: Any, kind: str) -> None:
     assert twice
     assert len(rows) == len(plain) + len(twice)
     for row_id in twice:
-        tellings = [row for row in rows if row["id"] == row_id]
-        now, copy = tellings[::-1] if kind == "stale" else tellings
+        variants = [row for row in rows if row["id"] == row_id]
+        now, copy = variants[::-1] if kind == "stale" else variants
         assert now == plain[row_id]
         assert (copy == now) == (kind == "same")
         assert kind == "same" or copy["updatedAt"] < now["updatedAt"]
@@ -78,7 +78,7 @@ def test_appointments_are_listed_twice(api: Any, kind: str) -> None:
 def test_lists_disagree_about_contacts(api: Any) -> None:
     by_service = rows_by_id(api)
     team_id = api.world.data[api.location.id].services[api.service_id].team_id
-    switch(api, contact_tellings="by_scope")
+    switch(api, contact_variants="by_scope")
     told = {
         scope: {row["id"]: row["contact"] for row in api.appointments(includeAll="true", **query) if row.get("contact")}
         for scope, query in {"service": {"calendarId": api.service_id}, "team": {"teamId": team_id}}.items()

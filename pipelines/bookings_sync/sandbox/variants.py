@@ -33,7 +33,7 @@ def list_json(world: World, rows: Sequence[Appointment], query: ListQuery, *, co
         if switches.two_services and query.calendar_id not in (None, row.service_id, row.team_id):
             body["calendarId" if switches.client_field_names else "calendarServiceId"] = query.calendar_id
         if (
-            switches.contact_tellings == "by_scope"
+            switches.contact_variants == "by_scope"
             and body.get("contact")
             and picked(row.contact.id if row.contact else "", 2)
         ):

@@ -1,7 +1,7 @@
 """Takes from the warehouse what the API tells in several ways, so that `truth` can compare the rest.
 
 Input:  `World.truth` of a location, changed in place; the warehouse's live rows; the sandbox's switches.
-Output: with `two_services`, `contact_tellings` and `moving_field`, the truth has the telling that the warehouse holds,
+Output: with `two_services`, `contact_variants` and `moving_field`, the truth has the variant that the warehouse holds,
         if it is one that the API may tell.
 """
 
@@ -18,10 +18,10 @@ Json = dict[str, Any]
 _LINKS = {"teams": "previewLink", "services": "previewLink", "appointments": "joinLink", "contacts": "portalLink"}
 
 
-def accept_tellings(database: str, world: World, truth: Json) -> None:
+def accept_variants(database: str, world: World, truth: Json) -> None:
     """Changes the truth to what the warehouse holds, where the API tells it in several ways."""
     switches, location_id = world.switches, truth["location"]["id"]
-    if switches.moving_field == "none" and switches.contact_tellings == "same" and not switches.two_services:
+    if switches.moving_field == "none" and switches.contact_variants == "same" and not switches.two_services:
         return
     data = world.data[location_id]
     services = {*data.services, *data.deleted_services}
