@@ -26,7 +26,6 @@ from typing import Any, Literal
 import duckdb
 import pendulum
 import stamina
-from support.variants import accept_variants
 
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.errors import LoadError
@@ -50,6 +49,7 @@ from support.oracle import (
     strangers,
 )
 from support.truth import differences
+from support.variants import accept_variants
 
 from .happenings import Happening, happen
 from .troubles import troubled
