@@ -263,7 +263,7 @@ class _Life:
             result = self.sync(last)
             self.note_loads((self.truth,))
             assert result is not None
-            if result.outcome != "held":
+            if result.outcome == "ok":
                 break
             self.world.now_ms += 4 * 3_600_000
             self.note_changes()
@@ -295,7 +295,8 @@ class _Life:
     def hide_contacts(self, location_id: str, rows: list[dict[str, Any]]) -> None:
         """Hides contacts that no reply can show: their rows are in no list, and single rows come without a contact."""
         for row in rows:
-            if row["calendarServiceId"] not in self.world.data[location_id].services:
+            data = self.world.data[location_id]
+            if data.appointments[row["id"]].service_id not in data.services:
                 row.pop("contact", None)
 
 

@@ -68,7 +68,6 @@ _lasting: dict[str, st.SearchStrategy[Any]] = {
     "two_services": st.just(True),
     "moving_field": st.sampled_from(["appointment", "contact", "calendar", "all"]),
     "missing_service_ids": st.just(True),
-    "instance_reply": st.just("master"),
     "deleted_id": st.sampled_from(["flag", "status"]),
     "client_field_names": st.just(True),
     "fractional_numbers": st.just(True),

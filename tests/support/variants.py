@@ -28,16 +28,22 @@ def accept_variants(database: str, world: World, truth: Json) -> None:
     with duckdb.connect(database, read_only=True) as connection:
         connection.execute("USE bookings_raw")
         held = {name: _live(connection, name, location_id) for name in _LINKS}
-    contacts = [row["contact"] for row in truth["appointments"] if row.get("contact")]
-    for name, records in {**{name: truth[name] for name in _LINKS if name in truth}, "contacts": contacts}.items():
-        for record in records:
-            if (row := held[name].get(record.get("id"))) is None:
-                continue
+    records = [(name, each["id"], each) for name in _LINKS if name in truth for each in truth[name]]
+    records += [
+        ("contacts", contact.get("id") or each.get("contactId"), contact)
+        for each in truth["appointments"]
+        if (contact := each.get("contact"))
+    ]
+    for name, record_id, record in records:
+        if row := held[name].get(record_id):
             link = json.loads(row["extra"] or "{}").get(_LINKS[name])
             if link and switches.moving_field != "none":
                 record[_LINKS[name]] = link
-            if name == "appointments" and switches.two_services and row["service_id"] in services:
-                record["calendarServiceId"] = row["service_id"]
+            field, column = (
+                ("calendarId", "calendar_id") if switches.client_field_names else ("calendarServiceId", "service_id")
+            )
+            if name == "appointments" and switches.two_services and row[column] in services:
+                record[field] = row[column]
             if name == "contacts" and (row["source"] or "").startswith("list of "):
                 record["source"] = row["source"]
 
