@@ -36,7 +36,7 @@ def handle_signals(grace_seconds: float = 8.0) -> None:
     """Makes each signal end the process, even if a library swallows the exception.
 
     The process exits at the latest `grace_seconds` after the signal. Finished loads are kept whenever it exits. A
-    signal that the caller chose to ignore, as `nohup` does, stays ignored.
+    SIGHUP that the caller chose to ignore, as `nohup` does, stays ignored.
     """
 
     def end(number: int, _: FrameType | None) -> None:
@@ -47,7 +47,8 @@ def handle_signals(grace_seconds: float = 8.0) -> None:
         raise Ended(number)
 
     for number in _ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        # A shell without job control ignores Ctrl-C for what it starts with &, but `kill -INT` must still work there.
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, end)
     sys.unraisablehook = _hide_interrupts
 

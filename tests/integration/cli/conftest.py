@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -135,6 +136,8 @@ Start = Callable[..., "subprocess.Popen[str]"]
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts the command in a new process, and kills it after the test if it still runs."""
     started: list[subprocess.Popen[str]] = []
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # the tests run under nohup, and a command would obey it
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     def run(arguments: Sequence[str], folder: Path = tmp_path, **environment: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
