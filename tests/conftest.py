@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
+import os
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,6 +15,24 @@ settings.register_profile("bookings", deadline=None, max_examples=60)
 settings.load_profile("bookings")
 
 _TALLY = "tally: "
+
+_MANY = {
+    "test_by_id", "test_doctor", "test_doubts", "test_false_deletions", "test_lost_rows", "test_moving_fields",
+    "test_released", "test_there_and_back", "test_variants", "test_wrong_keys",
+}  # fmt: skip
+"""Files with many variants of each test. `make test` runs the first and the last of each, `make chaos` all."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("CHAOS"):
+        return
+    variants: defaultdict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.path.stem in _MANY and isinstance(item, pytest.Function):
+            variants[item.path.stem, item.originalname].append(item)
+    left_out = {id(item) for each in variants.values() for item in each[1:-1]}
+    config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
+    items[:] = [item for item in items if id(item) not in left_out]
 
 
 @pytest.fixture(autouse=True)

@@ -39,7 +39,7 @@ LASTING: tuple[tuple[str, Any], ...] = (
     ("deleted_id", "status"),
     ("unknown_id", "object"),
 )
-STEP = amount(4, 1)
+STEP = amount(9, 1)
 """Every fourth, or all."""
 
 
