@@ -43,7 +43,7 @@ demo: setup  ## Sync a living sandbox calendar into DuckDB, twice, and report on
 
 test: check  ## Lint, types, and every test but those of test-elsewhere
 	@$(BIN)/python -m pip check
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 3 --dist worksteal
 
 test-elsewhere: test-dagster test-airflow test-lake  ## The orchestrators' and lakes' tests, each in its own environment
 

@@ -23,6 +23,13 @@ _MANY = {
 """Files with many variants of each test. `make test` runs the first and the last of each, `make chaos` all."""
 
 
+_LONG = {
+    "test_a_first_sync_with_a_small_budget_reads_everything_over_many_runs",
+    "test_a_migration_that_is_killed",
+}
+"""Tests of half a minute, for `make chaos` only."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if os.environ.get("CHAOS"):
         return
@@ -31,6 +38,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.path.stem in _MANY and isinstance(item, pytest.Function):
             variants[item.path.stem, item.originalname].append(item)
     left_out = {id(item) for each in variants.values() for item in each[1:-1]}
+    long = [item for item in items if isinstance(item, pytest.Function) and item.originalname in _LONG]
+    left_out |= {id(item) for item in long if len(items) > len(long)}  # unless it is asked for by name
     config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
     items[:] = [item for item in items if id(item) not in left_out]
 
