@@ -10,7 +10,7 @@ its list omits for good is not asked for in every run: see `planning.look_ups`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bookings_sync.api.client import Client
@@ -110,6 +110,8 @@ class Absences:
         self._proof = proof
         self._absent: dict[tuple[str, Key], Absent] = {}
         self._restaged: dict[tuple[str, Key], Placed] = {}
+        self._found: set[tuple[str, Key]] = set()
+        """The missing appointments that the API found by their ids."""
         self._before: dict[str, Control] = {}
         """The first control of each location."""
         self._not_counted: set[str] = set()
@@ -183,6 +185,7 @@ class Absences:
                 if self._marks.is_marked(answer.result.records[0]):
                     marked.setdefault(each.location_id, []).append(each)
                     continue
+                self._found.add((each.location_id, each.key))
                 self._controls.listed.add(each.location_id, [each.key])
                 self._deletions.exist(each.location_id, APPOINTMENTS.name, [each.key])
                 yield from self._take_found(each, answer.result.records)
@@ -233,14 +236,19 @@ class Absences:
 
     def _controlled(self, asked: list[Absent]) -> list[Absent]:
         """The missing appointments that are worth asking for: not those of a location whose control fails."""
-        missing: dict[str, set[Key]] = {}
-        for each in asked:
-            missing.setdefault(each.location_id, set()).add(each.key)
-        before = self._controls.existing(missing, last=False)
+        before = self._controls.existing(self._in_doubt({each.location_id for each in asked}), last=False)
         self._before |= before
         failed = {each for each, control in before.items() if self._has_failed(each, control)}
         self._leave_unverified(each for each in asked if each.location_id in failed)
         return [each for each in asked if each.location_id not in failed]
+
+    def _in_doubt(self, location_ids: Collection[str]) -> dict[str, set[Key]]:
+        """The missing appointments of these locations, also those that the budget leaves out: none may be a control."""
+        in_doubt: dict[str, set[Key]] = {each: set() for each in location_ids}
+        for location_id, key in self._missing - self._found:
+            if location_id in in_doubt:
+                in_doubt[location_id].add(key)
+        return in_doubt
 
     def _has_failed(self, location_id: str, control: Control) -> bool:
         """Whether the control of a location shows that its refusals mean nothing. Notes the error."""
@@ -254,7 +262,7 @@ class Absences:
     def _judge(self, refused: dict[str, list[Refused]]) -> None:
         """Decides which of the refused appointments wait to be deleted. The others stay: their reads do not count."""
         refused = {each: some for each, some in refused.items() if not self._findings.gave_up(each)}
-        after = self._controls.existing({each: _keys(some) for each, some in refused.items()}, last=True)
+        after = self._controls.existing(self._in_doubt(refused), last=True)
         unknown = self._controls.unknown({each: some[0].absent.key[0] for each, some in refused.items()})
         for location_id, some in refused.items():
             failed = self._has_failed(location_id, after[location_id])
@@ -401,10 +409,6 @@ class Absences:
 
 def _absent(refused: Iterable[Refused]) -> list[Absent]:
     return [each.absent for each in refused]
-
-
-def _keys(refused: Iterable[Refused]) -> set[Key]:
-    return {each.absent.key for each in refused}
 
 
 def _list_kept(rows: Rows, before: Placed | None) -> Scope | None:

@@ -38,6 +38,19 @@ def test_a_reply_for_another_id_changes_nothing(calendar: Callable[..., FakeCale
     assert site.live() == ["X", "Y"]
 
 
+def test_an_appointment_that_the_budget_leaves_in_doubt_is_no_control(calendar: Callable[..., FakeCalendar]) -> None:
+    """Of 120 missing appointments the budget allows a few. The others are as doubtful as these, so that the API does
+    not find them proves no fault of it."""
+    site = calendar(deletion_guard_percent=100)
+    rows = [appointment(f"a{each}") for each in range(120)]
+    site.lists[S1] = [appointment("stays"), *rows]
+    site.sync()
+    site.lists[S1] = [appointment("stays")]
+    result = site.sync(request_budget=30)
+    assert result.row["errors"] == "[]"
+    assert result.changes.deleted > 0
+
+
 def test_a_number_in_the_list_and_by_id_is_one_id(calendar: Callable[..., FakeCalendar]) -> None:
     site = calendar()
     site.lists[S1] = [appointment("1796", id=1796), appointment("Y")]
