@@ -12,10 +12,10 @@ from typing import TypeVar
 
 import pytest
 
-from integration.sync.conftest import open_site
+from integration.sync.conftest import open_site, warehouse_file
 from support.victims import Victims
 
-__all__ = ["CHAOS_SEED", "amount", "folder", "open_site", "victims"]
+__all__ = ["CHAOS_SEED", "amount", "folder", "open_site", "victims", "warehouse_file"]
 
 CHAOS_SEED = int(os.environ.get("CHAOS") or 0)
 """0 selects the short, deterministic run."""
@@ -34,12 +34,9 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(warehouse_file: Path) -> Path:
     """The test's working directory. dlt finds warehouses in it through the environment."""
-    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
-    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "warehouse.duckdb"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return warehouse_file.parent
 
 
 @pytest.fixture(scope="module")

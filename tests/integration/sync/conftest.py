@@ -115,21 +115,27 @@ def small(**settings: Any) -> WorldSpec:
 
 
 @pytest.fixture
-def open_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Site]]:
+def warehouse_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The DuckDB file that syncs load into. It does not exist yet, and its folder is the working directory."""
+    path = tmp_path / "warehouse.duckdb"
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(path))
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+@pytest.fixture
+def open_site(warehouse_file: Path) -> Iterator[Callable[..., Site]]:
     """Serves a world: `open_site(small(), switches=…, lookback_days=45)`. By default the hot range covers all
     history."""
-    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
-    monkeypatch.chdir(tmp_path)
     with ExitStack() as stack:
 
         def serve(
             spec: WorldSpec | None = None, *, switches: Switches | None = None, zones_named: bool = True, **knobs: Any
         ) -> Site:
-            database = tmp_path / "warehouse.duckdb"
-            monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(database))
             server = stack.enter_context(SandboxServer(generate(spec or small()), switches=switches))
             quick = {"lookback_days": 250, "horizon_days": 120, "slots_horizon_days": 3, "history_start": NOW.date()}
-            return Site(server.world, server, database, quick | knobs, zones_named)
+            return Site(server.world, server, warehouse_file, quick | knobs, zones_named)
 
         yield serve
 
@@ -141,13 +147,10 @@ def site(open_site: Callable[..., Site]) -> Site:
 
 
 @pytest.fixture
-def calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeCalendar]]:
+def calendar(warehouse_file: Path) -> Iterator[Callable[..., FakeCalendar]]:
     """Serves a fake calendar: `calendar(scopes=("team",))`."""
-    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
-    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "warehouse.duckdb"))
-    monkeypatch.chdir(tmp_path)
     with ExitStack() as stack:
-        yield lambda **knobs: stack.enter_context(FakeCalendar(tmp_path / "warehouse.duckdb", **knobs))
+        yield lambda **knobs: stack.enter_context(FakeCalendar(warehouse_file, **knobs))
 
 
 Tally = Callable[[str, int], None]

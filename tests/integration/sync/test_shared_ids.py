@@ -140,11 +140,7 @@ class Calendars:
 
 
 @pytest.fixture
-def calendars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calendars]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
-    database = tmp_path / "warehouse.duckdb"
-    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(database))
+def calendars(warehouse_file: Path) -> Iterator[Calendars]:
     tenants = {each: Tenant(each) for each in ("A", "B")}
     for number in range(1, 41):
         tenants["A"].book(number, day=number / 2 - 15)
@@ -154,7 +150,7 @@ def calendars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calen
         return tenants[asked.headers["Authorization"].removeprefix("Bearer key-")].answer(asked)
 
     with FakeApi(answer) as api:
-        yield Calendars(api, database, tenants)
+        yield Calendars(api, warehouse_file, tenants)
 
 
 def test_changes_of_one_location_leave_the_other_alone(calendars: Calendars) -> None:

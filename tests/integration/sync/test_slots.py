@@ -101,14 +101,10 @@ class Calendar:
 
 
 @pytest.fixture
-def calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calendar]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
-    database = tmp_path / "warehouse.duckdb"
-    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(database))
+def calendar(warehouse_file: Path) -> Iterator[Calendar]:
     found: list[Calendar] = []
     with FakeApi(lambda asked: found[0].answer(asked)) as api:
-        found.append(Calendar(api, database))
+        found.append(Calendar(api, warehouse_file))
         yield found[0]
 
 

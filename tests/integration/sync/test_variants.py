@@ -22,14 +22,10 @@ EARLIER, LATER = "2026-10-01T08:00:00Z", "2026-10-02T08:00:00Z"
 
 
 @pytest.fixture
-def calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ToldCalendar]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
-    database = tmp_path / "warehouse.duckdb"
-    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(database))
+def calendar(warehouse_file: Path) -> Iterator[ToldCalendar]:
     found: list[ToldCalendar] = []
     with FakeApi(lambda asked: found[0].answer(asked)) as api:
-        found.append(ToldCalendar(api, database))
+        found.append(ToldCalendar(api, warehouse_file))
         yield found[0]
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from integration.sync.conftest import open_site
+from integration.sync.conftest import open_site, warehouse_file
 from support.older_program import OlderProgram
 
-__all__ = ["older", "open_site"]
+__all__ = ["older", "open_site", "warehouse_file"]
 
 
 @pytest.fixture
