@@ -6,7 +6,7 @@ Output: `Listed`. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from math import isfinite
 from typing import Any, NamedTuple
 
 from bookings_sync.planning.windows import DAY_MS
@@ -38,13 +38,14 @@ def listed_services(records: Records) -> Listed:
 
 def _listed(records: Records, members: Table) -> Listed:
     path = members.nested.path if members.nested else ""
-    known = [record for record in records if isinstance(record, dict)]
+    known = objects(records)
     ids = tuple(filter(None, (usable_id(record.get("id")) for record in known)))
-    users = (usable_id(each.get(members.item_id)) for record in known for each in _objects(value_at(record, path)))
+    users = (usable_id(each.get(members.item_id)) for record in known for each in objects(value_at(record, path)))
     return Listed(ids, frozenset(filter(None, users)), {str(each.get("id")): notice_ms(each) for each in known})
 
 
-def _objects(value: Any) -> Iterable[Record]:
+def objects(value: Any) -> list[Record]:
+    """The JSON objects of a list, which may contain anything; none if the value is no list."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
@@ -53,4 +54,4 @@ def notice_ms(service: Any) -> int:
     amount = value_at(service, "availability.schedule.allowBookingAfter")
     unit = str(value_at(service, "availability.schedule.allowBookingAfterUnit") or "").lower()
     length = _UNIT_MS.get(unit.removesuffix("s"), 0)
-    return int(amount) * length if isinstance(amount, int | float) else 0
+    return int(amount) * length if isinstance(amount, int | float) and isfinite(amount) else 0

@@ -22,7 +22,10 @@ from bookings_sync.config.keys import CONFIG_FILE, LOCATIONS_SECTION, SECRETS_FI
 from bookings_sync.config.settings import Location, ScopeKind, Settings, location_id_from_key
 from bookings_sync.errors import ApiError, AuthenticationFailed, ConnectionFailed, RequestRefused, TimedOut
 from bookings_sync.planning.windows import FAR_DAYS, Window
+from bookings_sync.records.columns import value_at
 from bookings_sync.records.deletion_marks import DeletionMarks
+from bookings_sync.records.listed import objects
+from bookings_sync.records.values import instant_ms
 
 Verdict = Literal["ok", "note", "failed"]
 """`note`: a sync works, but users should know something."""
@@ -122,7 +125,7 @@ class _Checking:
     def _key(self) -> bool:
         """Tries the key with the list of teams. Returns False if further requests would fail in the same way."""
         try:
-            self._teams = self._client.list_teams().records or []
+            self._teams = objects(self._client.list_teams().records)
         except AuthenticationFailed as error:
             where = (
                 f"[{LOCATIONS_SECTION}.{self._location.name}] api_key in {SECRETS_FILE}, or its environment variable"
@@ -146,12 +149,12 @@ class _Checking:
         )
         if reply is None:
             return
-        self._services = reply.records or []
+        self._services = objects(reply.records)
         self._find("services", "ok", f"{len(self._services):,} listed")
 
     def _listed(self, scope: Scope, window: Window) -> Records:
         listing = self._client.list_appointments(scope, window).records
-        return listing.records if listing else []
+        return objects(listing.records if listing else None)
 
     def _list_appointments(self) -> None:
         """Lists the same days by service, team and user, to see whether the configured scopes miss any appointment."""
@@ -210,7 +213,22 @@ class _Checking:
         elif any(replies):
             self._find("windows", "note", "lists heed only one end of the days they are asked for")
         else:
-            self._find("windows", "ok", "lists heed the days they are asked for")
+            overlap = self._lists_by_overlap(scope, listed)
+            also = ", and contain appointments that began before, and still take time then" if overlap else ""
+            self._find("windows", "ok", f"lists heed the days they are asked for{also}")
+
+    def _lists_by_overlap(self, scope: Scope, listed: Records) -> bool:
+        """Asks for the second half of one appointment. A sync reads both kinds of lists rightly (UNK which it is)."""
+        spans = ((each, instant_ms(each.get("startTime")), instant_ms(each.get("endTime"))) for each in listed)
+        wanted, start, end = next(
+            (each for each in spans if each[1] and each[2] and each[2] > each[1] + 1), (None, 0, 0)
+        )
+        if wanted is None or start is None or end is None:
+            return False
+        try:
+            return wanted in self._listed(scope, Window((start + end) // 2, end))
+        except ApiError:
+            return False
 
     def _ids(self, kind: ScopeKind) -> list[str]:
         if kind != "user":
@@ -218,7 +236,7 @@ class _Checking:
             return [str(each["id"]) for each in records if each.get("id")]
         members = [(team.get("members"), "id") for team in self._teams]
         members += [(service.get("teamMembers"), "userId") for service in self._services]
-        users = (str(each[key]) for listed, key in members for each in listed or () if each.get(key))
+        users = (str(each[key]) for listed, key in members for each in objects(listed) if each.get(key))
         return list(dict.fromkeys(users))
 
     def _location_id(self) -> None:
@@ -317,7 +335,7 @@ class _Checking:
 
     def _slug(self) -> None:
         """Tries the slug check. A sync does not need it, programs that write through the client do."""
-        slugs = [(team.get("calendarConfig") or {}).get("slug") for team in self._teams]
+        slugs = [value_at(team, "calendarConfig.slug") for team in self._teams]
         if slug := next((str(each) for each in slugs if each), None):
             fix = "No sync needs this endpoint. There is nothing to do."
             if self._try("slug", lambda: self._client.check_slug(slug), fix=fix, verdict="note") is not None:

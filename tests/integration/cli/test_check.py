@@ -100,6 +100,13 @@ def test_lists_that_ignore_their_window_are_reported(changeable: Project) -> Non
     assert "ignore the days" in found["what"]
 
 
+def test_lists_by_overlap_are_reported(changeable: Project) -> None:
+    assert "began before" not in findings(changeable, exit_code=0)[0]["windows"]["what"]
+    changeable.world.switches = Switches(window_on="overlap", end_inclusive=False)
+    found = findings(changeable, exit_code=0)[0]["windows"]
+    assert (found["verdict"], "began before" in found["what"]) == ("ok", True)
+
+
 def test_scopes_that_list_nothing_fail(changeable: Project) -> None:
     changeable.world.switches = Switches(calendar_id_means="team")
     for location in findings(changeable, exit_code=1):
