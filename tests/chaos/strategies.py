@@ -72,7 +72,7 @@ _lasting: dict[str, st.SearchStrategy[Any]] = {
     "client_field_names": st.just(True),
     "fractional_numbers": st.just(True),
 }
-"""Other variants, for as long as the world lasts. Only in long runs: `test_troubles` has each of them."""
+"""Other variants, which last as long as the world. Only in long runs: `test_troubles` has each of them."""
 
 _switches = st.fixed_dictionaries(
     {},

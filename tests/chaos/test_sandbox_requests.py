@@ -150,7 +150,7 @@ def damaged(draw: st.DrawFn, body: dict[str, Any]) -> Any:
 
 @st.composite
 def requests(draw: st.DrawFn, method: str, path: str) -> dict[str, Any]:
-    """A request, in which `$service` and other names stand for ids."""
+    """A request, in which ids replace `$service` and other names."""
     template = BODIES.get((method, path), {})
     body = draw(damaged(template) | damaged(template) | anything if template else st.just(None) | anything)
     form = draw(st.booleans()) and isinstance(body, dict)

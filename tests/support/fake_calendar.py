@@ -1,4 +1,4 @@
-"""A calendar of one location behind the fake API, for answers that the sandbox cannot give.
+"""A calendar of one location behind the fake API, with answers that the sandbox cannot give.
 
 Input:  records, the lists that each is in, and the answer to each id.
 Output: a server, settings for it, and the requests that it got. `sync` runs into a DuckDB file.
@@ -79,7 +79,7 @@ class FakeCalendar:
         return Settings(**plain | {"locations": {"first": location}} | self._knobs)
 
     def sync(self, *, full: bool = False, **knobs: Any) -> SyncResult:
-        """One sync. `asked_by_id` tells afterwards what it asked."""
+        """One sync. `asked_by_id` returns afterwards what it asked."""
         self.api.requests.clear()
         settings = replace(self.settings, **knobs)
         return pipeline.sync(settings, clock=lambda: pendulum.instance(self.now), full=full)

@@ -1,7 +1,7 @@
 """Older versions of the program: the package as it is now, without some columns or with other lines of code.
 
 Input:  a folder for the copy of the package, and what to take out of it.
-Output: `OlderProgram`, which syncs in a process of its own.
+Output: `OlderProgram`, which syncs in a separate process.
 """
 
 from __future__ import annotations

@@ -215,7 +215,7 @@ def _expected(truth: Json, slot_days: int) -> dict[str, Expected]:
 
 
 def _with_both_ids(appointment: Json) -> Json:
-    """The appointment, in which contactId and the contact's own id stand in for each other."""
+    """The appointment, with contactId and the contact's own id each filled from the other."""
     contact = appointment.get("contact")
     if not contact:
         return appointment

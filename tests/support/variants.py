@@ -1,8 +1,8 @@
-"""Takes from the warehouse what the API tells in several ways, so that `truth` can compare the rest.
+"""Takes from the warehouse the records of which the API shows several variants, so that `truth` can compare the rest.
 
 Input:  `World.truth` of a location, changed in place; the warehouse's live rows; the sandbox's switches.
 Output: with `two_services`, `contact_variants` and `moving_field`, the truth has the variant that the warehouse holds,
-        if it is one that the API may tell.
+        if the API may show it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LINKS = {"teams": "previewLink", "services": "previewLink", "appointments": "jo
 
 
 def accept_variants(database: str, world: World, truth: Json) -> None:
-    """Changes the truth to what the warehouse holds, where the API tells it in several ways."""
+    """Changes the truth to the held variant, where the API shows several."""
     switches, location_id = world.switches, truth["location"]["id"]
     if switches.moving_field == "none" and switches.contact_variants == "same" and not switches.two_services:
         return

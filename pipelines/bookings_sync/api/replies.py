@@ -69,7 +69,7 @@ def one_with(record_id: str) -> Callable[[bytes], Records]:
     """Returns a decoder of a list of one record, or an empty list if the API has no such record.
 
     An empty body and an empty object both mean "no such record" (UNK). The decoder raises OtherAnswer for a record with
-    another id, such as the master of a series: it is not the record that was asked for, and loading it would not tell
+    another id, such as the master of a series: it is not the record that was asked for, and loading it would not show
     what became of that one. An integer counts as its digits, as in lists.
     """
 

@@ -38,7 +38,7 @@ class Rereading:
 
     def alike(self, read: Read | PlannedRead | None) -> Mapping[str, Alike] | None:
         """What the last readings of the same list have in common with this run's, by table. None if they were read in
-        the same way, or never, if no list brought the rows, or if nobody knows how they were read."""
+        the same way, or never, if no list brought the rows, or if it is unknown how they were read."""
         others = self._others(read)
         if not others or not others <= self._earlier.keys():
             return None

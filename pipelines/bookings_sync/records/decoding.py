@@ -169,7 +169,7 @@ def appointment_rows(
     """Rows of `appointments` and `contacts`. An appointment without a contact is blocked-off time.
 
     `Plain` records have ids that no other record has. A contact is left out if the warehouse is `known` to hold it as
-    its JSON text says. `held` is asked only for keys that the reply tells in several ways. `marks` tell which
+    its JSON text says. `held` is asked only for keys with several variants in the reply. `marks` decide which
     records are deleted.
     """
     sorting = _Sorting(location_id, APPOINTMENTS, CONTACTS, held=held)

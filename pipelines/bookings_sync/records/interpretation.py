@@ -179,7 +179,7 @@ def _rule(table_name: str, column_name: str, privacy: Privacy) -> str:
     personal: PersonalField | None = "other" if column_name == "extra" else column.personal
     if personal is None and table.nested and column_name not in table.key:
         personal = table.nested.personal
-    if column.derived:  # perhaps from a whole list that has a table of its own
+    if column.derived:  # perhaps from a whole list that has a separate table
         lists = {where.path: where.personal for _, where in nested_tables(table)}
         personal = lists.get(column.derived.source, personal)
     if personal is None:

@@ -179,8 +179,8 @@ class Rejected:
 
 @dataclass(slots=True)
 class Batch:
-    """The rows of one reply by table, and its rejected records. `deleted` are appointments that the reply tells as
-    deleted, and `strays` those that it tells as another location's; they are not among the rows."""
+    """The rows of one reply by table, and its rejected records. `deleted` are appointments that the reply marks as
+    deleted, and `strays` those that name another location; they are not among the rows."""
 
     rows: dict[str, Rows]
     rejected: list[Rejected]

@@ -1,4 +1,4 @@
-"""Variants: which record counts if replies tell one record in several ways.
+"""Variants: which one counts if replies show a record in several ways.
 
 Input:  the variants of one key: records of one reply, or rows of several lists; the digest that the warehouse holds.
 Output: the variant that counts. The order of the variants never matters, so the same replies give the same rows. Pure.
@@ -37,8 +37,8 @@ def nothing_held(_: Table, __: str, ___: Sequence[Key]) -> Mapping[Key, str]:
 
 
 class Variant(NamedTuple):
-    """One variant of a record: its digest, and when it says that the record was last changed (epoch milliseconds).
-    `text_digest` tells apart records that make the same row."""
+    """One variant of a record: its digest, and its own time of the last change (epoch milliseconds).
+    `text_digest` distinguishes records that make the same row."""
 
     digest: str
     changed_ms: int | None = None
@@ -59,7 +59,7 @@ def variant_of(rows: Rows, position: int = 0) -> Variant:
 
 
 def changed_ms(columns: pa.Table, position: int = 0) -> int | None:
-    """When a row says that its record was last changed, epoch milliseconds; None if the row does not say so."""
+    """A row's own time of the last change, epoch milliseconds; None if it has none."""
     if "updated_at" in columns.column_names:
         [at] = epoch_ms(columns["updated_at"].slice(position, 1))
         if at is not None:
@@ -72,7 +72,7 @@ def changed_ms(columns: pa.Table, position: int = 0) -> int | None:
 
 
 def changed_in(record: Any) -> int | None:
-    """When a decoded record says that it was last changed, epoch milliseconds."""
+    """A decoded record's own time of the last change, epoch milliseconds."""
     if not isinstance(record, dict):
         return None
     return next((at for name in CHANGED_AT if (at := instant_ms(record.get(name))) is not None), None)

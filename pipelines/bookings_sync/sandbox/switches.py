@@ -47,7 +47,7 @@ class Switches:
     """Whether lists contain some appointments twice. The second copy is the same, or it is the appointment as it was
     booked, with an older updatedAt: before all others ("stale"), or after them."""
     contact_variants: Literal["same", "by_scope"] = "same"
-    """Whether lists with different scopes tell some contacts differently, in every reply. The difference is in
+    """Whether lists with different scopes show some contacts differently, in every reply. The difference is in
     `source`."""
     two_services: bool = False
     """Whether some appointments are listed under a second service, too, and have its id there."""
@@ -101,7 +101,7 @@ class Switches:
 
     @property
     def tells_lists_plainly(self) -> bool:
-        """Whether lists tell each appointment once, as it is."""
+        """Whether lists show each appointment once, as it is."""
         return (
             self.repeated_rows == "none"
             and self.contact_variants == "same"

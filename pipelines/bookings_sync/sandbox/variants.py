@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def list_json(world: World, rows: Sequence[Appointment], query: ListQuery, *, contact: bool) -> bytes:
-    """A JSON array of appointments, as the list call of `query` tells them."""
+    """A JSON array of appointments, as the list call of `query` shows them."""
     switches = world.switches
     if switches.tells_lists_plainly:
         return appointments_json(rows, switches, contact=contact)

@@ -329,7 +329,7 @@ class Absences:
         )
 
     def _note(self, absent: Absent, answer: Answer) -> None:
-        """Records the answer for the lists that omit the row. A list that was only found to lack a deleted row needs no
+        """Records the answer for the lists that omit the row. A list that only omits a deleted row needs no
         record: its tombstone is one."""
         for scope in absent.scopes:
             if answer != "refused" or scope in absent.in_turn:
@@ -413,7 +413,7 @@ def _absent(refused: Iterable[Refused]) -> list[Absent]:
 
 def _list_kept(rows: Rows, before: Placed | None) -> Scope | None:
     """The list that a row found by its id still counts as coming from: the one it came from before, unless its own
-    field of that kind says something new."""
+    field of that kind has changed."""
     if before is None or before.listed_by is None:
         return None
     came_from = scope_of(before.listed_by)

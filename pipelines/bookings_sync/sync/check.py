@@ -196,7 +196,7 @@ class _Checking:
             self._find("appointments", "ok", f"{counts}, in 31 days: the configured scopes miss none")
 
     def _windows(self) -> None:
-        """Asks for days on which nobody has appointments, to see whether lists heed the days they are asked for."""
+        """Asks for days on which no calendar has appointments: do lists heed the days they are asked for?"""
         if self._longest is None:
             self._find("windows", "note", "not tried: these days hold no appointment")
             return

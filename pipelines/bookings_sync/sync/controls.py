@@ -53,7 +53,7 @@ class Control(NamedTuple):
 
 class _Candidates(NamedTuple):
     """Appointments to ask for. If no list returned any, they are some that the warehouse holds, and not finding them
-    says nothing: they may have been deleted too."""
+    proves nothing: they may have been deleted too."""
 
     ids: list[str]
     are_listed: bool

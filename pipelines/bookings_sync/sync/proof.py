@@ -170,7 +170,7 @@ class Proof:
         return list(dict.fromkeys([*listed, *known]))
 
     def _look(self, scopes: Mapping[str, list[Scope]]) -> dict[str, Whose]:
-        """Whose appointments these scopes list, by location; without locations whose lists say nothing."""
+        """The owner of the appointments in these scopes' lists, by location, where the lists show one."""
         looks = [_Look(each, self._lists_to_try(each, of_location)) for each, of_location in scopes.items()]
         found: dict[str, Whose] = {}
         for answer in Reading(looks, self._first, self._settings.concurrency):

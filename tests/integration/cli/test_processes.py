@@ -105,7 +105,7 @@ def test_a_signal_while_the_command_starts_ends_it_without_a_traceback(
     process.send_signal(number)
     _, stderr = process.communicate(timeout=20)
     if process.returncode != -number:  # the interpreter itself was still starting
-        assert process.returncode in (128 + number, 2)  # 2: it had ended, for want of a configuration
+        assert process.returncode in (128 + number, 2)  # 2: it had ended, because there is no configuration
         assert "Traceback" not in stderr
         assert "Exception ignored" not in stderr
 

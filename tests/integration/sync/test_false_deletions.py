@@ -1,4 +1,4 @@
-"""An API that answers as if records had been deleted: nothing false is deleted, and what is really gone goes."""
+"""An API that answers as if records had been deleted: existing records stay, and deleted ones go."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def answer(asked: Asked) -> Replied:
 
 @pytest.fixture
 def settings(warehouse_file: Path) -> Settings:
-    locations = {name: Location(name, f"key-of-{name}") for name in ("one", "two")}  # opaque, so that data tell the id
+    locations = {name: Location(name, f"key-of-{name}") for name in ("one", "two")}  # opaque: the data name the id
     return Settings(locations=locations, rate_limit=100_000, history_start=NOW.date(), lookback_days=10)
 
 

@@ -1,4 +1,4 @@
-"""The warehouse changes behind our back: the next sync notices, says so and heals it."""
+"""The warehouse changes behind our back: the next sync notices, warns and heals it."""
 
 from __future__ import annotations
 

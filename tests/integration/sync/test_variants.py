@@ -1,4 +1,4 @@
-"""Records that are told in several ways: twice in a reply, or differently by two lists.
+"""Records with several variants: twice in a reply, or differently in two lists.
 
 One variant counts, whatever the order of the replies, and a sync in which nothing changed writes nothing.
 """
@@ -14,7 +14,7 @@ import pytest
 from bookings_sync import transform_warehouse
 from bookings_sync.sandbox import Switches
 from support.fake_api import FakeApi
-from support.told_calendar import ToldCalendar, at, booked
+from support.scripted_calendar import ScriptedCalendar, at, booked
 
 from .conftest import Site, small
 
@@ -22,10 +22,10 @@ EARLIER, LATER = "2026-10-01T08:00:00Z", "2026-10-02T08:00:00Z"
 
 
 @pytest.fixture
-def calendar(warehouse_file: Path) -> Iterator[ToldCalendar]:
-    found: list[ToldCalendar] = []
+def calendar(warehouse_file: Path) -> Iterator[ScriptedCalendar]:
+    found: list[ScriptedCalendar] = []
     with FakeApi(lambda asked: found[0].answer(asked)) as api:
-        found.append(ToldCalendar(api, warehouse_file))
+        found.append(ScriptedCalendar(api, warehouse_file))
         yield found[0]
 
 
@@ -33,7 +33,7 @@ def calendar(warehouse_file: Path) -> Iterator[ToldCalendar]:
 
 
 @pytest.mark.parametrize("stale_first", [True, False])
-def test_the_newer_of_two_records_counts(calendar: ToldCalendar, stale_first: bool) -> None:
+def test_the_newer_of_two_records_counts(calendar: ScriptedCalendar, stale_first: bool) -> None:
     stale, new = booked("a", title="stale", updatedAt=EARLIER), booked("a", title="new", updatedAt=LATER)
     calendar.lists = {"s1": [stale, new] if stale_first else [new, stale]}
     assert calendar.sync().changes.rejected == 1
@@ -41,7 +41,7 @@ def test_the_newer_of_two_records_counts(calendar: ToldCalendar, stale_first: bo
     assert calendar.idle() == 0
 
 
-def test_without_instants_of_change_the_held_record_counts(calendar: ToldCalendar) -> None:
+def test_without_instants_of_change_the_held_record_counts(calendar: ScriptedCalendar) -> None:
     for number, held in enumerate(("one", "two")):
         other = "two" if held == "one" else "one"
         record_id = f"record {number}"
@@ -55,7 +55,7 @@ def test_without_instants_of_change_the_held_record_counts(calendar: ToldCalenda
             ]
 
 
-def test_a_rejected_record_is_counted_once(calendar: ToldCalendar) -> None:
+def test_a_rejected_record_is_counted_once(calendar: ScriptedCalendar) -> None:
     """The list is decoded in each run, because another record of it changes."""
     calendar.lists = {"s1": [booked("a", title="one"), booked("a", title="two"), booked("b"), "no record"]}
     assert calendar.sync().changes.rejected == 2
@@ -69,7 +69,7 @@ def test_a_rejected_record_is_counted_once(calendar: ToldCalendar) -> None:
 
 
 @pytest.mark.parametrize("told_first", ["held", "other"])
-def test_teams_services_and_their_members_twice(calendar: ToldCalendar, told_first: str) -> None:
+def test_teams_services_and_their_members_twice(calendar: ScriptedCalendar, told_first: str) -> None:
     """Also if the two records differ in their members only, or a member is listed twice."""
 
     def team(name: str, *users: str) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def test_teams_services_and_their_members_twice(calendar: ToldCalendar, told_fir
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_one_instant_twice_among_the_slots(calendar: ToldCalendar, order: int) -> None:
+def test_one_instant_twice_among_the_slots(calendar: ScriptedCalendar, order: int) -> None:
     day = at(1)[:10]
     calendar.lists = {"s1": []}
     calendar.slots = {day: {"slots": [at(1)[:19] + "+00:00", at(1)[:19] + "Z"][::order]}}
@@ -110,7 +110,7 @@ def test_one_instant_twice_among_the_slots(calendar: ToldCalendar, order: int) -
 
 @pytest.mark.parametrize("other", ["Bea", "Cleo", "Zoe"])
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_contact_told_in_two_ways_by_one_reply(calendar: ToldCalendar, order: int, other: str) -> None:
+def test_a_contact_told_in_two_ways_by_one_reply(calendar: ScriptedCalendar, order: int, other: str) -> None:
     def told(*names: str) -> list[dict[str, Any]]:
         contacts = [{"id": "c", "firstName": name} for name in names]
         return [booked(f"a{n}", contactId="c", contact=each) for n, each in enumerate(contacts)][::order]
@@ -124,7 +124,7 @@ def test_a_contact_told_in_two_ways_by_one_reply(calendar: ToldCalendar, order: 
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_the_newer_variant_of_a_contact_counts(calendar: ToldCalendar, order: int) -> None:
+def test_the_newer_variant_of_a_contact_counts(calendar: ScriptedCalendar, order: int) -> None:
     contacts = [{"id": "c", "firstName": name, "dateUpdated": at} for name, at in (("Ada", EARLIER), ("Eve", LATER))]
     calendar.lists = {"s1": [booked(f"a{n}", contact=each) for n, each in enumerate(contacts[:1])]}
     calendar.sync()
@@ -135,7 +135,7 @@ def test_the_newer_variant_of_a_contact_counts(calendar: ToldCalendar, order: in
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_custom_field_twice_in_a_contact(calendar: ToldCalendar, order: int) -> None:
+def test_a_custom_field_twice_in_a_contact(calendar: ScriptedCalendar, order: int) -> None:
     fields = [{"id": "f", "value": "one"}, {"id": "f", "value": "two"}][::order]
     calendar.lists = {"s1": [booked("a", contact={"id": "c", "customField": fields[:1]})]}
     calendar.sync()
@@ -156,7 +156,7 @@ def of_contact(record_id: str, service_id: str, name: str, **fields: Any) -> dic
 
 
 @pytest.mark.parametrize("late", ORDERS)
-def test_two_lists_that_disagree_about_a_contact(calendar: ToldCalendar, late: tuple[str, ...]) -> None:
+def test_two_lists_that_disagree_about_a_contact(calendar: ScriptedCalendar, late: tuple[str, ...]) -> None:
     """The same variant counts whatever list arrives first, and nothing is written while nothing changes."""
     calendar.lists = {"s1": [of_contact("a", "s1", "Ada")], "s2": [of_contact("b", "s2", "Bea")]}
     calendar.late = late
@@ -170,8 +170,8 @@ def test_two_lists_that_disagree_about_a_contact(calendar: ToldCalendar, late: t
 
 
 @pytest.mark.parametrize("late", ORDERS)
-def test_a_change_of_a_contact_that_two_lists_disagree_about(calendar: ToldCalendar, late: tuple[str, ...]) -> None:
-    """It is seen if both lists tell it, or only the list that told what is held. The other list is not believed."""
+def test_a_change_of_a_contact_that_two_lists_disagree_about(calendar: ScriptedCalendar, late: tuple[str, ...]) -> None:
+    """It is seen if both lists show it, or only the list with the held version. The other list is not believed."""
     calendar.lists = {"s1": [of_contact("a", "s1", "Ada")], "s2": [of_contact("b", "s2", "Ada")]}
     calendar.sync()
     calendar.late = late
@@ -191,7 +191,7 @@ def test_a_change_of_a_contact_that_two_lists_disagree_about(calendar: ToldCalen
 
 @pytest.mark.parametrize("late", ORDERS)
 @pytest.mark.parametrize("newer", ["s1", "s2"])
-def test_the_newer_of_two_lists_counts(calendar: ToldCalendar, newer: str, late: tuple[str, ...]) -> None:
+def test_the_newer_of_two_lists_counts(calendar: ScriptedCalendar, newer: str, late: tuple[str, ...]) -> None:
     calendar.late = late
     calendar.lists = {
         each: [of_contact(each, each, each, dateUpdated=LATER if each == newer else EARLIER)] for each in ("s1", "s2")
@@ -201,8 +201,8 @@ def test_the_newer_of_two_lists_counts(calendar: ToldCalendar, newer: str, late:
     assert calendar.idle(3) == 0
 
 
-def test_a_variant_ends_with_its_list(calendar: ToldCalendar) -> None:
-    """The appointment that told what is held is gone, so the other list's variant counts."""
+def test_a_variant_ends_with_its_list(calendar: ScriptedCalendar) -> None:
+    """The appointment with the held variant is gone, so the other list's variant counts."""
     calendar.lists = {"s1": [of_contact("a", "s1", "Ada"), booked("x")], "s2": [of_contact("b", "s2", "Ada")]}
     calendar.sync()
     calendar.lists["s2"] = [of_contact("b", "s2", "Bea")]
@@ -213,7 +213,7 @@ def test_a_variant_ends_with_its_list(calendar: ToldCalendar) -> None:
     assert calendar.idle(2) == 0
 
 
-def test_cold_windows_that_disagree_with_hot_ones(calendar: ToldCalendar) -> None:
+def test_cold_windows_that_disagree_with_hot_ones(calendar: ScriptedCalendar) -> None:
     calendar.knobs = {"cold_reread_days": 1, "window_days": 4, "lookback_days": 1}
     hot, cold = of_contact("a", "s1", "Ada"), of_contact("b", "s1", "Bea", startTime=at(-15), endTime=at(-15))
     calendar.lists = {"s1": [hot, cold, booked("x", startTime=at(-15.1))]}
@@ -228,7 +228,9 @@ def test_cold_windows_that_disagree_with_hot_ones(calendar: ToldCalendar) -> Non
 
 @pytest.mark.parametrize("late", ORDERS)
 @pytest.mark.parametrize("names_its_list", [True, False])
-def test_an_appointment_under_two_services(calendar: ToldCalendar, names_its_list: bool, late: tuple[str, ...]) -> None:
+def test_an_appointment_under_two_services(
+    calendar: ScriptedCalendar, names_its_list: bool, late: tuple[str, ...]
+) -> None:
     """Each list names itself, or both name the first service."""
     calendar.late = late
     calendar.lists = {
@@ -248,7 +250,9 @@ def test_an_appointment_under_two_services(calendar: ToldCalendar, names_its_lis
 
 
 @pytest.mark.parametrize("late", [(), ("s1",), ("u",)])
-def test_an_appointment_told_differently_by_service_and_by_user(calendar: ToldCalendar, late: tuple[str, ...]) -> None:
+def test_an_appointment_told_differently_by_service_and_by_user(
+    calendar: ScriptedCalendar, late: tuple[str, ...]
+) -> None:
     calendar.knobs = {"scopes": ("service", "user")}
     calendar.services = [{"id": "s1", "teamMembers": [{"userId": "u"}]}]
     calendar.late = late

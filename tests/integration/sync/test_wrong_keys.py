@@ -146,7 +146,7 @@ def test_a_renamed_location_keeps_its_history(open_site: Callable[..., Site], op
 
 @pytest.mark.parametrize("opaque", [0.0, 1.0], ids=["claims", "opaque"])
 def test_two_locations_exchange_their_names(open_site: Callable[..., Site], opaque: float) -> None:
-    """An opaque key cannot tell this from keys under the wrong name, so it needs the ids."""
+    """With opaque keys this looks like keys under the wrong name, so the ids are needed."""
     site = open_site(replace(TWO, opaque_key_share=opaque))
     site.sync()
     (first, second), (one, other), (a, b) = names(site), keys(site), ids(site)

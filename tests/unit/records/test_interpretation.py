@@ -37,7 +37,7 @@ NO_MEANING = {
     "unknown_id_statuses", "destination", "pipeline_name", "raw_dataset", "staging_dataset", "marts_dataset",
     "keep_copies", "part",
 }  # fmt: skip
-"""Settings under which equal replies give equal rows. Some of them decide what is asked."""
+"""Settings under which equal replies give equal rows. Some of them decide which requests are sent."""
 
 MEANING: dict[str, Any] = {
     "include_contacts": False,
@@ -128,7 +128,7 @@ def _places(table: Table, place: str) -> Iterator[tuple[Table, str]]:
 
 
 def _source(table: Table, column: Column) -> str:
-    """The column's field. A column without one stands for the fields that no column holds, or for the key."""
+    """The column's field. A column without one holds the other fields, or the key."""
     if column.derived:
         return column.derived.source
     return column.source or ("unknownField" if column.name == "extra" else table.item_id)
@@ -153,7 +153,7 @@ def _record(table: Table, path: str, value: Any) -> dict[str, Any]:
 
 
 def _batches(table: Table, records: list[dict[str, Any]]) -> list[Batch]:
-    """Each record in a reply of its own, so that equal ids do not matter."""
+    """Each record in a separate reply, so that equal ids do not matter."""
     batches = []
     for record in records:
         if table is APPOINTMENTS:

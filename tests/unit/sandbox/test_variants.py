@@ -1,4 +1,4 @@
-"""The switches that tell records differently from the truth, over a real socket."""
+"""The switches that show records differently from the truth, over a real socket."""
 
 from __future__ import annotations
 

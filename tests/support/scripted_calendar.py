@@ -1,4 +1,4 @@
-"""A calendar that tells its records in whatever way a test wants: twice, differently in each list, in any order.
+"""A calendar that shows its records in whatever way a test wants: twice, differently in each list, in any order.
 
 Input:  `lists`, the appointments of each service, team or user; the records of the other lists.
 Output: `answer` for a `FakeApi`, and syncs into a DuckDB warehouse.
@@ -38,7 +38,7 @@ def at(days: float) -> str:
 
 
 @dataclass
-class ToldCalendar:
+class ScriptedCalendar:
     """One location. `late` are the scopes with slow replies: their lists arrive last."""
 
     api: FakeApi
@@ -88,7 +88,7 @@ class ToldCalendar:
         return pipeline.sync(settings, clock=lambda: self.now)
 
     def idle(self, runs: int = 4) -> int:
-        """The changes of some syncs in which the calendar tells nothing new."""
+        """The changes of some syncs in which the calendar has no news."""
         return sum(self.sync().changes.total for _ in range(runs))
 
     def query(self, sql: str, *values: Any) -> list[Record]:
