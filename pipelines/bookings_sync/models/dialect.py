@@ -2,7 +2,7 @@
 
 Input:  a model's query, the table that each reference reads, and the run's time.
 Output: the query in one dialect. sqlglot translates most of it. This module adds what sqlglot cannot know: layers and
-        `$now`. It also fixes what sqlglot gets wrong without an error: unnesting a JSON array, the keys of a JSON
+        `$now`. It also fixes what sqlglot gets wrong: unnesting a JSON array, fields and the keys of a JSON
         object, parts of a time, and the instant of a local time.
 """
 
@@ -54,7 +54,7 @@ def resolve(query: exp.Query, table_for: Callable[[str, str], exp.Expr], now: Da
 def to_sql(expression: exp.Expr, dialect: str) -> str:
     """`expression` as SQL in `dialect` (sqlglot's name). Consumes `expression`: a copy costs more than the writing."""
     if dialect != "duckdb":
-        for rewrite in (_open_json_array, _json_keys, _time_part, _period, _instant_of):
+        for rewrite in (_open_json_array, _json_text, _json_keys, _time_part, _period, _instant_of):
             expression = expression.transform(rewrite, dialect, copy=False)
     return expression.sql(dialect=dialect, comments=False, copy=False)
 
@@ -136,6 +136,13 @@ def _open_json_array(node: exp.Expr, dialect: str) -> exp.Expr:
             return exp.cast(exp.func("PARSE_JSON", json), "ARRAY")
         case _:
             return node
+
+
+def _json_text(node: exp.Expr, dialect: str) -> exp.Expr:
+    """JSON_EXTRACT_STRING(x, '$.name') takes a field as text. PostgreSQL's function wants JSON, and `x` is text."""
+    if dialect == "postgres" and isinstance(node, exp.JSONExtractScalar):
+        node.set("this", exp.cast(node.this, "JSON"))
+    return node
 
 
 def _json_keys(node: exp.Expr, dialect: str) -> exp.Expr:
