@@ -3,15 +3,16 @@ Grain: one row per location and appointment.
 Question: What is the state of each appointment, when does it take place, and how far ahead was it booked?
 Key: location_id, appointment_id
 Incremental by: location_id, appointment_id
-Notes: Includes deleted appointments and blocked-off time. Filter by is_booking to count bookings, and by takes_time
-  for booked time. Local dates and hours use the location's time zone (dim_location.timezone), not the zone the
-  contact chose. When clocks go back, two hours share one local hour; when they go forward, one local hour does not
-  exist. Lead time is starts_at - booked_at, and negative for an appointment entered after it began. booked_at is the
-  API's createdAt; if the API sends none, it is the time a sync first saw the appointment. That is far too late for
-  appointments that already existed at the first sync. booked_at_source has the origin of booked_at.
+Notes: Includes deleted appointments and blocked-off time. Filter by is_booking to count bookings, by is_expected to
+  leave out cancelled and invalid ones, and by takes_time for booked time. Local dates and hours use the location's
+  time zone (dim_location.timezone), not the zone the contact chose. When clocks go back, two hours share one local
+  hour; when they go forward, one local hour does not exist. Lead time is starts_at - booked_at, and negative for an
+  appointment entered after it began. booked_at is the API's createdAt; if the API sends none, it is the time a sync
+  first saw the appointment. That is far too late for appointments that already existed at the first sync.
+  booked_at_source has the origin of booked_at.
 Audits:
-  not null: location_id, appointment_id, status, is_blocked, is_deleted, is_booking, takes_time, is_open, booked_at,
-    lead_time_span, first_seen_at
+  not null: location_id, appointment_id, status, is_blocked, is_deleted, is_booking, is_expected, takes_time,
+    blocks_time, is_open, booked_at, lead_time_span, first_seen_at
   references: location_id -> marts.dim_location (location_id)
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
   references: location_id, team_id -> marts.dim_team (location_id, team_id)
@@ -30,8 +31,9 @@ Columns:
   is_blocked: Whether this is blocked-off time, which has no contact.
   is_deleted: Whether the appointment was deleted; the other columns keep their last values.
   is_booking: Whether this is a booking: it has a contact and is not deleted. Cancelled bookings count.
-  takes_time: Whether this is a booking that takes time: its status is neither cancelled nor invalid. A no-show takes
-    time.
+  is_expected: Whether this is a booking whose status is neither cancelled nor invalid. A no-show was expected.
+  takes_time: Whether this is an expected booking that takes time: the API does not send isFree for it.
+  blocks_time: Whether this is blocked-off time in force: neither deleted, cancelled nor invalid, and not isFree.
   is_open: Whether this is a booking without a final status: none of showed, noshow, cancelled and invalid.
   local_start: Start, on the location's clock.
   local_date: Local day of the start.
@@ -112,6 +114,7 @@ WITH event_counts AS (
   SELECT
     *,
     contact_id IS NOT NULL AND deleted_at IS NULL AS is_booking,
+    status NOT IN ('cancelled', 'invalid') AS stands,
     CASE WHEN created_at IS NOT NULL THEN lead_time_hours END AS known_lead_time_hours
   FROM timed_appointments
 )
@@ -130,7 +133,10 @@ SELECT
   fact.contact_id IS NULL AS is_blocked,
   fact.deleted_at IS NOT NULL AS is_deleted,
   fact.is_booking,
-  fact.is_booking AND fact.status NOT IN ('cancelled', 'invalid') AS takes_time,
+  fact.is_booking AND fact.stands AS is_expected,
+  fact.is_booking AND fact.stands AND NOT COALESCE(fact.is_free, FALSE) AS takes_time,
+  fact.contact_id IS NULL AND fact.deleted_at IS NULL AND fact.stands AND NOT COALESCE(fact.is_free, FALSE)
+    AS blocks_time,
   fact.is_booking AND fact.status NOT IN ('showed', 'noshow', 'cancelled', 'invalid') AS is_open,
   fact.is_recurring,
   -- start and end

@@ -32,7 +32,7 @@ WITH numbered_bookings AS (
     MIN(local_month) OVER (PARTITION BY location_id, contact_id) AS cohort_month,
     ROW_NUMBER() OVER (PARTITION BY location_id, contact_id ORDER BY starts_at, appointment_id) AS booking_number
   FROM marts.fct_appointments
-  WHERE takes_time AND starts_at <= $now
+  WHERE is_expected AND starts_at <= $now
 ), monthly_counts AS (
   SELECT
     location_id,

@@ -18,7 +18,7 @@ Columns:
   cancelled: Cancelled bookings.
   invalid: Bookings marked invalid.
   rescheduled: Bookings rescheduled at least once.
-  booked_minutes: Duration of the bookings that are neither cancelled nor invalid.
+  booked_minutes: Duration of the bookings that take time: neither cancelled, invalid nor isFree.
   deleted: Deleted appointments with a contact; not part of bookings.
   blocked: Blocked-off times; not part of bookings.
 */

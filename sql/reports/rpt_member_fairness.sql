@@ -25,7 +25,7 @@ Columns:
   local_week: Monday of the local week.
   member_id: The member.
   bookings: The member's bookings of the service in the week.
-  booked_minutes: Duration of these bookings.
+  booked_minutes: Duration of these bookings; a booking that the API marks as isFree adds none.
   service_bookings: Bookings of the service in the week that have a member.
   pool_members: Members in the pool.
   share: bookings / service_bookings.
@@ -39,9 +39,9 @@ WITH bookings_taken AS (
     local_week,
     member_id,
     COUNT(*) AS bookings,
-    CAST(COALESCE(SUM(duration_minutes), 0) AS BIGINT) AS booked_minutes
+    CAST(COALESCE(SUM(CASE WHEN takes_time THEN duration_minutes END), 0) AS BIGINT) AS booked_minutes
   FROM marts.fct_appointments
-  WHERE takes_time
+  WHERE is_expected
     AND local_week IS NOT NULL
     AND service_id IS NOT NULL
     AND member_id IS NOT NULL

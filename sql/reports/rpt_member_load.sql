@@ -11,7 +11,7 @@ Audits:
   range: share from 0 to 1
 Columns:
   bookings: Bookings the member takes.
-  booked_minutes: Duration of these bookings.
+  booked_minutes: Duration of these bookings; a booking that the API marks as isFree adds none.
   showed: Bookings that the contact attended.
   noshow: Bookings that the contact missed.
   share: bookings / all bookings of the location in the week.
@@ -22,11 +22,11 @@ WITH weekly_loads AS (
     member_id,
     local_week,
     COUNT(*) AS bookings,
-    CAST(COALESCE(SUM(duration_minutes), 0) AS BIGINT) AS booked_minutes,
+    CAST(COALESCE(SUM(CASE WHEN takes_time THEN duration_minutes END), 0) AS BIGINT) AS booked_minutes,
     CAST(COUNT_IF(status = 'showed') AS BIGINT) AS showed,
     CAST(COUNT_IF(status = 'noshow') AS BIGINT) AS noshow
   FROM marts.fct_appointments
-  WHERE takes_time AND local_week IS NOT NULL
+  WHERE is_expected AND local_week IS NOT NULL
   GROUP BY location_id, member_id, local_week
 )
 SELECT
