@@ -16,7 +16,8 @@ Audits:
 Columns:
   event: booked, rescheduled, status changed, reassigned, deleted, restored or wrongly deleted.
   observed_at: When a sync first saw the event, UTC.
-  service_id: The service booked after the event; null if the appointment names none.
+  service_id: The service booked after the event, also if the API names it in calendarId only; null if the appointment
+    names none.
   from_status: Status before the event; null for booked.
   to_status: Status after the event.
   from_starts_at: Start before the event, UTC; null for booked.
@@ -31,6 +32,7 @@ WITH changes AS (
     location_id,
     appointment_id,
     service_id,
+    calendar_id,
     valid_from AS observed_at,
     status AS to_status,
     starts_at AS to_starts_at,
@@ -57,7 +59,7 @@ SELECT
   changes.appointment_id,
   kinds.event,
   changes.observed_at,
-  changes.service_id,
+  COALESCE(changes.service_id, calendar.service_id) AS service_id,
   changes.from_status,
   changes.to_status,
   changes.from_starts_at,
@@ -67,6 +69,11 @@ SELECT
   COALESCE(changes.observed_at > COALESCE(changes.from_starts_at, changes.to_starts_at), FALSE) AS is_after_start
 FROM changes
 CROSS JOIN kinds
+LEFT JOIN marts.dim_service AS calendar -- as in fct_appointments: some replies name the service in calendarId only
+  ON calendar.location_id = changes.location_id
+  AND calendar.service_id = changes.calendar_id
+  AND changes.service_id IS NULL
+  AND NOT calendar.is_inferred
 LEFT JOIN staging.stg_held_deletions AS holds
   ON holds.location_id = changes.location_id
   AND holds.record_id = changes.appointment_id
