@@ -17,8 +17,8 @@ settings.load_profile("bookings")
 _TALLY = "tally: "
 
 _MANY = {
-    "test_by_id", "test_doctor", "test_doubts", "test_false_deletions", "test_lost_rows", "test_moving_fields",
-    "test_released", "test_there_and_back", "test_variants", "test_wrong_keys",
+    "test_by_id", "test_doctor", "test_doubts", "test_dropped_columns", "test_false_deletions", "test_lost_rows",
+    "test_moving_fields", "test_released", "test_there_and_back", "test_variants", "test_wrong_keys",
 }  # fmt: skip
 """Files with many variants of each test. `make test` runs the first and the last of each, `make chaos` all."""
 

@@ -175,6 +175,8 @@ def _prepare(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> None:
         complete = isinstance(pipeline.destination, duckdb) and has_columns(client, settings.raw_dataset, _COLUMNS)
         if complete:
             migrate(client, settings, at=run.clock(), announce=run.announce)
+        else:
+            run.warn_of_dropped_columns(client)
     if not complete:
         _create_tables(pipeline, settings, run)
         with open_client(pipeline, settings) as client:

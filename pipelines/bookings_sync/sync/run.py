@@ -44,6 +44,7 @@ from bookings_sync.sync.kept_replies import KeptReplies
 from bookings_sync.sync.proof import Proof
 from bookings_sync.sync.report_row import report_row
 from bookings_sync.sync.snapshot import Snapshot, take_snapshot
+from bookings_sync.warehouse.dropped_columns import withdraw_claims
 from bookings_sync.warehouse.history import History
 from bookings_sync.warehouse.migrations import check_version, migrate, ways_of_reading
 from bookings_sync.warehouse.owners import HeldOwners
@@ -122,6 +123,7 @@ class Run:
         check_version(facts)
         if not offline:
             # `sync` has done this already. A user's dlt pipeline has no other place for it.
+            self.warn_of_dropped_columns(client)
             facts = migrate(client, self.settings, at=self.clock(), announce=self.announce)
         self.declared = ways_of_reading(facts)
         held = History(client).locations()
@@ -176,6 +178,11 @@ class Run:
             everywhere.of_appointments,
             found_in_data,
         )
+
+    def warn_of_dropped_columns(self, client: SqlClientBase[Any]) -> None:
+        """Lets the reads of this run and of later ones fill the columns that somebody dropped."""
+        for warning in withdraw_claims(client, at=self.clock()):
+            self.findings.warn(warning)
 
     def rechecks(self, location_id: str) -> bool:
         """Whether this run relies on no digest of the location: it compares with the held values themselves."""

@@ -159,12 +159,16 @@ def ways_of_reading(facts: Facts) -> dict[str, Declarations]:
     }
 
 
+def facts_of_reading(ways: Mapping[str, Declarations]) -> dict[str, str]:
+    """The opposite: ways of reading as facts."""
+    return {_READ_AS + rules: json.dumps(declarations) for rules, declarations in ways.items()}
+
+
 def _how_this_program_reads(settings: Settings) -> dict[str, str]:
     interpretation = Interpretation.of(settings)
-    return {
-        _READ_AS + interpretation.rules[endpoint]: json.dumps(interpretation.of_endpoint(endpoint))
-        for endpoint in get_args(Endpoint)
-    }
+    return facts_of_reading(
+        {interpretation.rules[each]: interpretation.of_endpoint(each) for each in get_args(Endpoint)}
+    )
 
 
 def _numbered(facts: Facts) -> list[Migration]:
