@@ -4,8 +4,9 @@ Input:  the records that look deleted, each group with the evidence; the holds o
 Output: the records to delete; rows of `held_deletions`; what is held, for the run's outcome.
 
 Appointments that were refused next to controls wait for the end of the run, because only then it is known how many
-they are. If they are too many they are all held, until the user accepts it. Other deletions without proof (a list
-without a control, an id refused without a control) are held until enough runs over enough hours have seen the same.
+they are. Other deletions without proof (a list without a control, an id refused without a control) are held until enough
+runs over enough hours have seen the same. If appointments to delete are too many, whatever the evidence, they are all
+held until the user accepts it.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from bookings_sync.sync.findings import Findings, HeldBack
 
 class Waiting(NamedTuple):
     """An appointment that waits to be deleted. The `reads` that missed it count only once it is deleted. `in_turn` are
-    the lists for which it was asked in turn. `is_live` is False for a tombstone that was asked for again. The guard
-    does not apply to it if it `is_proven`."""
+    the lists for which it was asked in turn. `is_live` is False for a tombstone that was asked for again. It `is_proven`
+    if it was held without proof, until enough runs had seen the same."""
 
     key: Key
     reads: list[Read]
@@ -66,6 +67,8 @@ class Deletions:
         self._waiting: defaultdict[str, dict[Key, Waiting]] = defaultdict(dict)
         self._proven: set[tuple[str, str, Key]] = set()
         """Records that are held no longer, and that the run is about to delete."""
+        self._too_many: set[tuple[str, str, Key]] = set()
+        """Records that are held because they are too many, whatever else was against deleting them."""
         self._ended: Counter[str] = Counter()
         """By location: appointments that earlier loads of this run deleted."""
         for hold in holds:
@@ -162,11 +165,16 @@ class Deletions:
     def take_waiting(self, location_id: str, live: int) -> Buried:
         """What becomes of the appointments that wait. `live` is the number of live appointments."""
         waiting = self._waiting.pop(location_id, {})
-        doubtful = [key for key, each in waiting.items() if each.is_live and not each.is_proven]
+        doubtful = [key for key, each in waiting.items() if each.is_live]
         ended = self._ended[location_id]
         held: set[Key] = set()
         if self.guard.is_too_much(len(doubtful) + ended, live + ended):
-            held = set(doubtful) - self.proven(location_id, APPOINTMENTS.name, doubtful, "too many")
+            confirmed = [key for key in doubtful if not waiting[key].is_proven]
+            self.proven(location_id, APPOINTMENTS.name, confirmed, "too many")
+            held = set(doubtful) if location_id not in self._accepted else set()
+            self._too_many |= {(location_id, APPOINTMENTS.name, key) for key in held}
+            self._proven -= self._too_many
+            self._report(location_id)
         reads = {read.read_id: read for each in waiting.values() for read in each.reads}
         for key in held:
             for read in waiting[key].reads:
@@ -181,7 +189,8 @@ class Deletions:
         for (of_location, table), holds in self._open.items():
             for key, hold in holds.items() if of_location == location_id else ():
                 if hold.run_id == self._run_id and (location_id, table, key) not in self._proven:
-                    before = held.get((table, hold.why), HeldBack(table, hold.why, 0, hold.first_seen_at))
+                    why = "too many" if (location_id, table, key) in self._too_many else hold.why
+                    before = held.get((table, why), HeldBack(table, why, 0, hold.first_seen_at))
                     since = min(before.since, hold.first_seen_at)
-                    held[table, hold.why] = HeldBack(table, hold.why, before.rows + hold.rows, since)
+                    held[table, why] = HeldBack(table, why, before.rows + hold.rows, since)
         self._findings.of(location_id).held = list(held.values())

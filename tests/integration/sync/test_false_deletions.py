@@ -17,6 +17,7 @@ from bookings_sync.sync.run import Run
 from .conftest import NOW, Site, small
 
 TABLES = ("teams", "team_members", "services", "service_members", "service_hours", "appointments", "slots")
+APPOINTMENTS = ("GET /appointments/", "GET /appointments/:id")
 GONE = ("gone_400", "gone_404", "gone_422", "gone_empty", "gone_object")
 
 
@@ -214,16 +215,49 @@ def test_few_deletions_in_many_small_loads(open_site: Callable[..., Site]) -> No
 
 
 def test_an_emptied_location_follows_after_three_runs_over_six_hours(open_site: Callable[..., Site]) -> None:
-    site = open_site(small(), slots=False)
+    """If it had no more rows than may end at once."""
+    site = open_site(small(appointments=20), slots=False)
     site.sync()
-    delete_some(site, 300)
+    delete_some(site, 20)
     for hours in (2, 2, 1):
-        assert site.sync().outcome == "held"
+        assert held(site.sync()) == {"appointments": (20, "no control")}
         site.world.now_ms += hours * 3_600_000
     assert (site.sync().outcome, tombstones(site)) == ("held", {}), "five hours are not enough"
     site.world.now_ms += 3_600_000
-    assert (site.sync().outcome, tombstones(site)) == ("ok", {"appointments": 300})
+    assert (site.sync().outcome, tombstones(site)) == ("ok", {"appointments": 20})
     assert site.sync().changes.total == 0
+
+
+def test_an_outage_of_two_days_deletes_nothing(open_site: Callable[..., Site]) -> None:
+    """Many runs see the same, but no number of runs shows that so many rows are gone."""
+    site = open_site(small(), slots=False)
+    site.sync()
+    site.server.faults = outage("empty_list", "gone_404", endpoints=APPOINTMENTS)
+    reasons = []
+    for _ in range(5):
+        result = site.sync()
+        assert (result.outcome, tombstones(site)) == ("held", {})
+        reasons.append(held(result)["appointments"])
+        site.world.now_ms += 12 * 3_600_000
+    assert reasons == [(300, "no control")] * 2 + [(300, "too many")] * 3
+    site.server.faults = Faults()
+    result = site.sync()
+    assert (result.outcome, result.changes.deleted, tombstones(site)) == ("ok", 0, {})
+
+
+def test_an_emptied_location_is_accepted(open_site: Callable[..., Site]) -> None:
+    """What comes back nevertheless was wrongly deleted, because no control confirmed the deletion."""
+    site = open_site(small(), slots=False)
+    site.sync()
+    site.server.faults = outage("empty_list", "gone_404", endpoints=APPOINTMENTS)
+    for _ in range(3):
+        assert site.sync().outcome == "held"
+        site.world.now_ms += 4 * 3_600_000
+    name = site.world.locations[0].name
+    accepted = pipeline.sync(site.settings, clock=site.clock, accept_deletions=[name])
+    assert (accepted.outcome, tombstones(site)) == ("ok", {"appointments": 300})
+    holds = site.query("SELECT DISTINCT why, ended_as FROM held_deletions")
+    assert holds == [{"why": "no control", "ended_as": "accepted"}]
 
 
 def test_a_run_that_finds_the_rows_starts_the_count_again(open_site: Callable[..., Site]) -> None:
