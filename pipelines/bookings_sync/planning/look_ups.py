@@ -7,14 +7,15 @@ Most appointments are in a list, and a row that leaves its list is asked for onc
 rows would be asked for in every run, because every run gets the same answer:
 
 - A list omits the row, but the API still finds it by its id, or has answered with another appointment in three runs.
-  Such an answer holds for `cold_reread_days`, as long as the row stays out of the list.
+  Such an answer holds for `cold_reread_days`, as long as the row stays out of the list. The first time that a row is
+  found, the next run asks once more, because a list may know of a deletion before the ids do.
 - No list can return the row, because it has no start, or names no service, team or user to ask by. Those that start in
   the hot range are asked for in every run, the others and their tombstones in turn.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Literal, NamedTuple
@@ -26,6 +27,9 @@ from bookings_sync.planning.windows import Window, to_ms
 Answer = Literal["found", "another id", "refused", "closed"]
 """`closed`: not asked for any more, because the list contains the row again, or should no longer."""
 
+
+MOST_ASKED_AGAIN = 20
+"""Rows of a location that the next run asks for once more. If lists omit more rows, the API always does this."""
 
 MOST_TRIES = 3
 """Runs in a row that take another appointment's record for an error. Then it is what the API always answers."""
@@ -84,6 +88,14 @@ class LookUps:
             for (each, scope), look_up in of_location.items():
                 if scope != UNLISTED and look_up.answer in ("found", "another id"):
                     self._omitted[location_id, scope].add(each)
+        found_once: Counter[str] = Counter(
+            location_id
+            for location_id, of_location in known.items()
+            for (_, scope), look_up in of_location.items()
+            if _is_found_once(look_up, scope)
+        )
+        self._asks_again = {each for each, number in found_once.items() if number <= MOST_ASKED_AGAIN}
+        """The locations with so few rows that were found for the first time that this run asks for them again."""
         self._own: set[Due] = set()
         """What this run has asked for."""
         self._changed: dict[Due, LookUp] = {}
@@ -156,6 +168,8 @@ class LookUps:
         were asked for together do not stay together."""
         if each in self._own:
             return False
+        if each.location_id in self._asks_again and _is_found_once(last, each.scope):
+            return True
         age_ms = self._now_ms - last.asked_at_ms
         return self._span.full or age_ms < 0 or age_ms >= self._cadence_ms * (1 + _fraction_of(each.id)) / 2
 
@@ -185,6 +199,11 @@ class LookUps:
         """The look-ups since the last call."""
         changed, self._changed = self._changed, {}
         return changed
+
+
+def _is_found_once(last: LookUp, scope: Scope) -> bool:
+    """Whether the row was found for the first time although its list omits it."""
+    return scope != UNLISTED and last.answer == "found" and last.times == 1
 
 
 def _fraction_of(text: str) -> float:

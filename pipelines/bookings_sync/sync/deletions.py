@@ -4,9 +4,9 @@ Input:  the records that look deleted, each group with the evidence; the holds o
 Output: the records to delete; rows of `held_deletions`; what is held, for the run's outcome.
 
 Appointments that were refused next to controls wait for the end of the run, because only then it is known how many
-they are. Other deletions without proof (a list without a control, an id refused without a control) are held until enough
-runs over enough hours have seen the same. If appointments to delete are too many, whatever the evidence, they are all
-held until the user accepts it.
+they are. Other deletions without proof (a list without a control, an id refused without a control) are held until
+enough runs over enough hours have seen the same. If appointments to delete are too many, whatever the evidence, they
+are all held until the user accepts it.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from bookings_sync.sync.findings import Findings, HeldBack
 
 class Waiting(NamedTuple):
     """An appointment that waits to be deleted. The `reads` that missed it count only once it is deleted. `in_turn` are
-    the lists for which it was asked in turn. `is_live` is False for a tombstone that was asked for again. It `is_proven`
-    if it was held without proof, until enough runs had seen the same."""
+    the lists for which it was asked in turn. `is_live` is False for a tombstone that was asked for again. It
+    `is_proven` if it was held without proof, until enough runs had seen the same."""
 
     key: Key
     reads: list[Read]
