@@ -22,7 +22,7 @@ from bookings_sync.errors import BookingsError
 from bookings_sync.planning.ledger import LOST
 from bookings_sync.records.columns import row_digests
 from bookings_sync.records.schema import STAMPED
-from bookings_sync.records.tables import TABLES, Table
+from bookings_sync.records.tables import TABLES, Table, nested_tables
 from bookings_sync.warehouse.raw_tables import RawTables, in_chunks
 
 _ROW = {"duckdb": "rowid", "postgres": "ctid"}
@@ -59,6 +59,7 @@ class _Check:
 _END = "it ends when the next version begins"
 _VALUES_BEFORE = "it gets the values of the version before"
 _READ_AGAIN = "the next sync reads the location again"
+_REMOVED = "they are removed, and the version before lasts until the next one"
 
 _CHECKS = (
     _Check("copies of one version", "copy > 1", "the copy is removed"),
@@ -113,6 +114,8 @@ class Doctor:
         if table.nested and table.nested.form != "object" and self._raw.columns(table.nested.parent.name):
             what = f"rows without their row in {table.nested.parent.name}"
             yield from self._flaw(table, what, self._orphans(table), None)
+        if "api_location_id" in table.names and self._raw.columns("locations"):
+            yield from self._flaw(table, "rows of another location", self._strangers(table), _REMOVED)
         if table.name != "locations" and self._raw.columns("locations"):
             strangers = (
                 f"SELECT {', '.join(table.key)} FROM {self._raw.name(table.name)} WHERE _dlt_valid_to IS NULL"  # noqa: S608
@@ -193,6 +196,14 @@ class Doctor:
                             found.append((location_id, key, stored, now))
         return found
 
+    def _strangers(self, table: Table, columns: str = "") -> str:
+        """Versions that name another location, which the warehouse knows: keys were once mixed up."""
+        known = f"SELECT location_id FROM {self._raw.name('locations')}"  # noqa: S608 - our own names
+        return (
+            f"SELECT {columns or ', '.join(table.key)} FROM {self._raw.name(table.name)}"  # noqa: S608
+            f" WHERE api_location_id <> location_id AND api_location_id IN ({known})"
+        )
+
     def _orphans(self, table: Table) -> str:
         assert table.nested is not None  # noqa: S101 - callers ask for nested tables
         parent = table.nested.parent
@@ -222,6 +233,9 @@ class Doctor:
         in_one = self._client.capabilities.supports_ddl_transactions
         with self._client.begin_transaction() if in_one else nullcontext():
             found = self.examine()
+            for flaw in found:
+                if flaw.repair == _REMOVED:
+                    self._remove_strangers(TABLES[flaw.table])
             for name in dict.fromkeys(flaw.table for flaw in found if flaw.repair and flaw.table != "reads"):
                 self._repair(TABLES[name])
             if any(flaw.table == "reads" for flaw in found):
@@ -253,12 +267,35 @@ class Doctor:
             changed = f"SELECT v.row_ref, {kept} FROM {self._tombstone_and_before(table)}"  # noqa: S608
             sets = ", ".join(f"{each} = f.{each}" for each in values)
             self._execute(f"UPDATE {name} AS t SET {sets} FROM ({changed}) AS f WHERE t.{row} = f.row_ref")  # noqa: S608
-        for some in in_chunks((stored, real) for _, _, stored, real in self._edited(table)):
+        for some in in_chunks((location_id, stored, real) for location_id, _, stored, real in self._edited(table)):
             pairs = ", ".join(f"({self._raw.literals(pair)})" for pair in some)
             self._execute(
-                f"UPDATE {name} AS t SET row_digest = f.now_is FROM (VALUES {pairs}) AS f(stored, now_is)"  # noqa: S608
-                " WHERE t.row_digest = f.stored AND t._dlt_valid_to IS NULL"
+                f"UPDATE {name} AS t SET row_digest = f.now_is FROM (VALUES {pairs}) AS f(location, stored, now_is)"  # noqa: S608
+                " WHERE t.location_id = f.location AND t.row_digest = f.stored AND t._dlt_valid_to IS NULL"
             )
+
+    def _remove_strangers(self, table: Table) -> None:
+        """Removes the versions of another location's records, and rows that were nested in a record that is gone."""
+        name, row, key = self._raw.name(table.name), self._row, ", ".join(table.key)
+        strangers = self._strangers(table, row)
+        # A version of the location's own record that a removed one ended lasts until its next own version begins.
+        own = f"SELECT {row} AS row_ref, {key}, _dlt_valid_to, lead(_dlt_valid_from) OVER record AS next_from"
+        own += f" FROM {name} WHERE {row} NOT IN ({strangers})"
+        own += f" WINDOW record AS (PARTITION BY {key} ORDER BY _dlt_valid_from)"
+        ended = f"SELECT {key}, _dlt_valid_from FROM {name} WHERE {row} IN ({strangers})"  # noqa: S608 - our own names
+        same = " AND ".join(f"s.{each} = o.{each}" for each in table.key)
+        self._execute(
+            f"UPDATE {name} AS t SET _dlt_valid_to = f.next_from FROM (SELECT o.row_ref, o.next_from FROM ({own}) AS o"  # noqa: S608
+            f" JOIN ({ended}) AS s ON {same} AND s._dlt_valid_from = o._dlt_valid_to) AS f WHERE t.{row} = f.row_ref"
+        )
+        self._execute(f"DELETE FROM {name} WHERE {row} IN ({strangers})")  # noqa: S608 - our own names
+        for nested, _ in nested_tables(table):
+            if nested.nested and nested.nested.form != "object" and self._raw.columns(nested.name):
+                child = self._raw.name(nested.name)
+                self._execute(
+                    f"DELETE FROM {child} WHERE NOT EXISTS (SELECT 1 FROM {name} AS p WHERE"  # noqa: S608
+                    f" p.location_id = {child}.location_id AND p.id = {child}.{nested.key[1]})"
+                )
 
     def _withdraw_claims(self, found: list[Flaw]) -> None:
         """The next sync looks at every reply for the damaged tables again."""

@@ -82,3 +82,36 @@ def test_any_damage_is_healed(synced: Project, seed: int) -> None:
     assert unequal(synced) == []
     after = synced.bookings("doctor", "--json")
     assert [flaw for flaw in after.json["flaws"] if flaw["repair"]] == []
+
+
+def test_rows_of_another_location_are_removed(synced: Project) -> None:
+    """Keys were once mixed up: a version of an own appointment was replaced for a while, and contacts came along."""
+    own = synced.world.locations[0].id
+    damage(
+        synced,
+        """INSERT INTO locations BY NAME SELECT * REPLACE ('other' AS location_id, 'o' AS row_digest) FROM locations
+        LIMIT 1""",
+        f"""CREATE TABLE main.one AS FROM appointments WHERE location_id = '{own}' AND _dlt_valid_to IS NULL
+        AND deleted_at IS NULL LIMIT 1""",
+        """UPDATE appointments SET _dlt_valid_to = o._dlt_valid_from + INTERVAL 1 SECOND FROM main.one AS o
+        WHERE appointments.row_digest = o.row_digest""",
+        """INSERT INTO appointments BY NAME SELECT * REPLACE (_dlt_valid_from + INTERVAL 1 SECOND AS _dlt_valid_from,
+        'x' AS row_digest, 'theirs' AS title, 'other' AS api_location_id) FROM main.one""",
+        """INSERT INTO contacts BY NAME SELECT * REPLACE ('theirs' AS id, 'c' AS row_digest, 'other' AS api_location_id)
+        FROM contacts LIMIT 1""",
+        """INSERT INTO contact_custom_fields BY NAME SELECT * REPLACE ('theirs' AS contact_id)
+        FROM contact_custom_fields LIMIT 1""",
+        "DROP TABLE main.one",
+    )
+    shown = synced.bookings("doctor", "--json")
+    assert {
+        (flaw["table"], flaw["rows"]) for flaw in shown.json["flaws"] if flaw["what"] == "rows of another location"
+    } == {
+        ("appointments", 1),
+        ("contacts", 1),
+    }
+    assert synced.bookings("doctor", "--apply").exit_code == 0
+    damage(synced, "DELETE FROM locations WHERE location_id = 'other'")
+    assert synced.bookings("sync").exit_code == 0
+    assert unequal(synced) == []
+    assert synced.bookings("doctor", "--json").json["flaws"] == []

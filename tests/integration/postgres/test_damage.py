@@ -48,7 +48,11 @@ def test_doctor_repairs(site: Site, database: Database, tmp_path: Path) -> None:
         "INSERT INTO appointments SELECT * FROM copy;"
         "INSERT INTO contacts SELECT * FROM contacts LIMIT 4;"
         "UPDATE appointments SET title = 'lost' WHERE deleted_at IS NOT NULL;"
-        "UPDATE services SET name = 'edited'"
+        "UPDATE services SET name = 'edited';"
+        "CREATE TEMP TABLE other AS SELECT * FROM locations LIMIT 1; UPDATE other SET location_id = 'other';"
+        "INSERT INTO locations SELECT * FROM other; CREATE TEMP TABLE theirs AS SELECT * FROM contacts LIMIT 1;"
+        "UPDATE theirs SET id = 'theirs', row_digest = 'c', api_location_id = 'other';"
+        "INSERT INTO contacts SELECT * FROM theirs"
     )
     with pipeline.open_pipeline(site.settings) as opened, pipeline.open_client(opened, site.settings) as client:
         shown = Doctor(client).examine()
@@ -57,6 +61,7 @@ def test_doctor_repairs(site: Site, database: Database, tmp_path: Path) -> None:
             "copies of one version",
             "tombstones with other values",
             "values that were edited",
+            "rows of another location",
         }
         assert Doctor(client).repair() == shown
         assert Doctor(client).examine() == []
