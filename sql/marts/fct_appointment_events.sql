@@ -5,17 +5,23 @@ Key: location_id, appointment_id, observed_at, event
 Incremental by: location_id, appointment_id
 Notes: Each event compares two consecutive versions of an appointment. Changes between two syncs are seen as one
   change, and a change that was reverted between them is not seen at all. One sync can see several events, such as a
-  new start and a new member. booked is the first time a sync saw the appointment; at the first sync that is long
+  new start and a new member. changed_at is the API's updatedAt if it lies between the sync that saw the earlier version
+  and the sync that saw this one; else it is the time of the sync. booked is the first time a sync saw the appointment; at the first sync that is long
   after the real booking. rescheduled is a new start; a new end alone is not an event. restored is a deleted
   appointment that came back. wrongly deleted is one that came back although nothing shows that it was ever gone: its
   updated_at is the same as before, or its deletion was never confirmed by a control (stg_held_deletions). A version that only an upgrade or other settings brought is no event.
 Audits:
-  not null: location_id, appointment_id, observed_at, event, to_status
+  not null: location_id, appointment_id, observed_at, event, to_status, changed_at, is_after_start
+  accepted: changed_at_source in updated_at, created_at, observed
+  check changed_before_observed: changed_at <= observed_at
   accepted: event in booked, rescheduled, status changed, reassigned, deleted, restored, wrongly deleted
   references: location_id, to_member_id -> marts.dim_member (location_id, member_id)
 Columns:
   event: booked, rescheduled, status changed, reassigned, deleted, restored or wrongly deleted.
   observed_at: When a sync first saw the event, UTC.
+  changed_at: When it happened, UTC; see changed_at_source.
+  changed_at_source: Where changed_at comes from: updated_at or created_at (the API's clock), or observed (the sync that
+    saw it, which is too late by up to one sync interval).
   service_id: The service booked after the event, also if the API names it in calendarId only; null if the appointment
     names none.
   from_status: Status before the event; null for booked.
@@ -24,8 +30,8 @@ Columns:
   to_starts_at: Start after the event, UTC.
   from_member_id: Member before the event; null for booked.
   to_member_id: Member after the event.
-  is_after_start: Whether the event was seen after the appointment's previous start. For a status this means a late
-    mark.
+  is_after_start: Whether it happened (changed_at) after the appointment's previous start. For a status this means a late
+    mark. If changed_at_source is observed, it only means that the sync was after the start.
 */
 WITH changes AS (
   SELECT
@@ -38,6 +44,7 @@ WITH changes AS (
     starts_at AS to_starts_at,
     member_id AS to_member_id,
     deleted_at AS to_deleted_at,
+    created_at,
     updated_at AS to_updated_at,
     unchanged_since,
     LAG(valid_from) OVER versions AS from_valid_from,
@@ -48,6 +55,24 @@ WITH changes AS (
     LAG(updated_at) OVER versions AS from_updated_at
   FROM staging.stg_appointment_versions
   WINDOW versions AS (PARTITION BY location_id, appointment_id ORDER BY valid_from)
+), timed_changes AS (
+  SELECT
+    *,
+    CASE
+      WHEN from_valid_from IS NULL AND created_at <= observed_at THEN 'created_at'
+      -- A clock that goes wrong, or an updatedAt that does not move, says nothing about this change.
+      WHEN from_valid_from IS NOT NULL AND to_updated_at IS DISTINCT FROM from_updated_at
+        AND to_updated_at >= from_valid_from AND to_updated_at <= observed_at THEN 'updated_at'
+      ELSE 'observed'
+    END AS changed_at_source
+  FROM changes
+), dated_changes AS (
+  SELECT
+    *,
+    CASE changed_at_source
+      WHEN 'created_at' THEN created_at WHEN 'updated_at' THEN to_updated_at ELSE observed_at
+    END AS changed_at
+  FROM timed_changes
 ), kinds AS (
   SELECT event
   FROM (
@@ -59,6 +84,8 @@ SELECT
   changes.appointment_id,
   kinds.event,
   changes.observed_at,
+  changes.changed_at,
+  changes.changed_at_source,
   COALESCE(changes.service_id, calendar.service_id) AS service_id,
   changes.from_status,
   changes.to_status,
@@ -66,8 +93,8 @@ SELECT
   changes.to_starts_at,
   changes.from_member_id,
   changes.to_member_id,
-  COALESCE(changes.observed_at > COALESCE(changes.from_starts_at, changes.to_starts_at), FALSE) AS is_after_start
-FROM changes
+  COALESCE(changes.changed_at > COALESCE(changes.from_starts_at, changes.to_starts_at), FALSE) AS is_after_start
+FROM dated_changes AS changes
 CROSS JOIN kinds
 LEFT JOIN marts.dim_service AS calendar -- as in fct_appointments: some replies name the service in calendarId only
   ON calendar.location_id = changes.location_id

@@ -4,15 +4,18 @@ Question: What is the state of each appointment, when does it take place, and ho
 Key: location_id, appointment_id
 Incremental by: location_id, appointment_id
 Notes: Includes deleted appointments and blocked-off time. Filter by is_booking to count bookings, by is_expected to
-  leave out cancelled and invalid ones, and by takes_time for booked time. Local dates and hours use the location's
-  time zone (dim_location.timezone), not the zone the contact chose. When clocks go back, two hours share one local
-  hour; when they go forward, one local hour does not exist. Lead time is starts_at - booked_at, and negative for an
-  appointment entered after it began. booked_at is the API's createdAt; if the API sends none, it is the time a sync
-  first saw the appointment. That is far too late for appointments that already existed at the first sync.
-  booked_at_source has the origin of booked_at.
+  leave out cancelled and invalid ones, and by takes_time for booked time. An appointment that was deleted after its
+  start took place, so it still counts as what it was (is_deleted_after_start). One that was deleted before its start is
+  a loss, like a cancellation (is_deleted_before_start). A deletion counts from the sync that saw it, up to one sync
+  interval late. Local dates and hours use the location's time zone (dim_location.timezone), not the zone the contact
+  chose. When clocks go back, two hours share one local hour; when they go forward, one local hour does not exist. Lead
+  time is first_starts_at - booked_at: a later move does not change it. It is negative for an appointment entered after
+  it began. booked_at is the API's createdAt; if the API sends none, it is the time a sync first saw the appointment.
+  That is far too late for appointments that already existed at the first sync. booked_at_source has the origin of
+  booked_at.
 Audits:
-  not null: location_id, appointment_id, status, is_blocked, is_deleted, is_booking, is_expected, takes_time,
-    blocks_time, is_open, booked_at, lead_time_span, first_seen_at
+  not null: location_id, appointment_id, status, is_blocked, is_deleted, is_deleted_before_start, is_deleted_after_start,
+    is_booking, is_expected, takes_time, blocks_time, is_open, booked_at, lead_time_span, first_seen_at
   references: location_id -> marts.dim_location (location_id)
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
   references: location_id, team_id -> marts.dim_team (location_id, team_id)
@@ -28,13 +31,17 @@ Audits:
 Columns:
   service_id: The service booked, also if the API names it in calendarId only; null if it names none.
   team_id: The team booked, else the service's team; null if neither is known.
-  is_blocked: Whether this is blocked-off time, which has no contact.
+  is_blocked: Whether this is blocked-off time: it has no contact, and nobody marked it as showed or noshow.
   is_deleted: Whether the appointment was deleted; the other columns keep their last values.
-  is_booking: Whether this is a booking: it has a contact and is not deleted. Cancelled bookings count.
+  is_deleted_before_start: Whether this was a booking that was deleted before its start, so it never took place.
+  is_deleted_after_start: Whether this is a booking that was deleted after its start, so it still counts.
+  is_booking: Whether this is a booking: it is not blocked-off time, and it was not deleted before its start. Cancelled
+    bookings count.
   is_expected: Whether this is a booking whose status is neither cancelled nor invalid. A no-show was expected.
   takes_time: Whether this is an expected booking that takes time: the API does not send isFree for it.
   blocks_time: Whether this is blocked-off time in force: neither deleted, cancelled nor invalid, and not isFree.
   is_open: Whether this is a booking without a final status: none of showed, noshow, cancelled and invalid.
+  first_starts_at: The first start that a sync saw, UTC: what was booked, unless it was moved before the first sync.
   local_start: Start, on the location's clock.
   local_date: Local day of the start.
   local_week: Monday of the local day's week.
@@ -45,7 +52,7 @@ Columns:
     start.
   booked_at: When the appointment was booked, UTC; see booked_at_source.
   booked_at_source: Where booked_at comes from: created_at (the API) or first_seen (the first sync that saw it).
-  lead_time_hours: Time from booked_at to the start, in hours; negative if entered after the start.
+  lead_time_hours: Time from booked_at to first_starts_at, in hours; negative if entered after the start.
   lead_time_span: Group of the lead time (dim_time_span); not known if booked_at_source is first_seen or there is no
     start.
   times_rescheduled: How often a sync saw a new start.
@@ -59,6 +66,8 @@ WITH event_counts AS (
     location_id,
     appointment_id,
     MIN(observed_at) AS first_seen_at,
+    MAX(CASE WHEN event = 'booked' THEN to_starts_at END) AS booked_start,
+    MIN(CASE WHEN event = 'rescheduled' AND from_starts_at IS NULL THEN to_starts_at END) AS start_given_later,
     CAST(COUNT_IF(event = 'rescheduled') AS BIGINT) AS times_rescheduled,
     CAST(COUNT_IF(event = 'reassigned') AS BIGINT) AS times_reassigned
   FROM marts.fct_appointment_events
@@ -94,6 +103,7 @@ WITH event_counts AS (
     END AS duration_minutes,
     COALESCE(appointments.created_at, event_counts.first_seen_at) AS booked_at,
     event_counts.first_seen_at,
+    COALESCE(event_counts.booked_start, event_counts.start_given_later, appointments.starts_at) AS first_starts_at,
     event_counts.times_rescheduled,
     event_counts.times_reassigned
   FROM booked_appointments AS appointments
@@ -108,15 +118,24 @@ WITH event_counts AS (
 ), timed_appointments AS (
   SELECT
     *,
-    CAST(EXTRACT(EPOCH FROM starts_at) - EXTRACT(EPOCH FROM booked_at) AS DOUBLE) / 3600 AS lead_time_hours
+    CAST(EXTRACT(EPOCH FROM first_starts_at) - EXTRACT(EPOCH FROM booked_at) AS DOUBLE) / 3600 AS lead_time_hours
   FROM located_appointments
 ), flagged_appointments AS (
   SELECT
     *,
-    contact_id IS NOT NULL AND deleted_at IS NULL AS is_booking,
+    contact_id IS NULL AND status NOT IN ('showed', 'noshow') AS is_blocked,
+    -- Without a start it cannot have taken place.
+    deleted_at IS NOT NULL AND COALESCE(deleted_at > starts_at, FALSE) AS had_begun_when_deleted,
     status NOT IN ('cancelled', 'invalid') AS stands,
     CASE WHEN created_at IS NOT NULL THEN lead_time_hours END AS known_lead_time_hours
   FROM timed_appointments
+), classified_appointments AS (
+  SELECT
+    *,
+    NOT is_blocked AND deleted_at IS NOT NULL AND NOT had_begun_when_deleted AS is_deleted_before_start,
+    NOT is_blocked AND had_begun_when_deleted AS is_deleted_after_start,
+    NOT is_blocked AND (deleted_at IS NULL OR had_begun_when_deleted) AS is_booking
+  FROM flagged_appointments
 )
 SELECT
   -- ids
@@ -130,18 +149,20 @@ SELECT
   fact.status,
   fact.attendance_status,
   fact.booking_state,
-  fact.contact_id IS NULL AS is_blocked,
+  fact.is_blocked,
   fact.deleted_at IS NOT NULL AS is_deleted,
+  fact.is_deleted_before_start,
+  fact.is_deleted_after_start,
   fact.is_booking,
   fact.is_booking AND fact.stands AS is_expected,
   fact.is_booking AND fact.stands AND NOT COALESCE(fact.is_free, FALSE) AS takes_time,
-  fact.contact_id IS NULL AND fact.deleted_at IS NULL AND fact.stands AND NOT COALESCE(fact.is_free, FALSE)
-    AS blocks_time,
+  fact.is_blocked AND fact.deleted_at IS NULL AND fact.stands AND NOT COALESCE(fact.is_free, FALSE) AS blocks_time,
   fact.is_booking AND fact.status NOT IN ('showed', 'noshow', 'cancelled', 'invalid') AS is_open,
   fact.is_recurring,
   -- start and end
   fact.starts_at,
   fact.ends_at,
+  fact.first_starts_at,
   fact.local_start,
   fact.local_date,
   CAST(DATE_TRUNC('WEEK', fact.local_date) AS DATE) AS local_week,
@@ -159,7 +180,7 @@ SELECT
   fact.first_seen_at,
   fact.valid_from AS last_changed_at,
   fact.deleted_at
-FROM flagged_appointments AS fact
+FROM classified_appointments AS fact
 LEFT JOIN marts.dim_time_span AS span
   -- The group without bounds is for unknown durations.
   ON (fact.known_lead_time_hours IS NULL) = (span.from_hours IS NULL AND span.to_hours IS NULL)

@@ -2,8 +2,8 @@
 Grain: one row per location, service and local day on which appointments start.
 Question: How many bookings does each day have, and what became of them?
 Key: location_id, service_id, local_date
-Notes: A booking is an appointment that has a contact and is not deleted. It counts on the local day it starts, not on
-  the day it was made. bookings = open + showed + noshow + cancelled + invalid. Appointments without a start are left
+Notes: fct_appointments.is_booking says what a booking is. It counts on the local day it starts, not on the day it was
+  made. bookings = open + showed + noshow + cancelled + invalid. Appointments without a start are left
   out.
 Audits:
   not null: location_id, local_date
@@ -19,7 +19,8 @@ Columns:
   invalid: Bookings marked invalid.
   rescheduled: Bookings rescheduled at least once.
   booked_minutes: Duration of the bookings that take time: neither cancelled, invalid nor isFree.
-  deleted: Deleted appointments with a contact; not part of bookings.
+  deleted_before_start: Bookings that were deleted before their start: a loss like a cancellation, not part of bookings.
+  deleted_after_start: Bookings that were deleted after their start; part of bookings.
   blocked: Blocked-off times; not part of bookings.
 */
 SELECT
@@ -34,7 +35,8 @@ SELECT
   CAST(COUNT_IF(is_booking AND status = 'invalid') AS BIGINT) AS invalid,
   CAST(COUNT_IF(is_booking AND times_rescheduled > 0) AS BIGINT) AS rescheduled,
   CAST(COALESCE(SUM(CASE WHEN takes_time THEN duration_minutes END), 0) AS BIGINT) AS booked_minutes,
-  CAST(COUNT_IF(is_deleted AND NOT is_blocked) AS BIGINT) AS deleted,
+  CAST(COUNT_IF(is_deleted_before_start) AS BIGINT) AS deleted_before_start,
+  CAST(COUNT_IF(is_deleted_after_start) AS BIGINT) AS deleted_after_start,
   CAST(COUNT_IF(is_blocked AND NOT is_deleted) AS BIGINT) AS blocked
 FROM marts.fct_appointments
 WHERE local_date IS NOT NULL

@@ -2,22 +2,26 @@
 Grain: one row per location, service, kind of first change and group of the time from booking to that change.
 Question: What changes first on a booking, and how soon?
 Key: location_id, service_id, first_change, time_span
-Notes: Counts every appointment that has a contact, including deleted ones. If one sync saw several changes at once,
+Notes: Counts every appointment but blocked-off time, including deleted ones. The first change is not known if the
+  first sync that saw the booking found it already marked, cancelled or deleted, or, by the API's updatedAt, already
+  changed: something had happened that nobody saw. none yet means that the booking is still as it was booked. If one sync saw several changes at once,
   the order of precedence is deleted, status changed, rescheduled, reassigned, restored. The time runs from booked_at
   to the sync that saw the change, so it is too long by up to one sync interval. It is not known if the API sent no
-  createdAt, or if nothing changed yet. restored and wrongly deleted come first only if older versions of
-  the appointment were removed from the history.
+  createdAt, or if the first change is none yet or not known. A deletion comes before restored, so restored is
+  never first.
+Reads staging:
+  stg_appointment_versions: no mart holds what the first version of an appointment said.
 Audits:
   not null: location_id, first_change, time_span
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
   references: time_span -> marts.dim_time_span (time_span)
   accepted: first_change in deleted, cancelled, showed, noshow, invalid, new, confirmed, booked, other, unknown,
-    rescheduled, reassigned, restored, wrongly deleted, none
+    rescheduled, reassigned, restored, wrongly deleted, none yet, not known
   range: bookings from 1
   range: minutes_to_change from 0
 Columns:
   first_change: The new status if the status changed first; else rescheduled, reassigned, deleted, restored or wrongly
-    deleted; none if nothing changed yet.
+    deleted; none yet if nothing changed; not known if it was not observed.
   time_span: Group of the time from booking to first change (dim_time_span); sorts from short to long.
   bookings: Appointments with this first change.
   minutes_to_change: Sum of their times from booking to first change, in minutes; 0 if the time is not known.
@@ -38,12 +42,31 @@ WITH ranked_changes AS (
     ) AS change_rank
   FROM marts.fct_appointment_events
   WHERE event <> 'booked'
+), first_versions AS (
+  -- An API may write updatedAt a moment after createdAt although nothing changed.
+  SELECT
+    location_id,
+    appointment_id,
+    status IN ('showed', 'noshow', 'cancelled', 'invalid')
+    OR deleted_at IS NOT NULL
+    OR COALESCE(EXTRACT(EPOCH FROM updated_at) - EXTRACT(EPOCH FROM created_at) > 60, FALSE) AS had_changed
+  FROM (
+    SELECT
+      *,
+      ROW_NUMBER() OVER (PARTITION BY location_id, appointment_id ORDER BY valid_from) AS version_number
+    FROM staging.stg_appointment_versions
+  ) AS versions
+  WHERE version_number = 1
 ), first_changes AS (
   SELECT
     fact.location_id,
     fact.service_id,
-    COALESCE(ranked_changes.first_change, 'none') AS first_change,
     CASE
+      WHEN first_versions.had_changed THEN 'not known'
+      ELSE COALESCE(ranked_changes.first_change, 'none yet')
+    END AS first_change,
+    CASE
+      WHEN first_versions.had_changed THEN NULL
       WHEN fact.booked_at_source = 'created_at' AND ranked_changes.observed_at IS NOT NULL THEN
         -- booked_at is from the API's clock, observed_at from the connector's, so the difference can be negative.
         GREATEST(CAST(
@@ -51,6 +74,8 @@ WITH ranked_changes AS (
         ), 0)
     END AS minutes
   FROM marts.fct_appointments AS fact
+  JOIN first_versions
+    ON first_versions.location_id = fact.location_id AND first_versions.appointment_id = fact.appointment_id
   LEFT JOIN ranked_changes
     ON ranked_changes.location_id = fact.location_id
     AND ranked_changes.appointment_id = fact.appointment_id

@@ -2,13 +2,13 @@
 Grain: one row per location, service, local week and member in the service's pool.
 Question: Are a service's bookings shared equally between the members who take them?
 Key: location_id, service_id, local_week, member_id
-Notes: The pool of a week is every member who took a booking in it, and every member who is assigned to the service
-  now and already was when the week began. So a member without bookings appears, and a member who joined later does
-  not. Earlier assignments are not known; for weeks before the first sync the pool is only the members who took
-  bookings. Counts past and future bookings that are neither cancelled nor invalid and have a service and a member. An
+Notes: The pool of a week is every member who took a booking in it, and every member who was assigned to the service
+  when the week began. So a member without bookings appears, and a member who joined later does not; what changes today
+  does not change earlier weeks. Assignments before the first sync are not known: for those weeks the pool is only the
+  members who took bookings. For future weeks today's assignments count. Counts past and future bookings that are neither cancelled nor invalid and have a service and a member. An
   equal share is 1 / pool_members. Round-robin priorities are not taken into account.
 Reads staging:
-  stg_service_members: no mart holds the assignments of members to services.
+  stg_service_member_versions: no mart holds the assignments of members to services.
 Audits:
   not null: location_id, service_id, local_week, member_id
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
@@ -54,12 +54,12 @@ WITH bookings_taken AS (
   SELECT weeks.location_id, weeks.service_id, weeks.local_week, assigned.member_id, 0, 0
   FROM weeks
   JOIN marts.dim_location AS location ON location.location_id = weeks.location_id
-  JOIN staging.stg_service_members AS assigned
+  JOIN staging.stg_service_member_versions AS assigned
     ON assigned.location_id = weeks.location_id
     AND assigned.service_id = weeks.service_id
-    AND assigned.deleted_at IS NULL
-    AND COALESCE(assigned.is_selected, TRUE)
+    AND assigned.is_assigned
     AND CAST(assigned.valid_from AT TIME ZONE location.timezone AS DATE) <= weeks.local_week
+    AND COALESCE(CAST(assigned.valid_to AT TIME ZONE location.timezone AS DATE) > weeks.local_week, TRUE)
 ), pool_members AS (
   SELECT
     location_id,

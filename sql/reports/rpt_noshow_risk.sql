@@ -55,26 +55,16 @@ WITH marked_bookings AS (
     CAST(SUM(noshow) AS BIGINT) AS noshow
   FROM characteristics
   GROUP BY location_id, service_id, risk_by, value
-), rates AS (
-  SELECT *, CAST(noshow AS DOUBLE) / marked AS noshow_rate FROM characteristic_counts
-), intervals AS (
-  -- Wilson interval: 95 % of a normal distribution lie within 1.96 standard deviations; 3.8416 is 1.96 squared.
-  SELECT
-    *,
-    (noshow_rate + 3.8416 / (2 * marked)) / (1 + 3.8416 / marked) AS middle,
-    1.96 * SQRT(noshow_rate * (1 - noshow_rate) / marked + 3.8416 / (4 * marked * marked))
-      / (1 + 3.8416 / marked) AS half_width
-  FROM rates
 )
 SELECT
-  intervals.location_id,
-  intervals.service_id,
-  intervals.risk_by,
-  intervals.value,
-  CASE intervals.risk_by
+  counts.location_id,
+  counts.service_id,
+  counts.risk_by,
+  counts.value,
+  CASE counts.risk_by
     WHEN 'lead time' THEN span.label
-    WHEN 'hour' THEN LPAD(CAST(intervals.value AS VARCHAR), 2, '0') || ':00'
-    ELSE CASE intervals.value
+    WHEN 'hour' THEN LPAD(CAST(counts.value AS VARCHAR), 2, '0') || ':00'
+    ELSE CASE counts.value
       WHEN 1 THEN 'Monday'
       WHEN 2 THEN 'Tuesday'
       WHEN 3 THEN 'Wednesday'
@@ -84,10 +74,10 @@ SELECT
       WHEN 7 THEN 'Sunday'
     END
   END AS label,
-  intervals.marked,
-  intervals.noshow,
-  intervals.noshow_rate,
-  GREATEST(CAST(intervals.middle - intervals.half_width AS DOUBLE), 0) AS noshow_rate_low,
-  LEAST(CAST(intervals.middle + intervals.half_width AS DOUBLE), 1) AS noshow_rate_high
-FROM intervals
-LEFT JOIN marts.dim_time_span AS span ON intervals.risk_by = 'lead time' AND span.time_span = intervals.value
+  counts.marked,
+  counts.noshow,
+  CAST(counts.noshow AS DOUBLE) / counts.marked AS noshow_rate,
+  WILSON_LOW(counts.noshow, counts.marked) AS noshow_rate_low,
+  WILSON_HIGH(counts.noshow, counts.marked) AS noshow_rate_high
+FROM characteristic_counts AS counts
+LEFT JOIN marts.dim_time_span AS span ON counts.risk_by = 'lead time' AND span.time_span = counts.value

@@ -3,11 +3,13 @@ Grain: one row per location, service, local week and number of days after the ap
 Question: How far off was the show rate when it was read 1, 3 or 7 days after the appointments?
 Key: location_id, service_id, local_week, days_after
 Notes: Compares the status known at the end of the 1st, 3rd or 7th local day after the appointment with the status
-  now, for the same bookings. Attendance is marked late, and no-shows later than shows, so an early show rate is
-  mostly too high. A booking is left out if no sync had seen it by then, if it was deleted then, or if those days are
-  not over; so weeks before the first sync have no rows. The week is that of the current start.
+  now, for the same bookings. The status was known then only if a complete sync of the location began after the
+  appointment and within the last 24 hours before that moment; without such a sync the booking is left out, because
+  nobody knows what a sync would have seen. It is also left out if no sync had seen it by then or if those days are not
+  over; so weeks before the first sync have no rows. The week is that of the current start.
 Reads staging:
   stg_appointment_versions: no mart holds past versions of appointments with their status.
+  stg_location_runs: no mart holds when each location was synced.
 Audits:
   not null: location_id, local_week, days_after
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
@@ -24,9 +26,13 @@ Columns:
   unmarked: Bookings without a final status at that time.
   others: Bookings cancelled or invalid at that time.
   show_rate: showed / (showed + noshow); null if no booking was marked.
+  show_rate_low: Lower end of the 95 % interval of show_rate.
+  show_rate_high: Upper end of the 95 % interval of show_rate.
   showed_now: Bookings of the same set marked showed now.
   noshow_now: Bookings of the same set marked noshow now.
   show_rate_now: showed_now / (showed_now + noshow_now); null if no booking is marked now.
+  show_rate_now_low: Lower end of the 95 % interval of show_rate_now.
+  show_rate_now_high: Upper end of the 95 % interval of show_rate_now.
   marked_since: Bookings unmarked at that time that are marked showed or noshow now.
 */
 WITH bookings AS (
@@ -37,26 +43,53 @@ WITH bookings AS (
     fact.local_week,
     fact.local_date,
     fact.status,
+    fact.starts_at,
     fact.first_seen_at,
     location.timezone
   FROM marts.fct_appointments AS fact
   JOIN marts.dim_location AS location ON location.location_id = fact.location_id
   WHERE fact.is_booking AND fact.starts_at <= $now
 ), booking_days AS (
-  SELECT DISTINCT timezone, local_date FROM bookings
+  SELECT DISTINCT location_id, timezone, local_date FROM bookings
 ), day_ends AS (
   -- Midnight at the end of the 1st, 3rd and 7th day after. Time zone conversion is slow, so each day is converted once.
   SELECT
-    timezone,
+    location_id,
     local_date,
     CAST(local_date + 2 AS TIMESTAMP) AT TIME ZONE timezone AS after_1,
     CAST(local_date + 4 AS TIMESTAMP) AT TIME ZONE timezone AS after_3,
     CAST(local_date + 8 AS TIMESTAMP) AT TIME ZONE timezone AS after_7
   FROM booking_days
+), moments AS (
+  SELECT location_id, after_1 AS moment FROM day_ends
+  UNION
+  SELECT location_id, after_3 FROM day_ends
+  UNION
+  SELECT location_id, after_7 FROM day_ends
+), last_syncs AS (
+  -- The last sync within the 24 hours before each moment.
+  SELECT moments.location_id, moments.moment, MAX(syncs.started_at) AS synced_at
+  FROM moments
+  JOIN staging.stg_location_runs AS syncs
+    ON syncs.location_id = moments.location_id
+    AND syncs.is_complete
+    AND COALESCE(syncs.ended_at, syncs.started_at) <= moments.moment
+    AND syncs.started_at > moments.moment - INTERVAL 1 DAY
+  GROUP BY moments.location_id, moments.moment
 ), observed_bookings AS (
-  SELECT bookings.*, day_ends.after_1, day_ends.after_3, day_ends.after_7
+  SELECT
+    bookings.*,
+    CASE WHEN sync_1.synced_at >= bookings.starts_at THEN day_ends.after_1 END AS after_1,
+    CASE WHEN sync_3.synced_at >= bookings.starts_at THEN day_ends.after_3 END AS after_3,
+    CASE WHEN sync_7.synced_at >= bookings.starts_at THEN day_ends.after_7 END AS after_7
   FROM bookings
-  JOIN day_ends ON day_ends.timezone = bookings.timezone AND day_ends.local_date = bookings.local_date
+  JOIN day_ends ON day_ends.location_id = bookings.location_id AND day_ends.local_date = bookings.local_date
+  LEFT JOIN last_syncs AS sync_1
+    ON sync_1.location_id = day_ends.location_id AND sync_1.moment = day_ends.after_1
+  LEFT JOIN last_syncs AS sync_3
+    ON sync_3.location_id = day_ends.location_id AND sync_3.moment = day_ends.after_3
+  LEFT JOIN last_syncs AS sync_7
+    ON sync_7.location_id = day_ends.location_id AND sync_7.moment = day_ends.after_7
   WHERE bookings.first_seen_at <= day_ends.after_7 AND day_ends.after_1 <= $now
 ), known_statuses AS (
   SELECT
@@ -80,7 +113,7 @@ WITH bookings AS (
   FROM observed_bookings
   JOIN staging.stg_appointment_versions AS version
     ON version.location_id = observed_bookings.location_id AND version.appointment_id = observed_bookings.appointment_id
-  WHERE version.deleted_at IS NULL
+  WHERE version.deleted_at IS NULL OR version.deleted_at > version.starts_at
   GROUP BY
     observed_bookings.location_id,
     observed_bookings.appointment_id,
@@ -141,8 +174,12 @@ SELECT
   bookings - showed - noshow - others AS unmarked,
   others,
   CAST(showed AS DOUBLE) / NULLIF(showed + noshow, 0) AS show_rate,
+  WILSON_LOW(showed, showed + noshow) AS show_rate_low,
+  WILSON_HIGH(showed, showed + noshow) AS show_rate_high,
   showed_now,
   noshow_now,
   CAST(showed_now AS DOUBLE) / NULLIF(showed_now + noshow_now, 0) AS show_rate_now,
+  WILSON_LOW(showed_now, showed_now + noshow_now) AS show_rate_now_low,
+  WILSON_HIGH(showed_now, showed_now + noshow_now) AS show_rate_now_high,
   marked_since
 FROM weekly_counts

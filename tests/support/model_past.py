@@ -35,7 +35,8 @@ def fill_until_then(warehouse: Warehouse) -> None:
     warehouse.insert("slots", {"service_id": "S1", "start_time": "2025-03-08T15:00:00Z"})
     warehouse.insert("rejected_records", {"rejection_id": "X", "table_name": "teams", "reason": "no id",
                                           "rejected_at": "2025-03-02T06:00:00Z"})  # fmt: skip
-    warehouse.insert("runs", {"run_id": "R1", "started_at": "2025-03-01T06:00:00Z"})
+    warehouse.insert("runs", {"run_id": "R1", "started_at": "2025-03-05T20:00:00Z", "ended_at": "2025-03-05T20:01:00Z",
+                              "locations": '[{"location_id":"L1","outcome":"ok"}]'})  # fmt: skip
     warehouse.insert("look_ups", {"id": "b", "scope": "service", "scope_id": "S1", "answer": "found",
                                   "asked_at": "2025-03-06T06:00:00Z"})  # fmt: skip
     warehouse.insert("held_deletions", {"hold_id": "H", "table_name": "appointments", "record_key": '["c"]',

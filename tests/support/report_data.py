@@ -68,3 +68,9 @@ def fill(warehouse: Warehouse) -> None:
     warehouse.insert("appointments", *appointments)
     slots = [NOW.subtract(days=8).add(hours=7 * number) for number in range(90)]
     warehouse.insert("slots", *({"service_id": "S1", "start_time": start} for start in slots))
+    read = json.dumps([{"location_id": f"L{place}", "outcome": "ok"} for place in (1, 2, 3)])
+    runs = [NOW.subtract(hours=6 * number) for number in range(36)]
+    warehouse.insert(
+        "runs",
+        *({"run_id": str(at), "started_at": at, "ended_at": at, "outcome": "ok", "locations": read} for at in runs),
+    )

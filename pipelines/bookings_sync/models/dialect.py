@@ -40,7 +40,8 @@ FIRST_SEEN = {
 
 
 def resolve(query: exp.Query, table_for: Callable[[str, str], exp.Expr], now: DateTime) -> exp.Query:
-    """A copy of `query` with each `layer.name` replaced by `table_for(layer, name)`, and `$now` by `now` in UTC."""
+    """A copy of `query` with each `layer.name` replaced by `table_for(layer, name)`, `$now` by `now` in UTC, and each
+    interval of a rate by its formula."""
     query = query.copy()
     for table in list(references(query)):
         alias = table.alias or table.name
@@ -48,7 +49,32 @@ def resolve(query: exp.Query, table_for: Callable[[str, str], exp.Expr], now: Da
     for placeholder in list(query.find_all(exp.Placeholder)):
         if placeholder.name == "now":
             placeholder.replace(_instant(now))
+    _expand_intervals(query)
     return query
+
+
+_WILSON = """
+CASE WHEN n > 0 THEN LEAST(GREATEST(
+  (CAST(k AS DOUBLE) + 1.9207295 {sign} 1.959964 * SQRT(CAST(k AS DOUBLE) * (n - k) / n + 0.96036475)) / (n + 3.841459),
+0), 1) END
+"""
+"""An end of the 95 % Wilson interval of the rate k / n. 95 % of a normal distribution lie within z = 1.959964 standard
+deviations; the other numbers are z²/2, z²/4 and z². Unlike the usual k / n ± z·sqrt(…), it also holds for small n."""
+_RATE_INTERVAL = {
+    name: sqlglot.parse_one(_WILSON.format(sign=sign), read="duckdb")
+    for name, sign in (("WILSON_LOW", "-"), ("WILSON_HIGH", "+"))
+}
+
+
+def _expand_intervals(query: exp.Query) -> None:
+    """Replaces WILSON_LOW(k, n) and WILSON_HIGH(k, n), which no warehouse knows, by their formula."""
+    for call in list(query.find_all(exp.Anonymous)):
+        if formula := _RATE_INTERVAL.get(call.name.upper()):
+            arguments = dict(zip("kn", call.expressions, strict=True))
+            formula = formula.copy()
+            for column in list(formula.find_all(exp.Column)):
+                column.replace(exp.paren(arguments[column.name]))
+            call.replace(formula)
 
 
 def to_sql(expression: exp.Expr, dialect: str) -> str:

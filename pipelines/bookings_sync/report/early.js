@@ -5,9 +5,8 @@ function earlyTable(chosen) {
   el("early-table").hidden = !found.length;
   el("early-sub").textContent = found.length
     ? `Bookings of the last ${DATA.known_weeks} weeks: the show rate as known some days after the appointment, and ` +
-      "the show rate of the same bookings now. Marks arrive late, and no-shows later than shows, so an early show " +
-      "rate is usually too high."
-    : "This table fills once syncs have run for some days. It compares early show rates with those of the same " +
+      `the show rate of the same bookings now.${tooEarly(found[0])}`
+    : "This table fills once a sync has run each day for some days. It compares early show rates with those of the same " +
       "bookings now.";
   el("early-table").replaceChildren(
     tableOf(
@@ -26,4 +25,16 @@ function earlyTable(chosen) {
       }),
     ),
   );
+}
+
+/** What the earliest rate was off by, in a sentence; empty if it cannot be said. */
+function tooEarly([days, each]) {
+  const then = ratio(each.showed, each.showed + each.noshow);
+  const now = ratio(each.showed_now, each.showed_now + each.noshow_now);
+  if (then === null || now === null) return "";
+  const points = Math.abs((now - then) * 100).toFixed(1);
+  const when = days === 1 ? "One day" : `${days} days`;
+  return points === "0.0"
+    ? ` ${when} later it was already what it is now.`
+    : ` ${when} later it was ${points} points too ${then > now ? "high" : "low"}.`;
 }

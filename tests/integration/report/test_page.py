@@ -159,6 +159,7 @@ def test_early_show_rates_are_compared_with_todays(reported: Reported, look: Ope
             [100 * then, 100 * now, 100 * unmarked], abs=0.051
         )
         assert counted == str(bookings)
+    assert (page.locator("#early-sub").text_content() or "").endswith("One day later it was already what it is now.")
 
 
 def test_a_single_booking_no_booking_and_an_empty_calendar(reported: Reported, look: Open) -> None:
