@@ -7,11 +7,12 @@ Output: `Appointments`, the base class of `world.World`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from bookings_sync.sandbox.contacts import Contacts
-from bookings_sync.sandbox.model import Appointment, Attendance, Member, Service, new_id
+from bookings_sync.sandbox.model import Appointment, Attendance, Member, Service, Shape, new_id
 from bookings_sync.sandbox.slots import free_member
 from bookings_sync.sandbox.times import MINUTE_MS, to_ms
 
@@ -36,11 +37,13 @@ class Appointments(Contacts):
         status: Attendance = "confirmed",
         created: datetime | None = None,
         only_if_free: bool = False,
+        appointment_id: str | None = None,
     ) -> Appointment:
         """Books an appointment. `start` may be in the past or not a slot at all, unless `only_if_free` is set.
 
         `contact` is the id of a contact, or the fields of a new one. Without `user_id`, a free member takes it. With
-        `only_if_free`, raises SlotTakenError if `start` is not a free slot.
+        `only_if_free`, raises SlotTakenError if `start` is not a free slot. `appointment_id` may be an id that another
+        location has.
         """
         with self.lock:
             data, start_ms = self.data[location_id], to_ms(start)
@@ -54,6 +57,7 @@ class Appointments(Contacts):
             member = data.members.get(member_id or "")
             row = self._new_appointment(member, location_id, service, start_ms, timezone, created)
             row.contact, row.attendance, row.title = known, status, title or known.name or service.name
+            row.id = appointment_id or row.id
             data.add_to_indexes(row)
             self.note("backdated" if start_ms < self.now_ms else "booked", location_id, row.id)
             return row
@@ -93,7 +97,7 @@ class Appointments(Contacts):
         with self.lock:
             data, start_ms = self.data[location_id], to_ms(start)
             row = self.get_appointment(location_id, appointment_id)
-            if only_if_free and not row.block:
+            if only_if_free and not row.block and row.service_id is not None:
                 self._assign_member(row, start_ms)
             data.remove_from_indexes(row)
             row.start_ms, row.end_ms = start_ms, start_ms + row.end_ms - row.start_ms
@@ -101,6 +105,25 @@ class Appointments(Contacts):
             data.add_to_indexes(row)
             self._changed(row, "rescheduled")
             return row
+
+    def reassign(
+        self,
+        location_id: str,
+        appointment_id: str,
+        *,
+        service_id: str | None,
+        team_id: str | None,
+        user_id: str | None,
+    ) -> None:
+        """Moves an appointment to the lists of another service, team and user. None takes it from such lists."""
+        with self.lock:
+            data, row = self.data[location_id], self.get_appointment(location_id, appointment_id)
+            member = data.members.get(user_id or "")
+            data.remove_from_indexes(row)
+            row.service_id, row.team_id = service_id, team_id
+            row.user_id, row.calendar_id = (member.id, member.calendar_id) if member else (None, None)
+            data.add_to_indexes(row)
+            self._changed(row, "reassigned")
 
     def mark(self, location_id: str, appointment_id: str, status: Attendance) -> None:
         """Sets the attendance. A cancelled appointment frees its slot; confirming it takes the slot again."""
@@ -129,6 +152,15 @@ class Appointments(Contacts):
                 self.data[location_id].deleted.remove(row)
                 self.data[location_id].add_to_indexes(row)
                 self._changed(row, "restored")
+
+    def flag_as_deleted(self, location_id: str, appointment_id: str, *, deleted: bool = True) -> None:
+        """Adds `"deleted": true` to an appointment, or takes it away. Lists still contain the appointment."""
+        with self.lock:
+            row = self.get_appointment(location_id, appointment_id)
+            shape = row.shape or Shape()
+            more = {name: value for name, value in shape.more.items() if name != "deleted"}
+            row.shape = replace(shape, more=more | ({"deleted": True} if deleted else {}))
+            self._changed(row, "flagged" if deleted else "restored")
 
     def get_appointment(self, location_id: str, appointment_id: str) -> Appointment:
         """The appointment. Raises KeyError if it does not exist or was deleted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -170,3 +171,41 @@ def test_services_have_fractions(api: Any) -> None:
     assert {member["priority"] for service in services for member in service["teamMembers"]} == {0.5}
     switch(api, fractional_numbers=False)
     assert api.json("GET", "/calendars/services")["services"][0]["availability"]["eventTiming"]["slotInterval"] == 30
+
+
+def test_an_appointment_moves_to_other_lists_and_may_be_in_none(api: Any) -> None:
+    """A rescheduling by its id still works, although no service says which slots are free."""
+    location_id, service_id = api.location.id, api.service_id
+    row = next(each for each in api.world.data[location_id].by_start.all() if each.service_id == service_id)
+    other = next(each for each in api.world.data[location_id].services.values() if each.id != service_id)
+
+    def is_in(**query: Any) -> bool:
+        return row.id in {each["id"] for each in api.appointments(**query)}
+
+    api.world.reassign(location_id, row.id, service_id=other.id, team_id=other.team_id, user_id=row.user_id)
+    assert (is_in(calendarId=service_id), is_in(calendarId=other.id)) == (False, True)
+    api.world.reassign(location_id, row.id, service_id=None, team_id=None, user_id=row.user_id)
+    assert (is_in(calendarId=other.id), is_in(teamId=other.team_id), is_in(userId=row.user_id)) == (False, False, True)
+    slot = api.slots(service_id)[0]
+    api.json("PUT", f"/appointments/{row.id}", json={"selectedTimezone": "UTC", "selectedSlot": slot})
+    shown = api.json("GET", f"/appointments/{row.id}")
+    assert shown["calendarServiceId"] is None
+    assert datetime.fromisoformat(shown["startTime"]) == datetime.fromisoformat(slot)
+
+
+def test_a_listed_appointment_may_say_that_it_is_deleted(api: Any) -> None:
+    location_id, service_id = api.location.id, api.service_id
+    (first, *_) = api.appointments(calendarId=service_id)
+    for deleted in (True, False):
+        api.world.flag_as_deleted(location_id, first["id"], deleted=deleted)
+        (shown,) = [each for each in api.appointments(calendarId=service_id) if each["id"] == first["id"]]
+        assert shown.get("deleted", False) == deleted
+
+
+def test_two_locations_may_have_the_same_id(api: Any) -> None:
+    (first, *_) = api.appointments(calendarId=api.service_id)
+    other = api.world.locations[1].id
+    service_id = next(iter(api.world.data[other].services))
+    api.world.book(other, service_id, api.world.now, title="another", appointment_id=first["id"])
+    assert api.json("GET", f"/appointments/{first['id']}")["title"] == first["title"]
+    assert {"another"} == {row["title"] for row in api.world.truth(other)["appointments"] if row["id"] == first["id"]}
