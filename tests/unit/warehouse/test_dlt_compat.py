@@ -6,6 +6,8 @@ A failing test here is good news: dlt has changed. Delete the override that the 
 from __future__ import annotations
 
 import gc
+import io
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ValueNotSecretException
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from dlt.common.destination import Destination
+from dlt.common.logger import suppress_and_warn
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.pipeline.exceptions import PipelineStepFailed
 
@@ -206,6 +209,22 @@ def test_a_failed_load_logs_values_of_the_record(open_pipeline: Open, capfd: pyt
     with keep_records_out_of_logs(), pytest.raises(PipelineStepFailed):
         load(open_pipeline(), {"id": 1, "email": "someone@example.com", "row_digest": "z"})
     assert "someone@example.com" not in capfd.readouterr().err
+
+
+def test_a_full_disk_logs_tracebacks(open_pipeline: Open) -> None:
+    """dlt cannot write the trace of a run, and says so with a traceback."""
+    open_pipeline()
+    handler = logging.StreamHandler(io.StringIO())
+    logging.getLogger("dlt").addHandler(handler)
+
+    def logged() -> str:
+        with suppress_and_warn("no trace"):
+            raise OSError(28, "No space left on device")
+        return str(handler.stream.getvalue())
+
+    with keep_records_out_of_logs():
+        assert "Traceback" not in logged()
+    assert "Traceback" in logged(), obsolete("keep_records_out_of_logs")
 
 
 def test_tables_are_loaded_in_parallel() -> None:

@@ -74,7 +74,8 @@ def collect_cycles() -> None:
 
 @contextmanager
 def keep_records_out_of_logs() -> Iterator[None]:
-    """Drops dlt's warnings and errors about a failed load. The failure itself is raised.
+    """Drops dlt's warnings and errors about a failed load, and the tracebacks of its other messages. The failure itself
+    is raised.
 
     dlt logs the database's message. A message such as `Duplicate key "email: someone@example.com"` quotes the record.
     """
@@ -87,5 +88,6 @@ def keep_records_out_of_logs() -> Iterator[None]:
 
 
 def _is_safe_to_log(record: logging.LogRecord) -> bool:
+    record.exc_info = record.exc_text = None
     folders = set(Path(record.pathname).parts[:-1])
     return record.levelno < logging.WARNING or folders.isdisjoint({"load", "destination", "destinations"})
