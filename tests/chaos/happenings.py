@@ -115,6 +115,61 @@ def _flicker(place: _Place, happening: Happening) -> None:
         place.world.restore(place.id, row.id)
 
 
+def _change_service(place: _Place, happening: Happening) -> None:
+    """Moves a row to another service, existing or deleted, and to this service's team."""
+    services = {**place.data.services, **place.data.deleted_services}
+    row, service_id = place.row(happening.pick), _one_of(list(services), happening.minutes)
+    if row and service_id:
+        place.world.reassign(
+            place.id, row.id, service_id=service_id, team_id=services[service_id].team_id, user_id=row.user_id
+        )
+
+
+def _lose_service(place: _Place, happening: Happening) -> None:
+    """Takes the service from a row, or all that names a list."""
+    if row := place.row(happening.pick):
+        kept = (None, None) if happening.minutes % 3 == 0 else (row.team_id, row.user_id)
+        place.world.reassign(place.id, row.id, service_id=None, team_id=kept[0], user_id=kept[1])
+
+
+def _change_team_or_user(place: _Place, happening: Happening) -> None:
+    """Moves a row to another team's or another user's lists, or to no user's."""
+    if row := place.row(happening.pick):
+        team_id, user_id = row.team_id, row.user_id
+        if happening.minutes % 2:
+            team_id = _one_of(list(place.data.teams), happening.days)
+        else:
+            user_id = _one_of(list(place.data.members), happening.days) if happening.days % 4 else None
+        place.world.reassign(place.id, row.id, service_id=row.service_id, team_id=team_id, user_id=user_id)
+
+
+def _appear_elsewhere(place: _Place, happening: Happening) -> None:
+    """Another location gets an appointment with the id of one of this location's, which stays or is deleted."""
+    row = place.row(happening.pick)
+    others = [each for each in place.world.data if each != place.id and place.world.data[each].services]
+    other_id = _one_of(others, happening.minutes)
+    if row is None or other_id is None or row.id in place.world.data[other_id].appointments:
+        return
+    other = _Place(place.world, other_id)
+    service_id = other.service_id(happening.pick)
+    assert service_id is not None
+    new = {"firstName": "Ada", "email": f"ada.{happening.pick}@example.com"}
+    place.world.book(other_id, service_id, other.instant(happening), contact=new, appointment_id=row.id)
+    if happening.days % 2:
+        place.world.delete(place.id, row.id)
+
+
+def _flag(place: _Place, happening: Happening) -> None:
+    """Adds or removes the field that marks a row as deleted. Lists still contain the row."""
+    if row := place.row(happening.pick):
+        place.world.flag_as_deleted(place.id, row.id, deleted=not is_flagged(row))
+
+
+def is_flagged(row: Appointment) -> bool:
+    """Whether a field marks the row as deleted."""
+    return row.shape is not None and row.shape.more.get("deleted") is True
+
+
 def _change_contact(place: _Place, happening: Happening) -> None:
     if contact_id := _one_of(list(place.data.contacts), happening.pick):
         changes: dict[str, Any] = [
@@ -178,6 +233,11 @@ KINDS: dict[str, Callable[[_Place, Happening], None]] = {
     "delete": _delete,
     "restore": _restore,
     "flicker": _flicker,
+    "change_service": _change_service,
+    "lose_service": _lose_service,
+    "change_team_or_user": _change_team_or_user,
+    "appear_elsewhere": _appear_elsewhere,
+    "flag": _flag,
     "change_contact": _change_contact,
     "delete_contact": _delete_contact,
     "add_service": _add_service,

@@ -8,8 +8,9 @@ Output: `live`: one line per violation of a promise. The promises:
 - Each version in the warehouse was true when it was loaded, and a tombstone's record did not exist then: no team, no
   service, no appointment, and no slot. No record of one location is ever stored under another. All this holds while the
   API has any of the `troubles`, too.
+- The first undisturbed sync after damage to the warehouse brings back every row that was as the API showed it.
 - At the end, after one undisturbed full sync, the warehouse equals the truth field by field. The versions of a record
-  follow one another without gap or overlap. Another sync finds nothing.
+  follow one another without gap or overlap, unless somebody removed some of them. Another sync finds nothing.
 
 Every location of a world has its own history, and one run syncs them all, because dlt needs a second for each load.
 """
@@ -17,6 +18,7 @@ Every location of a world has its own history, and one run syncs them all, becau
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -34,23 +36,27 @@ from bookings_sync.sandbox import Fault, Faults, SandboxServer, Switches, World,
 from bookings_sync.sync import pipeline
 from bookings_sync.sync.pipeline import SyncResult
 from bookings_sync.sync.run import Run
+from support.older_program import OlderProgram
 from support.oracle import (
     Existing,
     Seen,
+    doubles,
     ended_falsely,
     existing_now,
     flaws,
     lies,
-    moved_unlisted,
     out_of_reach,
     seen,
     shown,
     stale,
     strangers,
+    unlisted,
 )
 from support.truth import differences
 from support.variants import accept_variants
+from support.victims import Death, Victims
 
+from .damage import Damage, befall
 from .happenings import Happening, happen
 from .troubles import troubled
 
@@ -77,9 +83,9 @@ class Sync:
     asked_from: int = 0
     asked_minutes: int = 1440
     knobs: tuple[tuple[str, Any], ...] = ()
-    befalls: Literal["nothing", "crash", "faults", "change"] = "nothing"
+    befalls: Literal["nothing", "crash", "faults", "change", "kill"] = "nothing"
     when: int = 0
-    """The number of answers after which the run crashes or the calendar changes."""
+    """The number of answers after which the run crashes or the calendar changes. Chooses the moment of a kill."""
     trouble: str = ""
     """One of `troubles.TROUBLES`: how the API answers during the run."""
 
@@ -90,24 +96,28 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """The happenings in each location, their duration, the happenings during the sync, and the sync."""
+    """The happenings in each location, their duration, the happenings during the sync, the sync, and damage."""
 
     happenings: tuple[tuple[Happening, ...], ...] = ()
     hours: int = 1
     life: bool = False
     meanwhile: tuple[Happening, ...] = ()
     sync: Sync = Sync()
+    damage: tuple[Damage, ...] = ()
+    """What befalls the warehouse before the sync."""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A small world and its rounds. `again` adds a last sync, which must find nothing."""
+    """A small world and its rounds. `again` adds a last sync, which must find nothing. An older program makes the syncs
+    of the first `older` rounds: an upgrade."""
 
     seed: int = 0
     locations: int = 1
     switches: tuple[tuple[str, Any], ...] = ()
     rounds: tuple[Round, ...] = ()
     again: bool = False
+    older: int = 0
 
 
 @dataclass
@@ -128,6 +138,13 @@ class _Life:
     """When the API last had trouble."""
     existing: dict[str, Collection[Existing]] = field(default_factory=dict)
     """The teams, services and slots that existed before and after each load that had trouble."""
+    copies: list[Path] = field(default_factory=list)
+    """The warehouse after each round, if damage restores any."""
+    lost: Seen = field(default_factory=dict)
+    """The appointments that were as the API showed them before damage that no undisturbed sync has followed yet."""
+    victims: Victims | None = None
+    older: OlderProgram | None = None
+    """The program until the upgrade."""
 
     def settings(self, **knobs: Any) -> Settings:
         locations = {each.name: Location(each.name, each.key, timezone=each.timezone) for each in self.world.locations}
@@ -170,10 +187,11 @@ class _Life:
         self.note_changes()
         if round_.sync.trouble:
             self.omitted_at = self.world.now
+        self.damage(round_.damage)
         with troubled(self.server, round_.sync.trouble):
             self.note_changes()
             before, existing = self.truth, existing_now(self.world, SLOT_DAYS)
-            result = self.sync(round_.sync, round_.meanwhile)
+            result = self.sync_by_older() if self.older else self.sync(round_.sync, round_.meanwhile)
             self.note_changes()
             self.note_loads((before, self.truth), existing & existing_now(self.world, SLOT_DAYS))
         self.note_changes()
@@ -181,10 +199,25 @@ class _Life:
             if result.outcome not in ("ok", "held"):
                 self.problems.append(f"an undisturbed sync ended {result.outcome}: {result.row['errors']}")
             self.check(round_.sync, is_held=result.outcome == "held")
+        if any(each.kind.startswith("restore") for round_ in self.history.rounds for each in round_.damage):
+            self.copies.append(Path(f"{self.database}.{len(self.copies)}"))
+            if Path(self.database).exists():
+                shutil.copyfile(self.database, self.copies[-1])
+            else:
+                self.copies.pop()
+
+    def damage(self, damage: tuple[Damage, ...]) -> None:
+        if damage and self.loads and not self.lost:
+            held = seen(self.database)
+            self.lost = {key: row for key, row in held.items() if self.truth.get(key) == row}
+        for each in damage:
+            befall(each, Path(self.database), self.copies)
 
     def sync(self, sync: Sync, meanwhile: tuple[Happening, ...] = ()) -> SyncResult | None:
         """Syncs; None where the run came to an untimely end."""
         settings = self.settings(**dict(sync.knobs))
+        if sync.befalls == "kill":
+            return self.kill(settings, sync)
         before = self.server.faults
         if sync.befalls == "faults":
             self.server.faults = Faults((*before.rules, *_storm(sync.when).rules), seed=sync.when)
@@ -204,6 +237,25 @@ class _Life:
         finally:
             self.server.faults = before
 
+    def sync_by_older(self) -> None:
+        assert self.older is not None
+        answer = self.older.sync(self.settings(), self.world.now)
+        if answer.get("outcome") not in ("ok", "held", "partial", "failed"):
+            self.problems.append(f"the older program ended with {answer}")
+
+    def upgrade(self) -> None:
+        """From now on, today's program syncs. The older one left a warehouse of version 1."""
+        if self.older:
+            self.older = None
+            with duckdb.connect(self.database) as connection:
+                connection.execute("UPDATE bookings_raw._bookings_properties SET value = '1' WHERE name = 'version'")
+
+    def kill(self, settings: Settings, sync: Sync) -> None:
+        assert self.victims is not None
+        moment, most = _MOMENTS[sync.when % len(_MOMENTS)]
+        death = Death(moment, 1 + sync.when * most // 40)
+        self.victims.order("sync", self.database, self.world.now, death, settings, full=sync.reads == "full")
+
     def upset(self, sync: Sync, meanwhile: tuple[Happening, ...]) -> Callable[[Run], None] | None:
         if sync.befalls not in ("crash", "change"):
             return None
@@ -222,6 +274,8 @@ class _Life:
         return on_progress
 
     def note_loads(self, truths: tuple[Seen, ...], existing: Collection[Existing] = ()) -> None:
+        if not Path(self.database).exists():
+            return
         with duckdb.connect(self.database, read_only=True) as connection:
             if connection.sql("SELECT 1 FROM duckdb_tables() WHERE table_name = 'appointments'").fetchone():
                 loads = connection.sql("SELECT DISTINCT _dlt_load_id FROM bookings_raw.appointments").fetchall()
@@ -244,7 +298,11 @@ class _Life:
         held, hidden = seen(self.database), out_of_reach(self.world, self.database)
         if is_held or self.omitted_at > old:
             held = {key: row for key, row in held.items() if key in self.truth}
-        elsewhere = hidden | moved_unlisted(self.world, self.truth, held)
+        elsewhere = hidden | unlisted(self.world, self.truth, held)
+        if sync.reads != "asked":
+            lost = {key for key, row in self.lost.items() if self.truth.get(key) == row}
+            self.problems += stale(self.truth, held, *whole, "lost", but=hidden, among=lost)
+            self.lost = {}
         if sync.reads == "asked":
             window = _window(self.world, sync)
             self.problems += stale(self.truth, held, window.start, window.end, "in the asked range", but=elsewhere)
@@ -270,7 +328,9 @@ class _Life:
         if result.outcome != "ok":
             self.problems.append(f"the last sync ended {result.outcome}: {result.row['errors']}")
         self.equal("at the end")
-        self.problems += flaws(self.database)
+        damage = [each for round_ in self.history.rounds for each in round_.damage]
+        is_whole = all(each.keeps_versions_whole for each in damage)
+        self.problems += flaws(self.database) if is_whole else doubles(self.database)
         self.problems += lies(self.database, self.loads)
         self.problems += ended_falsely(self.database, self.existing)
         self.problems += strangers(self.database, self.world)
@@ -286,7 +346,11 @@ class _Life:
         truths = [self.world.truth(location.id, end=ahead) for location in self.world.locations]
         for truth in truths:
             location_id = truth["location"]["id"]
-            truth["appointments"] = [row for row in truth["appointments"] if (location_id, row["id"]) not in hidden]
+            truth["appointments"] = [
+                row
+                for row in truth["appointments"]
+                if (location_id, row["id"]) not in hidden and row.get("deleted") is not True
+            ]
             accept_variants(self.database, self.world, truth)
             if not self.world.switches.contact_in_get and self.world.switches.vanished_service != "listed":
                 self.hide_contacts(location_id, truth["appointments"])
@@ -300,8 +364,13 @@ class _Life:
                 row.pop("contact", None)
 
 
-def live(history: History, folder: Path) -> list[str]:
-    """Runs a history with a new warehouse in `folder`. Returns one line per violation."""
+_MOMENTS = (("statement", 160), ("a table merged", 14), ("answer", 60), ("a table staged", 20))
+"""Moments of kills, and their number in a run."""
+
+
+def live(history: History, folder: Path, victims: Victims | None = None) -> list[str]:
+    """Runs a history with a new warehouse in `folder`. Returns one line per violation. `victims` carry out the syncs
+    that are killed."""
     database = folder / "warehouse.duckdb"
     for file in folder.glob("warehouse.duckdb*"):
         file.unlink()
@@ -324,9 +393,14 @@ def live(history: History, folder: Path) -> list[str]:
         stamina.set_testing(True, attempts=100, cap=True),
         SandboxServer(world, switches=replace(Switches(), **dict(history.switches))) as server,
     ):
-        life = _Life(history, world, server, str(database))
-        for round_ in history.rounds:
+        life = _Life(history, world, server, str(database), victims=victims)
+        if history.older:
+            life.older = OlderProgram.copied(folder / f"older-{len(list(folder.iterdir()))}").aged()
+        for number, round_ in enumerate(history.rounds):
+            if number == history.older:
+                life.upgrade()
             life.round(round_)
+        life.upgrade()
         life.end()
         return life.problems
 

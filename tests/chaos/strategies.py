@@ -12,6 +12,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from .conftest import amount
+from .damage import KINDS as DAMAGES
+from .damage import TABLES, Damage
 from .happenings import KINDS, Happening
 from .histories import History, Round, Sync
 from .troubles import TROUBLES
@@ -57,9 +59,13 @@ _syncs = st.builds(
     st.integers(-90, 60),
     st.sampled_from([1, 60, 1_440, 43_200]) | st.integers(1, 90_000),
     _settings,
-    st.sampled_from(["nothing", "nothing", "nothing", "change", "faults", "crash"]),
+    st.sampled_from(["nothing", "nothing", "nothing", "change", "faults", "crash", *amount([], ["kill"])]),
     st.integers(0, 40),
     st.sampled_from(amount([""], ["", "", *TROUBLES])),
+)
+
+_damage = st.builds(
+    Damage, st.sampled_from(DAMAGES), st.just("appointments") | st.sampled_from(TABLES), st.integers(0, 5)
 )
 
 _lasting: dict[str, st.SearchStrategy[Any]] = {
@@ -101,6 +107,7 @@ def histories(locations: int, *, rounds: int) -> st.SearchStrategy[History]:
         st.booleans(),
         st.lists(_happenings, max_size=4).map(tuple),
         _syncs,
+        st.just(()) | st.just(()) | st.lists(_damage, max_size=2).map(tuple),
     )
     return st.builds(
         History,
@@ -109,4 +116,5 @@ def histories(locations: int, *, rounds: int) -> st.SearchStrategy[History]:
         _switches,
         st.lists(each, min_size=1, max_size=rounds).map(tuple),
         st.booleans(),
+        st.sampled_from(amount([0], [0, 0, 0, 1, 2])),
     )

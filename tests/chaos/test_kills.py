@@ -1,13 +1,15 @@
 """SIGKILL at each boundary of a load's stages and at random moments: the next run converges.
 
-After each kill the warehouse must not lie (versions in order, tombstones whole); after the next run it must equal the
-truth, with no key twice, and the killed run's lock must have freed itself.
+After each kill the warehouse must not lie: its versions are in order, each was true, and no tombstone is of a record
+that existed. After the next run it must equal the truth, with no key twice, and the killed run's lock must have freed
+itself. All this holds while the API has any of the `troubles`, for one sync or for good.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -16,23 +18,26 @@ import pendulum
 import pytest
 
 from bookings_sync.models.transform import Datasets, transform
+from bookings_sync.sandbox import Switches
 from bookings_sync.sync import pipeline
 from integration.sync.conftest import Site, Tally, small
-from support.oracle import flaws
+from support.oracle import Existing, Seen, ended_falsely, existing_now, flaws, lies, shown, strangers
+from support.truth import differences
+from support.variants import accept_variants
 from support.victims import BOUNDARIES, Death, Victims
 
 from .conftest import CHAOS_SEED, amount
+from .troubles import LASTING, TROUBLES, troubled
 
 WORLD = small(appointments=240, past_days=120, services_per_location=2, locations=2, opaque_key_share=0)
-KNOBS: dict[str, Any] = {"reads_per_load": 14, "max_window_days": 32, "rows_per_reply": 30}
+KNOBS: dict[str, Any] = {"reads_per_load": 14, "max_window_days": 32, "rows_per_reply": 30, "attempts": 1}
 """A run is several loads."""
 
-RANDOM_DEATHS = amount(4, 90)
+RANDOM_DEATHS = amount(2, 60)
 
 
-def deaths(number: int) -> list[Death]:
+def deaths(rng: random.Random, number: int) -> list[Death]:
     """Random moments in the loads of a first sync or a later one."""
-    rng = random.Random(CHAOS_SEED)
     most = {"answer": 30, "statement": 160, "milliseconds": 2_500, "a table staged": 20, "a table merged": 14}
     moments = [rng.choice(list(most)) for _ in range(number)]
     return [Death(moment, rng.randint(1, most[moment])) for moment in moments]
@@ -56,29 +61,65 @@ def test_boundaries(open_site: Callable[..., Site], victims: Victims, tally: Tal
     converges(site)
 
 
-def test_random_moments(open_site: Callable[..., Site], victims: Victims, tally: Tally) -> None:
-    site = open_site(WORLD, **KNOBS)
-    rng = random.Random(CHAOS_SEED)
-    died = 0
-    for number, death in enumerate(deaths(RANDOM_DEATHS)):
-        if number % 10 == 5 and number > 5:  # another first sync, in a world that still has all its services
-            site.database.unlink()
-            site = open_site(WORLD, **KNOBS)
+@pytest.mark.parametrize("api", ["well", "in-trouble", "in-another-form"])
+def test_random_moments(open_site: Callable[..., Site], victims: Victims, tally: Tally, api: str) -> None:
+    """The API answers well; or each killed run meets another trouble, which has ended before the next run converges; or
+    its replies have another form for good."""
+    rng = random.Random(f"{CHAOS_SEED} {api}")
+    forms = [{}] if api != "in-another-form" else [dict([each]) for each in LASTING]
+    troubles = [""] if api != "in-trouble" else list(TROUBLES)
+    site, watch, died = None, Watch(), 0
+    for number, death in enumerate(deaths(rng, RANDOM_DEATHS)):
+        if site is None or (number % 10 == 5 and number > 5):
+            if site is not None:  # another first sync, in a world that still has all its services
+                site.database.unlink()
+            site, watch = open_site(WORLD, switches=Switches().changed(rng.choice(forms)), **KNOBS), Watch()
         site.world.advance(timedelta(hours=rng.randint(1, 60)))
-        died += victims.order("sync", str(site.database), site.world.now, death, site.settings)
+        trouble = rng.choice(troubles)
+        with troubled(site.server, trouble):
+            shown_now = shown(site.world)
+            died += victims.order("sync", str(site.database), site.world.now, death, site.settings)
         if site.database.exists() and has_tables(site):
-            assert flaws(str(site.database)) == [], death
+            assert watch.problems(site, shown_now) == [], (death, trouble)
         if rng.random() < 0.6 or number == RANDOM_DEATHS - 1:
-            converges(site, death)
+            converges(site, (death, trouble), watch)
     tally("kills on DuckDB", died)
+    tally(f"kills with an API {api}", died)
     assert died >= RANDOM_DEATHS // 2, "most runs ended before they were killed: nothing was proved"
 
 
-def converges(site: Site, after: object = "") -> None:
+@dataclass
+class Watch:
+    """Compares each version with what the API showed during its load."""
+
+    loads: dict[str, tuple[Seen, ...]] = field(default_factory=dict)
+    existing: dict[str, Collection[Existing]] = field(default_factory=dict)
+
+    def problems(self, site: Site, shown_now: Seen) -> list[str]:
+        """Nothing but syncs has happened since the world was as it is now."""
+        database, existing = str(site.database), existing_now(site.world, site.settings.slots_horizon_days)
+        for row in site.query("SELECT DISTINCT _dlt_load_id AS id FROM appointments"):
+            self.loads.setdefault(row["id"], (shown_now,))
+        for table in ("teams", "services", "slots"):
+            for row in site.query(f"SELECT DISTINCT _dlt_load_id AS id FROM {table}"):
+                self.existing.setdefault(row["id"], existing)
+        return [
+            *flaws(database),
+            *lies(database, self.loads),
+            *ended_falsely(database, self.existing),
+            *strangers(database, site.world),
+        ]
+
+
+def converges(site: Site, after: object = "", watch: Watch | None = None) -> None:
     """One undisturbed run right after the kill: the lock must be free."""
     assert site.sync().row["errors"] == "[]", after
-    assert site.differences() == [], after
-    assert flaws(str(site.database)) == [], after
+    days = site.settings.slots_horizon_days
+    truths = [site.world.truth(each.id, end=site.world.now + timedelta(days=days)) for each in site.world.locations]
+    for truth in truths:
+        accept_variants(str(site.database), site.world, truth)
+    assert differences(str(site.database), truths, slot_days=days) == [], after
+    assert (flaws(str(site.database)) if watch is None else watch.problems(site, shown(site.world))) == [], after
 
 
 def has_tables(site: Site) -> bool:

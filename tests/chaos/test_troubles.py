@@ -15,7 +15,7 @@ from integration.sync.conftest import Tally
 from .conftest import amount
 from .happenings import Happening
 from .histories import History, Round, Sync, live
-from .troubles import TROUBLES
+from .troubles import LASTING, TROUBLES
 
 CHANGES = (
     Happening("delete", 1),
@@ -23,21 +23,6 @@ CHANGES = (
     Happening("reschedule", 3, 100),
     Happening("book", 2, 3, 1),
     Happening("mark", 4, 0, 2),
-)
-LASTING: tuple[tuple[str, Any], ...] = (
-    ("repeated_rows", "same"),
-    ("repeated_rows", "stale"),
-    ("repeated_rows", "stale_last"),
-    ("contact_variants", "by_scope"),
-    ("two_services", True),
-    ("moving_field", "all"),
-    ("missing_service_ids", True),
-    ("client_field_names", True),
-    ("fractional_numbers", True),
-    ("instance_reply", "master"),
-    ("deleted_id", "flag"),
-    ("deleted_id", "status"),
-    ("unknown_id", "object"),
 )
 STEP = amount(9, 1)
 """Every fourth, or all."""

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bookings_sync.sandbox import FalseKind, Fault, Faults, SandboxServer
+from bookings_sync.sandbox import BrokenKind, FalseKind, Fault, Faults, SandboxServer
 
 _BY_ID = ("GET /appointments/:id",)
 _LISTS = ("GET /appointments/",)
+_BROKEN: tuple[BrokenKind, ...] = ("503", "reset", "truncated", "cut", "list", "html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ TROUBLES: dict[str, Trouble] = {
     "outage 422": _outage("gone_422"),
     "outage empty": _outage("gone_empty"),
     "outage object": _outage("gone_object"),
+    "storm": Trouble(tuple(Fault(kind=kind, rate=0.11) for kind in _BROKEN)),
     "lists are empty": Trouble((Fault(kind="empty_list"),)),
     "calendars are empty": Trouble(
         (Fault(kind="empty_list", endpoints=("GET /calendars/teams", "GET /calendars/services")),)
@@ -58,6 +60,23 @@ TROUBLES: dict[str, Trouble] = {
     "windows are ignored": Trouble(switches={"ignores_window": 5}),
     "three rows a reply": Trouble(switches={"max_rows": 3}),
 }
+
+LASTING: tuple[tuple[str, Any], ...] = (
+    ("repeated_rows", "same"),
+    ("repeated_rows", "stale"),
+    ("repeated_rows", "stale_last"),
+    ("contact_variants", "by_scope"),
+    ("two_services", True),
+    ("moving_field", "all"),
+    ("missing_service_ids", True),
+    ("client_field_names", True),
+    ("fractional_numbers", True),
+    ("instance_reply", "master"),
+    ("deleted_id", "flag"),
+    ("deleted_id", "status"),
+    ("unknown_id", "object"),
+)
+"""Switches that may be set for good: other forms of replies that do not hide anything."""
 
 
 @contextmanager

@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(__file__).parents[2] / "pipelines" / "bookings_sync"
 
+NEW_COLUMNS = (
+    "teams.slug",
+    "team_members.email",
+    "services.slot_buffer",
+    "service_members.priority",
+    "service_hours.open_minute",
+    "appointments.is_recurring",
+    "contacts.country",
+)
+OTHER_VALUE = 'an array of strings.", "value"', 'an array of strings.", "worth"'
+"""Custom fields have one column. The older program looks for it in another field."""
+AS_DOUBLE = 'return Column(name, "double", description, source)'
+
 _PROGRAM = """
 import json, sys
 from datetime import date
@@ -75,6 +88,14 @@ class OlderProgram:
             assert number == 1, each
             path.write_text(before + without + after, encoding="utf-8")
         return self
+
+    def aged(self) -> OlderProgram:
+        """Takes a column out of each table, reads custom fields from another field, and stores numbers as integers."""
+        return (
+            self.without_columns(*NEW_COLUMNS)
+            .edited("records/tables.py", *OTHER_VALUE)
+            .edited("records/tables.py", AS_DOUBLE, AS_DOUBLE.replace("double", "bigint"))
+        )
 
     def edited(self, file: str, before: str, after: str) -> OlderProgram:
         """Replaces a text in one of its files."""

@@ -31,6 +31,8 @@ _FIELDS = {
     "appointmentStatus": "appointment_status",
     "title": "title",
     "userId": "user_id",
+    "calendarProviderId": "team_id",
+    "calendarServiceId": "service_id",
 }
 
 _HISTORIES = {
@@ -46,23 +48,44 @@ _HISTORIES = {
 }
 """Every history table, with its key without the location."""
 
+_NO_VALUES = ("deleted_at", "row_digest", "unchanged_since")
+"""Columns that describe a version."""
+
 _SHOWN = 3
 
 
+class _Any:
+    """Equals every value, for a field of which lists show several values."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "any"
+
+
+_ANY = _Any()
+
+
 def shown(world: World) -> Seen:
-    """The appointments that the API shows now."""
+    """The appointments that the API shows now, without those that a field calls deleted."""
     found: dict[tuple[str, str], tuple[Any, ...]] = {}
+    many = {"calendarServiceId": _ANY} if world.switches.two_services else {}
     for location in world.locations:
         truth = world.truth(location.id, start=world.now, end=world.now)
         for row in truth["appointments"]:
-            contact_id = row.get("contactId") or (row.get("contact") or {}).get("id")
-            found[location.id, row["id"]] = tuple((row | {"contactId": contact_id}).get(name) for name in _FIELDS)
+            if row.get("deleted") is not True:
+                found[location.id, row["id"]] = tuple((row | many).get(name) for name in _FIELDS)
     return found
 
 
 def out_of_reach(world: World, database: str) -> set[tuple[str, str]]:
-    """The appointments that no sync can find: their service disappeared before any of them was seen. If the API does
-    not list a vanished service, also those that were restored since."""
+    """The appointments that no sync of services' lists can find: they lost their service before they were seen, or
+    their service disappeared before any of them was seen. If the API does not list a vanished service, also those that
+    were restored since."""
     known = set(_rows(database, "SELECT DISTINCT location_id, service_id FROM appointments"))
     held = seen(database)
     listed = world.switches.vanished_service == "listed"
@@ -72,22 +95,28 @@ def out_of_reach(world: World, database: str) -> set[tuple[str, str]]:
         for row in data.by_start.all()
         if row.service_id not in data.services
         and (location_id, row.id) not in held
-        and not (listed and (location_id, row.service_id) in known)
+        and not (listed and row.service_id is not None and (location_id, row.service_id) in known)
     }
 
 
-def moved_unlisted(world: World, truth: Seen, held: Seen) -> set[tuple[str, str]]:
-    """Moved appointments of services that disappeared and are not listed. A sync asks for each by its id, when it reads
-    the window in which the warehouse holds it."""
-    if world.switches.vanished_service == "listed":
-        return set()
-    gone = {
-        (location_id, row.id)
-        for location_id, data in world.data.items()
-        for row in data.by_start.all()
-        if row.service_id not in data.services
-    }
-    return {key for key in gone & truth.keys() & held.keys() if truth[key][0] != held[key][0]}
+def unlisted(world: World, truth: Seen, held: Seen) -> set[tuple[str, str]]:
+    """The held appointments that no service's list shows: a sync asks for each by its id, in turn. Appointments of
+    services that disappeared are among them only if they moved: a sync asks for the others when it reads the window in
+    which the warehouse holds them."""
+    found: set[tuple[str, str]] = set()
+    for location_id, data in world.data.items():
+        for row in data.appointments.values():
+            key = location_id, row.id
+            is_hidden = row.service_id not in data.services and world.switches.vanished_service != "listed"
+            has_moved = key in truth and key in held and _place(truth[key]) != _place(held[key])
+            if row.service_id is None or (is_hidden and has_moved):
+                found.add(key)
+    return found
+
+
+def _place(row: tuple[Any, ...]) -> tuple[Any, Any]:
+    """The start, and the service."""
+    return row[0], row[-1]
 
 
 def seen(database: str) -> Seen:
@@ -127,7 +156,7 @@ def flaws(database: str) -> list[str]:
     found: list[str] = []
     for table, key in _HISTORIES.items():
         columns = [row[0] for row in _rows(database, f"DESCRIBE {table}")]
-        values = [name for name in columns if not name.startswith("_dlt") and name not in ("deleted_at", "row_digest")]
+        values = [name for name in columns if not name.startswith("_dlt") and name not in _NO_VALUES]
         content = f"row({', '.join(values)})"
         rows = _rows(
             database,
@@ -153,6 +182,27 @@ def flaws(database: str) -> list[str]:
             """,
         )
         found += _few([f"{table} {row[:-2]}, version {row[-2]}: {row[-1]}" for row in rows])
+    return found
+
+
+def doubles(database: str) -> list[str]:
+    """Records with two current versions, and versions that overlap. Other flaws are left by those who remove rows."""
+    found: list[str] = []
+    for table, key in _HISTORIES.items():
+        rows = _rows(
+            database,
+            f"""
+            WITH versions AS (
+                SELECT location_id, {key}, _dlt_valid_to, lead(_dlt_valid_from) OVER (
+                    PARTITION BY location_id, {key} ORDER BY _dlt_valid_from
+                ) AS next_from
+                FROM {table}
+            )
+            SELECT DISTINCT location_id, {key} FROM versions
+            WHERE next_from IS NOT NULL AND (_dlt_valid_to IS NULL OR _dlt_valid_to > next_from)
+            """,
+        )
+        found += _few([f"{table} {row}: an overlap, or two current versions" for row in rows])
     return found
 
 
@@ -195,17 +245,18 @@ def ended_falsely(database: str, loads: Mapping[str, Collection[Existing]]) -> l
 
 def strangers(database: str, world: World) -> list[str]:
     """Records that are stored under a location and belong to another one."""
-    owners: dict[str, str] = {}
+    owners: dict[str, set[str]] = {}
     for location_id, data in world.data.items():
         for records in (data.teams, data.services, data.deleted_services, data.contacts, data.appointments):
-            owners |= dict.fromkeys(records, location_id)
+            for record_id in records:
+                owners.setdefault(record_id, set()).add(location_id)
     found = []
     for table in ("teams", "services", "contacts", "appointments"):
         rows = _rows(database, f"SELECT DISTINCT location_id, id FROM {table}")
         found += [
             f"{table}: {record_id} of {owners[record_id]} is stored under {location_id}"
             for location_id, record_id in rows
-            if owners.get(record_id, location_id) != location_id
+            if location_id not in owners.get(record_id, {location_id})
         ]
     return _few(found)
 

@@ -63,15 +63,23 @@ class Victims:
         self._process.wait(timeout=60)
 
     def order(
-        self, what: str, warehouse: str, now: datetime, death: Death, settings: Settings, *, timezone: str = "UTC"
+        self,
+        what: str,
+        warehouse: str,
+        now: datetime,
+        death: Death,
+        settings: Settings,
+        *,
+        timezone: str = "UTC",
+        full: bool = False,
     ) -> bool:
         """Runs "sync" or "transform" in a process that dies. Returns whether it did; False where it ended before.
 
         `warehouse` are the credentials of the settings' destination, `now` is an aware datetime, `timezone` is the
-        worker's own.
+        worker's own. `full` is that of a sync.
         """
         order: dict[str, Any] = {"what": what, "now": now.isoformat(), "moment": death.moment, "number": death.number}
-        order["settings"] = _as_json(settings)
+        order["settings"], order["full"] = _as_json(settings), full
         credentials = f"DESTINATION__{settings.destination.upper()}__CREDENTIALS"
         order["environment"] = {credentials: warehouse, "TZ": timezone}
         print(json.dumps(order, default=str), file=self._pipe(self._process.stdin), flush=True)
@@ -96,6 +104,8 @@ def _as_json(settings: Settings) -> dict[str, Any]:
 
 
 def _main() -> None:
+    import bookings_sync.models.transform
+    import bookings_sync.sync.pipeline  # noqa: F401 - here once, and not in each fork
 
     for line in sys.stdin:
         child = os.fork()
@@ -127,7 +137,8 @@ def _carry_out(order: dict[str, Any]) -> None:
     fall = _fall_at(order["moment"], order["number"])
     if order["what"] == "sync":
         on_progress = fall if order["moment"] == "answer" else None
-        pipeline.sync(settings, clock=lambda: now, on_progress=on_progress and (lambda _: on_progress()))
+        progress = on_progress and (lambda _: on_progress())
+        pipeline.sync(settings, clock=lambda: now, full=order["full"], on_progress=progress)
         return
     with pipeline.open_pipeline(settings) as opened, opened.sql_client() as client:
         datasets = transform.Datasets(settings.raw_dataset, settings.staging_dataset, settings.marts_dataset)

@@ -10,9 +10,7 @@ import duckdb
 from bookings_sync.changes.diff import Changes
 from bookings_sync.sandbox import Switches
 from integration.sync.conftest import Site, small
-from support.older_program import OlderProgram
-
-AS_DOUBLE = 'return Column(name, "double", description, source)'
+from support.older_program import AS_DOUBLE, OlderProgram
 
 
 def test_an_integer_column_becomes_a_number(open_site: Callable[..., Site], older: OlderProgram) -> None:

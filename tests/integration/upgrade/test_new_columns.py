@@ -7,19 +7,7 @@ from datetime import date
 
 from bookings_sync.sandbox import Switches
 from integration.sync.conftest import Site, small
-from support.older_program import OlderProgram
-
-NEW = (
-    "teams.slug",
-    "team_members.email",
-    "services.slot_buffer",
-    "service_members.priority",
-    "service_hours.open_minute",
-    "appointments.is_recurring",
-    "contacts.country",
-)
-VALUE = 'an array of strings.", "value"', 'an array of strings.", "worth"'
-"""Custom fields have one column. The older program looks for it in another field."""
+from support.older_program import NEW_COLUMNS, OTHER_VALUE, OlderProgram
 
 LONG_PAST = {"lookback_days": 7, "max_window_days": 16, "history_start": date(2026, 6, 1)}
 """Most windows are cold: a run reads only a share of them again."""
@@ -27,7 +15,7 @@ LONG_PAST = {"lookback_days": 7, "max_window_days": 16, "history_start": date(20
 
 def sync_by(older: OlderProgram, site: Site) -> None:
     """Syncs without the columns, and checks that they are missed."""
-    older.without_columns(*NEW).edited("records/tables.py", *VALUE)
+    older.without_columns(*NEW_COLUMNS).edited("records/tables.py", *OTHER_VALUE)
     assert older.sync(site.settings, site.world.now)["outcome"] == "ok"
     assert not site.query("FROM information_schema.columns WHERE column_name = 'is_recurring'")
 
