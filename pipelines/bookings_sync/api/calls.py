@@ -13,7 +13,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -26,6 +26,7 @@ import pendulum
 import stamina
 from pendulum import DateTime
 
+from bookings_sync.api.bodies import Beyond, Undecodable, decompressed
 from bookings_sync.api.connections import ConnectionPool
 from bookings_sync.api.limits import RateLimiter
 from bookings_sync.api.replies import OtherAnswer, Reply, is_object
@@ -243,11 +244,11 @@ class Sender:
                     response.close()
         except httpx.TimeoutException as error:
             raise self._error(TimedOut, type(error).__name__, call, _status(response)) from error
-        except httpx.DecodingError as error:
-            raise self._error(BadReply, "the body cannot be decompressed", call, _status(response)) from error
         except httpx.NetworkError as error:
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             raise self._error(ConnectionFailed, what, call, _status(response)) from error
+        except httpx.DecodingError as error:  # a transport that decompresses by itself
+            raise self._error(BadReply, "the body cannot be decompressed", call, _status(response)) from error
         # Protocol errors can quote the key or a record, so neither their message nor their traceback is kept.
         except httpx.RemoteProtocolError:
             if response is not None:
@@ -258,16 +259,19 @@ class Sender:
 
     def _read_body(self, call: ApiCall, response: httpx.Response, started: float) -> bytes:
         chunks: list[bytes] = []
-        size = 0
         longest = self._settings.read_timeout_seconds * _READ_TIMEOUTS_PER_REPLY
-        for chunk in response.iter_bytes():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > self._max_bytes:
-                what = f"the reply is larger than max_reply_mb = {self._settings.max_reply_mb}"
-                raise self._error(ReplyTooLarge, what, call, response.status_code)
-            if self._monotonic() - started > longest:
-                raise self._error(TimedOut, f"the reply is not whole after {longest:.0f} s", call, response.status_code)
+        status, headers = response.status_code, response.headers
+        try:
+            for chunk in decompressed(_raw(response), headers.get("Content-Encoding", ""), self._max_bytes):
+                if chunk:
+                    chunks.append(chunk)
+                if self._monotonic() - started > longest:
+                    raise self._error(TimedOut, f"the reply is not whole after {longest:.0f} s", call, status)
+        except Beyond:
+            what = f"the reply is larger than max_reply_mb = {self._settings.max_reply_mb}"
+            raise self._error(ReplyTooLarge, what, call, status) from None
+        except Undecodable as error:
+            raise self._error(BadReply, str(error), call, status) from None
         return b"".join(chunks)
 
     def _error_for_status(self, call: ApiCall, status: int, headers: httpx.Headers, body: bytes) -> ApiError:
@@ -305,6 +309,12 @@ class Sender:
 
 _parsed_url = cache(httpx.URL)
 """Locations share the base URL, so it is parsed once."""
+
+
+def _raw(response: httpx.Response) -> Iterable[bytes]:
+    """The body's bytes as they were sent. httpx's own reading would decompress them without a limit."""
+    assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101 - no transport here is asynchronous
+    return response.stream
 
 
 def _status(response: httpx.Response | None) -> int | None:

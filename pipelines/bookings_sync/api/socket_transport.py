@@ -24,6 +24,13 @@ _BUFFER_BYTES = 1 << 18
 """Bytes per read. With smaller reads, malloc returns pages to the kernel after each large reply and faults them in
 again for the next."""
 
+_MOST_OVERHEAD = 1 << 20
+"""Bytes of a reply that are not its body: interim replies, headers, the framing of chunks. Replies have a few hundred;
+httptools and llhttp accept any number."""
+
+_FRAMING_PER_BYTE = 16
+"""A chunk of one byte takes five bytes of framing, and more with leading zeros."""
+
 _LINE_BREAK = re.compile(rb"[\r\n\0]")
 
 
@@ -93,6 +100,8 @@ class _ReplyStream(httpx.SyncByteStream):
         self._transport = transport
         self._parser = HttpResponseParser(self)
         self._chunks: list[bytes] = []
+        self._received = 0
+        self._body_bytes = 0
         self._is_complete = False
         self._closes_connection = False
         self.status = 0
@@ -108,18 +117,21 @@ class _ReplyStream(httpx.SyncByteStream):
     def _read_more(self) -> bool:
         """Parses the next bytes. Returns False if the server has closed the connection."""
         data = self._transport.read()
+        self._received += len(data)
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             if not self._is_complete:  # the parser's message quotes the bytes, which can be a record
                 raise httpx.RemoteProtocolError(type(error).__name__) from None
             self._closes_connection = True
+        if self._received - self._body_bytes > _MOST_OVERHEAD + _FRAMING_PER_BYTE * self._body_bytes:
+            raise httpx.RemoteProtocolError("the headers or the chunks' framing are too large")
         return bool(data)
 
     def __iter__(self) -> Iterator[bytes]:
         while True:
             chunks, self._chunks = self._chunks, []
-            yield from chunks
+            yield from chunks or (b"",)  # so that the reader can look at its clock although no body came
             if self._is_complete:
                 return
             if not self._read_more():
@@ -142,6 +154,8 @@ class _ReplyStream(httpx.SyncByteStream):
             raise HttpParserError("a second reply to one request")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.has_head:
+            return  # a trailer, behind the body
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -151,6 +165,7 @@ class _ReplyStream(httpx.SyncByteStream):
             self.headers = []
 
     def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
         self._chunks.append(body)
 
     def on_message_complete(self) -> None:

@@ -10,6 +10,8 @@ import ssl
 import struct
 import threading
 import traceback
+import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
@@ -171,6 +173,116 @@ def test_max_reply_mb_counts_decompressed_bytes(connect: Connect) -> None:
     client, _ = connect(reply(gzip.compress(b" " * 2_000_000), b"Content-Encoding: gzip"), max_reply_mb=1)
     with pytest.raises(errors.ReplyTooLarge):
         client.list_teams()
+
+
+def deflated(body: bytes, *, bare: bool = False) -> bytes:
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS if bare else zlib.MAX_WBITS)
+    return compressor.compress(body) + compressor.flush()
+
+
+def times(compress: Callable[[bytes], bytes], number: int, body: bytes) -> bytes:
+    for _ in range(number):
+        body = compress(body)
+    return body
+
+
+@pytest.mark.parametrize(
+    ("encodings", "body"),
+    [
+        ("gzip, gzip", times(gzip.compress, 2, b" " * 50_000_000)),
+        ("gzip,GZIP , x-gzip", times(gzip.compress, 3, b" " * 50_000_000)),
+        ("deflate, gzip", gzip.compress(deflated(b" " * 50_000_000))),
+        ("gzip, deflate", deflated(gzip.compress(b" " * 50_000_000), bare=True)),
+        ("identity, gzip", gzip.compress(b" " * 50_000_000)),
+        ("gzip", gzip.compress(b" " * 500_000) * 100),
+        # Only the inner step is too large: what comes out in the end is empty.
+        ("gzip, gzip", gzip.compress(gzip.compress(b"") * 100_000)),
+    ],
+    ids=["gzip twice", "gzip three times", "deflate and gzip", "gzip and bare deflate", "gzip", "members", "inner step"],
+)
+def test_no_step_of_the_decompression_exceeds_the_limit(connect: Connect, encodings: str, body: bytes) -> None:
+    client, server = connect(reply(body, f"Content-Encoding: {encodings}".encode()), max_reply_mb=1)
+    tracemalloc.start()
+    try:
+        with pytest.raises(errors.ReplyTooLarge, match="max_reply_mb = 1"):
+            client.list_teams()
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("separate", [False, True], ids=["one header", "two headers"])
+@pytest.mark.parametrize(
+    ("encodings", "body"),
+    [
+        (["gzip", "gzip"], times(gzip.compress, 2, TEAMS)),
+        (["deflate", "gzip"], gzip.compress(deflated(TEAMS))),
+        (["deflate", "identity"], deflated(TEAMS, bare=True)),
+        (["x-gzip", "utf-8"], gzip.compress(TEAMS[:9]) + gzip.compress(TEAMS[9:]) + b"\0\0"),
+    ],
+    ids=["gzip twice", "deflate and gzip", "bare deflate", "two members"],
+)
+def test_encodings_are_undone_in_order(connect: Connect, encodings: list[str], body: bytes, separate: bool) -> None:
+    values = encodings if separate else [", ".join(encodings)]
+    client, _ = connect(reply(body, *(f"Content-Encoding: {value}".encode() for value in values)))
+    assert client.list_teams().records == [{"id": "t1"}]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "message"),
+    [
+        ("br", TEAMS, "content encoding br"),
+        ("gzip, zstd", TEAMS, "content encoding zstd"),
+        (", ".join(["gzip"] * 5), TEAMS, "5 content encodings"),
+        ("gzip", gzip.compress(TEAMS)[:-9], "cut short"),
+        ("gzip", gzip.compress(TEAMS)[:10], "cut short"),
+        ("deflate", deflated(TEAMS)[:1], "cut short"),
+        ("deflate", b"\x78\x9cnothing", "cannot be decompressed"),
+    ],
+)
+def test_bodies_that_cannot_be_decompressed(connect: Connect, encoding: str, body: bytes, message: str) -> None:
+    """An empty body means that there is no such record, so a body that was cut short must not look empty."""
+    client, _ = connect(reply(body, f"Content-Encoding: {encoding}".encode()), attempts=1)
+    with pytest.raises(errors.BadReply, match=message):
+        client.get_appointment("a1")
+
+
+def test_an_empty_body_has_nothing_to_decompress(connect: Connect) -> None:
+    client, _ = connect(reply(b"", b"Content-Encoding: gzip", status=b"404 Not Found"))
+    with pytest.raises(errors.BadReply, match="not a reply of the API"):
+        client.list_teams()
+
+
+@pytest.mark.parametrize(
+    ("start", "again"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X-More: %s\r\n" % (b"a" * 60_000)),
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"a" * 60_000),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nX-Early: %s\r\n\r\n" % (b"a" * 60_000)),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a" * 60_000),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X-More: %s\r\n" % (b"a" * 60_000)),
+    ],
+    ids=["headers", "one header", "interim replies", "chunk extension", "trailers"],
+)
+def test_endless_headers_and_framing(
+    connect: Connect, http_transport: HttpTransport, start: bytes, again: bytes
+) -> None:
+    if http_transport == "httpx" and start == b"":
+        pytest.xfail("httpcore 1.0 reads interim replies without end")
+    stopped = threading.Event()
+
+    def send(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            connection.sendall(start)
+            while True:
+                connection.sendall(again)
+        stopped.set()
+
+    client, _ = connect(send, attempts=1, max_reply_mb=1)
+    with pytest.raises((errors.ConnectionFailed, errors.BadReply)):
+        client.list_teams()
+    assert stopped.wait(10)
 
 
 def test_gzip_is_requested_and_decompressed(connect: Connect) -> None:
