@@ -8,6 +8,7 @@ httpx decompresses each chunk whole: 830 bytes that are compressed twice take a 
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Protocol
@@ -20,6 +21,14 @@ _MOST_STEPS = 4
 
 _UNSUPPORTED = frozenset({"br", "zstd", "compress", "x-compress"})
 """Encodings that no request asks for. Other unknown names, such as `utf-8`, are mistakes of servers and mean nothing."""
+
+
+class _Bodies(threading.local):
+    largest = 0
+    """Bytes of the largest body that this thread has read. Callers set it back."""
+
+
+BODIES = _Bodies()
 
 
 class Beyond(Exception):  # noqa: N818 - not an error yet: the caller knows the limit's name

@@ -26,7 +26,7 @@ import pendulum
 import stamina
 from pendulum import DateTime
 
-from bookings_sync.api.bodies import Beyond, Undecodable, decompressed
+from bookings_sync.api.bodies import BODIES, Beyond, Undecodable, decompressed
 from bookings_sync.api.connections import ConnectionPool
 from bookings_sync.api.limits import RateLimiter
 from bookings_sync.api.replies import OtherAnswer, Reply, is_object
@@ -268,11 +268,14 @@ class Sender:
                 if self._monotonic() - started > longest:
                     raise self._error(TimedOut, f"the reply is not whole after {longest:.0f} s", call, status)
         except Beyond:
+            BODIES.largest = self._max_bytes
             what = f"the reply is larger than max_reply_mb = {self._settings.max_reply_mb}"
             raise self._error(ReplyTooLarge, what, call, status) from None
         except Undecodable as error:
             raise self._error(BadReply, str(error), call, status) from None
-        return b"".join(chunks)
+        body = b"".join(chunks)
+        BODIES.largest = max(BODIES.largest, len(body))
+        return body
 
     def _error_for_status(self, call: ApiCall, status: int, headers: httpx.Headers, body: bytes) -> ApiError:
         """The error for a status that is not 2xx. Pauses the rate limiter if the API asks for a pause."""

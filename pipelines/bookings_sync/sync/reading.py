@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Generic, NamedTuple, TypeVar
 
+from bookings_sync.api.bodies import BODIES
 from bookings_sync.errors import ApiError
 
 W = TypeVar("W")
@@ -63,6 +64,12 @@ class _Turns:
             self._changed.notify_all()
 
 
+    def see(self, size: int) -> None:
+        """Notes the size of a body, whether or not it is decoded."""
+        with self._changed:
+            self.largest = max(self.largest, size)
+
+
 class DecodingTurn:
     """One item's turn to decode its replies. An item may decode several."""
 
@@ -105,7 +112,7 @@ class Reading(Generic[W, R]):
         self._call = call
         self._concurrency = concurrency
         self._turns = _Turns()
-        self._answered = False
+        self._unanswered = False
 
     def add(self, items: Iterable[W]) -> None:
         self._queued.extendleft(reversed(list(items)))
@@ -135,7 +142,6 @@ class Reading(Generic[W, R]):
                         Thread(target=self._work, args=(asked, answered), name=f"read_{threads}", daemon=True).start()
                 turn, answer = answered.get()
                 in_flight -= 1
-                self._answered = True
                 if isinstance(answer, BaseException):
                     raise answer
                 yield answer
@@ -147,8 +153,8 @@ class Reading(Generic[W, R]):
                 asked.put(None)
 
     def _most_in_flight(self) -> int:
-        """The number of calls allowed in flight: few until the first reply shows its size."""
-        largest = self._turns.largest or (1 if self._answered else _MOST_BYTES_IN_FLIGHT // 4)
+        """The number of calls allowed in flight: few until a reply shows its size, or a call brought none."""
+        largest = self._turns.largest or (1 if self._unanswered else _MOST_BYTES_IN_FLIGHT // 4)
         return max(2, min(self._concurrency, _MOST_BYTES_IN_FLIGHT // largest))
 
     def _work(
@@ -162,11 +168,18 @@ class Reading(Generic[W, R]):
 
     def _answer(self, item: W, turn: DecodingTurn) -> Answer[W, R] | BaseException:
         """The answer, or an exception that is not the API's, which the iteration raises."""
+        BODIES.largest = 0
         try:
-            return Answer(item, self._call(item, turn), None)
+            result = self._call(item, turn)
+            self._turns.see(getattr(result, "bytes", 0))  # of a reply that was kept, so no body was read
+            return Answer(item, result, None)
         except ApiError as error:
+            if error.status is None:
+                self._unanswered = True
             turn.leave()
             return Answer(item, None, error)
         except BaseException as error:  # noqa: BLE001 - the iteration raises it
             turn.leave()
             return error
+        finally:
+            self._turns.see(BODIES.largest)  # also of bodies that were not decoded: unchanged ones, error pages
