@@ -9,6 +9,12 @@ BookingsError                   exit code 1
 ├── NewerWarehouseError         exit code 76
 ├── LoadError
 ├── AuditError
+├── MachineError                the machine this runs on refuses something
+│   ├── DiskFull
+│   ├── NoAccess                permissions, a read-only file system, a folder where a file is expected
+│   ├── LimitReached            memory, size of files, number of open files
+│   ├── DamagedFile
+│   └── FileHeld                exit code 75
 ├── ControlFailed               the API cannot tell what exists, so nothing is deleted
 └── ApiError                    a request failed; `retryable`: whether it is sent again
     ├── ConnectionFailed        retried
@@ -98,6 +104,45 @@ class AuditError(BookingsError):
     def __init__(self, models: Iterable[str]) -> None:
         self.models = tuple(models)
         super().__init__(f"audits failed, the live tables are unchanged: {', '.join(self.models)}")
+
+
+class MachineError(BookingsError):
+    """The machine refuses something. `machine.machine_error` recognises such failures.
+
+    `problem` describes the failure, `where` is the file or folder if it is known, `fix` what to do, and `holder` the
+    process that has the file open, if that is known.
+    """
+
+    def __init__(self, problem: str, *, where: str | None, fix: str, holder: str | None = None) -> None:
+        place = f": {where}" if where else ""
+        by = f", by {holder}" if holder else ""
+        super().__init__(f"{problem}{place}{by}. {fix}")
+        self.problem = problem
+        self.where = where
+        self.fix = fix
+        self.holder = holder
+
+
+class DiskFull(MachineError):  # noqa: N818 - the names say what happened
+    """No space, no inodes, or no quota left."""
+
+
+class NoAccess(MachineError):  # noqa: N818
+    """A file or folder cannot be read or written: permissions, a read-only file system, a folder in place of a file."""
+
+
+class LimitReached(MachineError):  # noqa: N818
+    """A limit of the process or of DuckDB: memory, size of files, open files."""
+
+
+class DamagedFile(MachineError):  # noqa: N818
+    """A file is damaged, not a DuckDB database, or of a newer DuckDB."""
+
+
+class FileHeld(MachineError):  # noqa: N818
+    """Another process has the database file open: a reader, or a run without the lock."""
+
+    exit_code = 75
 
 
 class ControlFailed(BookingsError):  # noqa: N818 - the name describes the event

@@ -20,7 +20,7 @@ _MOST_STEPS = 4
 """Encodings that one body may have. Servers use one; a proxy may add a second."""
 
 _UNSUPPORTED = frozenset({"br", "zstd", "compress", "x-compress"})
-"""Encodings that no request asks for. Other unknown names, such as `utf-8`, are mistakes of servers and mean nothing."""
+"""Encodings that no request asks for. Other unknown names, such as `utf-8`, are mistakes of servers: no step."""
 
 
 class _Bodies(threading.local):

@@ -14,6 +14,7 @@ import traceback
 from bookings_sync.cli import signals
 from bookings_sync.cli.output import Output
 from bookings_sync.errors import BookingsError
+from bookings_sync.machine import machine_error
 
 _AFTER_INTERRUPT = {
     "sync": "finished loads are kept, and the next sync continues from there",
@@ -30,8 +31,8 @@ def report_error(error: BaseException, output: Output) -> int:
         message, exit_code = "interrupted", ended
         if hint := _AFTER_INTERRUPT.get(output.command):
             message += f": {hint}"
-    elif isinstance(error, BookingsError):
-        message, exit_code = str(error), error.exit_code
+    elif isinstance(named := machine_error(error) or error, BookingsError):
+        message, exit_code = str(named), named.exit_code
     else:
         message, exit_code = f"unexpected {type(error).__name__}{_our_line(error)}", 1
         if output.verbose < 2:

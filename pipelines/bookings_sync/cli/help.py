@@ -10,7 +10,7 @@ EXIT_CODES = """\
   2    wrong usage or configuration: the message names the setting and the fix
   3    partial: some locations failed, the others are done
   4    held: rows that look deleted stay; bookings status shows them
-  75   another run holds the lock: try again when it has ended
+  75   another run holds the lock, or a program the file: try again later
   76   a newer program has written the warehouse: install that one
   130  interrupted (Ctrl-C): finished loads are kept, the next run continues
   143  interrupted by SIGTERM

@@ -13,6 +13,7 @@ from pendulum import DateTime
 from bookings_sync.cli.formatting import ago, duration, migrations_due, styled, table
 from bookings_sync.cli.output import Output
 from bookings_sync.clock import utc_now
+from bookings_sync.config.files import UNREADABLE
 from bookings_sync.config.keys import key_of
 from bookings_sync.config.load import load_settings
 from bookings_sync.config.settings import Settings
@@ -44,7 +45,7 @@ def load_settings_with_any_locations() -> Settings:
     try:
         return load_settings()
     except ConfigurationError as error:
-        if error.key != key_of("locations"):
+        if error.key != key_of("locations") and error.problem != UNREADABLE:
             raise
         return load_settings(need_locations=False)
 

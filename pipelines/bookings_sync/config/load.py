@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import PurePath
 
 from bookings_sync.config import lookup
+from bookings_sync.config.files import check_files
 from bookings_sync.config.keys import CONFIG_FILE, LOCATIONS_SECTION, SECRETS_FILE, WAREHOUSE_KEYS, invalid
 from bookings_sync.config.locations import Location
 from bookings_sync.config.settings import NO_KNOBS, Settings
@@ -17,7 +18,13 @@ from bookings_sync.errors import ConfigurationError
 
 
 def load_settings(*, need_locations: bool = True) -> Settings:
-    """The configured settings. Raises ConfigurationError, also if `need_locations` and no location is configured."""
+    """The configured settings. Raises ConfigurationError, also if `need_locations` and no location is configured.
+
+    Without `need_locations` no secret may be needed, so a file that this user may not read is left out.
+    """
+    check_files()
+    if not need_locations:
+        lookup.ignore_unreadable_files()
     found = lookup.Found()
     types = {each.name: _plain_type(each.default) for each in fields(Settings) if each.name not in NO_KNOBS}
     source = {name: type_ for name, type_ in types.items() if name not in WAREHOUSE_KEYS}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +25,11 @@ from dlt.common.configuration.providers.provider import ConfigProvider
 from dlt.common.configuration.utils import deserialize_value
 from dlt.common.typing import TSecretStrValue
 
+from bookings_sync.config.files import UNREADABLE, file_error, without_unreadable_files
 from bookings_sync.config.keys import CONFIG_FILE, LOCATIONS_SECTION, SECRETS_FILE
 from bookings_sync.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
 
 COMMITTED_SECRET = "a secret in a file that is committed"  # noqa: S105 - a message
 MOVE_SECRET = f"Move it to {SECRETS_FILE}. Replace it if the file was ever committed."
@@ -48,13 +52,19 @@ class Found:
 
 
 def providers() -> Sequence[ConfigProvider]:
-    """dlt's providers, highest priority first. Raises ConfigurationError if a file is not TOML."""
+    """dlt's providers, highest priority first. Raises ConfigurationError if a file cannot be read or is not TOML."""
     try:
         return dlt.config.config_providers
     except ConfigProviderException as error:
-        file = SECRETS_FILE if "secrets.toml" in str(error).splitlines()[0] else CONFIG_FILE
-        problem = f"not TOML: {str(error).splitlines()[-1]}"
-        raise ConfigurationError(problem, key="the whole file", where=file, fix="Correct that line.") from None
+        raise file_error(error) from None
+
+
+def ignore_unreadable_files() -> None:
+    """Reads the configuration without the files that this user may not read. For commands that need no secret."""
+    with without_unreadable_files() as ignored:
+        providers()
+    for file in ignored:
+        log.warning("%s %s, so its settings are unknown", file, UNREADABLE)
 
 
 def find(key: str, among: Iterable[ConfigProvider] | None = None, hint: Any = str) -> tuple[Any, str]:

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import dlt
-from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.sql_client import SqlClientBase
 
 from bookings_sync.clock import utc_now
@@ -20,11 +18,16 @@ from bookings_sync.config.settings import Settings
 from bookings_sync.models.destination import Datasets
 from bookings_sync.models.errors import ModelError, NothingSyncedError
 from bookings_sync.models.publish import publish, read_copy
-from bookings_sync.warehouse.dataset import database_file, locked_dataset, open_pipeline
+from bookings_sync.warehouse.dataset import (
+    database_file,
+    locked_dataset,
+    open_file_to_read,
+    open_pipeline,
+    open_to_read,
+)
 from bookings_sync.warehouse.dataset import open_client as pipeline_client
 from bookings_sync.warehouse.migrations import check_version
 from bookings_sync.warehouse.properties import Properties
-from bookings_sync.warehouse.scratch import scratch_folder
 
 
 def datasets(settings: Settings) -> Datasets:
@@ -36,16 +39,19 @@ def open_client(settings: Settings, *, writes: bool = False, publishes: bool = F
     """dlt's SQL client on the raw dataset. Raises NewerWarehouseError if a newer program has written it.
 
     With `publishes`, replaces the read copy of a DuckDB file at the end, while the lock is still held. On a DuckDB file
-    readers take the lock too: DuckDB lets no other process read during a write, and an open reader makes a sync fail.
+    readers take the lock too: DuckDB lets no other process read during a write, and an open reader makes a sync
+    fail.
     """
     with ExitStack() as stack:
         pipeline = stack.enter_context(open_pipeline(settings))
         database = database_file(pipeline)
         if database is not None and not database.exists():
             raise NothingSyncedError(settings.raw_dataset)
-        if writes or database is not None:
+        if writes:
             stack.enter_context(locked_dataset(pipeline, settings, since=utc_now()))
-        client = stack.enter_context(pipeline_client(pipeline, settings))
+            client = stack.enter_context(pipeline_client(pipeline, settings))
+        else:
+            client = stack.enter_context(open_to_read(pipeline, settings, since=utc_now()))
         check_version(Properties(client).read())
         yield client
         if publishes and database is not None:
@@ -70,11 +76,4 @@ def open_published(settings: Settings, *, or_live: bool = False) -> Iterator[Sql
             raise NothingSyncedError(settings.raw_dataset)
         if not read_copy(database).exists():
             raise ModelError("there is no read copy yet: run `bookings transform` first")
-        copy = dlt.pipeline(
-            settings.pipeline_name,
-            pipelines_dir=stack.enter_context(scratch_folder()),
-            destination=dlt.destinations.duckdb(DuckDbCredentials(str(read_copy(database)), read_only=True)),
-            dataset_name=settings.raw_dataset,
-        )
-        stack.callback(copy.deactivate)
-        yield stack.enter_context(pipeline_client(copy, settings))
+        yield stack.enter_context(open_file_to_read(read_copy(database), settings))

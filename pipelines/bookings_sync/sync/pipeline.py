@@ -31,7 +31,14 @@ from bookings_sync.records.tables import TABLES
 from bookings_sync.sync.report_row import held_back
 from bookings_sync.sync.run import Run
 from bookings_sync.sync.source import bookings_source, raw_schema
-from bookings_sync.warehouse.dataset import database_file, locked_dataset, open_client, open_pipeline, opening
+from bookings_sync.warehouse.dataset import (
+    database_file,
+    locked_dataset,
+    open_client,
+    open_pipeline,
+    open_to_read,
+    opening,
+)
 from bookings_sync.warehouse.dlt_compat.loads import collect_cycles, keep_records_out_of_logs
 from bookings_sync.warehouse.dlt_compat.postgres import Postgres
 from bookings_sync.warehouse.dlt_compat.tables import DLT_COLUMNS, create_missing_tables
@@ -127,7 +134,7 @@ def plan_run(settings: Settings, *, clock: Callable[[], DateTime], asked: Window
         with open_pipeline(settings) as pipeline:
             database = database_file(pipeline)
             is_new = database is not None and not database.exists()
-            with locked_dataset(pipeline, settings, since=clock()), open_client(pipeline, settings) as client:
+            with open_to_read(pipeline, settings, since=clock()) as client:
                 run.open(client, offline=True)
                 migrations = due(client)
                 reads = run.planner.everything(run.findings.active)

@@ -63,7 +63,6 @@ class _Turns:
             self._open = True
             self._changed.notify_all()
 
-
     def see(self, size: int) -> None:
         """Notes the size of a body, whether or not it is decoded."""
         with self._changed:

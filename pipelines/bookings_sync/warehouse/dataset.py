@@ -8,9 +8,10 @@ Read-only commands import this module, so it imports nothing that talks to the A
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 from dlt.destinations import duckdb, postgres
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync.config.keys import CONFIG_FILE, SECRETS_FILE
 from bookings_sync.config.settings import Settings
-from bookings_sync.errors import BookingsError, ConfigurationError, described
+from bookings_sync.errors import BookingsError, ConfigurationError, DiskFull, NoAccess, described
+from bookings_sync.machine import machine_error, naming_machine_errors
 from bookings_sync.warehouse.dlt_compat.destinations import (
     cache_capabilities,
     duckdb_path,
@@ -51,9 +54,16 @@ def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
         )
         pipeline.config.restore_from_destination = False
         try:
+            if (file := _known_file(pipeline)) is not None and file.is_symlink():
+                file.stat()  # a link that leads nowhere must not look like a warehouse that was never synced
             yield pipeline
+        except Exception as error:
+            if found := machine_error(error, folder, database=_known_file(pipeline)):
+                raise found from error
+            raise
         finally:
-            pipeline.deactivate()
+            if pipeline.is_active:
+                pipeline.deactivate()
 
 
 def destination(settings: Settings) -> Destination[Any, Any]:
@@ -98,6 +108,49 @@ def open_client(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[SqlClien
         yield client
     finally:
         client.close_connection()
+
+
+@contextmanager
+def open_to_read(pipeline: dlt.Pipeline, settings: Settings, *, since: DateTime) -> Iterator[SqlClientBase[Any]]:
+    """dlt's SQL client for a command that only reads. It holds the lock of a DuckDB file, because DuckDB lets no other
+    process read during a write.
+
+    Where this user may not write, or nothing can be written, it reads the file without the lock.
+    """
+    database = database_file(pipeline)
+    with ExitStack() as stack:
+        is_read_only = database is not None and not _can_write(database, lock_file(pipeline, settings))
+        if database is not None and not is_read_only:
+            try:
+                stack.enter_context(locked_dataset(pipeline, settings, since=since))
+            except (DiskFull, NoAccess):
+                is_read_only = True
+        if database is not None and is_read_only and database.exists():
+            yield stack.enter_context(open_file_to_read(database, settings))
+        else:
+            yield stack.enter_context(open_client(pipeline, settings))
+
+
+def _can_write(database: Path, lock: Path) -> bool:
+    """Whether this user may write the file, its lock, and other files next to it."""
+    return all(os.access(each, os.W_OK) for each in (database.parent, database, lock) if each.exists())
+
+
+@contextmanager
+def open_file_to_read(file: Path, settings: Settings) -> Iterator[SqlClientBase[Any]]:
+    """dlt's SQL client on a DuckDB file that is only read: neither the file nor its folder need be writable."""
+    with scratch_folder() as folder:
+        pipeline = dlt.pipeline(
+            settings.pipeline_name,
+            pipelines_dir=folder,
+            destination=duckdb(DuckDbCredentials(str(file), read_only=True)),
+            dataset_name=settings.raw_dataset,
+        )
+        try:
+            with naming_machine_errors(folder, database=file), open_client(pipeline, settings) as client:
+                yield client
+        finally:
+            pipeline.deactivate()
 
 
 @contextmanager
@@ -160,6 +213,13 @@ def lock_file(pipeline: dlt.Pipeline, settings: Settings) -> Path:
 def database_file(pipeline: dlt.Pipeline) -> Path | None:
     """The database file of DuckDB; None for a server."""
     return _file_of(getattr(pipeline.destination_client().config, "credentials", None))
+
+
+def _known_file(pipeline: dlt.Pipeline) -> Path | None:
+    """The same for an error's message: None if the credentials are missing or wrong."""
+    with suppress(Exception):
+        return database_file(pipeline)
+    return None
 
 
 def _file_of(credentials: Any) -> Path | None:

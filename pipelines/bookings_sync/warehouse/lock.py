@@ -25,6 +25,7 @@ from pendulum import DateTime
 
 from bookings_sync.config.settings import Part
 from bookings_sync.errors import LoadError, LockedError
+from bookings_sync.machine import naming_machine_errors
 
 _UNKNOWN = "an unknown process"
 
@@ -45,20 +46,24 @@ class Lock:
 
 @contextmanager
 def locked(path: Path, *, since: DateTime) -> Iterator[Lock]:
-    """Holds the lock file `path`. Raises LockedError immediately if another run holds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Holds the lock file `path`. Raises LockedError immediately if another run holds it, and MachineError if the file
+    cannot be made or opened."""
     holder_file = path.with_name(path.name + ".holder")
     lock = FileLock(path)
+    with naming_machine_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise LockedError(_read_holder(holder_file)) from None
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise LockedError(_read_holder(holder_file)) from None
-    try:
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since.to_iso8601_string()}
-        holder_file.write_text(json.dumps(holder), encoding="utf-8")
+        with naming_machine_errors(holder_file):
+            holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since.to_iso8601_string()}
+            holder_file.write_text(json.dumps(holder), encoding="utf-8")
         yield Lock()
     finally:
-        holder_file.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that became read-only meanwhile must not hide what happened
+            holder_file.unlink(missing_ok=True)
         lock.release()
 
 

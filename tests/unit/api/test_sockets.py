@@ -198,7 +198,15 @@ def times(compress: Callable[[bytes], bytes], number: int, body: bytes) -> bytes
         # Only the inner step is too large: what comes out in the end is empty.
         ("gzip, gzip", gzip.compress(gzip.compress(b"") * 100_000)),
     ],
-    ids=["gzip twice", "gzip three times", "deflate and gzip", "gzip and bare deflate", "gzip", "members", "inner step"],
+    ids=[
+        "gzip twice",
+        "gzip three times",
+        "deflate and gzip",
+        "gzip and bare deflate",
+        "gzip",
+        "members",
+        "inner step",
+    ],
 )
 def test_no_step_of_the_decompression_exceeds_the_limit(connect: Connect, encodings: str, body: bytes) -> None:
     client, server = connect(reply(body, f"Content-Encoding: {encodings}".encode()), max_reply_mb=1)

@@ -131,11 +131,11 @@ def test_every_body_counts_in_the_memory_bound(status: int) -> None:
             window = Window(item * DAY_MS, (item + 1) * DAY_MS)
             return client.list_appointments(Scope("service", "s"), window, digest_of(body))
 
-        reading = iter(Reading(range(24), call, 20))
-        for _ in range(8):
+        reading = iter(Reading(range(14), call, 20))
+        for _ in range(6):
             next(reading)
         meter.most = 0
-        assert sum(1 for _ in reading) == 16
+        assert sum(1 for _ in reading) == 8
     assert meter.most <= 3
 
 
