@@ -39,8 +39,8 @@ def earlier_copies(database: Path) -> list[Path]:
 def publish(database: Path, keep: int) -> Path:
     """Replaces the read copy by the current database, and returns its path. Keeps `keep` copies in total.
 
-    Call it with the run's lock held and no connection open. Raises MachineError or LoadError if the disk is full or the
-    database cannot be opened; the old copy then stays.
+    Call it with the run's lock held and no connection open. Raises LoadError if the disk is full or the database cannot
+    be opened; the old copy then stays.
     """
     copy = read_copy(database)
     fresh = copy.with_name(f".{copy.name}.{os.getpid()}")
@@ -57,9 +57,8 @@ def publish(database: Path, keep: int) -> Path:
         fresh.replace(copy)
     except (OSError, duckdb.Error) as error:
         fresh.unlink(missing_ok=True)
-        if found := machine_error(error, fresh, database=database):
-            raise found from error
-        raise LoadError(f"the read copy could not be published: {type(error).__name__}") from error
+        cause = machine_error(error, fresh, database=database)
+        raise LoadError(f"the read copy could not be published: {cause or type(error).__name__}") from cause or error
     for old in earlier_copies(database)[keep - 1 :]:
         with suppress(OSError):  # Windows cannot remove an open file; the next run tries again
             old.unlink()

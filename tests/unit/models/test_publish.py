@@ -59,7 +59,7 @@ def test_a_failed_copy_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)  # some file systems report a full disk only at fsync
-    with pytest.raises(LoadError, match="could not be published"):
+    with pytest.raises(LoadError, match="could not be published: the disk is full"):
         publish(database, 1)
     assert copy.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2
