@@ -25,6 +25,7 @@ from pyarrow import csv, parquet
 from bookings_sync.cli.formatting import cell, styled, table, to_json
 from bookings_sync.cli.output import Output
 from bookings_sync.config.load import load_settings
+from bookings_sync.machine import machine_error
 from bookings_sync.models import read_only
 from bookings_sync.models.access import open_published
 from bookings_sync.models.read_only import QueryError
@@ -126,6 +127,8 @@ def _export(result: pa.Table, file_format: FileFormat, out: Path | None, *, raw:
         with out.open("wb") as file:
             _write(result, file_format, file)
     except OSError as error:
+        if found := machine_error(error, out):
+            raise found from error
         raise QueryError(f"cannot write {out}: {error.strerror}") from error
 
 
