@@ -19,7 +19,7 @@ from bookings_sync.config.load import load_settings
 from bookings_sync.config.settings import Settings
 from bookings_sync.models.access import datasets, open_client
 from bookings_sync.models.transform import TransformResult, transform
-from bookings_sync.planning.windows import Window
+from bookings_sync.planning.windows import asked_window
 from bookings_sync.sync.pipeline import SyncResult, sync
 
 
@@ -40,13 +40,7 @@ def sync_warehouse(
     Raises ConfigurationError, LockedError while another run is active, LoadError if the warehouse refuses a load, and
     ValueError for an impossible range.
     """
-    if (start is None) != (end is None):
-        raise ValueError("start and end go together: give both or neither")
-    if full and start is not None:
-        raise ValueError("full reads all history: leave out start and end")
-    asked = None
-    if start is not None and end is not None:
-        asked = Window.between(_instant(start), _instant(end))
+    asked = asked_window(start, end, full=full)
     settings = settings or load_settings()
     settings.only(accept_deletions)
     return sync(settings, clock=utc_now, asked=asked, full=full, accept_deletions=accept_deletions)

@@ -70,6 +70,23 @@ def test_examples_run_in_their_order(user_folder: UserFolder) -> None:
     assert errors.startswith("sources.bookings.locations.atlantis .dlt/secrets.toml Configured are: ")
 
 
+def test_the_dlt_examples_run_next_to_the_committed_configuration(user_folder: UserFolder) -> None:
+    """dlt refuses credentials in config.toml, so neither the examples nor the file may need them there."""
+    config = user_folder.path / ".dlt/config.toml"
+    plain = config.read_text()
+    committed = (ROOT / ".dlt/config.toml").read_text()
+    base_url = plain.partition("\n")[2]
+    config.write_text(re.sub(r"^base_url = .*\n", base_url, committed, flags=re.MULTILINE))
+    try:
+        (example,) = [each for each in code_blocks(PAGE, "python") if "dlt.pipeline(" in each]
+        assert user_folder.python(example) == "ok\n"
+        by_name = example.replace("destination=duckdb", 'destination="duckdb"').replace('"calendar"', '"by_name"')
+        assert user_folder.python(by_name) == "ok\n"
+        assert (user_folder.path / "by_name.duckdb").exists()
+    finally:
+        config.write_text(plain)
+
+
 JANUARY, FEBRUARY = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 
 

@@ -19,10 +19,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dlt
-from dlt.common.configuration.exceptions import ConfigProviderException, ConfigurationValueError
+from dlt.common.configuration.exceptions import (
+    ConfigProviderException,
+    ConfigurationException,
+    ConfigurationValueError,
+)
 from dlt.common.configuration.providers import EnvironProvider
 from dlt.common.configuration.providers.provider import ConfigProvider
 from dlt.common.configuration.utils import deserialize_value
+from dlt.common.exceptions import MissingDependencyException
 from dlt.common.typing import TSecretStrValue
 
 from bookings_sync.config.files import UNREADABLE, file_error, without_unreadable_files
@@ -52,11 +57,21 @@ class Found:
 
 
 def providers() -> Sequence[ConfigProvider]:
-    """dlt's providers, highest priority first. Raises ConfigurationError if a file cannot be read or is not TOML."""
+    """dlt's providers, highest priority first.
+
+    Raises ConfigurationError if a file cannot be read or is not TOML, or if dlt refuses one of its own options at start.
+    """
     try:
         return dlt.config.config_providers
     except ConfigProviderException as error:
         raise file_error(error) from None
+    except (ConfigurationException, MissingDependencyException, ValueError) as error:
+        problem = "dlt refuses its value" if not isinstance(error, MissingDependencyException) else "needs a package"
+        key = (
+            getattr(error, "field_name", "") or ", ".join(getattr(error, "dependencies", ())) or "log_level, log_format"
+        )
+        where, fix = f"[runtime] or [providers] of {CONFIG_FILE} or the environment", "Correct or remove the option."
+        raise ConfigurationError(problem, key=key, where=where, fix=fix) from None
 
 
 def ignore_unreadable_files() -> None:

@@ -100,6 +100,31 @@ def from_ms(ms: int) -> DateTime:
     return pendulum.from_timestamp(ms // 1000).add(microseconds=ms % 1000 * 1000)
 
 
+def asked_window(start: object, end: object, *, full: bool = False) -> Window | None:
+    """The range that a caller asks for with datetimes; None without one.
+
+    Raises ValueError unless both have a time zone and `end` is later, and if `full` asks for all history as well.
+    """
+    if (start is None) != (end is None):
+        raise ValueError("start and end go together: give both or neither")
+    if start is None:
+        return None
+    if full:
+        raise ValueError("full reads all history: leave out start and end")
+    return Window(to_ms(_aware("start", start)), to_ms(_aware("end", end)))
+
+
+def _aware(name: str, moment: object) -> datetime:
+    if not isinstance(moment, datetime):
+        kind = type(moment).__name__
+        raise ValueError(  # noqa: TRY004 - callers catch one type for a range that cannot be
+            f"{name} is a {kind}: write a datetime with a time zone, datetime(…, tzinfo=UTC)"
+        )
+    if moment.utcoffset() is None:
+        raise ValueError(f"{name}: {moment.isoformat()} has no time zone: write datetime(…, tzinfo=UTC)")
+    return moment
+
+
 def grid(span: Window, length_days: int) -> Iterator[Window]:
     """The windows of `length_days` days that overlap `span`, oldest first and not clipped."""
     length = length_days * DAY_MS

@@ -6,7 +6,7 @@ Output: the resources `locations`, `teams`, `services`, `appointments`, `slots` 
 
 dlt users run the source in their own pipeline. One run is then one load:
 
-    pipeline = dlt.pipeline("calendar", destination="duckdb", dataset_name="bookings_raw")
+    pipeline = dlt.pipeline("calendar", destination=dlt.destinations.duckdb("calendar.duckdb"), dataset_name="raw")
     pipeline.run(bookings_source())
     pipeline.run(bookings_source().with_resources("teams", "services"))
 
@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from itertools import chain
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import dlt
 import pyarrow as pa
@@ -33,17 +34,19 @@ from bookings_sync.changes.stage import Emitted
 from bookings_sync.clock import utc_now
 from bookings_sync.config.load import load_settings
 from bookings_sync.config.settings import Settings
-from bookings_sync.planning.windows import Window
+from bookings_sync.planning.windows import asked_window
 from bookings_sync.records.tables import TABLES, Resource, Table
 from bookings_sync.sync.batches import in_batches
 from bookings_sync.sync.load import Load
 from bookings_sync.sync.run import Run
+from bookings_sync.sync.use_of_source import check_use, taken_twice
 from bookings_sync.warehouse.dlt_compat.loads import (
     ResourceOrder,
     load_one_table_at_a_time,
     merge_in_one_transaction,
     start_versions_at,
 )
+from bookings_sync.warehouse.dlt_compat.options import NoOptions
 from bookings_sync.warehouse.dlt_compat.tables import (
     append_new_versions,
     can_load_empty_tables,
@@ -60,27 +63,41 @@ _TABLES_OF: dict[str, tuple[str, ...]] = {
 `rejected_records` and `held_deletions`."""
 
 
-@dlt.source(name="bookings", max_table_nesting=0)
+_TAKEN = "bookings_source"
+"""Key in the state of a load package: the source that fills it."""
+
+
+@dlt.source(name="bookings", max_table_nesting=0, spec=NoOptions)
 def bookings_source(
     settings: Settings | None = None,
     *,
-    start: DateTime | None = None,
-    end: DateTime | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
     full: bool = False,
     clock: Callable[[], DateTime] | None = None,
     run: Run | None = None,
 ) -> Iterable[DltResource]:
     """The booking calendar of every configured location.
 
-    `start` and `end` (UTC) select a range, `full` all history. By default a run reads the hot range, ranges that it has
-    never read, and a share of the rest. `clock` returns the time in UTC. Only `pipeline.sync` passes `run`.
-    Raises ConfigurationError, and ValueError for an empty range.
+    `start` and `end` (with a time zone) select a range, `full` all history. By default a run reads the hot range,
+    ranges that it has never read, and a share of the rest. `clock` returns the time in UTC. Only `pipeline.sync` passes
+    `run`. A source may run several times, each time with a new run.
+
+    Raises ConfigurationError, and ValueError for an impossible range. A load raises BookingsError if the source was
+    changed in any way but by `with_resources`.
     """
-    tables_exist = run is not None  # `sync` creates them before the first load
-    if run is None:
-        asked = Window.between(start, end) if start is not None and end is not None else None
-        run = Run(settings or load_settings(), clock=clock or utc_now, asked=asked, full=full, is_one_load=True)
-    load = _SharedLoad(run, tables_exist=tables_exist)
+    if run is not None:
+        return _resources(_SharedLoad(lambda: run, tables_exist=True))  # `sync` creates them before the first load
+    asked = asked_window(start, end, full=full)
+    settings = settings or load_settings()
+
+    def new_run() -> Run:
+        return Run(settings, clock=clock or utc_now, asked=asked, full=full, is_one_load=True)
+
+    return _resources(_SharedLoad(new_run, tables_exist=False))
+
+
+def _resources(load: _SharedLoad) -> list[DltResource]:
     return [
         _resource("locations", load, Load.locations),
         _resource("teams", load, Load.teams),
@@ -112,14 +129,32 @@ class _SharedLoad:
     The first resource opens the connection and the last one closes it: opening takes dlt and DuckDB a while.
     """
 
-    def __init__(self, run: Run, *, tables_exist: bool) -> None:
+    def __init__(self, new_run: Callable[[], Run], *, tables_exist: bool) -> None:
         self.tables_exist = tables_exist
-        self._run = run
+        self.extract_of: dict[str, Callable[..., Any]] = {}
+        """The generator of each resource."""
+        self._new_run = new_run
+        self._load_id = ""
         self._load: Load | None = None
         self._connection = ExitStack()
-        # Teams and services determine which appointments to read, and the run's own row comes last.
-        self._order = ResourceOrder(list(_TABLES_OF))
         self.destination: Any = None
+
+    def begin(self, name: str) -> None:
+        """Begins the resource `name`, and a new load if dlt has a new load package. Raises BookingsError."""
+        package = dlt.current.load_package_state()
+        if self._load_id != package["load_id"]:
+            check_use(self.extract_of)
+            state: dict[str, Any] = cast("dict[str, Any]", package["state"])
+            if state.setdefault(_TAKEN, id(self)) != id(self):
+                raise taken_twice(name)
+            self._load_id = package["load_id"]
+            self._load = None
+            self._begun: set[str] = set()
+            # Teams and services determine which appointments to read, and the run's own row comes last.
+            self._order = ResourceOrder(list(_TABLES_OF))
+        if name in self._begun:
+            raise taken_twice(name)
+        self._begun.add(name)
 
     def is_next(self, name: str) -> bool:
         """Whether it is this resource's turn."""
@@ -151,17 +186,21 @@ class _SharedLoad:
         client: SqlClientBase[Any] = pipeline.sql_client()
         client.open_connection()
         self._connection.callback(client.close_connection)
-        self._run.open(client)
+        run = self._new_run()
+        if not self.tables_exist:
+            self._connection.callback(run.close)
+        run.open(client)
         package = dlt.current.load_package_state()
-        started_at = self._run.next_version()  # later than every version before, even if the clock was set back
+        started_at = run.next_version()  # later than every version before, even if the clock was set back
         start_versions_at(package, started_at)
-        return Load(self._run, client, package["load_id"], started_at)
+        return Load(run, client, package["load_id"], started_at)
 
 
 def _resource(name: str, shared: _SharedLoad, rows: Callable[[Load], Iterator[Emitted]]) -> DltResource:
     """The resource `name`. Its tables carry the hints: dlt would add hints of the resource to every one of them."""
 
     def extract() -> Iterator[Any]:
+        shared.begin(name)
         while not shared.is_next(name):
             yield None
         with shared.open(name) as load:
@@ -175,6 +214,7 @@ def _resource(name: str, shared: _SharedLoad, rows: Callable[[Load], Iterator[Em
             if isinstance(shared.destination, duckdb):
                 append_new_versions(schema, _growing_tables(schema, load, _TABLES_OF[name]))
 
+    shared.extract_of[name] = extract
     return dlt.resource(extract, name=name)
 
 

@@ -36,6 +36,7 @@ from bookings_sync.warehouse.dlt_compat.destinations import (
     supports_history,
 )
 from bookings_sync.warehouse.dlt_compat.duckdb import DuckDb
+from bookings_sync.warehouse.dlt_compat.options import own_options
 from bookings_sync.warehouse.dlt_compat.postgres import Postgres
 from bookings_sync.warehouse.duckdb_file import make_file
 from bookings_sync.warehouse.lock import Lock, locked, locked_on_server
@@ -44,11 +45,21 @@ from bookings_sync.warehouse.scratch import scratch_folder
 
 @contextmanager
 def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
-    """A dlt pipeline into the raw dataset. Its working directory is temporary: the warehouse is the only state."""
-    with scratch_folder() as folder:
+    """A dlt pipeline into the raw dataset."""
+    with open_pipeline_into(destination(settings), settings) as pipeline:
+        yield pipeline
+
+
+@contextmanager
+def open_pipeline_into(destination: Destination[Any, Any], settings: Settings) -> Iterator[dlt.Pipeline]:
+    """A dlt pipeline into the raw dataset at `destination`, without any other option that a user may have set for dlt.
+
+    Its working directory is temporary: the warehouse is the only state.
+    """
+    with scratch_folder() as folder, own_options():
         pipeline = dlt.pipeline(
             pipeline_name=settings.pipeline_name,
-            destination=destination(settings),
+            destination=destination,
             dataset_name=settings.raw_dataset,
             pipelines_dir=folder,
         )

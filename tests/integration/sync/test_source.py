@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dlt
 import duckdb
 import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
 
+from bookings_sync.library import sync_warehouse
 from bookings_sync.records.tables import TABLES
+from bookings_sync.sync.load import Load
 from bookings_sync.sync.source import bookings_source
 from bookings_sync.warehouse.held_rows import HeldRows
 
@@ -123,3 +130,173 @@ def test_settings_come_from_dlts_configuration(
     monkeypatch.setenv("SOURCES__BOOKINGS__SLOTS_HORIZON_DAYS", "3")
     user_pipeline.run(bookings_source(clock=site.clock).with_resources("teams")).raise_on_failed_jobs()
     assert {row["id"] for row in site.live("teams")} == set(site.world.data[location.id].teams)
+
+
+def _limited(source: Any) -> Any:
+    return source.add_limit(1)
+
+
+def _limited_to_nothing(source: Any) -> Any:
+    source.resources["teams"].add_limit(0)
+    return source
+
+
+def _mapped(source: Any) -> Any:
+    source.resources["appointments"].add_map(lambda rows: rows)
+    return source
+
+
+def _filtered(source: Any) -> Any:
+    source.resources["appointments"].add_filter(lambda rows: True)
+    return source
+
+
+def _yield_mapped(source: Any) -> Any:
+    source.resources["slots"].add_yield_map(lambda rows: [rows])
+    return source
+
+
+def _hinted(source: Any) -> Any:
+    source.resources["appointments"].apply_hints(write_disposition="replace")
+    return source
+
+
+def _incremental(source: Any) -> Any:
+    source.resources["appointments"].apply_hints(incremental=dlt.sources.incremental("start_time"))
+    return source
+
+
+def _frozen(source: Any) -> Any:
+    source.schema_contract = "discard_row"
+    return source
+
+
+def _parent(source: Any) -> Any:
+    return source.resources["teams"] | dlt.transformer(lambda rows: rows, name="changed")
+
+
+CHANGED = [
+    _limited, _limited_to_nothing, _mapped, _filtered, _yield_mapped, _hinted, _incremental, _frozen,
+    lambda source: source.parallelize(), _parent,
+]  # fmt: skip
+OPTIONS: list[dict[str, Any]] = [
+    {"write_disposition": "replace"},
+    {"write_disposition": "skip"},
+    {"table_name": "everything"},
+    {"columns": [{"name": "colour", "data_type": "text"}]},
+    {"schema_contract": "discard_row"},
+    {"primary_key": "id"},
+]
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_a_changed_source_is_refused_with_one_sentence(
+    site: Site, user_pipeline: dlt.Pipeline, change: Callable[[Any], Any]
+) -> None:
+    with pytest.raises(PipelineStepFailed, match=r"of bookings_source was changed .* Only with_resources is possible"):
+        user_pipeline.run(change(source(site)))
+    user_pipeline.run(source(site)).raise_on_failed_jobs()
+    assert site.differences() == []
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_options_of_a_run_that_change_the_rows_are_refused(
+    site: Site, user_pipeline: dlt.Pipeline, options: dict[str, Any]
+) -> None:
+    with pytest.raises(PipelineStepFailed, match="of bookings_source was changed"):
+        user_pipeline.run(source(site), **options)
+
+
+@pytest.mark.parametrize("refresh", ["drop_sources", "drop_resources", "drop_data"])
+def test_a_refresh_is_refused_once_there_are_rows(site: Site, user_pipeline: dlt.Pipeline, refresh: Any) -> None:
+    user_pipeline.run(source(site), refresh=refresh).raise_on_failed_jobs()
+    assert site.differences() == []
+    with pytest.raises(PipelineStepFailed, match=r"refresh would remove rows .* Run without refresh"):
+        user_pipeline.run(source(site), refresh=refresh)
+    assert site.differences() == []
+    user_pipeline.run(source(site)).raise_on_failed_jobs()
+    assert site.differences() == []
+
+
+def test_one_source_runs_as_often_as_one_likes(site: Site, user_pipeline: dlt.Pipeline, tmp_path: Path) -> None:
+    one = source(site)
+    user_pipeline.run(one).raise_on_failed_jobs()
+    site.world.advance(site.world.now - site.world.now.replace(hour=1))
+    user_pipeline.run(one, write_disposition="append").raise_on_failed_jobs()  # the tables have their own
+    assert site.differences() == []
+    elsewhere = dlt.pipeline(
+        "elsewhere",
+        destination=dlt.destinations.duckdb(str(tmp_path / "elsewhere.duckdb")),
+        dataset_name="bookings_raw",
+        pipelines_dir=str(tmp_path / "pipelines"),
+    )
+    elsewhere.run(one).raise_on_failed_jobs()
+    assert replace(site, database=tmp_path / "elsewhere.duckdb").differences() == []
+
+
+def test_a_source_runs_again_after_a_failed_run(site: Site, user_pipeline: dlt.Pipeline) -> None:
+    one = source(site)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(Load, "contents")
+        with pytest.raises(PipelineStepFailed):
+            user_pipeline.run(one)
+    user_pipeline.run(one).raise_on_failed_jobs()
+    assert site.differences() == []
+
+
+def test_two_sources_in_one_run_are_refused(site: Site, user_pipeline: dlt.Pipeline) -> None:
+    with pytest.raises(PipelineStepFailed, match=r"twice\. Run the two sources one after another"):
+        user_pipeline.run([source(site), source(site)])
+    one = source(site)
+    with pytest.raises(PipelineStepFailed, match=r"twice\. Run the two sources one after another"):
+        user_pipeline.run([one, one])
+
+
+def test_a_pipeline_in_dev_mode_loads_everything_into_its_own_dataset(site: Site, tmp_path: Path) -> None:
+    for _ in range(2):
+        trial = dlt.pipeline(
+            "trial",
+            destination=dlt.destinations.duckdb(str(site.database)),
+            dataset_name="trial",
+            pipelines_dir=str(tmp_path / "pipelines"),
+            dev_mode=True,
+        )
+        trial.run(source(site)).raise_on_failed_jobs()
+        with duckdb.connect(str(site.database)) as connection:
+            ((count,),) = connection.execute(f"SELECT count(*) FROM {trial.dataset_name}.appointments").fetchall()
+        assert count > 100
+
+
+AWARE, LATER = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 5, tzinfo=UTC)
+NAIVE = AWARE.replace(tzinfo=None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"start": AWARE}, "start and end go together"),
+        ({"end": AWARE}, "start and end go together"),
+        ({"start": LATER, "end": AWARE}, "the window is empty"),
+        ({"start": AWARE, "end": AWARE}, "the window is empty"),
+        ({"start": NAIVE, "end": LATER}, "start: .* has no time zone"),
+        ({"start": AWARE, "end": NAIVE}, "has no time zone"),
+        ({"start": "2026-11-01", "end": "2026-11-05"}, "start is a str: write a datetime"),
+        ({"start": AWARE.date(), "end": LATER}, "start is a date: write a datetime"),
+        ({"start": AWARE, "end": 1_793_836_800_000}, "end is a int: write a datetime"),
+        ({"start": AWARE, "end": LATER, "full": True}, "full reads all history"),
+    ],
+)
+def test_an_impossible_range_is_refused(site: Site, asked: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        source(site, **asked)
+    with pytest.raises(ValueError, match=message):
+        sync_warehouse(site.settings, **asked)
+
+
+def test_a_range_of_plain_datetimes(site: Site, user_pipeline: dlt.Pipeline) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    asked = {"start": datetime(2026, 10, 1, tzinfo=berlin), "end": datetime(2026, 10, 8, tzinfo=berlin)}
+    user_pipeline.run(source(site, **asked)).raise_on_failed_jobs()
+    [found] = site.query("SELECT min(start_time) AS first, max(start_time) AS last FROM appointments")
+    first, last = datetime(2026, 9, 30, 22, tzinfo=UTC), datetime(2026, 10, 7, 22, tzinfo=UTC)
+    assert first <= found["first"] <= found["last"] <= last  # this API's windows include their end

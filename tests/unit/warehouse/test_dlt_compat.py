@@ -269,3 +269,16 @@ def test_a_load_leaves_reference_cycles(open_pipeline: Open) -> None:
         assert gc.collect() > 500, obsolete("collect_cycles")
     finally:
         gc.enable()
+
+
+@dlt.source(name="own")
+def _source(*, full: bool = False) -> Any:
+    return dlt.resource([{"full": full}], name="t")
+
+
+def test_options_come_from_variables_of_any_program(open_pipeline: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEV_MODE", "true")
+    monkeypatch.setenv("FULL", "true")
+    pipeline = open_pipeline()
+    assert pipeline.dev_mode, obsolete("own_options")
+    assert next(iter(_source())) == {"full": True}, obsolete("NoOptions")
