@@ -14,14 +14,16 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from bookings_sync.api.socket_transport import SocketTransport
-from bookings_sync.config.checks import is_loopback
+from bookings_sync.config.checks import is_loopback, is_url
 from bookings_sync.config.settings import Settings
+from bookings_sync.errors import ConfigurationError
 
 
 class ConnectionPool:
@@ -99,9 +101,20 @@ class HttpxTransport(httpx.HTTPTransport):
 
 
 def environment_proxy(url: str) -> str | None:
-    """The proxy for a URL: HTTPS_PROXY or ALL_PROXY, unless NO_PROXY lists its host."""
+    """The proxy for a URL: HTTPS_PROXY or ALL_PROXY, unless NO_PROXY lists its host. Raises ConfigurationError."""
     parts, proxies = urlsplit(url), getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy or proxy_bypass(parts.netloc):
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    kind, _, rest = proxy.partition("://")
+    is_socks = kind in ("socks5", "socks5h")
+    if not is_url(f"http://{rest}" if is_socks else proxy):
+        raise _wrong_proxy("not the address of a proxy", "Write http://host:port.")
+    if is_socks and not find_spec("socksio"):
+        raise _wrong_proxy("a SOCKS proxy needs the package socksio", "Install httpx[socks].")
+    return proxy
+
+
+def _wrong_proxy(problem: str, fix: str) -> ConfigurationError:
+    return ConfigurationError(problem, key="HTTPS_PROXY, ALL_PROXY", where="the environment", fix=fix)

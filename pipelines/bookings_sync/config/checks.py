@@ -43,6 +43,28 @@ def check(settings: Settings) -> None:
     _check_datasets(settings)
 
 
+_HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?"
+_URL = re.compile(
+    rf"https?://(?:[^\s/@\\?#]*@)?(?:(?P<host>{_HOST})|\[(?P<ipv6>[0-9A-Fa-f:.]+)\])(?::(?P<port>[0-9]{{1,5}}))?"
+    r"(?:[/?#][!-\[\]-~]*)?",
+    re.IGNORECASE,
+)
+
+
+def is_url(url: str) -> bool:
+    """Whether every program reads `url` as the same http(s) address: printable ASCII, a plain host, a possible port.
+
+    Python's urlsplit accepts `http://[::1].evil.invalid`, and takes it for this machine.
+    """
+    match = _URL.fullmatch(url)
+    if match is None or not 0 < int(match["port"] or 443) < 1 << 16:
+        return False
+    try:
+        return match["ipv6"] is None or ipaddress.IPv6Address(match["ipv6"]) is not None
+    except ValueError:
+        return False
+
+
 def is_loopback(url: str) -> bool:
     """Whether the URL points to this machine. Raises ValueError if it is not a URL."""
     host = urlsplit(url).hostname or ""
@@ -58,14 +80,14 @@ def _check_base_url(url: str) -> None:
     fix = "Write the URL up to and including the version, for example https://link.amtssl.com/v1."
     try:
         parts = urlsplit(url)
-        host = parts.hostname
-        _ = parts.port  # raises ValueError if the port is not a number
     except ValueError:
         raise invalid("base_url", "not a URL", fix) from None
-    if parts.scheme not in {"http", "https"} or not host:
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise invalid("base_url", "not an http(s) URL", fix)
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if "@" in parts.netloc or "?" in url or "#" in url:
         raise invalid("base_url", "holds a user, a query or a fragment", fix)
+    if not is_url(url):
+        raise invalid("base_url", "not a URL", fix)
     if parts.scheme == "http" and not is_loopback(url):
         raise invalid("base_url", "http would send the API keys unencrypted", "Write https.")
 

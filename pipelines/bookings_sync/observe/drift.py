@@ -7,6 +7,7 @@ Output: names of new fields, by table. Names only: the values may be personal da
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
@@ -37,6 +38,15 @@ def new_fields(client: SqlClientBase[Any], *, since: DateTime) -> list[str]:
         found += [
             f"{table.name}.{key}"
             for key in sorted(fields)
-            if not rows_if_any(client, f"{old} AND extra LIKE %s LIMIT 1", since, f"%{json.dumps(key)}:%")
+            if not rows_if_any(client, f"{old} AND {_HOLDS} LIMIT 1", since, *_patterns(key))
         ]
     return found
+
+
+_HOLDS = "(extra LIKE %s ESCAPE '!' OR extra LIKE %s ESCAPE '!')"
+
+
+def _patterns(key: str) -> list[str]:
+    """LIKE patterns for both ways in which `records.values.canonical` writes a field's name: as UTF-8 or as ASCII."""
+    written = (f"{json.dumps(key, ensure_ascii=is_ascii)}:" for is_ascii in (False, True))
+    return ["%" + re.sub("[!%_]", r"!\g<0>", name) + "%" for name in written]

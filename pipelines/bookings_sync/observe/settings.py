@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from urllib.parse import urlsplit
 
 from bookings_sync.config import lookup
-from bookings_sync.config.checks import is_loopback
+from bookings_sync.config.checks import is_loopback, is_url
 from bookings_sync.config.keys import CONFIG_FILE, SECRETS_FILE
 from bookings_sync.errors import ConfigurationError
 
@@ -60,11 +60,7 @@ def load_observing() -> ObserveSettings:
 
 
 def _is_safe(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url)))
-    except ValueError:
-        return False
+    return is_url(url) and (urlsplit(url).scheme == "https" or is_loopback(url))
 
 
 def _wrong(name: str, problem: str, fix: str, where: str = CONFIG_FILE) -> ConfigurationError:

@@ -20,6 +20,7 @@ import dlt
 from dlt.destinations import duckdb
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.exceptions import PipelineStepFailed
+from duckdb import connect
 from pendulum import DateTime
 
 from bookings_sync.changes.diff import Changes
@@ -36,6 +37,7 @@ from bookings_sync.warehouse.dataset import (
     locked_dataset,
     open_client,
     open_pipeline,
+    open_pipeline_into,
     open_to_read,
     opening,
 )
@@ -131,21 +133,30 @@ def plan_run(settings: Settings, *, clock: Callable[[], DateTime], asked: Window
     """
     run = Run(settings, clock=clock, asked=asked, full=full)
     try:
-        with open_pipeline(settings) as pipeline:
-            database = database_file(pipeline)
-            is_new = database is not None and not database.exists()
-            with open_to_read(pipeline, settings, since=clock()) as client:
-                run.open(client, offline=True)
-                migrations = due(client)
-                reads = run.planner.everything(run.findings.active)
-            if is_new and database is not None:
-                database.unlink(missing_ok=True)  # connecting has created it
+        with open_pipeline(settings) as pipeline, _open_or_empty(pipeline, settings, since=clock()) as client:
+            run.open(client, offline=True)
+            migrations = due(client)
+            reads = run.planner.everything(run.findings.active)
     finally:
         run.close()
     names = {location_id: run.findings.of(location_id).name for location_id in run.findings.location_ids}
     return RunPlan(
         reads, names, [name for each, name in names.items() if each not in run.planner.ledger.locations], migrations
     )
+
+
+@contextmanager
+def _open_or_empty(pipeline: dlt.Pipeline, settings: Settings, *, since: DateTime) -> Iterator[SqlClientBase[Any]]:
+    """dlt's client for reading the warehouse, or an empty one in memory if there is no DuckDB file yet: opening would
+    create the file."""
+    database = database_file(pipeline)
+    with ExitStack() as stack:
+        if database is not None and not database.exists():
+            memory = stack.enter_context(connect(":memory:"))
+            pipeline = stack.enter_context(open_pipeline_into(duckdb(memory), settings))
+            yield stack.enter_context(open_client(pipeline, settings))
+        else:
+            yield stack.enter_context(open_to_read(pipeline, settings, since=since))
 
 
 def _load_once(pipeline: dlt.Pipeline, settings: Settings, run: Run, lock: Lock, *, is_first: bool) -> None:

@@ -73,7 +73,7 @@ def open_pipeline_into(destination: Destination[Any, Any], settings: Settings) -
                 raise found from error
             raise
         finally:
-            if pipeline.is_active:
+            if pipeline.is_active:  # not if another pipeline was opened inside
                 pipeline.deactivate()
 
 
@@ -150,7 +150,7 @@ def _can_write(database: Path, lock: Path) -> bool:
 @contextmanager
 def open_file_to_read(file: Path, settings: Settings) -> Iterator[SqlClientBase[Any]]:
     """dlt's SQL client on a DuckDB file that is only read: neither the file nor its folder need be writable."""
-    with scratch_folder() as folder:
+    with scratch_folder() as folder, own_options():
         pipeline = dlt.pipeline(
             settings.pipeline_name,
             pipelines_dir=folder,

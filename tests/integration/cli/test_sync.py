@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 import duckdb
 import pendulum
 import pytest
+from filelock import FileLock
 
 from bookings_sync.warehouse.lock import locked
 
@@ -149,6 +150,20 @@ def test_plan_sends_no_request_and_creates_no_database(project: Project) -> None
     assert "Never synced" in result.stdout
     assert project.world.requests.total == 0
     assert not project.database.exists()
+
+
+def test_plan_leaves_a_file_alone_that_appears_meanwhile(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first sync may begin as soon as the plan releases the lock."""
+    release = FileLock.release
+
+    def release_and_create(lock: FileLock, force: bool = False) -> None:
+        release(lock, force)
+        if lock.lock_file == f"{project.database}.lock":
+            duckdb.connect(project.database).close()
+
+    monkeypatch.setattr(FileLock, "release", release_and_create)
+    assert project.bookings("sync", "--plan").exit_code == 0
+    assert project.database.exists()
 
 
 def test_plan_predicts_the_requests_of_the_next_sync(project: Project) -> None:

@@ -40,6 +40,11 @@ def test_settings_are_loaded(project: Project) -> None:
         ('notify_webhok = "x"', "", "Did you mean notify_webhook?"),
         ('notify_webhook = "https://a.b/token"', "", "a secret in a file that is committed"),
         ("", 'notify_webhook = "http://elsewhere.example/token"', "observe.notify_webhook: not an https address"),
+        ("", 'notify_webhook = "http://[::1].evil.invalid/token"', "observe.notify_webhook: not an https address"),
+        ("", 'notify_webhook = "https://hooks..example/token"', "observe.notify_webhook: not an https address"),
+        ("", 'notify_webhook = "https://hooks.example:port/token"', "observe.notify_webhook: not an https address"),
+        ("", 'notify_webhook = "https://hooks.example/to ken"', "observe.notify_webhook: not an https address"),
+        ("", 'notify_webhook = "hooks.example/token"', "observe.notify_webhook: not an https address"),
     ],
 )
 def test_an_invalid_value_is_an_error(project: Project, observe: str, secrets: str, message: str) -> None:
@@ -48,3 +53,4 @@ def test_an_invalid_value_is_an_error(project: Project, observe: str, secrets: s
         load_observing()
     assert message in str(caught.value)
     assert "token" not in str(caught.value)
+    assert "to ken" not in str(caught.value)

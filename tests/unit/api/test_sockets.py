@@ -26,6 +26,7 @@ from bookings_sync.api import Client, open_http
 from bookings_sync.api.connections import HttpxTransport, environment_proxy
 from bookings_sync.api.socket_transport import SocketTransport
 from bookings_sync.config.settings import HttpTransport, Location, Settings
+from bookings_sync.errors import ConfigurationError
 
 Behaviour = Callable[[socket.socket], None]
 
@@ -450,3 +451,15 @@ def test_setting_chooses_the_transport(http_transport: HttpTransport) -> None:
 def test_unknown_transport_is_a_configuration_error() -> None:
     with pytest.raises(errors.ConfigurationError, match="http_transport: cannot be 'curl'"):
         Settings(http_transport="curl")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://[::1].evil.invalid:1", "ftp://user:s3cret@proxy", "http://user:s3cret@proxy:99999", "::::", "http://a b"],
+)
+def test_an_impossible_proxy_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY") as refused:
+        environment_proxy("https://calendar.example/v1")
+    assert "s3cret" not in str(refused.value)
