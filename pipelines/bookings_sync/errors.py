@@ -255,6 +255,30 @@ _SAFE = re.compile(
 The host of "could not translate host name" is left out: it can be the end of a password that was not URL-encoded.
 """
 
+_CAUSES = {
+    "25006": "the session is read-only: use the primary server, and set default_transaction_read_only = off",
+    "25P03": "idle_in_transaction_session_timeout ended the session: set it to 0 for the role",
+    "25P04": "transaction_timeout ended the transaction: set it to 0 for the role",
+    "57P05": "idle_session_timeout ended the session: set it to 0 for the role",
+    "57014": "the statement was cancelled by statement_timeout or by an operator: set it to 0 for the role",
+    "55P03": "lock_timeout: another session holds a lock on the table",
+    "53300": "max_connections is reached: raise it, or run fewer workers",
+    "53100": "the server's disk is full",
+    "53200": "the server is out of memory",
+    "42501": "the role lacks a privilege on the datasets: see docs/postgres.md",
+    "26000": "a pooler in transaction mode lost a prepared statement: use session mode or a direct connection",
+    "22P05": "the database's encoding lacks a character: use a database with ENCODING 'UTF8'",
+    "22021": "the database's encoding lacks a character: use a database with ENCODING 'UTF8'",
+    "40001": "another session changed the same rows: run again",
+    "40P01": "another session holds locks on the tables: run again",
+    "57P01": "the server was shut down or restarted: run again",
+    "57P02": "the server crashed: run again",
+    "57P03": "the server is starting or shutting down: run again",
+}
+"""What PostgreSQL's SQLSTATE means for a run, and what to do."""
+
+_STATE = re.compile(r"SQLSTATE:? ?\(?([0-9A-Z]{5})\b")
+
 _RAISED = re.compile(r"^(?:\w+\.)*([A-Z]\w+)(?:: (.*))?$", re.MULTILINE)
 """The line of an error in a traceback that was turned into text."""
 
@@ -272,8 +296,9 @@ def described(error: BaseException) -> str:
     if raised := _RAISED.findall(message.partition("Traceback (most recent call last):")[2]):
         kind, message = raised[-1]  # dlt reports the error of a failed job as text
     line = type(error).__name__ + (f", from {kind}" if kind != type(error).__name__ else "")
-    if state := getattr(root, "pgcode", None):
-        line += f" (SQLSTATE {state})"
+    found = _STATE.search(str(root))
+    if state := getattr(root, "pgcode", None) or getattr(root, "sqlstate", None) or (found and found[1]):
+        line += f" (SQLSTATE {state})" + (f": {_CAUSES[state]}" if state in _CAUSES else "")
     if safe := _SAFE.match(message):
         line += f": {safe[0][:300]}"
     return line

@@ -40,6 +40,7 @@ from bookings_sync.warehouse.dlt_compat.options import own_options
 from bookings_sync.warehouse.dlt_compat.postgres import Postgres
 from bookings_sync.warehouse.duckdb_file import make_file
 from bookings_sync.warehouse.lock import Lock, locked, locked_on_server
+from bookings_sync.warehouse.postgres import check_server
 from bookings_sync.warehouse.scratch import scratch_folder
 
 
@@ -206,9 +207,18 @@ def locked_dataset(pipeline: dlt.Pipeline, settings: Settings, *, since: DateTim
         return
     with (
         open_client(pipeline, settings) as client,
+        _checked_server(client, settings),
         locked_on_server(client, settings.raw_dataset, part=settings.part, since=since) as lock,
     ):
         yield lock
+
+
+@contextmanager
+def _checked_server(client: SqlClientBase[Any], settings: Settings) -> Iterator[None]:
+    """Raises ConfigurationError if the PostgreSQL server, database or role cannot hold the warehouse."""
+    with opening(settings):
+        check_server(client)
+    yield
 
 
 def lock_file(pipeline: dlt.Pipeline, settings: Settings) -> Path:

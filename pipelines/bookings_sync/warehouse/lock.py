@@ -115,8 +115,6 @@ class _ServerLock(Lock):
     def acquire(self, part: Part | None, since: DateTime) -> None:
         wanted = part.of << 16 | part.index if part else _WHOLE
         self._query("SELECT set_config('application_name', %s, FALSE)", _application_name(since))
-        # The lock's connection may be idle for hours.
-        self._query("SELECT set_config(name, '0', FALSE) FROM pg_settings WHERE name = 'idle_session_timeout'")
         with self.exclusive():
             for held, application_name in self._holders():
                 if part is None or held >> 16 != part.of or held == wanted:

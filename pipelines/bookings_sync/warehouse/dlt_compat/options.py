@@ -4,7 +4,8 @@ Input:  dlt's configuration providers (the environment, the files in .dlt, vault
 Output: `own_options`: a context in which dlt finds the options of [destination] and no others.
 
 dlt looks for each of its 200 options under many names, the shortest without any section. So `DEV_MODE=true` loads into
-another dataset, `REFRESH=drop_sources` drops all rows, and `PROGRESS=1` ends the command, whoever has set the variable.
+another dataset, `REFRESH=drop_sources` drops all rows, and `PROGRESS=1` ends the command, even if the variables belong
+to another program.
 A pipeline that a user builds keeps all options of dlt.
 """
 
@@ -82,7 +83,7 @@ def own_options() -> Iterator[None]:
 
 @configspec
 class NoOptions(BaseConfiguration):
-    """The options of a dlt source whose arguments come from its caller alone.
+    """No options: only its caller passes arguments to the source.
 
     dlt would take `full: bool = False` from a variable called FULL, and `start` from one called START.
     """

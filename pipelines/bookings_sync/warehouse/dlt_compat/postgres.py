@@ -22,7 +22,28 @@ _SESSION = {
     "work_mem": "256MB",
     # psycopg2 receives instants as text in the session's time zone. Years 1 and 9999 are only in range in UTC.
     "timezone": "UTC",
+    # ADBC sends and receives UTF-8, whatever the role's encoding is.
+    "client_encoding": "UTF8",
+    # The SQL of dlt and of the models is written for these.
+    "standard_conforming_strings": "on",
+    "transform_null_equals": "off",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    # A load may take longer than a role's limits, which are meant for people. A run waits for its API in between.
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
 }
+
+LATER_SESSION = {
+    "idle_session_timeout": ("0", 14),
+    "transaction_timeout": ("0", 17),
+    "default_transaction_isolation": ("read committed", 9),  # its space cannot be written in `options`
+}
+"""Settings for a connected session, and the first version of PostgreSQL that knows each. An older server refuses a
+connection with a setting that it does not know."""
 
 _LOAD_JOBS = 4
 """Tables that one load writes at the same time. Each takes two connections, and 16 parallel workers share the server's
