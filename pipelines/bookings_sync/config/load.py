@@ -6,6 +6,7 @@ Output: checked `Settings`. Every mistake is one ConfigurationError that names k
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from pathlib import PurePath
 
@@ -57,13 +58,19 @@ def load_settings(*, need_locations: bool = True) -> Settings:
 
 
 def _check_load() -> None:
-    """Refuses the option of dlt that counts a load as complete although a table failed: the ledger would be wrong."""
+    """Refuses options of dlt that would falsify the ledger, or that have no effect where a user expects one."""
     value, where = lookup.find("load.raise_on_failed_jobs")
     if str(value).lower() in {"false", "0", "no", "off"}:
         fix = "Remove it. The next run repeats a failed load."
         raise ConfigurationError(
             "would count failed loads as complete", key="load.raise_on_failed_jobs", where=where, fix=fix
         )
+    for variable in sorted(os.environ):
+        if variable.startswith("BOOKINGS__DESTINATION__"):
+            # dlt would take it for the pipeline called `bookings` only, so not for a part of a sharded run.
+            problem, where = "a destination's option below a pipeline's name", f"environment variable {variable}"
+            fix = f"Call it {variable.removeprefix('BOOKINGS__')}."
+            raise ConfigurationError(problem, key="bookings.destination", where=where, fix=fix)
 
 
 def _plain_type(default: object) -> type:

@@ -379,3 +379,10 @@ def test_failed_loads_must_not_count_as_complete(configure: Configure, config: s
     error = problem()
     assert error.key == "load.raise_on_failed_jobs"
     assert ".dlt/config.toml" in error.where if config else "LOAD__RAISE_ON_FAILED_JOBS" in error.where
+
+
+def test_a_destination_below_a_pipelines_name_is_refused(configure: Configure) -> None:
+    configure("", BOOKINGS__DESTINATION__DUCKDB__CREDENTIALS="elsewhere.duckdb")
+    error = problem()
+    assert error.fix == "Call it DESTINATION__DUCKDB__CREDENTIALS."
+    assert "elsewhere" not in str(error)
