@@ -59,7 +59,7 @@ class Found:
 def providers() -> Sequence[ConfigProvider]:
     """dlt's providers, highest priority first.
 
-    Raises ConfigurationError if a file cannot be read or is not TOML, or if dlt refuses one of its own options at start.
+    Raises ConfigurationError if a file cannot be read or is not TOML, or if dlt refuses one of its own options.
     """
     try:
         return dlt.config.config_providers
