@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bookings_sync.models.project import Project as Models
 from bookings_sync.models.project import find_models
 from bookings_sync.records.tables import TABLES
+from bookings_sync.sandbox import Fault, Faults
 
 from .conftest import Project, Receiver
 
@@ -63,6 +64,28 @@ def test_json_logs_report_failures(project: Project) -> None:
     project.configure("stale_after_hours = 0")
     result = project.bookings("--log-format", "json", "sync")
     assert json.loads(result.stderr)["message"].startswith("observe.stale_after_hours")
+
+
+def test_held_deletions_are_everywhere_that_a_run_reports(project: Project, receiver: Receiver) -> None:
+    project.configure('metrics_file = "bookings.prom"', webhook(receiver))
+    assert project.bookings("sync").exit_code == 0
+    ill = project.world.locations[0]
+    empty = Fault(kind="empty_list", endpoints=("GET /calendars/services",), location_id=ill.id)
+    project.server.faults = Faults([empty])
+    result = project.bookings("sync", "--json")
+    summary = json.loads(result.stdout)
+    assert (result.exit_code, summary["outcome"], summary["exit_code"]) == (4, "held", 4)
+    (held,) = next(each["held"] for each in summary["locations"] if each["name"] == ill.name)
+    metrics = (project.folder / "bookings.prom").read_text()
+    assert f'bookings_location_held_rows{{location="{ill.name}"}} {float(held["rows"])}' in metrics
+    assert 'bookings_last_run_outcome{outcome="held"} 1.0' in metrics
+    assert "held back" in texts(receiver)
+    (shown,) = json.loads(project.bookings("status", "--json").stdout)["held"]
+    assert (shown["location"], shown["table"], shown["rows"]) == (ill.name, "services", held["rows"])
+    assert "held back" in project.bookings("status").stdout
+    assert project.bookings("sync").exit_code == 4
+    assert project.bookings("sync", "--accept-deletions", ill.name).exit_code == 0
+    assert json.loads(project.bookings("status", "--json").stdout)["held"] == []
 
 
 def test_metrics_equal_the_figures_of_the_run(project: Project) -> None:
