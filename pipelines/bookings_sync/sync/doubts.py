@@ -7,8 +7,9 @@ No list of the API pages. Whether the API limits a list without saying so, and w
 There are two doubts. Each is tried on one reply, while the other replies that raise it wait:
 
 - A reply may be cut off. It has as many records as a usual limit, or two windows have the same largest number, and no
-  larger reply was seen. Two parts of the window are read. If they hold more together, the API has a cap: replies of
-  that size no longer count, and their windows are read in halves. Otherwise replies of that size are whole.
+  larger reply was seen. The first sync also tries its largest reply, whatever its size. Two parts of the window are
+  read. If they hold more together, the API has a cap: replies of that size no longer count, and their windows are read
+  in halves. Otherwise replies of that size are whole.
 - The API may ignore windows. Most of the reply lies outside its window. A day far in the past and a day far ahead are
   read. If both replies equal this one, each reply is the whole calendar, and one read of each scope is enough.
 """
@@ -35,6 +36,9 @@ _USUAL = frozenset({20, 25, 50, 100, 200, 250, 300, 400, 500, 1_000, 2_000, 2_50
 
 _LEAST_UNUSUAL = 10
 """Records. Two windows of a quiet calendar often have the same few records, and no API has a smaller limit."""
+
+_LEAST_PARTED = 2
+"""Records. A smaller reply has no two parts."""
 
 _NEW_MEANWHILE = 3
 """Records. So many more in the parts may have been added since the whole was read. The whole is then read again."""
@@ -89,6 +93,8 @@ class _Evidence:
     location_id: str
     kind: Kind
     cap: int | None
+    is_first: bool
+    """Whether no earlier run has read such a list with records."""
     largest: int = 0
     of_largest: dict[tuple[Scope, Window | None], list[PlannedRead]] = field(default_factory=dict)
     """The reads with the largest replies, and the two parts of each."""
@@ -168,14 +174,15 @@ class Doubts:
             if evidence.location_id not in location_ids or evidence.probe is not None or evidence.ignores_windows:
                 continue
             size, largest = evidence.largest, self._ledger.largest_reply(evidence.location_id, evidence.kind)
-            if size < max(largest, _LEAST_UNUSUAL) or self._cap(evidence):
+            least = _LEAST_PARTED if evidence.is_first else _LEAST_UNUSUAL
+            if size < max(largest, least) or self._cap(evidence):
                 continue
             if size in evidence.whole_sizes | evidence.undecided:
                 continue
             same = self._ledger.replies_of_size(evidence.location_id, evidence.kind, size)
             new = [read for read in same if (read.scope, read.window) in evidence.of_largest]
             parts = evidence.of_largest[new[0].scope, new[0].window] if new else []
-            if len(same) > 1 and parts:
+            if (len(same) > 1 or evidence.is_first) and parts:
                 whole = replace(parts[0], window=new[0].window)
                 asked += self._try(evidence, _Probe("parts", whole, size, parts))
         return asked
@@ -299,7 +306,7 @@ class Doubts:
     def _of(self, read: PlannedRead) -> _Evidence:
         key = read.location_id, read.scope.kind
         if key not in self._evidence:
-            self._evidence[key] = _Evidence(*key, self._ledger.reply_cap(*key))
+            self._evidence[key] = _Evidence(*key, self._ledger.reply_cap(*key), not self._ledger.largest_reply(*key))
         return self._evidence[key]
 
     def _cap(self, evidence: _Evidence) -> int:

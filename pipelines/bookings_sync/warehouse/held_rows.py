@@ -103,14 +103,13 @@ class HeldRows:
         return dict(zip(keys_of(rows, table), map(Held, digests, deleted, starts), strict=True))
 
     def _digests(self, table: Table, location_id: str, rows: pa.Table) -> list[str]:
-        """The digest of each row. Tombstones keep theirs: any record that is listed again differs from them."""
-        stored: list[str] = rows["row_digest"].to_pylist()
-        if not stored or not self._rechecks(location_id):
-            return stored
-        schema = pa.schema([field for field in table.schema if field.name not in STAMPED])
-        computed = row_digests(location_id, rows.select(schema.names).cast(schema))
+        """The digest of each row. That of a tombstone equals no record's: any record that is listed again differs."""
+        found: list[str] = rows["row_digest"].to_pylist()
+        if found and self._rechecks(location_id):
+            schema = pa.schema([field for field in table.schema if field.name not in STAMPED])
+            found = row_digests(location_id, rows.select(schema.names).cast(schema))
         deleted = rows["deleted"].to_pylist()
-        return [old if gone else new for old, new, gone in zip(stored, computed, deleted, strict=True)]
+        return list(map(_digest_of, found, deleted)) if any(deleted) else found
 
     # -- appointments --------------------------------------------------------------------------------------------------
 
@@ -227,7 +226,7 @@ class HeldRows:
                 *columns, epoch_ms(rows["start_time"]), strict=True
             ):
                 of_service = found.setdefault((location_id, service_id), {})
-                of_service[day, start] = Held(digest, deleted, start_ms)
+                of_service[day, start] = Held(_digest_of(digest, deleted), deleted, start_ms)
         return found
 
     def services_with_slots(self, since: DateTime, location_ids: Collection[str]) -> set[tuple[str, str]]:
@@ -238,3 +237,8 @@ class HeldRows:
             f" AND start_time >= {self._raw.literal(str(since))} AND _dlt_valid_to IS NULL AND deleted_at IS NULL"
         )
         return {(row["location_id"], row["service_id"]) for row in rows}
+
+
+def _digest_of(digest: str, deleted: bool) -> str:
+    """A tombstone keeps the digest of its record if somebody set `deleted_at` by hand."""
+    return f"deleted {digest}" if deleted else digest

@@ -47,6 +47,25 @@ def test_a_cap_is_found_and_nothing_is_lost(open_site: Callable[..., Site], cap:
     assert site.differences() == []
 
 
+@pytest.mark.parametrize("cap", [3, 73])
+def test_a_cap_that_one_window_reaches_is_found_by_the_first_sync(open_site: Callable[..., Site], cap: int) -> None:
+    """No other reply has the same size, and the size is no usual limit."""
+    world = small(services_per_location=1, appointments=cap + 40, past_days=20, future_days=20)
+    site = open_site(world, switches=Switches(max_rows=cap), lookback_days=30, horizon_days=30, slots=False)
+    _, warnings = synced(site)
+    assert f"cut off at {cap} appointments" in warnings
+    assert [each for each in site.differences() if not each.startswith("slots")] == []
+
+
+def test_the_first_sync_of_a_whole_calendar_tries_one_reply(open_site: Callable[..., Site]) -> None:
+    site = open_site(small(appointments=90, services_per_location=1), slots=False)
+    _, warnings = synced(site)
+    first = lists(site)
+    synced(site)
+    assert warnings == ""
+    assert first - lists(site) <= 3, "two parts of one window, and an empty year before the first appointment"
+
+
 def test_a_cap_that_the_calendar_reaches_later_is_found(open_site: Callable[..., Site]) -> None:
     site = open_site(small(appointments=150), switches=Switches(max_rows=73))
     synced(site)

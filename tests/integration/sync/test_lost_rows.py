@@ -107,6 +107,8 @@ def test_full_compares_with_the_held_values(site: Site) -> None:
     damage(
         site,
         "UPDATE appointments SET title = 'edited' WHERE start_time < '2026-10-01'",
+        "UPDATE appointments SET deleted_at = now() WHERE start_time > '2026-11-01'",
+        "UPDATE service_members SET deleted_at = now()",
         "UPDATE contacts SET country = 'XX'",
         "UPDATE services SET name = 'edited'",
         "UPDATE locations SET name = 'edited'",
