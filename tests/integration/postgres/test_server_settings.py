@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
+from dlt.destinations.exceptions import DatabaseException
 
 from bookings_sync.errors import ConfigurationError
+from bookings_sync.sync import pipeline
 
 from .conftest import Database, Site
 
 HARMLESS = {
-    "idle_session_timeout": "50ms",
+    "idle_session_timeout": "1s",
     "idle_in_transaction_session_timeout": "50ms",
     "statement_timeout": "5ms",
     "lock_timeout": "1ms",
@@ -31,7 +34,7 @@ HARMLESS = {
     "transform_null_equals": "on",
     "lc_numeric": "C",
     "row_security": "off",
-    "transaction_timeout": "50ms",
+    "transaction_timeout": "1s",
 }
 
 
@@ -48,6 +51,18 @@ def test_a_roles_settings_change_nothing(site: Site, database: Database, tmp_pat
     assert site.transform().models
     elsewhere.query(f"ALTER DATABASE {database.name} RESET ALL")  # the comparison keeps the server's own settings
     assert site.differences(database, tmp_path) == []
+
+
+def test_a_session_may_be_idle_also_after_an_error(site: Site, database: Database) -> None:
+    """dlt resets a session after an error, and with it every setting that was set after the connect."""
+    Database(database.server, "postgres").query(f"ALTER DATABASE {database.name} SET idle_session_timeout = '300ms'")
+    with pipeline.open_pipeline(site.settings) as opened, pipeline.open_client(opened, site.settings) as client:
+        time.sleep(0.6)
+        assert client.execute_sql("SELECT current_setting('idle_session_timeout')") == [("0",)]
+        with pytest.raises(DatabaseException):
+            client.execute_sql("SELECT 1 / 0")
+        time.sleep(0.6)
+        assert client.execute_sql("SELECT current_setting('idle_session_timeout')") == [("0",)]
 
 
 @pytest.fixture
