@@ -41,6 +41,7 @@ from bookings_sync.warehouse.dataset import (
     open_to_read,
     opening,
 )
+from bookings_sync.warehouse.dlt_compat.duckdb import DuckDb
 from bookings_sync.warehouse.dlt_compat.loads import collect_cycles, keep_records_out_of_logs
 from bookings_sync.warehouse.dlt_compat.postgres import Postgres
 from bookings_sync.warehouse.dlt_compat.tables import DLT_COLUMNS, create_missing_tables
@@ -182,7 +183,8 @@ def _open_file(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[SqlClient
     if not isinstance(pipeline.destination, duckdb):
         yield None
         return
-    with open_client(pipeline, settings) as client, writing_session(client):
+    is_file = isinstance(pipeline.destination, DuckDb)  # a lake or MotherDuck stores rows in its own way
+    with open_client(pipeline, settings) as client, writing_session(client, merges=is_file):
         yield client
 
 

@@ -32,8 +32,9 @@ def make_file(file: Path) -> None:
 
 
 @contextmanager
-def writing_session(client: SqlClientBase[Any]) -> Iterator[None]:
-    """Configures the open database for loads, and keeps it open between them.
+def writing_session(client: SqlClientBase[Any], *, merges: bool) -> Iterator[None]:
+    """Configures the open database for loads, and keeps it open between them. With `merges`, merges the row groups of
+    small loads in the end.
 
     dlt opens and closes the file for every table. Without another open connection, DuckDB would write its whole
     write-ahead log into the file each time.
@@ -44,7 +45,8 @@ def writing_session(client: SqlClientBase[Any]) -> Iterator[None]:
     # closes, so this is not reset: `_merge_row_groups` merges them now and then.
     client.execute_sql("SET GLOBAL max_vacuum_tasks = 0")
     yield
-    _merge_row_groups(client)
+    if merges:
+        _merge_row_groups(client)
     # No `finally`: after an error the connection may be unusable, and the error must get through.
     # If the caller has the file open too, its database gets the threads back. Otherwise the file closes now, and a
     # second thread would only wait while the first writes the log.
