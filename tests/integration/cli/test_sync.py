@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 import duckdb
 import pendulum
 import pytest
-from filelock import FileLock
 
+from bookings_sync.sync.run import Run
 from bookings_sync.warehouse.lock import locked
 
 from .conftest import Project, Start, reload_configuration
@@ -153,15 +154,15 @@ def test_plan_sends_no_request_and_creates_no_database(project: Project) -> None
 
 
 def test_plan_leaves_a_file_alone_that_appears_meanwhile(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A first sync may begin as soon as the plan releases the lock."""
-    release = FileLock.release
+    """A first sync may create the file while the plan is made."""
+    open_run = Run.open
 
-    def release_and_create(lock: FileLock, force: bool = False) -> None:
-        release(lock, force)
-        if lock.lock_file == f"{project.database}.lock":
+    def open_and_create(run: Run, client: Any, *, offline: bool = False) -> None:
+        open_run(run, client, offline=offline)
+        if not project.database.exists():
             duckdb.connect(project.database).close()
 
-    monkeypatch.setattr(FileLock, "release", release_and_create)
+    monkeypatch.setattr(Run, "open", open_and_create)
     assert project.bookings("sync", "--plan").exit_code == 0
     assert project.database.exists()
 
