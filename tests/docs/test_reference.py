@@ -14,6 +14,7 @@ import pytest
 from bookings_sync.cli.help import EXIT_CODES
 from bookings_sync.cli.main import app
 from bookings_sync.config.locations import Location
+from bookings_sync.config.privacy import FIELDS
 from bookings_sync.config.settings import NO_KNOBS, Settings
 from bookings_sync.models.project import Project, find_models
 from bookings_sync.observe.settings import ObserveSettings
@@ -55,6 +56,12 @@ def test_settings_and_their_defaults(defaults: Settings | ObserveSettings) -> No
             value = tomllib.loads("value = " + documented[each.name].strip("`"))["value"]
             default = getattr(defaults, each.name)
             assert (list(default) if isinstance(default, tuple) else default) == value, each.name
+
+
+def test_every_personal_field_is_described() -> None:
+    page = (ROOT / "docs/privacy.md").read_text(encoding="utf-8")
+    described = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.+?) \|", page, re.MULTILINE)))
+    assert set(described) == set(FIELDS)
 
 
 def test_no_other_settings_are_documented() -> None:

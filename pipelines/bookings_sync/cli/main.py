@@ -466,6 +466,52 @@ def doctor(
 
 @app.command(
     epilog=examples(
+        "bookings forget                                   rewrite history by the rules",
+        "bookings forget --email ada@example.org           show, then ask",
+        "bookings forget --contact Zx81 --location oslo",
+        "bookings forget --phone '+47 123 45 678' --yes --json",
+    )
+)
+def forget(
+    ctx: typer.Context,
+    contact: Annotated[str | None, typer.Option(metavar="ID", help="Erase the contact with this id.")] = None,
+    email: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Erase the contacts with this email address.")
+    ] = None,
+    phone: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER", help="Erase the contacts with this telephone number. Only its digits count."),
+    ] = None,
+    location: Annotated[
+        list[str] | None,
+        typer.Option("--location", "-l", metavar="NAME", help="Erase only in this location. Repeatable."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", metavar="", help="Erase without asking, for scripts.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Erase personal data from the warehouse: of one contact, or by the rules.
+
+    Without a contact, it rewrites all versions by the present settings pii,
+    pii_members, pii_keep, pii_hash and pii_drop: use it after you made them
+    stricter. With a contact, it erases everything that the contact said or
+    is, and its id, from every table, version, copy and freed page. The
+    appointments stay, without the person. Later syncs recognise the contact
+    and do not bring it back.
+
+    It shows what it would erase and asks first. If it is interrupted, run it
+    again: it finishes. It ends with a receipt that names no person, and with
+    a list of what it cannot reach. Exit code 3 means that nothing was erased.
+    """
+    from bookings_sync.cli.forget import run_forget
+
+    code = run_forget(
+        _output(ctx, as_json=as_json), contact=contact, email=email, phone=phone, locations=location or [], yes=yes
+    )
+    raise typer.Exit(code)
+
+
+@app.command(
+    epilog=examples(
         "bookings sandbox",
         "bookings sandbox --locations 30 --appointments 1000000 --rate-limit 0",
         "bookings sandbox --port 8080",

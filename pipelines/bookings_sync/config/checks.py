@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from bookings_sync.config.keys import SECRETS_FILE, WAREHOUSE_KEYS, invalid
 from bookings_sync.config.locations import Location
-from bookings_sync.config.privacy import FIELDS, Rule
+from bookings_sync.config.privacy import FIELDS, MembersRule, Rule
 
 if TYPE_CHECKING:
     from bookings_sync.config.settings import Settings
@@ -138,6 +138,9 @@ def _check_choices(settings: Settings) -> None:
 def _check_privacy(settings: Settings) -> None:
     if settings.pii not in get_args(Rule):
         raise invalid("pii", f"cannot be {settings.pii!r}", f"Choose one of {list(get_args(Rule))}.")
+    if settings.pii_members not in get_args(MembersRule):
+        fix = f"Choose one of {list(get_args(MembersRule))}."
+        raise invalid("pii_members", f"cannot be {settings.pii_members!r}", fix)
     listed_in: dict[str, str] = {}
     for name in PII_LISTS:
         for each in getattr(settings, name):

@@ -17,7 +17,7 @@ from bookings_sync.config import checks
 from bookings_sync.config.checks import HttpTransport, ScopeKind
 from bookings_sync.config.keys import SECRETS_FILE, invalid
 from bookings_sync.config.locations import Location, location_id_from_key
-from bookings_sync.config.privacy import FIELDS, Rule
+from bookings_sync.config.privacy import CONTACT_FIELDS, MEMBER_FIELDS, MembersRule, PersonalField, Rule
 
 __all__ = ["NO_KNOBS", "HttpTransport", "Location", "Part", "ScopeKind", "Settings", "location_id_from_key"]
 
@@ -74,6 +74,7 @@ class Settings:
     http_transport: HttpTransport = "socket"
 
     pii: Rule = "keep"
+    pii_members: MembersRule = "same"
     pii_keep: tuple[str, ...] = ()
     pii_hash: tuple[str, ...] = ()
     pii_drop: tuple[str, ...] = ()
@@ -126,9 +127,13 @@ class Settings:
         return replace(self.only(names), part=Part(index, of), pipeline_name=f"{self.pipeline_name}_{index}_of_{of}")
 
     @property
-    def pii_rules(self) -> dict[str, Rule]:
+    def pii_rules(self) -> dict[PersonalField, Rule]:
         """The privacy rule of each personal field."""
-        rules: dict[str, Rule] = dict.fromkeys(FIELDS, self.pii)
+        of_members = self.pii if self.pii_members == "same" else self.pii_members
+        rules: dict[PersonalField, Rule] = {
+            **dict.fromkeys(CONTACT_FIELDS, self.pii),
+            **dict.fromkeys(MEMBER_FIELDS, of_members),
+        }
         for name, rule in checks.PII_LISTS.items():
             rules.update(dict.fromkeys(getattr(self, name), rule))
         return rules

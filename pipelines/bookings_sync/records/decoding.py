@@ -146,10 +146,17 @@ def location_rows(location_id: str, name: str, id_source: str, timezone: str | N
     return Rows.of(LOCATIONS, location_id, {(): {"name": name, "id_source": id_source, "timezone": timezone}})
 
 
-def listed_rows(table: Table, location_id: str, records: Iterable[Any], held: HeldDigests = nothing_held) -> Batch:
+def listed_rows(
+    table: Table,
+    location_id: str,
+    records: Iterable[Any],
+    held: HeldDigests = nothing_held,
+    privacy: Privacy = KEEP_ALL,
+) -> Batch:
     """Rows of a table that one call lists completely, and of the tables nested in its records. `held` is asked only for
     keys that several records have."""
     nested = nested_tables(table)
+    records = [privacy.record(table, each) for each in records]
     sorting = _Sorting(location_id, table, *(each for each, _ in nested), held=held)
     for record_id, record in _distinct(sorting, table, records):
         sorting.add(table, (record_id,), record)
@@ -175,7 +182,8 @@ def appointment_rows(
     sorting = _Sorting(location_id, APPOINTMENTS, CONTACTS, held=held)
     records = list(records)
     deleted = marks.keys_of(records)
-    records = records if privacy.keeps_all else [privacy.appointment(record) for record in records]
+    if not privacy.keeps_all:
+        records = [each if isinstance(each, Plain) else privacy.appointment(each, location_id) for each in records]
     sent, records = records, [record if isinstance(record, Plain) else with_contact_ids(record) for record in records]
     for as_sent, record in zip(sent, records, strict=True):
         if as_sent is not record:
@@ -335,7 +343,7 @@ def _plain_custom_fields(location_id: str, by_contact: list[tuple[Key, Any]]) ->
     return Rows.keyed(CONTACT_CUSTOM_FIELDS, location_id, keys, Fields(values, [None] * len(keys)))
 
 
-def slot_rows(location_id: str, service_id: str, records: dict[str, list[Any]]) -> Batch:
+def slot_rows(location_id: str, service_id: str, records: dict[str, list[Any]], privacy: Privacy = KEEP_ALL) -> Batch:
     """Rows of `slots`, from the free starts that the API lists under each local date."""
     sorting = _Sorting(location_id, SLOTS)
     found: dict[Key, Record] = {}
@@ -343,9 +351,8 @@ def slot_rows(location_id: str, service_id: str, records: dict[str, list[Any]]) 
         for start in starts:
             instant = instant_ms(start) if isinstance(start, str) else None
             if instant is None:
-                sorting.reject(
-                    SLOTS, "the start is not a date and time with an offset", {"date": slot_date, "start": start}
-                )
+                rejected = {"date": slot_date, "start": privacy.slots(start)}
+                sorting.reject(SLOTS, "the start is not a date and time with an offset", rejected)
                 continue
             slot = {"start_time_raw": start, "slot_date": slot_date}
             first = found.setdefault((service_id, instant), slot)

@@ -22,6 +22,7 @@ from msgspec.structs import astuple
 
 from bookings_sync.records.columns import Fields, Key, Record, known_fields
 from bookings_sync.records.digests import number_of
+from bookings_sync.records.erased import NOBODY, Erased
 from bookings_sync.records.json_text import decode
 from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, TABLES, DataType, Table
 from bookings_sync.records.values import LONGEST_ID, canonical, usable_id
@@ -71,8 +72,12 @@ class Plain(NamedTuple):
     contacts: EmbeddedContacts | None = None
 
 
-def reader(location_id: str, known: HeldContacts) -> Callable[[Sequence[msgspec.Raw]], list[Plain | Any]]:
+def reader(
+    location_id: str, known: HeldContacts, erased: Erased = NOBODY
+) -> Callable[[Sequence[msgspec.Raw]], list[Plain | Any]]:
     """A function that reads a location's appointments in their order, and skips contacts that are already held.
+
+    Records with a contact that was `erased` come decoded: `decoding` clears them.
 
     The function raises msgspec's errors or ValueError if a record is not strict JSON.
     """
@@ -87,7 +92,7 @@ def reader(location_id: str, known: HeldContacts) -> Callable[[Sequence[msgspec.
                 continue
             contact_ids = each.fields.values["contactId"].to_pylist()  # type: ignore[union-attr]
             contacts = _contacts_of(each, contact_ids, location_id, known)
-            if _have_one_id(contacts, contact_ids):
+            if _have_one_id(contacts, contact_ids) and not erased.any_of(location_id, contact_ids):
                 found.append(each._replace(contacts=contacts))
             else:
                 found += (decode(bytes(record)) for record in records[start : start + len(each.ids)])

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import NamedTuple, get_args
 
-from bookings_sync.config.privacy import PersonalField
+from bookings_sync.config.privacy import FIELDS_0_2, PersonalField
 from bookings_sync.config.settings import Settings
 from bookings_sync.planning.ledger import Endpoint
-from bookings_sync.records.privacy import Privacy
+from bookings_sync.records.privacy import Privacy, personal_field
 from bookings_sync.records.schema import STAMPED, Column, Derived
-from bookings_sync.records.tables import TABLES, Table, nested_tables
+from bookings_sync.records.tables import APPOINTMENTS, TABLES, Table, nested_tables
 from bookings_sync.records.values import digest
 
 REVISIONS: Mapping[str, int] = {
@@ -128,12 +128,12 @@ class Interpretation:
 def declared_before(settings: Settings, rules: str) -> Declarations:
     """How the versions before 0.3 read replies. Their ledger has the privacy rules alone as `rules`."""
     privacy = Privacy.of(settings)
-    same_rules = rules.partition(" ")[0] == privacy.fingerprint
+    same_rules = rules.partition(" ")[0] == privacy.fingerprint_0_2
     text = files("bookings_sync.records").joinpath("declared_0_2.json").read_text(encoding="utf-8")
     declared: Declarations = json.loads(text)
     return {
         name: {
-            column: f"{text}|{_rule(name, column, privacy) if same_rules else 'unknown'}"
+            column: f"{text}|{_rule_0_2(name, column, privacy) if same_rules else 'unknown'}"
             for column, text in columns.items()
         }
         for name, columns in declared.items()
@@ -149,7 +149,7 @@ def _declaration(table: Table, column: Column, privacy: Privacy) -> str:
     of_table = [each for each in privacy.ignored if each.startswith(f"{table.name}.")]
     ignored = [each for each in of_table if column.name == "extra" or each == f"{table.name}.{column.source}"]
     without = f" without {', '.join(ignored)}" if ignored else ""
-    return f"{made_of(table, column)}|{_rule(table.name, column.name, privacy)}{without}"
+    return f"{made_of(table, column)}|{_rule(table, column, privacy)}{without}"
 
 
 def made_of(table: Table, column: Column) -> str:
@@ -170,19 +170,25 @@ def _field_of(declaration: str) -> str:
     return declaration.split("|")[2].partition(">")[0]
 
 
-def _rule(table_name: str, column_name: str, privacy: Privacy) -> str:
+def _rule(table: Table, column: Column, privacy: Privacy) -> str:
     """The privacy rule of a column; with the key if its values are hashed."""
+    rule = _rule_of(personal_field(table, column), privacy)
+    # Versions before 0.3 kept values of another type than their column's.
+    return f"{rule} all" if column.name == "extra" and rule != "keep" else rule
+
+
+def _rule_0_2(table_name: str, column_name: str, privacy: Privacy) -> str:
+    """The same as versions before 0.3 applied it, which had no rules for teams and services."""
     table = TABLES.get(table_name)
     column = next((each for each in table.columns if each.name == column_name), None) if table else None
-    if table is None or column is None:
+    if table is None or column is None or table.resource != APPOINTMENTS.resource:
         return "keep"
-    personal: PersonalField | None = "other" if column_name == "extra" else column.personal
-    if personal is None and table.nested and column_name not in table.key:
-        personal = table.nested.personal
-    if column.derived:  # perhaps from a whole list that has a separate table
-        lists = {where.path: where.personal for _, where in nested_tables(table)}
-        personal = lists.get(column.derived.source, personal)
-    if personal is None:
+    field = personal_field(table, column)
+    return _rule_of(field if field in FIELDS_0_2 else None, privacy)
+
+
+def _rule_of(field: PersonalField | None, privacy: Privacy) -> str:
+    if field is None:
         return "keep"
-    rule = privacy.rules[personal]
+    rule = privacy.rules[field]
     return f"{rule} {privacy.fingerprint_of_key}" if rule == "hash" else rule

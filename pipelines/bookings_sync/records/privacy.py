@@ -1,74 +1,105 @@
 """Privacy: keeps, hashes or drops personal fields before any other code sees a record.
 
-Input:  records as the API sent them, and the rule of each personal field (settings `pii`, `pii_keep`, `pii_hash`,
-        `pii_drop`).
+Input:  records as the API sent them; the rule of each personal field (settings `pii`, `pii_members`, `pii_keep`,
+        `pii_hash`, `pii_drop`); the contacts that were erased on request.
 Output: the same records without the values that must not be written. Digests, `extra`, the history and the rejected
         records are made from this output, so none of them can hold a dropped value.
 
 A hash is `hmac:` and 128 bits in hex of HMAC-SHA-256 under the secret `pii_key`. Equal values have equal hashes, so
-hashed columns still join. Without the key, guesses cannot be tested. E-mail addresses are hashed in lower case. Ids are
-keys and never personal fields.
+hashed columns still join. Without the key, guesses cannot be tested. E-mail addresses are hashed in lower case. Dates
+have no hash: they are dropped. Ids are keys and never personal fields, except email addresses in `calendar_ids`.
+
+A field that no column holds, and a value of a type that its column does not have, are under the rule `other`.
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, NamedTuple
 
-from bookings_sync.config.privacy import FIELDS, PersonalField, Rule
+from bookings_sync.config.privacy import CONTACT_FIELDS, FIELDS, FIELDS_0_2, ONLY_ADDRESSES, PersonalField, Rule
 from bookings_sync.config.settings import Settings
-from bookings_sync.records.columns import known_fields
-from bookings_sync.records.tables import APPOINTMENTS, CONTACT_CUSTOM_FIELDS, CONTACTS, Table, nested_tables
+from bookings_sync.records.erased import NOBODY, Erased
+from bookings_sync.records.schema import Nested
+from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, SLOTS, TABLES, Column, Table, nested_tables
+from bookings_sync.records.values import FIT, fit_id, usable_id
 
 _MAX_DEPTH = 100
 """Levels of nesting. Deeper values are dropped, because following them could overflow the stack."""
 
+_HASH = re.compile(r"hmac:[0-9a-f]{32}")
 
-def _personal_fields(table: Table) -> dict[str, PersonalField]:
-    """The fields of the API's record that have a rule of their own."""
-    columns = {column.source: column.personal for column in table.columns if column.source and column.personal}
-    return columns | {nested.path: nested.personal for _, nested in nested_tables(table) if nested.personal}
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,40}|hmac:[0-9a-f]{32}")
+"""Names of unknown fields that a hash leaves as they are. Other names are data: addresses, numbers, sentences."""
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|[+-]\d\d:?\d\d))?)?")
+
+_WEEKDAYS = frozenset({"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"})
 
 
-_APPOINTMENT, _CONTACT = _personal_fields(APPOINTMENTS), _personal_fields(CONTACTS)
-_CUSTOM_FIELDS = CONTACT_CUSTOM_FIELDS.nested.path if CONTACT_CUSTOM_FIELDS.nested else ""
+class _Leaf(NamedTuple):
+    """A field that columns hold. `fits` tells whether a column of the field's takes a value; `takes_texts` whether it
+    takes a hash."""
+
+    personal: PersonalField | None
+    fits: Callable[[Any], bool]
+    takes_texts: bool
+
+
+class _Inside(NamedTuple):
+    """A field with the rows of a nested table."""
+
+    table: Table
+    nested: Nested
+
+
+_Tree = dict[str, Any]
+"""The known fields of a record by name: `_Leaf`, `_Inside`, or the tree of an object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
     """The rule of each field of `FIELDS`, the key of the hashes (empty if no field is hashed), and the fields that are
-    ignored: no code sees them, and no table holds them."""
+    ignored: no code sees them, and no table holds them. `erased` are the contacts without any personal field."""
 
-    rules: Mapping[str, Rule]
+    rules: Mapping[PersonalField, Rule]
     key: bytes = b""
     ignored: tuple[str, ...] = ()
+    erased: Erased = NOBODY
 
     @classmethod
-    def of(cls, settings: Settings) -> Privacy:
-        return cls(settings.pii_rules, settings.pii_key.encode(), settings.ignored_fields)
+    def of(cls, settings: Settings, erased: Erased = NOBODY) -> Privacy:
+        return cls(settings.pii_rules, settings.pii_key.encode(), settings.ignored_fields, erased)
 
     @property
     def keeps_all(self) -> bool:
-        return not self.ignored and self._hides_nothing
+        return self.keeps_all_of_most and not self.erased
 
     @property
-    def _hides_nothing(self) -> bool:
-        return all(rule == "keep" for rule in self.rules.values())
+    def keeps_all_of_most(self) -> bool:
+        """Whether it changes only the records of erased contacts."""
+        return not self.ignored and self.hides_nothing
 
-    def without_ignored(self, table: str, record: Any) -> Any:
-        """The record without the fields of this table that the setting `ignored_fields` names."""
-        for each in self.ignored:
-            name, *path = each.split(".")
-            if name == table:
-                record = _without(record, path)
-        return record
+    @property
+    def hides_nothing(self) -> bool:
+        return all(rule == "keep" for rule in self.rules.values())
 
     @property
     def fingerprint(self) -> str:
         """Identifies the rules and the key, without revealing the key."""
-        rules = ",".join(f"{name}={self.rules[name]}" for name in FIELDS)
+        return self._fingerprint_of(FIELDS)
+
+    @property
+    def fingerprint_0_2(self) -> str:
+        """The same as versions before 0.3 computed it."""
+        return self._fingerprint_of(FIELDS_0_2)
+
+    def _fingerprint_of(self, fields: Sequence[PersonalField]) -> str:
+        rules = ",".join(f"{name}={self.rules[name]}" for name in fields)
         return hmac.new(self.key, rules.encode(), "sha256").hexdigest()[:32]
 
     @property
@@ -76,71 +107,262 @@ class Privacy:
         """Identifies the key of the hashes, without revealing it."""
         return hmac.new(self.key, b"key", "sha256").hexdigest()[:32]
 
-    def appointment(self, record: Any) -> Any:
+    # -- records -------------------------------------------------------------------------------------------------------
+
+    def appointment(self, record: Any, location_id: str = "") -> Any:
         """An appointment and its embedded contact, under the rules."""
         if self.keeps_all:
             return record
-        record = self.without_ignored(APPOINTMENTS.name, record)
-        if not isinstance(record, dict):
-            return self._under_rule(record, "other")
-        cleared = self._cleared(record, APPOINTMENTS, _APPOINTMENT)
-        if "contact" in cleared:
-            cleared["contact"] = self.contact(cleared["contact"])
-            if cleared["contact"] is None:
-                del cleared["contact"]
-        return cleared
+        return self.record(APPOINTMENTS, self._without_erased(record, location_id))
 
     def contact(self, record: Any) -> Any:
         """A contact, as an appointment embeds it, under the rules."""
-        if self.keeps_all or record is None:
-            return record
-        record = self.without_ignored(CONTACTS.name, record)
-        if not isinstance(record, dict):
-            return self._under_rule(record, "other")
-        return self._cleared(record, CONTACTS, _CONTACT)
+        return record if record is None else self.record(CONTACTS, record)
 
-    def _cleared(self, record: dict[str, Any], table: Table, personal: Mapping[str, PersonalField]) -> dict[str, Any]:
-        """The record under the rules. A field that no column holds is under the rule `other`."""
-        known = known_fields(table.name)
+    def record(self, table: Table, record: Any) -> Any:
+        """A record of the table, or a value in its place, under the rules. None if nothing may be written of it."""
+        if self.keeps_all_of_most:
+            return record
+        record = self._without_ignored(table.name, record)
+        if self.hides_nothing and not self._ignored_inside(table):
+            return record
+        return self._cleared(record, table)
+
+    def slots(self, value: Any) -> Any:
+        """What came in the place of a slot, under the rules."""
+        return value if self.hides_nothing else self._under_rule(value, "other")
+
+    def field(self, table: Table, path: str, value: Any) -> Any:
+        """The value of the field at this dotted path, under the rules. None if nothing may be written of it."""
+        field: Any = _tree(table.name)
+        for name in path.split("."):
+            field = field[name]
+        return value if self.hides_nothing else self._known(value, field, _other(table))
+
+    def items(self, items: list[Any]) -> list[Any] | None:
+        """Custom fields under the rules."""
+        kept: list[Any] | None = self._under_rule(items, "custom_fields", items=True)
+        return kept
+
+    @property
+    def dropping_contacts(self) -> Privacy:
+        """The same rules, but nothing that a contact says or is."""
+        contact_fields: dict[PersonalField, Rule] = dict.fromkeys(CONTACT_FIELDS, "drop")
+        return replace(self, rules={**self.rules, **contact_fields}, erased=NOBODY)
+
+    def _ignored_inside(self, table: Table) -> bool:
+        names = {nested.name for nested, _ in nested_tables(table)}
+        return any(each.partition(".")[0] in names for each in self.ignored)
+
+    def _without_ignored(self, table: str, record: Any) -> Any:
+        """The record without the fields of this table that the setting `ignored_fields` names."""
+        for each in self.ignored:
+            name, *path = each.split(".")
+            if name == table:
+                record = _without(record, path)
+        return record
+
+    def _cleared(self, record: Any, table: Table) -> Any:
+        if not isinstance(record, dict):
+            return self._under_rule(record, _other(table))
+        return self._fields(record, _tree(table.name), _other(table))
+
+    def _fields(self, record: dict[str, Any], tree: _Tree, other: PersonalField) -> dict[str, Any]:
         cleared: dict[str, Any] = {}
         for name, value in record.items():
-            field = personal.get(name) if name in known else "other"
-            kept = value if field is None or value is None else self._under_rule(value, field, name)
-            if kept is not None or (value is None and name in known):
-                cleared[name] = kept
+            if value is None:
+                if name in tree or self.rules[other] == "keep":
+                    cleared[name] = None
+            elif name not in tree:
+                kept = self._under_rule(value, other)
+                if kept is not None:
+                    cleared[self._name(name, other)] = kept
+            else:
+                kept = self._known(value, tree[name], other)
+                if kept is not None:
+                    cleared[name] = kept
         return cleared
 
-    def _under_rule(self, value: Any, field: PersonalField, name: str = "") -> Any:
+    def _known(self, value: Any, field: _Leaf | _Inside | _Tree, other: PersonalField) -> Any:
+        """The value of a field that columns or nested tables hold."""
+        if isinstance(field, _Leaf):
+            return self._leaf(value, field, other)
+        if isinstance(field, _Inside):
+            return self._inside(value, field)
+        return self._fields(value, field, other) if isinstance(value, dict) else self._under_rule(value, other)
+
+    def _leaf(self, value: Any, field: _Leaf, other: PersonalField) -> Any:
+        personal = field.personal
+        if personal is None or (personal in ONLY_ADDRESSES and not _has_address(value)):
+            return value if field.fits(value) else self._under_rule(value, other)
+        if self.rules[personal] == "hash" and not field.takes_texts:
+            return None
+        return self._under_rule(value, personal)
+
+    def _inside(self, value: Any, field: _Inside) -> Any:
+        table, nested = field
+        if nested.personal is not None:
+            return self._under_rule(value, nested.personal, items=True)
+        if nested.form == "object":
+            return self.record(table, value)
+        if nested.form == "list" and isinstance(value, list):
+            return [self.record(table, each) for each in value]
+        if nested.form == "lists by name" and isinstance(value, dict):
+            other = _other(table)
+            return {
+                name: [self.record(table, each) for each in items]
+                if isinstance(items, list)
+                else self._under_rule(items, other)
+                for name, items in value.items()
+                if name.lower() in _WEEKDAYS or self.rules[other] == "keep"
+            }
+        return self._under_rule(value, _other(table))
+
+    def _under_rule(self, value: Any, field: PersonalField, *, items: bool = False) -> Any:
         rule = self.rules[field]
         if rule == "keep":
             return value
         if rule == "drop":
             return None
-        if name == _CUSTOM_FIELDS:
-            return self._custom_fields(value)
-        return self._hashed(value, str.lower if field == "email" else str)
+        if items:
+            return self._items(value)
+        return self._hashed(value, str.lower if field in ("email", "member_email", "alert_email") else str)
 
-    def _custom_fields(self, fields: Any) -> Any:
+    def _items(self, items: Any) -> Any:
         """Custom fields with hashed values. Their ids stay, so that the fields still join."""
-        if not isinstance(fields, list):
-            return self._hashed(fields)
+        if not isinstance(items, list):
+            return self._hashed(items)
         return [
-            {name: value if name == "id" else self._hashed(value) for name, value in field.items()}
-            if isinstance(field, dict)
-            else self._hashed(field)
-            for field in fields
+            {
+                name: value if name == "id" and usable_id(value) is not None else self._hashed(value)
+                for name, value in item.items()
+            }
+            if isinstance(item, dict)
+            else self._hashed(item)
+            for item in items
         ]
 
-    def _hashed(self, value: Any, normalized: Callable[[str], str] = str, level: int = 0) -> Any:
-        """The value with each text and number hashed. Lists, objects, field names, booleans and nulls stay."""
+    def _name(self, name: str, field: PersonalField) -> str:
+        return name if self.rules[field] == "keep" or _PLAIN_NAME.fullmatch(name) else str(self._hashed(name))
+
+    def _hashed(self, value: Any, normalize: Callable[[str], str] = str, level: int = 0) -> Any:
+        """The value with each text and number hashed. Lists, objects, plain field names, booleans and nulls stay."""
         if value is None or isinstance(value, bool) or level > _MAX_DEPTH:
             return value if isinstance(value, bool) else None
         if isinstance(value, list):
-            return [self._hashed(each, normalized, level + 1) for each in value]
+            return [self._hashed(each, normalize, level + 1) for each in value]
         if isinstance(value, dict):
-            return {name: self._hashed(each, normalized, level + 1) for name, each in value.items()}
-        text = normalized(str(value)).encode("utf-8", "surrogatepass")
-        return "hmac:" + hmac.new(self.key, text, "sha256").hexdigest()[:32]
+            return {
+                name if _PLAIN_NAME.fullmatch(name) else self._hashed(name): self._hashed(each, normalize, level + 1)
+                for name, each in value.items()
+            }
+        if isinstance(value, str) and _HASH.fullmatch(value):
+            return value  # hashed before: a value of the warehouse
+        text = normalize(str(value)).encode("utf-8", "surrogatepass")
+        return HASHED + hmac.new(self.key, text, "sha256").hexdigest()[:32]
+
+    # -- erased contacts -----------------------------------------------------------------------------------------------
+
+    def _without_erased(self, record: Any, location_id: str) -> Any:
+        """An appointment without its contact, if the contact was erased. The pseudonym takes the place of its ids."""
+        if not self.erased or not isinstance(record, dict):
+            return record
+        contact = record.get("contact")
+        own = usable_id(contact.get("id")) if isinstance(contact, dict) else None
+        named = usable_id(record.get("contactId"))
+        if own is not None and self.erased.names(location_id, "contact", own):
+            who = own
+        elif named is not None and self.erased.names(location_id, "contact", named):
+            if own is not None:  # another contact: only the mention goes
+                return {**record, "contactId": own}
+            who = named
+        elif own is None and isinstance(contact, dict) and self._is_erased_by_address(contact, location_id):
+            return {**self.nothing_personal(record), "contact": None}
+        else:
+            return record
+        pseudonym = self.erased.pseudonym(location_id, who)
+        cleared = {**self.nothing_personal(record), "contactId": pseudonym}
+        if isinstance(contact, dict):
+            cleared["contact"] = {"id": pseudonym}
+        return cleared
+
+    def _is_erased_by_address(self, contact: dict[str, Any], location_id: str) -> bool:
+        emails = (contact.get("email"), contact.get("emailLowerCase"))
+        return any(self.erased.names(location_id, "email", each) for each in emails) or self.erased.names(
+            location_id, "phone", contact.get("phone")
+        )
+
+    def nothing_personal(self, record: dict[str, Any]) -> dict[str, Any]:
+        """An appointment without anything that its contact says or is."""
+        kept = {name: each for name, each in record.items() if name not in ("contact", "selectedTimezone")}
+        cleared: dict[str, Any] = self.dropping_contacts.record(APPOINTMENTS, kept)
+        return cleared
+
+
+HASHED = "hmac:"
+"""First characters of a hashed value."""
+
+
+def _other(table: Table) -> PersonalField:
+    """The rule of what no column of the table holds."""
+    return "other" if table.resource == "appointments" or table is SLOTS else "member_other"
+
+
+def personal_field(table: Table, column: Column) -> PersonalField | None:
+    """The field whose rule decides what a column holds; None if the column holds nothing personal."""
+    if column.name == "extra":
+        return _other(table)
+    if column.personal is not None or column.name in table.key:
+        return column.personal
+    if column.derived:  # perhaps from a whole list that has a separate table
+        lists = {where.path: where.personal for _, where in nested_tables(table)}
+        return lists.get(column.derived.source)
+    return table.nested.personal if table.nested else None
+
+
+@cache
+def _tree(table_name: str) -> _Tree:
+    table = TABLES[table_name]
+    tree: _Tree = {}
+    by_source: dict[str, list[Column]] = {}
+    for column in table.columns:
+        if source := (column.derived.source if column.derived else column.source):
+            by_source.setdefault(source, []).append(column)
+    for source, columns in by_source.items():
+        _put(tree, source, _leaf_of(table, columns))
+    for child, nested in nested_tables(table):
+        _put(tree, nested.path, _Inside(child, nested))
+    return tree
+
+
+def _put(tree: _Tree, path: str, field: _Leaf | _Inside) -> None:
+    *parents, leaf = path.split(".")
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+    tree[leaf] = field
+
+
+def _leaf_of(table: Table, columns: Sequence[Column]) -> _Leaf:
+    personal = next((column.personal for column in columns if column.personal), None)
+    takes_texts = any(column.type in ("text", "json") for column in columns)
+    if any(column.type == "timestamp" for column in columns):
+        return _Leaf(personal, _is_time, takes_texts)
+    derived = next((column.derived for column in columns if column.derived), None)
+    if derived:
+        return _Leaf(personal, lambda value: derived.compute([value])[0].is_valid, takes_texts)
+    (column,) = columns
+    if column.name in table.key:
+        return _Leaf(personal, lambda value: usable_id(value) is not None, takes_texts)
+    fit = fit_id if column.is_id else FIT.get(column.type, lambda value: value)
+    return _Leaf(personal, lambda value: fit(value) is not None, takes_texts)
+
+
+def _is_time(value: Any) -> bool:
+    return FIT["timestamp"](value) is not None or (isinstance(value, str) and bool(_DATE.fullmatch(value)))
+
+
+def _has_address(value: Any) -> bool:
+    return isinstance(value, str) and "@" in value
 
 
 def _without(value: Any, path: Sequence[str]) -> Any:

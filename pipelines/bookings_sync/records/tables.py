@@ -91,8 +91,10 @@ def _number(name: str, description: str, source: str | None = None) -> Column:
     return Column(name, "double", description, source)
 
 
-def _timestamp(name: str, description: str, source: str | None = None) -> Column:
-    return Column(name, "timestamp", description, source)
+def _timestamp(
+    name: str, description: str, source: str | None = None, *, personal: PersonalField | None = None
+) -> Column:
+    return Column(name, "timestamp", description, source, None, personal)
 
 
 # -- locations, teams and services -------------------------------------------------------------------------------------
@@ -122,10 +124,17 @@ TEAMS = _history(
     columns=[
         _text("id", "The team's id; opaque.", "id"),
         _text("name", "The team's name.", "name"),
-        _text("calendar_name", "Name shown on the team's booking page.", _PAGE + "calendarName"),
-        _text("description", "Description shown on the team's booking page.", _PAGE + "description"),
-        _text("slug", "The booking page's unique slug.", _PAGE + "slug"),
-        _text("link", "Path of the booking page.", _PAGE + "link"),
+        _text(
+            "calendar_name", "Name shown on the team's booking page.", _PAGE + "calendarName", personal="booking_page"
+        ),
+        _text(
+            "description",
+            "Description shown on the team's booking page.",
+            _PAGE + "description",
+            personal="descriptions",
+        ),
+        _text("slug", "The booking page's unique slug.", _PAGE + "slug", personal="booking_page"),
+        _text("link", "Path of the booking page.", _PAGE + "link", personal="booking_page"),
         _bool(
             "should_assign_contact_to_team_member",
             "Whether a booking assigns the contact to the member.",
@@ -148,8 +157,8 @@ TEAM_MEMBERS = _history(
     columns=[
         _text("team_id", "The team's id."),
         _text("user_id", "The member's user id.", "id"),
-        _text("name", "The member's name.", "name"),
-        _text("email", "The member's email address.", "email"),
+        _text("name", "The member's name.", "name", personal="member_name"),
+        _text("email", "The member's email address.", "email", personal="member_email"),
     ],
 )
 
@@ -171,18 +180,32 @@ SERVICES = _history(
     columns=[
         _text("id", "The service's id; opaque.", "id"),
         _text("name", "The service's name.", "name"),
-        _text("description", "The service's description.", "description"),
-        _text("appointment_title", "Template of the title of its appointments.", "appointmentTitle"),
-        _text("meeting_location", "Where its appointments take place.", "meetingLocation"),
+        _text("description", "The service's description.", "description", personal="descriptions"),
+        _text(
+            "appointment_title",
+            "Template of the title of its appointments.",
+            "appointmentTitle",
+            personal="appointment_title",
+        ),
+        _text("meeting_location", "Where its appointments take place.", "meetingLocation", personal="meeting_location"),
         _text("event_color", "Colour in the calendar, as hex.", "eventColor"),
-        _text("team_id", "The team it belongs to.", "teamId"),
+        _text("team_id", "The team it belongs to.", "teamId", personal="calendar_ids"),
         _text("sync_option", "How it is synced with linked calendars: oneway or twoway.", "syncOption"),
-        _text("google_calendar_id", "Id of the linked Google calendar.", _GOOGLE + "id"),
-        _text("google_calendar_name", "Name of the linked Google calendar.", _GOOGLE + "name"),
-        _text("clio_calendar_id", "Id of the linked Clio calendar.", _CLIO + "id"),
-        _text("clio_calendar_name", "Name of the linked Clio calendar.", _CLIO + "name"),
-        _text("drchrono_calendar_id", "Id of the linked DrChrono calendar.", _DRCHRONO + "id"),
-        _text("drchrono_calendar_name", "Name of the linked DrChrono calendar.", _DRCHRONO + "name"),
+        _text("google_calendar_id", "Id of the linked Google calendar.", _GOOGLE + "id", personal="linked_calendars"),
+        _text(
+            "google_calendar_name", "Name of the linked Google calendar.", _GOOGLE + "name", personal="linked_calendars"
+        ),
+        _text("clio_calendar_id", "Id of the linked Clio calendar.", _CLIO + "id", personal="linked_calendars"),
+        _text("clio_calendar_name", "Name of the linked Clio calendar.", _CLIO + "name", personal="linked_calendars"),
+        _text(
+            "drchrono_calendar_id", "Id of the linked DrChrono calendar.", _DRCHRONO + "id", personal="linked_calendars"
+        ),
+        _text(
+            "drchrono_calendar_name",
+            "Name of the linked DrChrono calendar.",
+            _DRCHRONO + "name",
+            personal="linked_calendars",
+        ),
         _number("slot_duration", "Length of an appointment, in minutes.", _TIMING + "slotDuration"),
         _number("slot_interval", "Time from one slot's start to the next, in minutes.", _TIMING + "slotInterval"),
         _number("slot_buffer", "Time kept free after an appointment, in minutes.", _TIMING + "slotBuffer"),
@@ -194,7 +217,7 @@ SERVICES = _history(
         _text("allow_booking_for_unit", "Unit of allow_booking_for.", _SCHEDULE + "allowBookingForUnit"),
         _text("custom_form_id", "Form filled in on booking.", _FORM + "customFormId"),
         _bool("sticky_contact", "Whether the form remembers the contact.", _FORM + "stickyContact"),
-        _text("alert_email", "Address that is alerted of bookings.", _NOTICE + "alertEmail"),
+        _text("alert_email", "Address that is alerted of bookings.", _NOTICE + "alertEmail", personal="alert_email"),
         _bool("has_auto_confirm", "Whether bookings are confirmed automatically.", _NOTICE + "hasAutoConfirm"),
         _bool(
             "has_google_send_invitation_email",
@@ -208,11 +231,16 @@ SERVICES = _history(
             "Whether the member is emailed.",
             _NOTICE + "hasSendEmailToAssignedMember",
         ),
-        _text("notes", "Notes added to each appointment.", _NOTICE + "notes"),
+        _text("notes", "Notes added to each appointment.", _NOTICE + "notes", personal="service_notes"),
         _text("facebook_pixel_id", "Facebook pixel of the booking page.", _NOTICE + "facebookPixelId"),
-        _text("custom_code", "Custom code of the booking page.", _NOTICE + "customCode"),
+        _text("custom_code", "Custom code of the booking page.", _NOTICE + "customCode", personal="custom_code"),
         _text("form_submission_type", "What follows a booking: ThankYouMessage or RedirectURL.", _SUBMISSION + "type"),
-        _text("form_submission_content", "The message or the address.", _SUBMISSION + "content"),
+        _text(
+            "form_submission_content",
+            "The message or the address.",
+            _SUBMISSION + "content",
+            personal="form_submission",
+        ),
     ],
 )
 
@@ -227,7 +255,12 @@ SERVICE_MEMBERS = _history(
         _text("user_id", "The member's user id.", "userId"),
         _number("priority", "The member's priority in the round robin.", "priority"),
         _bool("selected", "Whether the member takes appointments now.", "selected"),
-        _text("meeting_location", "Where this member's appointments take place.", "meetingLocation"),
+        _text(
+            "meeting_location",
+            "Where this member's appointments take place.",
+            "meetingLocation",
+            personal="meeting_location",
+        ),
     ],
 )
 
@@ -258,11 +291,16 @@ APPOINTMENTS = _history(
     columns=[
         _text("id", "The appointment's id; opaque.", "id"),
         _text("service_id", "The booked service.", "calendarServiceId"),
-        _text("team_id", "The booked team.", "calendarProviderId"),
-        _text("calendar_id", "A member's own calendar.", "calendarId"),
+        _text("team_id", "The booked team.", "calendarProviderId", personal="calendar_ids"),
+        _text("calendar_id", "A member's own calendar.", "calendarId", personal="calendar_ids"),
         _text("user_id", "The member who takes the appointment.", "userId"),
         _text("assigned_user_id", "The assigned member, if the API names one separately.", "assignedUserId"),
-        _text("user_calendar_id", "The member's calendar, if the API names one separately.", "userCalendarId"),
+        _text(
+            "user_calendar_id",
+            "The member's calendar, if the API names one separately.",
+            "userCalendarId",
+            personal="calendar_ids",
+        ),
         _text("contact_id", "The contact who booked; null for blocked-off time.", "contactId"),
         _text("api_location_id", "The location as the record itself names it.", "locationId"),
         _text("status", "The booking's state (booked, cancelled, …): often stale, not attendance.", "status"),
@@ -312,10 +350,10 @@ CONTACTS = _history(
         _text("last_name", "Last name.", "lastName", personal="last_name"),
         _text("phone", "Telephone number.", "phone", personal="phone"),
         _text("fingerprint", "The browser's fingerprint: a UUID.", "fingerprint", personal="fingerprint"),
-        _text("timezone", "The contact's zone, as the API wrote it.", "timezone"),
-        _text("country", "Country code.", "country"),
-        _text("source", "Where the contact came from.", "source"),
-        _timestamp("date_added", "When the contact was added, UTC.", "dateAdded"),
+        _text("timezone", "The contact's zone, as the API wrote it.", "timezone", personal="timezone"),
+        _text("country", "Country code.", "country", personal="country"),
+        _text("source", "Where the contact came from.", "source", personal="source"),
+        _timestamp("date_added", "When the contact was added, UTC.", "dateAdded", personal="date_added"),
         _text("type", "Kind of contact, such as lead or customer.", "type"),
         _text("postal_code", "Postal code.", "postalCode", personal="postal_code"),
         Column("tags", "json", "Tags, as a JSON array.", "tags", personal="tags"),

@@ -85,10 +85,10 @@ class AppointmentLists:
         return self._caches.of(outdated=self._rereading.is_outdated(read))
 
     def _decoder(self, read: PlannedRead, known: Read | None) -> Callable[[bytes], Listing]:
-        if not self._privacy.keeps_all:
+        if not self._privacy.keeps_all_of_most:
             # The digest of a personal value could be tried out, so none is kept, and each record is decoded.
             return decode_all
-        read_record = reader(read.location_id, self._cache_for(read))
+        read_record = reader(read.location_id, self._cache_for(read), self._privacy.erased)
         # Digests of single records pay off where every run reads the window.
         if read.sends is None and not read.is_probe and window_of(read).overlaps(self._hot):
             return diff_decoder(known.record_digests if known else None, read_record)

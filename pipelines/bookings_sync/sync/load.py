@@ -65,7 +65,7 @@ class Load:
         self._journal = Journal(run.planner.ledger)
         self._unsettled_before, run.unsettled = run.unsettled, Unsettled()
         self._controls = Controls(run.client, self._held_rows, run.settings.concurrency, run.listed)
-        self._privacy = Privacy.of(run.settings)
+        self._privacy = Privacy.of(run.settings, run.erased)
         self._marks = DeletionMarks.of(run.settings.deleted_when)
         self._completed = CompletedReads(self._journal, run.span.run_id, run.interpretation.rules, run.clock)
         self._whole_lists = WholeLists(

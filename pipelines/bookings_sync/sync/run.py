@@ -30,6 +30,7 @@ from bookings_sync.planning.look_ups import LookUps
 from bookings_sync.planning.plan import PlannedRead, Span, hot_range
 from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.windows import DAY_MS, Window
+from bookings_sync.records.erased import Erased
 from bookings_sync.records.interpretation import Declarations, Interpretation
 from bookings_sync.sync.budget import RequestBudget
 from bookings_sync.sync.controls import ListedSamples
@@ -45,6 +46,7 @@ from bookings_sync.sync.proof import Proof
 from bookings_sync.sync.report_row import report_row
 from bookings_sync.sync.snapshot import Snapshot, take_snapshot
 from bookings_sync.warehouse.dropped_columns import withdraw_claims
+from bookings_sync.warehouse.erasures import Erasures
 from bookings_sync.warehouse.history import History
 from bookings_sync.warehouse.migrations import check_version, migrate, ways_of_reading
 from bookings_sync.warehouse.owners import HeldOwners
@@ -61,6 +63,7 @@ class Run:
     """
 
     declared: dict[str, Declarations]
+    erased: Erased
     snapshot: Snapshot
     contents: Contents
     calendars: KnownCalendars
@@ -126,6 +129,7 @@ class Run:
             self.warn_of_dropped_columns(client)
             facts = migrate(client, self.settings, at=self.clock(), announce=self.announce)
         self.declared = ways_of_reading(facts)
+        self.erased = Erasures(client).erased(facts)
         held = History(client).locations()
         names = {location_id: name for location_id, (name, _) in held.items()}
         found_in_data = self._identify(names, offline=offline)

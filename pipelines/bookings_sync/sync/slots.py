@@ -33,6 +33,7 @@ from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window, to_ms
 from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import slot_rows
+from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.tables import SERVICES, SLOTS
 from bookings_sync.sync.budget import RequestBudget
 from bookings_sync.sync.completed import CompletedReads
@@ -284,7 +285,7 @@ class SlotReads:
             day: [start for start in starts if not isinstance(start, str) or (day, start) not in live]
             for day, starts in free.items()
         }
-        batch = slot_rows(location_id, service_id, others)
+        batch = slot_rows(location_id, service_id, others, Privacy.of(self._settings))
         self._stage.reject(batch)
         rows = batch.rows["slots"]
         if not len(rows):

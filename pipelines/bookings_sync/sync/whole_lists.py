@@ -177,8 +177,7 @@ class WholeLists:
         if before and before.reply_digest == reply.digest and before.rules == self._rules[endpoint]:
             self._findings.figures.reads_unchanged += 1
             return
-        kept = [self._privacy.without_ignored(table.name, record) for record in records]
-        batch = listed_rows(table, location_id, kept, self._held_rows.digests)
+        batch = listed_rows(table, location_id, records, self._held_rows.digests, self._privacy)
         self._stage.reject(batch)
         listed = set(batch.rows[table.name].keys)
         for rows in batch.rows.values():

@@ -243,6 +243,11 @@ def _known_file(pipeline: dlt.Pipeline) -> Path | None:
     return None
 
 
+def file_of(client: SqlClientBase[Any]) -> Path | None:
+    """The database file that a client has open; None for a server."""
+    return _file_of(client.credentials)
+
+
 def _file_of(credentials: Any) -> Path | None:
     connection_string = getattr(credentials, "_conn_str", None)
     if not callable(connection_string):

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 from dlt.destinations.sql_client import SqlClientBase
 
-_STORAGE_VERSION = "v1.3.0"
+STORAGE_VERSION = "v1.3.0"
 """Storage format of new files. DuckDB 1.3 (May 2025) and later read it. DuckDB's default format is older: its strings
 take more space, and loads and models more time."""
 
@@ -28,7 +28,7 @@ _MOST_ROW_GROUPS = 8
 def make_file(file: Path) -> None:
     """Creates the database file, unless it exists. An existing file keeps its storage format."""
     if not file.exists():
-        duckdb.connect(file, config={"storage_compatibility_version": _STORAGE_VERSION}).close()
+        duckdb.connect(file, config={"storage_compatibility_version": STORAGE_VERSION}).close()
 
 
 @contextmanager

@@ -27,8 +27,37 @@ from bookings_sync.sync import pipeline
 from .conftest import Site, small
 
 SECRET = re.compile(r"qx[a-z]+\d+qx|\+4999\d{6}", re.IGNORECASE)
-CONTACT = ("email", "first", "last", "phone", "fingerprint", "postal", "tag", "custom", "other")
-APPOINTMENT = ("title", "notes", "address", "added")
+CONTACT = (
+    "email",
+    "first",
+    "last",
+    "phone",
+    "fingerprint",
+    "postal",
+    "tag",
+    "custom",
+    "other",
+    "country",
+    "source",
+    "zone",
+)
+APPOINTMENT = ("title", "notes", "address", "added", "unfit", "booker", "provider")
+MEMBERS = (
+    "member",
+    "mail",
+    "page",
+    "about",
+    "template",
+    "room",
+    "linked",
+    "alert",
+    "remark",
+    "code",
+    "thanks",
+    "unknown",
+    "misfit",
+    "lost",
+)
 
 
 def give_secrets(site: Site, round_: int) -> None:
@@ -50,6 +79,7 @@ def give_secrets(site: Site, round_: int) -> None:
             "fingerprint": secret("fingerprint"),
             "tags": [secret("tag"), "vip"],
         }
+        fields |= {"country": secret("country"), "source": secret("source"), "timezone": secret("zone")}
         custom = [{"id": "f1", "value": [secret("custom")]}, {"value": secret("custom")}]  # the second is quarantined
         added = {"postalCode": secret("postal"), "customField": custom, "parents": {"mother": secret("other")}}
         site.world.update_contact(site.location_id, contact_id, fields | added)
@@ -57,7 +87,45 @@ def give_secrets(site: Site, round_: int) -> None:
     for number, row in enumerate(site.world.data[site.location_id].by_start.all()):
         row.title, row.notes, row.address = (f"Qx{kind}{round_}00{number}qX" for kind in APPOINTMENT[:3])
         absent = ("id",) if number == 3 else ()  # quarantined
-        row.shape, row.head = Shape(more={"formReply": {"who": f"Qxadded{round_}00{number}qX"}}, absent=absent), None
+
+        def own(kind: str, number: int = number) -> str:
+            return f"Qx{kind}{round_}00{number}qX"
+
+        more = {"formReply": {"who": own("added")}, "isFree": own("unfit"), "selectedTimezone": own("booker")}
+        row.shape = Shape(more=more | {"calendarProviderId": own("provider") + "@example.com"}, absent=absent)
+        row.head = None
+    give_secrets_to_staff(site, round_)
+
+
+def give_secrets_to_staff(site: Site, round_: int) -> None:
+    """The same for what members are and write."""
+
+    def secret(kind: str) -> str:
+        return f"Qx{kind}{round_}00qX"
+
+    for team in site.world.data[site.location_id].teams.values():
+        page = {"calendarName": secret("page"), "slug": secret("page"), "link": secret("page")}
+        team.body["calendarConfig"] |= page | {"description": secret("about"), "headline": secret("unknown")}
+        members = team.body.setdefault("members", [])
+        for member in members:
+            member |= {"name": secret("member"), "email": f"{secret('mail')}@example.com", "phone": secret("unknown")}
+        members.append({"name": secret("lost")})  # quarantined
+    for service in site.world.data[site.location_id].services.values():
+        body = service.body
+        body |= {"description": secret("about"), "appointmentTitle": secret("template"), "unknown": secret("unknown")}
+        body["meetingLocation"] = secret("room")
+        for member in body.get("teamMembers", []):
+            member["meetingLocation"] = secret("room")
+        body["linkedCalendars"] = {
+            each: {"id": secret("linked"), "name": secret("linked")} for each in ("google", "clio", "drchrono")
+        }
+        body["confirmation"]["notificationAndOther"] |= {
+            "alertEmail": f"{secret('alert')}@example.com",
+            "notes": secret("remark"),
+            "customCode": secret("code"),
+            "hasAutoConfirm": secret("misfit"),
+        }
+        body["confirmation"]["formSubmission"]["content"] = secret("thanks")
 
 
 def secrets_in(text: str) -> set[str]:
@@ -91,7 +159,11 @@ def in_tables(database: Path) -> set[str]:
         pytest.param({"pii": "drop"}, set(), id="drop"),
         pytest.param({"pii": "hash"}, set(), id="hash"),
         pytest.param({"pii": "drop", "pii_keep": ("tags",), "pii_hash": ("email", "title")}, {"tag"}, id="by-field"),
-        pytest.param({"pii": "keep"}, {*CONTACT, *APPOINTMENT}, id="keep"),
+        pytest.param({"pii": "drop", "pii_members": "keep"}, {*MEMBERS, "provider"}, id="keep-members"),
+        pytest.param(
+            {"pii": "keep", "pii_members": "hash"}, {*CONTACT, *APPOINTMENT} - {"provider"}, id="hash-members"
+        ),
+        pytest.param({"pii": "keep"}, {*CONTACT, *APPOINTMENT, *MEMBERS}, id="keep"),
     ],
 )
 def test_no_trace(
@@ -127,7 +199,9 @@ def test_no_trace(
     assert on_the_way == in_tables(site.database) == in_tables(copy) == kept
 
     rejected = {row["table_name"] for row in site.query("SELECT table_name FROM rejected_records")}
-    assert rejected == {"appointments"} | ({"contact_custom_fields"} if rules["pii"] != "drop" else set())
+    assert rejected == {"appointments", "team_members"} | (
+        {"contact_custom_fields"} if rules["pii"] != "drop" else set()
+    )
     contacts = {row["id"]: row for row in site.live("contacts")}
     assert {row["contact_id"] for row in site.live("appointments") if row["contact_id"]} <= contacts.keys()
     assert {row["contact_id"] for row in site.live("contact_custom_fields")} <= contacts.keys()

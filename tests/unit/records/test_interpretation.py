@@ -46,6 +46,7 @@ MEANING: dict[str, Any] = {
     "deleted_when": ("deletedAt",),
     "ignored_fields": ("appointments.joinLink",),
     "pii": "drop",
+    "pii_members": "drop",
     "pii_keep": ("email",),
     "pii_hash": ("email",),
     "pii_drop": ("email",),

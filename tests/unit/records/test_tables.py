@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+import pytest
+
 from bookings_sync.config.privacy import FIELDS
 from bookings_sync.config.settings import Settings
 from bookings_sync.records.decoding import appointment_rows, custom_field_rows, listed_rows
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.rows import Batch, Rows
-from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, TABLES, Resource, Table, nested_tables
+from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, SERVICES, TABLES, TEAMS, Resource, Table, nested_tables
 
 VALUES = {"text": "some text", "bigint": 7, "double": 0.5, "bool": True, "json": ["a"]}
 
@@ -35,7 +37,42 @@ KEPT_OF_APPOINTMENTS = {
     "updatedAt",
     "contact",
 }
-KEPT_OF_CONTACTS = {"id", "locationId", "timezone", "country", "source", "dateAdded", "type"}
+KEPT_OF_CONTACTS = {"id", "locationId", "type"}
+KEPT_OF_TEAMS = {
+    "id",
+    "name",
+    "calendarConfig.shouldAssignContactToTeamMember",
+    "calendarConfig.shouldSkipAssigningContactForExisting",
+    "members.id",
+}
+KEPT_OF_SERVICES = {
+    "id",
+    "name",
+    "eventColor",
+    "teamId",
+    "syncOption",
+    *(f"availability.eventTiming.slot{each}" for each in ("Duration", "Interval", "Buffer")),
+    *(f"availability.appointmentInfo.per{each}" for each in ("Slot", "Day")),
+    *(f"availability.schedule.allowBooking{each}" for each in ("After", "AfterUnit", "For", "ForUnit")),
+    "confirmation.form.customFormId",
+    "confirmation.form.stickyContact",
+    *(
+        f"confirmation.notificationAndOther.{each}"
+        for each in (
+            "hasAutoConfirm",
+            "hasGoogleSendInvitationEmail",
+            "hasAllowReschedule",
+            "hasAllowCancellation",
+            "hasSendEmailToAssignedMember",
+            "facebookPixelId",
+        )
+    ),
+    "confirmation.formSubmission.type",
+    "teamMembers.userId",
+    "teamMembers.priority",
+    "teamMembers.selected",
+    *(f"availability.officeHours.monday.{each}" for each in ("openHour", "openMinute", "closeHour", "closeMinute")),
+}
 """Fields that say nothing about a person. Add a new one only if that is true; else declare it with `personal`."""
 
 
@@ -100,7 +137,7 @@ def test_every_resource_fills_a_table() -> None:
 def test_personal_fields_are_declared_and_configurable() -> None:
     columns = {column.personal for table in TABLES.values() for column in table.columns if column.personal}
     nested = {table.nested.personal for table in TABLES.values() if table.nested and table.nested.personal}
-    assert columns | nested == set(FIELDS) - {"other"}
+    assert columns | nested == set(FIELDS) - {"other", "member_other"}
 
 
 def test_only_impersonal_fields_survive_dropping() -> None:
@@ -109,3 +146,18 @@ def test_only_impersonal_fields_survive_dropping() -> None:
     dropped = Privacy.of(Settings(pii="drop")).appointment(record)
     assert dropped.keys() == KEPT_OF_APPOINTMENTS
     assert dropped["contact"].keys() == KEPT_OF_CONTACTS
+
+
+def paths(value: Any, path: str = "") -> set[str]:
+    """The dotted paths of a record's values."""
+    if isinstance(value, dict):
+        return {each for name, inner in value.items() for each in paths(inner, f"{path}.{name}")}
+    return {each for inner in value for each in paths(inner, path)} if isinstance(value, list) else {path[1:]}
+
+
+@pytest.mark.parametrize(("table", "kept"), [(TEAMS, KEPT_OF_TEAMS), (SERVICES, KEPT_OF_SERVICES)])
+def test_only_impersonal_fields_of_teams_and_services_survive_dropping(table: Table, kept: set[str]) -> None:
+    record = {**sample(table), "unknownField": "Ada"}
+    assert paths(Privacy.of(Settings(pii="drop")).record(table, record)) == kept
+    assert Privacy.of(Settings(pii="drop", pii_members="keep")).record(table, record) == record
+    assert paths(Privacy.of(Settings(pii_members="drop")).record(table, record)) == kept
