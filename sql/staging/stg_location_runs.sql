@@ -11,6 +11,9 @@ Columns:
   ended_at: When the run's last load was handed over, UTC: what it read was in the warehouse by then.
   location_outcome: How the run ended for this location: ok, held (deletions are held back) or failed.
   is_complete: Whether the run read everything that it planned for this location.
+  reads_slots: Whether the run read free slots, except those of slots_not_read. Runs of version 0.2 do not say so; they
+    read them if they are complete.
+  slots_not_read: Services whose free slots the run did not read, or whose vanished slots it held back; JSON array.
 */
 WITH entries AS (
   SELECT runs.run_id, runs.started_at, runs.ended_at, element.entry
@@ -24,7 +27,9 @@ WITH entries AS (
     ended_at,
     JSON_EXTRACT_STRING(entry, '$.location_id') AS location_id,
     JSON_EXTRACT_STRING(entry, '$.outcome') AS location_outcome,
-    JSON_EXTRACT_STRING(entry, '$.left_out') AS left_out
+    JSON_EXTRACT_STRING(entry, '$.left_out') AS left_out,
+    JSON_EXTRACT_STRING(entry, '$.reads_slots') AS reads_slots,
+    JSON_EXTRACT_STRING(entry, '$.slots_not_read') AS slots_not_read
   FROM entries
 )
 SELECT
@@ -33,6 +38,12 @@ SELECT
   started_at,
   ended_at,
   location_outcome,
-  COALESCE(location_outcome IN ('ok', 'held') AND COALESCE(left_out, '{}') = '{}', FALSE) AS is_complete
+  COALESCE(location_outcome IN ('ok', 'held') AND COALESCE(left_out, '{}') = '{}', FALSE) AS is_complete,
+  COALESCE(
+    reads_slots = 'true',
+    location_outcome IN ('ok', 'held') AND COALESCE(left_out, '{}') = '{}',
+    FALSE
+  ) AS reads_slots,
+  COALESCE(slots_not_read, '[]') AS slots_not_read
 FROM locations_of_runs
 WHERE location_id IS NOT NULL

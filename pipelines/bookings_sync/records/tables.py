@@ -498,7 +498,8 @@ RUNS = _merged(
         Column(
             "locations",
             "json",
-            "Outcome, requests, reads, errors and held deletions of each location; what its request budget left out.",
+            "Outcome, requests, reads, errors and held deletions of each location; what its request budget left out; "
+            "whether it read free slots (reads_slots), and of which services it did not (slots_not_read).",
         ),
         Column("errors", "json", "Errors, as a JSON array of messages, without keys or personal data."),
     ],

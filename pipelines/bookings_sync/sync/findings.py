@@ -56,6 +56,8 @@ class LocationFindings:
     gave_up: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
     """What the request budget left to later runs, by kind, for example "missing appointments"."""
+    slots_not_read: set[str] | None = None
+    """Services whose free slots the run did not read, or whose vanished slots it holds back; None if it did not try."""
     in_a_row: Counter[str] = field(default_factory=Counter)
     """Consecutive failures, by the names of `_MOST_IN_A_ROW`."""
 

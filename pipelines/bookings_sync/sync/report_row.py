@@ -29,6 +29,8 @@ def report_row(
             "requests": budget.sent_for(each.name),
             "reads": each.reads,
             "left_out": dict(each.left_out),
+            "reads_slots": each.slots_not_read is not None,
+            "slots_not_read": sorted(each.slots_not_read or ()),
             "errors": each.errors,
             "held": [
                 {"table": held.table, "rows": held.rows, "why": held.why, "since": held.since.isoformat()}

@@ -112,6 +112,8 @@ class SlotReads:
     def carry_out(self) -> Iterator[Emitted]:
         """Reads the free slots of each service."""
         now, active = self._planner.span.now, self._findings.active
+        for location_id in active:
+            self._findings.of(location_id).slots_not_read = set(self._services(location_id))
         planned = [
             read
             for location_id in active
@@ -135,6 +137,7 @@ class SlotReads:
             elif answer.result is not None:
                 yield from self._take(answer.item, answer.result)
                 self._findings.answered(location_id)
+                self._not_read(location_id).discard(answer.item.scope.id)
         yield from self._close()
 
     def _within_budget(self, location_id: str, planned: list[PlannedRead]) -> list[PlannedRead]:
@@ -170,6 +173,12 @@ class SlotReads:
 
     def _services(self, location_id: str) -> tuple[str, ...]:
         return self._calendars.of(location_id).services
+
+    def _not_read(self, location_id: str) -> set[str]:
+        """The services whose slots this run has not read, for the run's own row."""
+        services = self._findings.of(location_id).slots_not_read
+        assert services is not None  # noqa: S101 - carry_out begins with all services
+        return services
 
     def _close_slots_of_gone_services(self, active: list[str]) -> Iterator[Emitted]:
         """A service that disappeared offers nothing, so it is not asked for slots."""
@@ -253,6 +262,7 @@ class SlotReads:
             if self._findings.gave_up(location_id) or self._is_held(location_id, closing):
                 for read in closing.reads:
                     self._journal.record(Change("held back", location_id, read))
+                    self._not_read(location_id).add(read.scope.id)
                 continue
             if gone := self._stage.add_deleted(SLOTS, location_id, closing.keys):
                 yield gone

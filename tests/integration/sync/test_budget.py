@@ -96,6 +96,25 @@ def test_the_row_of_the_run_says_what_was_left_out(open_site: Callable[..., Site
     assert location["left_out"]["windows that every run reads"] > 0
 
 
+def test_the_row_of_the_run_names_the_services_without_a_read_of_slots(open_site: Callable[..., Site]) -> None:
+    site = open_site(small(services_per_location=12, appointments=100))
+
+    def slots_read(**knobs: Any) -> tuple[bool, list[str]]:
+        (location,) = json.loads(site.sync(**knobs).row["locations"])
+        return location["reads_slots"], location["slots_not_read"]
+
+    assert slots_read(slots=False) == (False, [])
+    assert slots_read() == (True, [])
+    site.world.now_ms += 60_000
+    _, left = slots_read(request_budget=10)
+    read = {row["scope_id"] for row in site.query("SELECT scope_id FROM reads WHERE endpoint = 'slots' AND run_id = "
+        "(SELECT max_by(run_id, started_at) FROM runs)")}  # fmt: skip
+    assert left
+    assert read
+    assert read | set(left) == {row["id"] for row in site.live("services")}
+    assert not read & set(left)
+
+
 def test_a_full_sync_continues_where_the_budget_ended_it(open_site: Callable[..., Site]) -> None:
     site = open_site(max_window_days=8, window_days=8, slots=False)
     site.sync()

@@ -147,6 +147,9 @@ def test_one_list_is_empty(site: Site, table: str) -> None:
     result = site.sync()
     assert (result.outcome, list(held(result))) == ("held", [table])
     assert tombstones(site) == {}
+    not_read = json.loads(result.row["locations"])[0]["slots_not_read"]
+    services = {row["id"] for row in site.live("services")}
+    assert (set(not_read) == services) if table == "slots" else (set(not_read) <= services)
     recovers(site)
 
 
