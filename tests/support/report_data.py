@@ -15,6 +15,8 @@ NAMES = ("Main", "Osaka", "Tiny")
 
 READ_BY_REPORT = (
     "+rpt_hourly_utilisation",
+    "+rpt_utilisation",
+    "+fct_staff_hours",
     "+rpt_bookings",
     "+fct_appointments",
     "+dim_member",
@@ -44,6 +46,9 @@ def fill(warehouse: Warehouse) -> None:
         warehouse.insert(
             "services", {"id": "S1", "name": "Advice", "team_id": f"T{place}", "slot_duration": 30, **here}
         )
+        warehouse.insert("service_members", {"service_id": "S1", "user_id": "U0", **here})
+        hours = {"service_id": "S1", "open_hour": 9, "close_hour": 17, "close_minute": 30, "position": 0, **here}
+        warehouse.insert("service_hours", *({**hours, "weekday": weekday} for weekday in ("monday", "friday")))
     warehouse.insert("services", {"id": "S2", "name": HOSTILE, "team_id": "T1", "slot_duration": 60})
     warehouse.insert("contacts", {"id": "C1", "email": CONTACT, "first_name": "Somebody", "phone": "+4712345678"})
     statuses = ("showed", "showed", "showed", "noshow", "cancelled", "invalid", "confirmed")
@@ -66,6 +71,11 @@ def fill(warehouse: Warehouse) -> None:
         for status, versions in zip(("new", "showed"), marked, strict=True)
     ]
     warehouse.insert("appointments", *appointments)
+    synced = json.dumps([{"location_id": f"L{place}", "outcome": "ok"} for place in (1, 2, 3)])
+    warehouse.insert(
+        "runs",
+        *({"run_id": f"R{day}", "started_at": NOW.subtract(days=day), "locations": synced} for day in range(10)),
+    )
     slots = [NOW.subtract(days=8).add(hours=7 * number) for number in range(90)]
     warehouse.insert("slots", *({"service_id": "S1", "start_time": start} for start in slots))
     read = json.dumps([{"location_id": f"L{place}", "outcome": "ok"} for place in (1, 2, 3)])

@@ -64,14 +64,14 @@ GROUP BY service.name ORDER BY show_rate DESC
 """,
     ),
     (
-        "Utilisation by location, next two weeks",
+        "Staff utilisation by location, next two weeks",
         """
 SELECT location.name AS location, round(sum(booked_minutes) / 60) AS booked_hours,
-  round(sum(free_minutes) / 60) AS free_hours,
-  sum(booked_minutes) / nullif(sum(booked_minutes) + sum(free_minutes), 0) AS utilisation
-FROM bookings_marts.rpt_utilisation JOIN bookings_marts.dim_location AS location USING (location_id)
+  round(sum(available_minutes) / 60) AS working_hours,
+  sum(booked_minutes) / nullif(sum(available_minutes), 0) AS staff_utilisation
+FROM bookings_marts.rpt_staff_utilisation JOIN bookings_marts.dim_location AS location USING (location_id)
 WHERE local_date BETWEEN DATE '{today}' AND DATE '{today}' + 13
-GROUP BY location.name ORDER BY utilisation DESC
+GROUP BY location.name ORDER BY staff_utilisation DESC
 """,
     ),
 )

@@ -59,12 +59,30 @@ _QUESTIONS: tuple[tuple[str, tuple[str, ...], str], ...] = (
         """,
     ),
     (
-        "Utilisation by service and week, last 2 weeks to next 2",
-        ("location", "service", "week", "booked hours", "free hours", "utilisation"),
+        "Staff utilisation by member, last 2 weeks to next 2",
+        ("location", "member", "booked hours", "available hours", "staff utilisation"),
         """
-        SELECT location.name, COALESCE(service.name, service.service_id), used.local_week,
-          CAST(SUM(used.booked_minutes) AS DOUBLE) / 60, CAST(SUM(used.free_minutes) AS DOUBLE) / 60,
-          CAST(SUM(used.booked_minutes) AS DOUBLE) / NULLIF(SUM(used.booked_minutes) + SUM(used.free_minutes), 0)
+        SELECT location.name, COALESCE(member.name, used.member_id),
+          CAST(SUM(used.booked_minutes) AS DOUBLE) / 60, CAST(SUM(used.available_minutes) AS DOUBLE) / 60,
+          CAST(SUM(used.booked_minutes) AS DOUBLE) / NULLIF(SUM(used.available_minutes), 0)
+        FROM marts.rpt_staff_utilisation AS used
+        JOIN marts.dim_location AS location ON location.location_id = used.location_id
+        JOIN marts.dim_member AS member
+          ON member.location_id = used.location_id AND member.member_id = used.member_id
+        WHERE used.local_date >= CAST($now AT TIME ZONE location.timezone AS DATE) - 14
+          AND used.local_date < CAST($now AT TIME ZONE location.timezone AS DATE) + 14
+        GROUP BY location.location_id, location.name, used.member_id, member.name
+        ORDER BY location.name, location.location_id, member.name, used.member_id
+        """,
+    ),
+    (
+        "Seat utilisation by service and week, last 2 weeks to next 2, on days with known free times",
+        ("location", "service", "week", "days known", "booked seat hours", "free seat hours", "seat utilisation"),
+        """
+        SELECT location.name, COALESCE(service.name, service.service_id), used.local_week, COUNT(*),
+          CAST(SUM(used.booked_seat_minutes) AS DOUBLE) / 60, CAST(SUM(used.free_seat_minutes) AS DOUBLE) / 60,
+          CAST(SUM(used.booked_seat_minutes) AS DOUBLE)
+            / NULLIF(SUM(used.booked_seat_minutes) + SUM(used.free_seat_minutes), 0)
         FROM marts.rpt_utilisation AS used
         JOIN marts.dim_location AS location ON location.location_id = used.location_id
         JOIN marts.dim_service AS service

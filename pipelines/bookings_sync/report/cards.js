@@ -98,62 +98,71 @@ function funnelCard(now, period) {
   });
 }
 
-function heatCard(chosen, period, known) {
-  const found = [...sums(DATA.hours, chosen, period.range, (row, at) => `${row[at.weekday]} ${row[at.hour]}`)].map(
-    ([key, sum]) => {
-      const [weekday, hour] = key.split(" ").map(Number);
-      return {...sum, weekday, hour, day: WEEKDAYS[weekday], words: `${WEEKDAYS[weekday]} ${hourWords(hour)}`};
-    },
-  );
-  const used = found.filter((cell) => cell.booked_minutes + cell.free_minutes > 0);
-  const byUse = used.length > 0;
-  let cells, legend;
-  if (byUse) {
-    cells = used.map((cell) => {
-      const use = cell.booked_minutes / (cell.booked_minutes + cell.free_minutes);
+/** The booked share of the open hours, by weekday and hour: of people's time, or with a team or service of its seats. */
+function heatCard(chosen, period) {
+  const whole = isWholeStaff(choice);
+  const keyOf = (row, at) => `${row[at.weekday]} ${row[at.hour]}`;
+  const seats = sums(DATA.hours, chosen, period.range, keyOf);
+  const staff = whole ? sums(DATA.staff, chosenPlaces(choice), period.range, keyOf) : new Map();
+  const byStaff = staff.size > 0;
+  const found = [...new Set([...seats.keys(), ...staff.keys()])].map((key) => {
+    const [weekday, hour] = key.split(" ").map(Number);
+    const seat = seats.get(key) ?? {bookings: 0, booked_minutes: 0, open_minutes: 0};
+    const person = staff.get(key) ?? NO_STAFF;
+    return {
+      weekday,
+      hour,
+      bookings: seat.bookings,
+      booked: byStaff ? person.booked_minutes : seat.booked_minutes,
+      open: byStaff ? person.available_minutes : seat.open_minutes,
+      day: WEEKDAYS[weekday],
+      words: `${WEEKDAYS[weekday]} ${hourWords(hour)}`,
+    };
+  });
+  found.sort((one, other) => one.weekday - other.weekday || one.hour - other.hour);
+  const byShare = found.some((cell) => cell.open);
+  const most = Math.max(1, ...found.map((cell) => cell.bookings));
+  const drawn = found
+    .filter((cell) => (byShare ? cell.open : cell.bookings))
+    .map((cell) => {
+      const use = byShare ? cell.booked / cell.open : cell.bookings;
       return {
         ...cell,
         use,
-        level: Math.min(4, Math.floor(use * 5)),
-        value: percent(use, 0),
-        detail: `${hours(cell.booked_minutes / 60)} booked, ${hours(cell.free_minutes / 60)} free`,
+        level: Math.min(4, Math.floor((byShare ? use : use / most) * 5)),
+        value: byShare ? percent(use, 0) : count(use),
+        detail: byShare ? `${hours(cell.booked / 60)} booked of ${hours(cell.open / 60)} open` : "bookings",
       };
     });
-    legend = HEAT.map((colour, level) => [`${level * 20}–${level * 20 + 20}%`, colour]);
-  } else {
-    const most = Math.max(1, ...found.map((cell) => cell.bookings));
-    cells = found
-      .filter((cell) => cell.bookings)
-      .map((cell) => ({
-        ...cell,
-        use: cell.bookings,
-        level: Math.min(4, Math.floor((cell.bookings / most) * 5)),
-        value: count(cell.bookings),
-        detail: "kept bookings",
-      }));
-    legend = [
-      ["few", HEAT[0]],
-      ["", HEAT[2]],
-      ["many", HEAT[4]],
-    ];
-  }
-  cells.sort((one, other) => one.weekday - other.weekday || one.hour - other.hour);
-  // An hour with one odd appointment can be 100% full: the subtitle considers only hours with enough time.
-  const time = (cell) => cell.booked_minutes + cell.free_minutes;
-  const usual = cells.filter((cell) => time(cell) * 4 >= Math.max(...cells.map(time)));
-  const top = usual.reduce((most, cell) => (!most || cell.use > most.use ? cell : most), null);
-  const partly = known < period.days ? ` Free times are known for ${known} of ${period.days} days.` : "";
+  const closed = byShare ? found.filter((cell) => !cell.open && cell.bookings) : [];
+  const outside = closed.reduce((sum, cell) => sum + cell.bookings, 0);
+  // Of equally full hours, the one with most open time.
+  const top = drawn.reduce(
+    (best, cell) => (!best || cell.use > best.use || (cell.use === best.use && cell.open > best.open) ? cell : best),
+    null,
+  );
+  const unit = !byShare ? "Bookings" : byStaff ? "Staff utilisation" : "Seats booked";
+  const also = outside ? ` ${count(outside)} booking${outside === 1 ? "" : "s"} began outside the opening hours.` : "";
   return card("heat", {
-    title: byUse ? "Utilisation by weekday and hour" : "Bookings by weekday and hour",
+    title: `${unit} by weekday and hour`,
     sub: !top
       ? "Which hours are full, and which are free."
-      : byUse
-        ? `Fullest: ${top.words}, ${top.value}.${partly}`
-        : `Most: ${top.words}, ${top.value}. Utilisation is unknown: no free times were read for these days.`,
-    legend,
-    spec: cells.length && heatSpec(cells, byUse ? "Utilisation" : "Bookings"),
-    columns: ["Weekday and hour", byUse ? "Utilisation" : "Bookings", "Detail"],
-    rows: cells.map((cell) => [cell.words, cell.value, cell.detail]),
+      : byShare
+        ? `Fullest: ${top.words}, ${top.value} of the ${byStaff ? "working time" : "open seats"}.${also}`
+        : `Most: ${top.words}, ${top.value}. No opening hours are known.`,
+    legend: byShare
+      ? HEAT.map((colour, level) => [`${level * 20}–${level * 20 + 20}%`, colour])
+      : [
+          ["few", HEAT[0]],
+          ["", HEAT[2]],
+          ["many", HEAT[4]],
+        ],
+    spec: drawn.length && heatSpec(drawn, unit),
+    columns: ["Weekday and hour", unit, "Detail"],
+    rows: [
+      ...drawn.map((cell) => [cell.words, cell.value, cell.detail]),
+      ...closed.map((cell) => [cell.words, NONE, `outside the opening hours: ${count(cell.bookings)} bookings`]),
+    ],
   });
 }
 
@@ -238,8 +247,9 @@ function compareCard(chosen, period) {
   const place = FILTERS.indexOf(choice.by);
   const keyOf = (row) => DATA.combos[row[0]][place];
   const names = [DATA.locations.map((each) => each.name), DATA.teams, DATA.services][place];
-  const found = [...measures(chosen, period.range, keyOf)]
-    .filter(([, each]) => each.bookings || each.openHours)
+  const placeOf = choice.by === "location" ? (row) => row[0] : undefined;
+  const found = [...measures(chosen, period.range, keyOf, placeOf)]
+    .filter(([, each]) => each.bookings || each.allSeatHours || each.availableHours)
     .sort(([one, a], [other, b]) => b.bookings - a.bookings || names[one].localeCompare(names[other]));
   const most = Math.max(1, ...found.map(([, each]) => each.bookings));
   el("compare").hidden = !found.length;
@@ -262,7 +272,8 @@ function compareCard(chosen, period) {
         "Show rate",
         "No-shows",
         "Cancellation rate",
-        "Utilisation",
+        ...(placeOf ? ["Staff utilisation"] : []),
+        "Seat utilisation",
         "Not marked",
       ],
       found.map(([key, each]) => [
@@ -272,7 +283,8 @@ function compareCard(chosen, period) {
         percent(each.showRate),
         count(each.noshow),
         percent(each.cancellationRate),
-        percent(each.utilisation),
+        ...(placeOf ? [percent(each.staffUtilisation)] : []),
+        percent(each.seatUtilisation),
         period.before ? count(each.open) : NONE,
       ]),
     ),

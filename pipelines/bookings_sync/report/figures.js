@@ -59,10 +59,12 @@ function sums(table, chosen, [from, to], keyOf = () => "") {
 }
 
 const NO_BOOKINGS = {showed: 0, noshow: 0, cancelled: 0, invalid: 0, open: 0, rescheduled: 0, minutes: 0};
-const NO_TIME = {booked_minutes: 0, free_minutes: 0};
+const NO_SEATS = {booked_minutes: 0, free_minutes: 0};
+const NO_STAFF = {booked_minutes: 0, available_minutes: 0};
+const NO_DAYS = {days: 0, known: 0};
 
 /** Totals and rates of counts. A rate without a denominator is null. */
-function measured(counts = NO_BOOKINGS, time = NO_TIME) {
+function measured(counts = NO_BOOKINGS, seats = NO_SEATS, days = NO_DAYS, staff = NO_STAFF) {
   const bookings = counts.showed + counts.noshow + counts.cancelled + counts.invalid + counts.open;
   return {
     ...counts,
@@ -71,26 +73,41 @@ function measured(counts = NO_BOOKINGS, time = NO_TIME) {
     kept: bookings - counts.cancelled - counts.invalid,
     marked: counts.showed + counts.noshow,
     hours: counts.minutes / 60,
-    usedHours: time.booked_minutes / 60,
-    openHours: (time.booked_minutes + time.free_minutes) / 60,
+    seatHours: seats.booked_minutes / 60,
+    allSeatHours: (seats.booked_minutes + seats.free_minutes) / 60,
+    staffHours: staff.booked_minutes / 60,
+    availableHours: staff.available_minutes / 60,
+    slotDays: days.days,
+    knownDays: days.known,
     showRate: ratio(counts.showed, counts.showed + counts.noshow),
     cancellationRate: ratio(counts.cancelled, bookings),
     openRate: ratio(counts.open, bookings),
-    utilisation:
-      time.free_minutes + time.booked_minutes ? time.booked_minutes / (time.booked_minutes + time.free_minutes) : null,
+    seatUtilisation: ratio(seats.booked_minutes, seats.booked_minutes + seats.free_minutes),
+    staffUtilisation: ratio(staff.booked_minutes, staff.available_minutes),
   };
 }
 
-/** Measures by group. `keyOf` is as in `sums`, and reads only columns that both tables have. */
-function measures(chosen, range, keyOf) {
+/** One flag for each location: whether the choice includes it. */
+const chosenPlaces = ({location}) => DATA.locations.map((each) => !location || each.name === location);
+
+/** Whether the choice includes all services of its locations: the time of people cannot be split by service. */
+const isWholeStaff = ({team, service}) => !team && !service;
+
+/** Measures by group. `keyOf` is as in `sums`, and reads only the combo. With `placeOf`, which groups locations instead
+ * of combos, they include the time of people. */
+function measures(chosen, range, keyOf, placeOf) {
   const counts = sums(DATA.days, chosen, range, keyOf);
-  const time = sums(DATA.hours, chosen, range, keyOf);
+  const seats = sums(DATA.seats, chosen, range, keyOf);
+  const days = sums(DATA.slot_days, chosen, range, keyOf);
+  const staff = placeOf && isWholeStaff(choice) ? sums(DATA.staff, chosenPlaces(choice), range, placeOf) : new Map();
+  const keys = new Set([...counts.keys(), ...seats.keys(), ...days.keys(), ...staff.keys()]);
   return new Map(
-    [...new Set([...counts.keys(), ...time.keys()])].map((key) => [key, measured(counts.get(key), time.get(key))]),
+    [...keys].map((key) => [key, measured(counts.get(key), seats.get(key), days.get(key), staff.get(key))]),
   );
 }
 
-const total = (chosen, range) => measures(chosen, range).get("") ?? measured();
+const all = () => "";
+const total = (chosen, range) => measures(chosen, range, all, all).get("") ?? measured();
 
 /** The period's bins in order (days, or seven days each), each with its measures and its first and last day. */
 function bins(chosen, period) {
@@ -118,12 +135,3 @@ function dayOf(age, chosen) {
 /** Whether any chosen combo has bookings that reach back to an age. */
 const reaches = (chosen, age) =>
   DATA.combos.some((combo, place) => chosen[place] && combo[3] !== null && combo[3] <= age);
-
-/** The number of days in a range for which any chosen combo has known free times. */
-function knownDays(chosen, [from, to]) {
-  const known = DATA.combos.filter((combo, place) => chosen[place] && combo[4] !== null && combo[5] !== null);
-  if (!known.length) return 0;
-  const first = Math.max(from, Math.min(...known.map((combo) => combo[4])));
-  const last = Math.min(to - 1, Math.max(...known.map((combo) => combo[5])));
-  return Math.max(0, last - first + 1);
-}

@@ -33,7 +33,7 @@ DAILY = 56
 """Days back that are counted by day: twice the longest period drawn by day."""
 KNOWN_WEEKS = 12
 """Weeks back for the table that compares early show rates with today's."""
-NEEDED = ("rpt_hourly_utilisation", "rpt_show_rate_as_known", "rpt_schema_drift")
+NEEDED = ("rpt_hourly_utilisation", "rpt_utilisation", "fct_staff_hours", "rpt_show_rate_as_known", "rpt_schema_drift")
 """The most downstream marts of the page: if they exist, all marts that the page reads exist."""
 MOST_ROWS = 500_000
 """Rows of counts in a page: about 4 MB. With more rows, the page leaves out its longest periods."""
@@ -43,7 +43,8 @@ Row = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class CountTable:
-    """Counts. In the key columns, `combo` is an index into `Names.combos` and `age` is the first day of the bin."""
+    """Counts. In the key columns, `combo` is an index into `Names.combos`, `location` one into `Names.locations`, and
+    `age` is the first day of the bin."""
 
     columns: tuple[str, ...]
     rows: list[Row]
@@ -76,8 +77,7 @@ class Names:
 
     - `locations`: (name, local today).
     - `members`: (location, label). Labels are real names only if `named`, else numbers.
-    - `combos`: (location, team, service, first age with a booking, first and last age with known free times). The first
-      three are indexes into the other lists.
+    - `combos`: (location, team, service, first age with a booking). The first three are indexes into the other lists.
     """
 
     locations: list[tuple[str, date]]
@@ -95,6 +95,9 @@ class Counts(NamedTuple):
     periods: tuple[int, ...]
     days: CountTable
     hours: CountTable
+    staff: CountTable
+    seats: CountTable
+    slot_days: CountTable
     leads: CountTable
     loads: CountTable
     known: CountTable
@@ -160,8 +163,14 @@ def _count(marts: Marts, index: _Index, most_rows: int) -> Counts:
     )
     hours = index.table(
         _aged(marts, queries.HOURS, oldest),
-        ("combo", "age", "weekday", "hour", "bookings", "booked_minutes", "free_minutes"),
+        ("combo", "age", "weekday", "hour", "bookings", "booked_minutes", "open_minutes"),
     )
+    staff = index.by_location(
+        _aged(marts, queries.STAFF_HOURS, oldest),
+        ("location", "age", "weekday", "hour", "booked_minutes", "available_minutes"),
+    )
+    seats = index.table(_aged(marts, queries.SEATS, oldest), ("combo", "age", "booked_minutes", "free_minutes"))
+    slot_days = index.table(_aged(marts, queries.SLOT_DAYS, oldest), ("combo", "age", "days", "known"))
     leads = index.table(_aged(marts, queries.LEADS, oldest), ("combo", "age", "span", "bookings", "showed", "noshow"))
     loads = index.table(
         _aged(marts, queries.LOADS, oldest),
@@ -172,8 +181,8 @@ def _count(marts: Marts, index: _Index, most_rows: int) -> Counts:
         marts.rows(queries.KNOWN.format(weeks=KNOWN_WEEKS)),
         ("combo", "days_after", "bookings", "showed", "noshow", "open", "showed_now", "noshow_now"),
     )
-    periods, (days, hours, leads, loads) = _bounded([days, hours, leads, loads], most_rows)
-    return Counts(periods, days, hours, leads, loads, known)
+    periods, bounded = _bounded([days, hours, staff, seats, slot_days, leads, loads], most_rows)
+    return Counts(periods, *bounded, known)
 
 
 def _aged(marts: Marts, sql: str, oldest: int) -> list[Sequence[Any]]:
@@ -225,7 +234,7 @@ class _Index:
         self.teams, self.services = _Labels(), _Labels()
         self._locations = {location_id: number for number, location_id in enumerate(location_ids)}
         self._team_names = {(location, team): name for location, team, name in marts.rows(queries.TEAMS)}
-        self._service_rows = {(row[0], row[1]): row[2:] for row in marts.rows(queries.SERVICES)}
+        self._service_names = {(location, service): name for location, service, name in marts.rows(queries.SERVICES)}
         self._combos: dict[tuple[str, str | None, str | None], int] = {}
         self._members: dict[tuple[str, str | None], int] = {}
 
@@ -243,18 +252,26 @@ class _Index:
             indexed.append((combo, int(age), *(int(value or 0) for value in rest)))
         return CountTable(columns, sorted(indexed))
 
+    def by_location(self, rows: Iterable[Sequence[Any]], columns: tuple[str, ...]) -> CountTable:
+        """Indexes rows of (location_id, age, …), and drops those of other locations."""
+        indexed = [
+            (self._locations[location_id], *(int(value or 0) for value in rest))
+            for location_id, *rest in rows
+            if location_id in self._locations
+        ]
+        return CountTable(columns, sorted(indexed))
+
     def combos(self, marts: Marts) -> list[tuple[int | None, ...]]:
         firsts = {tuple(row[:3]): int(row[3]) for row in marts.rows(queries.FIRSTS)}
         combos = []
         for location_id, team_id, service_id in self._combos:
-            service, *known = self._service_rows.get((location_id, service_id), (None, None, None))
+            service = self._service_names.get((location_id, service_id))
             team = self._team_names.get((location_id, team_id))
             combos.append((
                 self._locations[location_id],
                 self.teams.number(_label(team, team_id, "team")),
                 self.services.number(_label(service, service_id, "service")),
                 firsts.get((location_id, team_id, service_id)),
-                *(None if age is None else int(age) for age in known),
             ))  # fmt: skip
         return combos
 

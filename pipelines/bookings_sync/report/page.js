@@ -6,7 +6,6 @@ function show() {
   const chosen = chosenBy(choice);
   const now = total(chosen, period.range);
   const before = period.before && reaches(chosen, period.before[0]) ? total(chosen, period.before) : null;
-  const known = {now: knownDays(chosen, period.range), before: period.before ? knownDays(chosen, period.before) : 0};
   const series = bins(chosen, period);
   const [first, last] = [dayOf(period.range[0], chosen), dayOf(period.range[1] - 1, chosen)];
   const of = FILTERS.map((filter) => choice[filter])
@@ -19,7 +18,7 @@ function show() {
   el("showing").textContent =
     `${days}${of && ` · ${of}`}: ${count(now.bookings)} booking${now.bookings === 1 ? "" : "s"}` +
     (period.before ? compared : ", so far.");
-  el("tiles").replaceChildren(...tilesOf(now, before, period, known, series));
+  el("tiles").replaceChildren(...tilesOf(now, before, period, series));
   compareCard(chosen, period);
   earlyTable(chosen);
   // The future has no show rate.
@@ -28,7 +27,7 @@ function show() {
   const drawing = [
     trendCard(series, period),
     funnelCard(now, period),
-    heatCard(chosen, period, known.now),
+    heatCard(chosen, period),
     loadsCard(chosen, period),
     ...(period.before ? [rateCard(series, now), leadsCard(chosen, period)] : []),
   ];

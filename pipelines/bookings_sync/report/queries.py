@@ -35,12 +35,19 @@ HOURS = """
   JOIN marts.dim_service AS service
     ON service.location_id = used.location_id AND service.service_id = used.service_id
   WHERE used.local_date >= here.today - {oldest} AND used.local_date < here.today + {ahead}
+), both_kinds AS (
+  SELECT location_id, team_id, service_id, {stretch} AS stretch, local_weekday, local_hour, 1 AS bookings,
+    0 AS booked_minutes, 0 AS open_minutes
+  FROM aged WHERE is_expected
+  UNION ALL
+  SELECT location_id, team_id, service_id, {stretch}, local_weekday, local_hour, 0, booked_open_seat_minutes,
+    open_seat_minutes
+  FROM open_hours
+  WHERE open_seat_minutes > 0
 )
-SELECT location_id, team_id, service_id, {stretch}, local_weekday, local_hour, SUM(booked_open_seat_minutes),
-  SUM(open_seat_minutes)
-FROM open_hours
-GROUP BY location_id, team_id, service_id, {stretch}, local_weekday, local_hour
-HAVING SUM(open_seat_minutes) > 0
+SELECT location_id, team_id, service_id, stretch, local_weekday, local_hour, SUM(bookings), SUM(booked_minutes),
+  SUM(open_minutes)
+FROM both_kinds GROUP BY location_id, team_id, service_id, stretch, local_weekday, local_hour
 """
 STAFF_HOURS = """
 , aged_hours AS (

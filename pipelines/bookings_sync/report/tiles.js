@@ -42,7 +42,7 @@ function spark(values) {
   return svg;
 }
 
-function tilesOf(now, before, period, known, series) {
+function tilesOf(now, before, period, series) {
   const ahead = !period.before;
   // Marks arrive late: the number of no-shows cannot be compared while many more bookings are not marked yet.
   const comparable = before && now.openRate - before.openRate < 0.05;
@@ -89,15 +89,25 @@ function tilesOf(now, before, period, known, series) {
       line: "cancellationRate",
       better: -1,
     },
-    {
-      title: "Utilisation",
-      value: percent(now.utilisation),
-      of: utilisationNote(now, period, known.now),
-      now: now.utilisation,
-      before: known.before === period.days && known.now === period.days ? before?.utilisation : null,
-      rate: true,
-      better: 1,
-    },
+    isWholeStaff(choice) && now.availableHours
+      ? {
+          title: "Staff utilisation",
+          value: percent(now.staffUtilisation),
+          of: `${hours(now.staffHours)} of ${hours(now.availableHours)} of work`,
+          now: now.staffUtilisation,
+          before: before?.staffUtilisation,
+          rate: true,
+          better: 1,
+        }
+      : {
+          title: "Seat utilisation",
+          value: percent(now.seatUtilisation),
+          of: seatNote(now),
+          now: now.seatUtilisation,
+          before: isKnown(now) && before && isKnown(before) ? before.seatUtilisation : null,
+          rate: true,
+          better: 1,
+        },
     ahead
       ? {
           title: "Rescheduled",
@@ -131,9 +141,13 @@ function tilesOf(now, before, period, known, series) {
   });
 }
 
-function utilisationNote(now, period, known) {
-  if (!known) return "free times not known";
-  return known < period.days
-    ? `free times known for ${known} of ${period.days} days`
-    : `${hours(now.usedHours)} of ${hours(now.openHours)}`;
+/** Whether the free times of nearly all days were read closely enough. */
+const isKnown = (each) => each.slotDays > 0 && each.knownDays >= 0.9 * each.slotDays;
+
+function seatNote(now) {
+  if (!now.knownDays) return "free times not known";
+  const booked = `${hours(now.seatHours)} of ${hours(now.allSeatHours)}`;
+  return now.knownDays < now.slotDays
+    ? `${booked}; free times known on ${percent(now.knownDays / now.slotDays, 0)} of days`
+    : booked;
 }

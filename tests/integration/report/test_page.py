@@ -51,8 +51,8 @@ def test_charts_have_one_mark_per_row_of_the_data(reported: Reported, look: Open
     ((days,),) = reported.ask(f"SELECT count(DISTINCT local_date) {bookings} AND status IN ('showed', 'noshow')")
     assert page.locator("#rate .mark-symbol path").count() == days
     ((cells,),) = reported.ask(
-        f"""SELECT count(DISTINCT (local_weekday, local_hour)) FROM marts_data.rpt_hourly_utilisation
-            WHERE {within("last-28")} AND booked_minutes + free_minutes > 0"""
+        f"""SELECT count(DISTINCT (isodow(local_date), local_hour)) FROM marts_data.fct_staff_hours
+            WHERE {within("last-28")} AND office_minutes > blocked_minutes"""
     )
     assert marks(page, "heat") == cells
     ((spans,),) = reported.ask(f"SELECT count(DISTINCT lead_time_span) {bookings} AND status IN ('showed', 'noshow')")
@@ -62,6 +62,42 @@ def test_charts_have_one_mark_per_row_of_the_data(reported: Reported, look: Open
     )
     assert marks(page, "loads") == members
     assert tile(page, "Bookings") == str(highest)
+
+
+def test_utilisation_says_what_it_counts_and_agrees_with_sql(reported: Reported, look: Open) -> None:
+    page = look(reported.page, "period=last-28&location=Main")
+    ((staff,),) = reported.ask(
+        f"""SELECT sum(booked_minutes) / sum(available_minutes) FROM marts_data.rpt_staff_utilisation
+            WHERE location_id = 'L1' AND {within("last-28")}"""
+    )
+    assert tile(page, "Staff utilisation") == f"{staff:.1%}"
+    ((weekday, hour, share),) = reported.ask(
+        f"""SELECT dayname(local_date)[:3], local_hour,
+              sum(booked_minutes) / sum(office_minutes - blocked_minutes) AS share
+            FROM marts_data.fct_staff_hours WHERE location_id = 'L1' AND {within("last-28")} AND office_minutes > 0
+            GROUP BY ALL ORDER BY share DESC, sum(office_minutes) DESC, isodow(any_value(local_date)), local_hour
+            LIMIT 1"""
+    )
+    heat = page.locator("#heat")
+    assert heat.get_by_role("heading").inner_text() == "Staff utilisation by weekday and hour"
+    assert f"Fullest: {weekday} {hour:02}:00, {share:.0%} of the working time." in heat.inner_text()
+    ((outside,),) = reported.ask(
+        f"""SELECT count(*) FROM marts_data.fct_appointments AS booked
+            WHERE is_expected AND location_id = 'L1' AND {within("last-28")} AND NOT EXISTS (
+              FROM marts_data.fct_staff_hours AS open WHERE open.location_id = 'L1' AND {within("last-28")}
+                AND isodow(open.local_date) = booked.local_weekday AND open.local_hour = booked.local_hour
+                AND open.office_minutes > open.blocked_minutes)"""
+    )
+    assert f"{outside} bookings began outside the opening hours" in heat.inner_text()
+
+    page = look(reported.page, "period=last-7&location=Main&service=Advice")
+    ((seats, known),) = reported.ask(
+        f"""SELECT sum(booked_seat_minutes) / sum(booked_seat_minutes + free_seat_minutes), count(*)
+            FROM marts_data.rpt_utilisation WHERE location_id = 'L1' AND service_id = 'S1' AND {within("last-7")}"""
+    )
+    assert tile(page, "Seat utilisation") == f"{seats:.1%}"
+    assert known > 0
+    assert page.locator("#heat").get_by_role("heading").inner_text() == "Seats booked by weekday and hour"
 
 
 FILTERED = {
@@ -311,7 +347,10 @@ def test_a_page_of_one_location_holds_no_other(reported: Reported) -> None:
 
 
 def test_a_large_calendar_leaves_out_its_longest_periods(reported: Reported, look: Open, tmp_path: Path) -> None:
-    rows = sum(len(getattr(reported.figures.counts, name).rows) for name in ("days", "hours", "leads", "loads"))
+    rows = sum(
+        len(getattr(reported.figures.counts, name).rows)
+        for name in ("days", "hours", "staff", "seats", "slot_days", "leads", "loads")
+    )
     figures = collect(reported.warehouse.client, reported.warehouse.datasets, NOW, most_rows=rows // 2)
     periods = figures.counts.periods
     assert periods < reported.figures.counts.periods

@@ -63,7 +63,7 @@ BY_HAND = [
     ("dim_location", "timezone", {"stg_locations.timezone", "stg_appointments.timezone", "timezones.name"}),
     ("dim_team", "name", {"stg_teams.name"}),
     ("rpt_bookings", "source", {"dim_contact.source"}),
-    ("rpt_utilisation", "utilisation", {"fct_appointments.duration_minutes", "fct_slots.free_minutes"}),
+    ("rpt_utilisation", "seat_utilisation", {"fct_appointments.duration_minutes", "fct_slots.free_seat_minutes"}),
 ]
 
 

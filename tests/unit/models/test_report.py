@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 
 import pytest
@@ -26,24 +27,41 @@ def test_report_of_a_small_calendar(warehouse: Warehouse) -> None:
         {"id": "e", "user_id": "U1", "appoinment_status": "new", "start_time": "2025-03-12T15:00:00Z", **common},
     )
     warehouse.insert("slots", {"service_id": "S1", "start_time": "2025-03-12T16:00:00Z"})
+    warehouse.insert("service_members", {"service_id": "S1", "user_id": "U1"})
+    warehouse.insert(
+        "service_hours",
+        {"service_id": "S1", "weekday": "wednesday", "position": 0, "open_hour": 10, "close_hour": 12},
+    )
+    synced = json.dumps([{"location_id": "L1", "outcome": "ok", "reads_slots": True, "slots_not_read": []}])
+    warehouse.insert(
+        "runs",
+        *(
+            {"run_id": f"R{day}", "started_at": f"2025-03-{day:02}T07:00:00Z", "locations": synced}
+            for day in range(1, 11)
+        ),
+    )
     warehouse.transform()
 
-    past, ahead, shows, utilisation, load = report_tables(warehouse.client, warehouse.datasets, NOW)
+    past, ahead, shows, staff, seats, load = report_tables(warehouse.client, warehouse.datasets, NOW)
 
     assert past.columns == ("location", "bookings", "showed", "noshow", "cancelled", "open")
     assert past.rows == (("Main", 4, 2, 1, 1, 0),)
     assert ahead.rows == (("Main", 1, 0, 0, 0, 1),)
     assert shows.rows == (("Main", "Advice", 2, 1, 1, 0, pytest.approx(2 / 3)),)
-    assert utilisation.rows == (
-        ("Main", "Advice", date(2025, 3, 3), 1.5, 0.0, 1.0),
-        ("Main", "Advice", date(2025, 3, 10), 0.5, 0.5, 0.5),
+    # Two hours on each of four Wednesdays: 26 February to 19 March. Bookings at 10:00 and 11:00 in New York.
+    assert staff.columns[-1] == "staff utilisation"
+    assert staff.rows == (("Main", "Ann", 1.0, 8.0, 0.125),)
+    assert seats.columns[-1] == "seat utilisation"
+    assert seats.rows == (
+        ("Main", "Advice", date(2025, 3, 3), 3, 1.5, 0.0, 1.0),
+        ("Main", "Advice", date(2025, 3, 10), 1, 0.5, 0.5, 0.5),
     )
     assert load.rows == (("Main", "Ann", 3, 1.5, 1, 1, 0.75), ("Main", "(nobody)", 1, 0.5, 1, 0, 0.25))
 
 
 def test_report_of_an_empty_calendar(warehouse: Warehouse) -> None:
     warehouse.transform()
-    assert [table.rows for table in report_tables(warehouse.client, warehouse.datasets, NOW)] == [()] * 5
+    assert [table.rows for table in report_tables(warehouse.client, warehouse.datasets, NOW)] == [()] * 6
 
 
 def test_report_before_the_first_transform_is_an_error(warehouse: Warehouse) -> None:
