@@ -71,11 +71,6 @@ def fill(warehouse: Warehouse) -> None:
         for status, versions in zip(("new", "showed"), marked, strict=True)
     ]
     warehouse.insert("appointments", *appointments)
-    synced = json.dumps([{"location_id": f"L{place}", "outcome": "ok"} for place in (1, 2, 3)])
-    warehouse.insert(
-        "runs",
-        *({"run_id": f"R{day}", "started_at": NOW.subtract(days=day), "locations": synced} for day in range(10)),
-    )
     slots = [NOW.subtract(days=8).add(hours=7 * number) for number in range(90)]
     warehouse.insert("slots", *({"service_id": "S1", "start_time": start} for start in slots))
     read = json.dumps([{"location_id": f"L{place}", "outcome": "ok"} for place in (1, 2, 3)])
