@@ -135,18 +135,21 @@ WITH distinct_starts AS (
   SELECT location_id, service_id, start_second, SUM(bookings) AS bookings
   FROM own_bookings
   GROUP BY location_id, service_id, start_second
+), calendar_times AS (
+  -- Services share members and starts, so each time of a calendar is compared once.
+  SELECT DISTINCT location_id, calendar, start_second, end_second FROM slot_calendars
 ), entries AS (
   SELECT
-    location_id, calendar, service_id, start_second, end_second, seats, is_listed,
+    location_id, calendar, start_second, end_second,
     0 AS is_busy,
     CAST(NULL AS BIGINT) AS busy_from,
     CAST(NULL AS BIGINT) AS busy_to,
     CAST(NULL AS BIGINT) AS booking_from,
     CAST(NULL AS BIGINT) AS booking_to
-  FROM slot_calendars
+  FROM calendar_times
   UNION ALL
   SELECT
-    location_id, calendar, NULL, start_second, NULL, NULL, NULL,
+    location_id, calendar, start_second, NULL,
     1,
     start_second,
     end_second,
@@ -165,73 +168,105 @@ WITH distinct_starts AS (
       PARTITION BY location_id, calendar ORDER BY start_second, is_busy
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS earlier_booking_to,
-    MAX(-busy_from) OVER (
+    MIN(busy_from) OVER (
       PARTITION BY location_id, calendar ORDER BY start_second DESC, is_busy
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS minus_next_busy_from,
-    MAX(-booking_from) OVER (
+    ) AS next_busy_from,
+    MIN(booking_from) OVER (
       PARTITION BY location_id, calendar ORDER BY start_second DESC, is_busy
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS minus_next_booking_from
+    ) AS next_booking_from
   FROM entries
-), compared_calendars AS (
+), compared_times AS (
+  -- Only the times at which something is booked or blocked off.
   SELECT
     entries.location_id,
     entries.calendar,
-    entries.service_id,
     entries.start_second,
     entries.end_second,
-    entries.seats,
-    entries.is_listed,
-    COALESCE(own_bookings.bookings, 0) AS own_bookings,
     COALESCE(entries.earlier_busy_to > entries.start_second, FALSE)
-      OR COALESCE(-entries.minus_next_busy_from < entries.end_second, FALSE)
-      OR COALESCE(busy_times.entries, 0) > COALESCE(own_bookings.bookings, 0) AS is_busy_elsewhere,
+      OR COALESCE(entries.next_busy_from < entries.end_second, FALSE) AS is_overlapped,
     COALESCE(entries.earlier_booking_to > entries.start_second, FALSE)
-      OR COALESCE(-entries.minus_next_booking_from < entries.end_second, FALSE)
-      OR COALESCE(busy_times.bookings, 0) > 0 AS has_booking
+      OR COALESCE(entries.next_booking_from < entries.end_second, FALSE)
+      OR COALESCE(busy_times.bookings, 0) > 0 AS has_booking,
+    COALESCE(busy_times.entries, 0) AS entries
   FROM surrounded_entries AS entries
   LEFT JOIN busy_times
     ON busy_times.location_id = entries.location_id
     AND busy_times.calendar = entries.calendar
     AND busy_times.start_second = entries.start_second
-  LEFT JOIN own_bookings
-    ON own_bookings.location_id = entries.location_id
-    AND own_bookings.calendar = entries.calendar
-    AND own_bookings.service_id = entries.service_id
-    AND own_bookings.start_second = entries.start_second
   WHERE entries.is_busy = 0
+    AND (
+      entries.earlier_busy_to > entries.start_second
+      OR entries.next_busy_from < entries.end_second
+      OR busy_times.entries > 0
+    )
+), compared_calendars AS (
+  SELECT
+    slot_calendars.*,
+    COALESCE(own_bookings.bookings, 0) AS own_bookings,
+    COALESCE(times.is_overlapped OR times.entries > COALESCE(own_bookings.bookings, 0), FALSE) AS is_busy_elsewhere,
+    COALESCE(times.has_booking, FALSE) AS has_booking
+  FROM slot_calendars
+  LEFT JOIN compared_times AS times
+    ON times.location_id = slot_calendars.location_id
+    AND times.calendar = slot_calendars.calendar
+    AND times.start_second = slot_calendars.start_second
+    AND times.end_second = slot_calendars.end_second
+  LEFT JOIN own_bookings
+    ON own_bookings.location_id = slot_calendars.location_id
+    AND own_bookings.calendar = slot_calendars.calendar
+    AND own_bookings.service_id = slot_calendars.service_id
+    AND own_bookings.start_second = slot_calendars.start_second
 ), calendars_with_seats AS (
   SELECT
     *,
-    CASE WHEN is_listed AND NOT is_busy_elsewhere THEN GREATEST(seats - own_bookings, 0) ELSE 0 END AS seats_left,
-    -- Bookings of the service that name no member take the seat of some member.
-    MAX(CASE
-      WHEN calendar = 'service ' || service_id AND seats = 0
-        THEN own_bookings + CASE WHEN is_busy_elsewhere THEN 1 ELSE 0 END
-      ELSE 0
-    END) OVER (PARTITION BY location_id, service_id, start_second) AS bookings_of_nobody
+    CASE WHEN is_listed AND NOT is_busy_elsewhere THEN GREATEST(seats - own_bookings, 0) ELSE 0 END AS seats_left
   FROM compared_calendars
+), bookings_of_nobody AS (
+  -- Bookings of the service that name no member take the seat of some member.
+  SELECT
+    location_id,
+    service_id,
+    start_second,
+    own_bookings + CASE WHEN is_busy_elsewhere THEN 1 ELSE 0 END AS bookings
+  FROM calendars_with_seats
+  WHERE calendar = 'service ' || service_id AND seats = 0 AND (own_bookings > 0 OR is_busy_elsewhere)
 ), calendars_in_turn AS (
   SELECT
-    *,
-    SUM(seats_left) OVER (
-      PARTITION BY location_id, service_id, start_second ORDER BY calendar
+    left_over.*,
+    nobody.bookings AS bookings_of_nobody,
+    SUM(left_over.seats_left) OVER (
+      PARTITION BY left_over.location_id, left_over.service_id, left_over.start_second ORDER BY left_over.calendar
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS seats_so_far
-  FROM calendars_with_seats
+  FROM calendars_with_seats AS left_over
+  JOIN bookings_of_nobody AS nobody
+    ON nobody.location_id = left_over.location_id
+    AND nobody.service_id = left_over.service_id
+    AND nobody.start_second = left_over.start_second
 ), free_calendars AS (
-  SELECT
-    *,
-    LEAST(seats_left, GREATEST(seats_so_far - bookings_of_nobody, 0)) AS free_seats
+  SELECT left_over.location_id, left_over.service_id, left_over.calendar, left_over.start_second, left_over.end_second,
+    left_over.seats_left AS free_seats
+  FROM calendars_with_seats AS left_over
+  LEFT JOIN bookings_of_nobody AS nobody
+    ON nobody.location_id = left_over.location_id
+    AND nobody.service_id = left_over.service_id
+    AND nobody.start_second = left_over.start_second
+  WHERE left_over.seats_left > 0 AND nobody.bookings IS NULL
+  UNION ALL
+  SELECT location_id, service_id, calendar, start_second, end_second,
+    LEAST(seats_left, GREATEST(seats_so_far - bookings_of_nobody, 0))
   FROM calendars_in_turn
+  WHERE seats_so_far > bookings_of_nobody AND seats_left > 0
 ), calendars_with_next AS (
   SELECT
     *,
-    LEAD(start_second) OVER (
-      PARTITION BY location_id, service_id, calendar, free_seats > 0 ORDER BY start_second
-    ) AS next_start_second
+    LEAD(start_second) OVER (PARTITION BY location_id, service_id, calendar ORDER BY start_second)
+      AS next_start_second
   FROM free_calendars
+), slot_bookings AS (
+  SELECT DISTINCT location_id, service_id, start_second FROM calendars_with_seats WHERE has_booking
 ), slot_seats AS (
   SELECT
     location_id,
@@ -239,28 +274,33 @@ WITH distinct_starts AS (
     start_second,
     CAST(SUM(free_seats) AS BIGINT) AS free_seats,
     CAST(SUM(free_seats * (LEAST(end_second, COALESCE(next_start_second, end_second)) - start_second)) AS BIGINT)
-      AS free_seat_seconds,
-    MAX(CASE WHEN has_booking THEN 1 ELSE 0 END) AS has_booking
+      AS free_seat_seconds
   FROM calendars_with_next
   GROUP BY location_id, service_id, start_second
 ), slot_states AS (
   SELECT
     slots.*,
-    CASE WHEN slots.is_offered_now THEN GREATEST(slot_seats.free_seats, 1) ELSE slot_seats.free_seats END
-      AS free_seats,
-    slot_seats.free_seats AS free_member_seats,
-    slot_seats.free_seat_seconds,
+    CASE
+      WHEN slots.is_offered_now THEN GREATEST(COALESCE(slot_seats.free_seats, 0), 1)
+      ELSE COALESCE(slot_seats.free_seats, 0)
+    END AS free_seats,
+    COALESCE(slot_seats.free_seats, 0) AS free_member_seats,
+    COALESCE(slot_seats.free_seat_seconds, 0) AS free_seat_seconds,
     CASE
       WHEN slots.is_offered_now OR slot_seats.free_seats > 0 THEN 'free'
       WHEN service_bookings.bookings > 0 THEN 'taken'
-      WHEN slot_seats.has_booking = 1 THEN 'busy'
+      WHEN slot_bookings.start_second IS NOT NULL THEN 'busy'
       ELSE 'withdrawn'
     END AS state
   FROM slots
-  JOIN slot_seats
+  LEFT JOIN slot_seats
     ON slot_seats.location_id = slots.location_id
     AND slot_seats.service_id = slots.service_id
     AND slot_seats.start_second = slots.start_second
+  LEFT JOIN slot_bookings
+    ON slot_bookings.location_id = slots.location_id
+    AND slot_bookings.service_id = slots.service_id
+    AND slot_bookings.start_second = slots.start_second
   LEFT JOIN service_bookings
     ON service_bookings.location_id = slots.location_id
     AND service_bookings.service_id = slots.service_id
