@@ -67,7 +67,7 @@ def test_charts_have_one_mark_per_row_of_the_data(reported: Reported, look: Open
 def test_utilisation_says_what_it_counts_and_agrees_with_sql(reported: Reported, look: Open) -> None:
     page = look(reported.page, "period=last-28&location=Main")
     ((staff,),) = reported.ask(
-        f"""SELECT sum(booked_minutes) / sum(available_minutes) FROM marts_data.rpt_staff_utilisation
+        f"""SELECT sum(booked_minutes) / sum(office_minutes - blocked_minutes) FROM marts_data.fct_staff_hours
             WHERE location_id = 'L1' AND {within("last-28")}"""
     )
     assert tile(page, "Staff utilisation") == f"{staff:.1%}"
