@@ -181,8 +181,10 @@ def _count(marts: Marts, index: _Index, most_rows: int) -> Counts:
         marts.rows(queries.KNOWN.format(weeks=KNOWN_WEEKS)),
         ("combo", "days_after", "bookings", "showed", "noshow", "open", "showed_now", "noshow_now"),
     )
-    periods, bounded = _bounded([days, hours, staff, seats, slot_days, leads, loads], most_rows)
-    return Counts(periods, *bounded, known)
+    periods, (days, hours, staff, seats, slot_days, leads, loads) = _bounded(
+        [days, hours, staff, seats, slot_days, leads, loads], most_rows
+    )
+    return Counts(periods, days, hours, staff, seats, slot_days, leads, loads, known)
 
 
 def _aged(marts: Marts, sql: str, oldest: int) -> list[Sequence[Any]]:
@@ -263,7 +265,7 @@ class _Index:
 
     def combos(self, marts: Marts) -> list[tuple[int | None, ...]]:
         firsts = {tuple(row[:3]): int(row[3]) for row in marts.rows(queries.FIRSTS)}
-        combos = []
+        combos: list[tuple[int | None, ...]] = []
         for location_id, team_id, service_id in self._combos:
             service = self._service_names.get((location_id, service_id))
             team = self._team_names.get((location_id, team_id))
