@@ -58,7 +58,9 @@ def exit_code(error: BaseException | None) -> int | None:
 
     Libraries wrap the exception, and one that is being imported may turn it into an ImportError.
     """
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:  # an exception that is raised twice may be its own cause
+        seen.add(id(error))
         if isinstance(error, KeyboardInterrupt):
             return 128 + getattr(error, "signal_code", signal.SIGINT)
         error = error.__cause__ or error.__context__

@@ -54,3 +54,11 @@ def test_ctrl_c_followed_by_another_error_is_reported_as_interrupted(capsys: pyt
     with pytest.raises(ValueError, match="not set yet") as caught:
         fail_while_interrupted()
     assert report(caught.value, capsys)[0] == 130
+
+
+def test_errors_that_cause_each_other_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    """A driver may raise one exception twice, and dlt wraps it each time."""
+    inner, outer = OSError("inner"), LoadError("the load failed")
+    inner.__context__, outer.__cause__ = outer, inner
+    assert report_error(outer, Output()) == 1
+    assert "the load failed" in capsys.readouterr().err
