@@ -22,7 +22,7 @@ CASES = [
 
 def check_case(warehouse: Warehouse, model: str, case: dict[str, Any]) -> None:
     """Fills the raw tables, builds the model and everything upstream, and compares the rows."""
-    assert case.keys() <= {"name", "why", "now", "given", "expect"}
+    assert case.keys() <= {"name", "why", "now", "given", "only", "expect"}
     warehouse.create_raw()
     for table, rows in case["given"].items():
         warehouse.insert(table, *rows)
@@ -32,7 +32,11 @@ def check_case(warehouse: Warehouse, model: str, case: dict[str, Any]) -> None:
 
     declared = warehouse.project.models[model]
     key = declared.header.key
-    found = {tuple(row[column] for column in key): row for row in warehouse.rows(declared.layer, model)}
+    found = {
+        tuple(row[column] for column in key): row
+        for row in warehouse.rows(declared.layer, model)
+        if all(row[column] == value for column, value in case.get("only", {}).items())
+    }
     wanted = {tuple(row[column] for column in key): row for row in _with_location(case["expect"], key)}
     assert found.keys() == wanted.keys()
     for row_key, row in wanted.items():

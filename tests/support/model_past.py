@@ -23,6 +23,7 @@ def appointment(key: str, start: str, since: str, until: str | None = None, **mo
 
 def fill_until_then(warehouse: Warehouse) -> None:
     """Inserts what syncs had loaded by THEN, 6 March."""
+    first, moment = "2025-03-01T06:00:00Z", "2025-03-06T12:00:00Z"
     warehouse.insert("locations", {"name": "Main", "timezone": "America/New_York"})
     warehouse.insert("teams", {"id": "T1", "name": "Sales"})
     warehouse.insert("team_members", {"team_id": "T1", "user_id": "U1", "name": "Ann"})
@@ -30,7 +31,7 @@ def fill_until_then(warehouse: Warehouse) -> None:
     warehouse.insert("service_members", {"service_id": "S1", "user_id": "U1", "selected": True})
     hours = {"open_hour": 9, "open_minute": 0, "close_hour": 17, "close_minute": 0}
     warehouse.insert("service_hours", {"service_id": "S1", "weekday": "monday", "position": 0, **hours})
-    warehouse.insert("contacts", {"id": "Ca", "source": "referral", "extra": '{"dnd":true}'})
+    warehouse.insert("contacts", {"id": "Ca", "source": "referral", "date_added": first, "extra": '{"dnd":true}'})
     warehouse.insert("contact_custom_fields", {"contact_id": "Ca", "custom_field_id": "F", "value": '["x"]'})
     warehouse.insert("slots", {"service_id": "S1", "start_time": "2025-03-08T15:00:00Z"})
     warehouse.insert("rejected_records", {"rejection_id": "X", "table_name": "teams", "reason": "no id",
@@ -45,12 +46,16 @@ def fill_until_then(warehouse: Warehouse) -> None:
     read = {"endpoint": "appointments", "scope": "service", "scope_id": "S1", **window}
     warehouse.insert("reads", {"read_id": "D1", "read_at": "2025-03-06T06:00:00Z", **read})
     # A version that ends exactly at THEN is no longer current at THEN.
-    first, moment = "2025-03-01T06:00:00Z", "2025-03-06T12:00:00Z"
-    warehouse.insert("appointments",
-                     appointment("a", "2025-03-03T15:00:00Z", first, moment, user_id="U1", appoinment_status="new"),
-                     appointment("a", "2025-03-03T15:00:00Z", moment, user_id="U1", appoinment_status="showed"),
-                     appointment("b", "2025-03-08T15:00:00Z", first, appoinment_status="new"),
-                     appointment("c", "2025-03-04T15:00:00Z", first, appoinment_status="noshow"))  # fmt: skip
+    warehouse.insert(
+        "appointments",
+        appointment("a", "2025-03-03T15:00:00Z", first, moment, user_id="U1", appoinment_status="new"),
+        appointment("a", "2025-03-03T15:00:00Z", moment, user_id="U1", appoinment_status="showed"),
+        appointment("b", "2025-03-08T15:00:00Z", first, appoinment_status="new"),
+        appointment("c", "2025-03-04T15:00:00Z", first, appoinment_status="noshow"),
+        appointment("lost", "2025-01-20T15:00:00Z", first, appoinment_status="noshow"),
+        appointment("unmarked", "2025-03-05T15:00:00Z", first, user_id="U1", appoinment_status="new"),
+        appointment("overlap", "2025-03-05T15:10:00Z", first, user_id="U1", appoinment_status="new"),
+    )
 
 
 def fill_since_then(warehouse: Warehouse) -> None:

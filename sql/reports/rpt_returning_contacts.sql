@@ -1,0 +1,100 @@
+/*
+Grain: one row per location and local week with visits.
+Question: How many visitors are new, how many came back, and how many book their next visit right away?
+Key: location_id, local_week
+Notes: A visit is a booking marked showed whose contact is known. A contact is new in the week of its first known visit,
+  else it returns. Contacts of the first weeks may have been there before: is_first_months marks weeks in the first
+  three months with a booking. A visit is prebooked if the contact made another booking of the location from the visit's
+  start until 24 hours after its end. prebooking counts only visits whose 24 hours are over.
+Audits:
+  not null: location_id, local_week, is_first_months, is_too_few
+  references: location_id -> marts.dim_location (location_id)
+  range: visits from 1
+  range: prebooking_rate from 0 to 1
+  check contacts_add_up: contacts = new_contacts + returning_contacts
+  check parts_within_total: prebooked_visits <= followed_visits AND followed_visits <= visits
+Columns:
+  visits: Visits of the week.
+  contacts: Different contacts who came.
+  new_contacts: Of these, contacts whose first known visit was in this week.
+  returning_contacts: Of these, contacts who had been there in an earlier week.
+  is_first_months: Whether the week is in the first three months with a booking in this location.
+  followed_visits: Visits whose end is more than 24 hours ago.
+  prebooked_visits: Of these, visits after which the contact made another booking within 24 hours.
+  is_too_few: Whether there are fewer than 10 such visits, too few for a rate.
+  prebooking_rate: prebooked_visits / followed_visits; null if there are none.
+  prebooking_rate_low: Lower end of the rate's 95 % interval.
+  prebooking_rate_high: Upper end of the rate's 95 % interval.
+*/
+WITH visits AS (
+  SELECT
+    location_id,
+    appointment_id,
+    contact_id,
+    local_week,
+    starts_at,
+    CASE WHEN ends_at >= starts_at THEN ends_at ELSE starts_at END + INTERVAL 1 DAY AS followed_until,
+    MIN(local_week) OVER (PARTITION BY location_id, contact_id) AS first_week
+  FROM marts.fct_appointments
+  WHERE is_booking AND status = 'showed' AND contact_id IS NOT NULL AND starts_at <= $now
+), first_bookings AS (
+  SELECT bookings.location_id, MIN(bookings.local_date) AS first_date
+  FROM marts.fct_appointments AS bookings
+  JOIN marts.dim_date AS days ON days.date = bookings.local_date -- leaves out wrong years
+  WHERE bookings.is_booking
+  GROUP BY bookings.location_id
+), followed_visits AS (
+  SELECT
+    visits.location_id,
+    visits.appointment_id,
+    visits.contact_id,
+    visits.local_week,
+    visits.first_week,
+    visits.followed_until <= $now AS is_followed,
+    COUNT(next_bookings.appointment_id) > 0 AS is_prebooked
+  FROM visits
+  LEFT JOIN marts.fct_appointments AS next_bookings
+    ON next_bookings.location_id = visits.location_id
+    AND next_bookings.contact_id = visits.contact_id
+    AND next_bookings.appointment_id <> visits.appointment_id
+    AND (next_bookings.is_booking OR next_bookings.is_deleted_before_start)
+    AND next_bookings.booked_at_source = 'created_at'
+    AND next_bookings.booked_at >= visits.starts_at
+    AND next_bookings.booked_at <= visits.followed_until
+    AND next_bookings.starts_at > visits.starts_at
+  GROUP BY
+    visits.location_id,
+    visits.appointment_id,
+    visits.contact_id,
+    visits.local_week,
+    visits.first_week,
+    visits.followed_until
+), weekly_counts AS (
+  SELECT
+    location_id,
+    local_week,
+    COUNT(*) AS visits,
+    COUNT(DISTINCT contact_id) AS contacts,
+    COUNT(DISTINCT CASE WHEN local_week = first_week THEN contact_id END) AS new_contacts,
+    CAST(COUNT_IF(is_followed) AS BIGINT) AS followed_visits,
+    CAST(COUNT_IF(is_followed AND is_prebooked) AS BIGINT) AS prebooked_visits
+  FROM followed_visits
+  GROUP BY location_id, local_week
+)
+SELECT
+  counts.location_id,
+  counts.local_week,
+  counts.visits,
+  counts.contacts,
+  counts.new_contacts,
+  counts.contacts - counts.new_contacts AS returning_contacts,
+  counts.local_week < first_bookings.first_date + 92 AS is_first_months,
+  counts.followed_visits,
+  counts.prebooked_visits,
+  counts.followed_visits < 10 AS is_too_few,
+  CAST(counts.prebooked_visits AS DOUBLE) / NULLIF(counts.followed_visits, 0) AS prebooking_rate,
+  WILSON_LOW(counts.prebooked_visits, counts.followed_visits) AS prebooking_rate_low,
+  WILSON_HIGH(counts.prebooked_visits, counts.followed_visits) AS prebooking_rate_high
+FROM weekly_counts AS counts
+JOIN first_bookings ON first_bookings.location_id = counts.location_id
+WHERE counts.local_week IN (SELECT week FROM marts.dim_date)

@@ -1,0 +1,36 @@
+/*
+Grain: one row per location, task and booking.
+Question: Which bookings does somebody have to look after today?
+Key: location_id, task, appointment_id
+Notes: to mark: the booking has begun, in the last 28 local days, and nobody marked it. to confirm: the booking is
+  tomorrow, by the location's clock, and its status is neither confirmed nor final. Deleted bookings need no work.
+Audits:
+  not null: location_id, task, appointment_id, starts_at
+  references: location_id, member_id -> marts.dim_member (location_id, member_id)
+  accepted: task in to mark, to confirm
+Columns:
+  task: What there is to do: to mark or to confirm.
+  days_since: Local days since the booking; -1 for tomorrow.
+*/
+WITH todays AS (
+  SELECT location_id, CAST($now AT TIME ZONE timezone AS DATE) AS today FROM marts.dim_location
+), open_bookings AS (
+  SELECT bookings.*, todays.today - bookings.local_date AS days_since
+  FROM marts.fct_appointments AS bookings
+  JOIN todays ON todays.location_id = bookings.location_id
+  WHERE bookings.is_open AND NOT bookings.is_deleted
+    AND bookings.local_date BETWEEN todays.today - 28 AND todays.today + 1
+)
+SELECT
+  location_id,
+  CASE WHEN starts_at <= $now THEN 'to mark' ELSE 'to confirm' END AS task,
+  appointment_id,
+  member_id,
+  service_id,
+  contact_id,
+  status,
+  starts_at,
+  local_start,
+  CAST(days_since AS INTEGER) AS days_since
+FROM open_bookings
+WHERE starts_at <= $now OR (days_since = -1 AND status <> 'confirmed')
