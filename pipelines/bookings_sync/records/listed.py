@@ -39,9 +39,9 @@ def listed_services(records: Records) -> Listed:
 def _listed(records: Records, members: Table) -> Listed:
     path = members.nested.path if members.nested else ""
     known = objects(records)
-    ids = tuple(filter(None, (usable_id(record.get("id")) for record in known)))
+    notices = {key: notice_ms(record) for record in known if (key := usable_id(record.get("id")))}
     users = (usable_id(each.get(members.item_id)) for record in known for each in objects(value_at(record, path)))
-    return Listed(ids, frozenset(filter(None, users)), {str(each.get("id")): notice_ms(each) for each in known})
+    return Listed(tuple(notices), frozenset(filter(None, users)), notices)
 
 
 def objects(value: Any) -> list[Record]:
@@ -52,6 +52,9 @@ def objects(value: Any) -> list[Record]:
 def notice_ms(service: Any) -> int:
     """The least notice before a slot's start, in milliseconds; 0 if the service has none or an unreadable one."""
     amount = value_at(service, "availability.schedule.allowBookingAfter")
-    unit = str(value_at(service, "availability.schedule.allowBookingAfterUnit") or "").lower()
-    length = _UNIT_MS.get(unit.removesuffix("s"), 0)
-    return int(amount) * length if isinstance(amount, int | float) and isfinite(amount) else 0
+    unit = value_at(service, "availability.schedule.allowBookingAfterUnit")
+    length = _UNIT_MS.get(unit.lower().removesuffix("s"), 0) if isinstance(unit, str) else 0
+    try:
+        return int(amount) * length if isinstance(amount, int | float) and isfinite(amount) else 0
+    except OverflowError:  # an integer of more than 308 digits
+        return 0

@@ -25,7 +25,7 @@ from bookings_sync.planning.windows import FAR_DAYS, Window
 from bookings_sync.records.columns import value_at
 from bookings_sync.records.deletion_marks import DeletionMarks
 from bookings_sync.records.listed import objects
-from bookings_sync.records.values import instant_ms
+from bookings_sync.records.values import instant_ms, usable_id
 
 Verdict = Literal["ok", "note", "failed"]
 """`note`: a sync works, but users should know something."""
@@ -233,16 +233,15 @@ class _Checking:
     def _ids(self, kind: ScopeKind) -> list[str]:
         if kind != "user":
             records = self._services if kind == "service" else self._teams
-            return [str(each["id"]) for each in records if each.get("id")]
+            return list(filter(None, (usable_id(each.get("id")) for each in records)))
         members = [(team.get("members"), "id") for team in self._teams]
         members += [(service.get("teamMembers"), "userId") for service in self._services]
-        users = (str(each[key]) for listed, key in members for each in objects(listed) if each.get(key))
-        return list(dict.fromkeys(users))
+        users = (usable_id(each.get(key)) for listed, key in members for each in objects(listed))
+        return list(dict.fromkeys(filter(None, users)))
 
     def _location_id(self) -> None:
-        from_data = next(
-            (str(each["locationId"]) for each in self._appointments.values() if each.get("locationId")), ""
-        )
+        named = (usable_id(each.get("locationId")) for each in self._appointments.values())
+        from_data = next(filter(None, named), "")
         configured, from_key = self._location.location_id, location_id_from_key(self._location.api_key)
         found = configured or from_key or from_data
         if not found:

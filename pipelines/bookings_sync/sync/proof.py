@@ -26,8 +26,9 @@ from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window
 from bookings_sync.records.json_text import Records
-from bookings_sync.records.listed import listed_services, listed_teams
+from bookings_sync.records.listed import listed_services, listed_teams, objects
 from bookings_sync.records.rows import Batch, Rejected, Rows
+from bookings_sync.records.values import usable_id
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.first_sync import FirstSync
 from bookings_sync.sync.identity import wrong_key
@@ -204,7 +205,7 @@ class Proof:
         def evidence(appointments: list[Any]) -> Whose | None:
             whose = self._owners.of_records(location_id, appointments)
             if whose.verdict == "silent" and not silent:
-                silent.extend(str(each["id"]) for each in appointments if isinstance(each, dict) and each.get("id"))
+                silent.extend(filter(None, (usable_id(each.get("id")) for each in objects(appointments))))
             return None if whose.verdict == "silent" else whose
 
         name = self._findings.of(location_id).name

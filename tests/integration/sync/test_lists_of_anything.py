@@ -16,14 +16,28 @@ from support.fake_api import Asked, FakeApi, Replied
 from support.fake_calendar import NOW, UNKNOWN, appointment
 from support.nasty import as_json
 
-ANYTHING = [None, 7, "text", [], {}, {"id": None}, {"id": [1]}, {"id": "S", "teamMembers": [None], "calendarConfig": 5}]
+DEEP: Any = []
+for _ in range(990):
+    DEEP = [DEEP]
+ANYTHING = [
+    None,
+    7,
+    "text",
+    [],
+    {},
+    {"id": None},
+    {"id": [1]},
+    {"id": DEEP},
+    {"id": "S", "teamMembers": [None], "calendarConfig": 5},
+]
 ODD_NOTICE = {"id": "N", "availability": {"schedule": {"allowBookingAfter": 1e300, "allowBookingAfterUnit": "Hours"}}}
+ODD_UNIT = {"id": "U", "availability": {"schedule": {"allowBookingAfter": 10**400, "allowBookingAfterUnit": DEEP}}}
 
 
 def answer(asked: Asked) -> Replied:
     lists: dict[str, Any] = {
         "/v1/calendars/teams": {"teams": [*ANYTHING, {"id": "T", "members": [None, 7, {"id": "U"}]}]},
-        "/v1/calendars/services": {"services": [*ANYTHING, ODD_NOTICE]},
+        "/v1/calendars/services": {"services": [*ANYTHING, ODD_NOTICE, ODD_UNIT]},
         "/v1/appointments": {"appointments": [None, 7, "text", [], appointment("a", calendarServiceId="S")]},
         "/v1/appointments/slots": {},
     }
