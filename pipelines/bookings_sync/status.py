@@ -6,7 +6,7 @@ Output: `Status`; `stale` finds the locations that are not fresh.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,10 @@ from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync.config.settings import Settings
+from bookings_sync.models.access import datasets
+from bookings_sync.models.destination import Destination
 from bookings_sync.models.errors import NothingSyncedError
+from bookings_sync.models.unusable import Unusable, read_unusable
 from bookings_sync.planning.calendar import Calendar
 from bookings_sync.planning.ledger import Ledger
 from bookings_sync.planning.plan import whole_range
@@ -100,6 +103,8 @@ class Status:
     rejections: tuple[Rejection, ...]
     migrations: tuple[str, ...] = ()
     """What the next sync does first to a warehouse of an earlier version."""
+    unusable: tuple[Unusable, ...] = ()
+    """The values that no report uses: starts and ends that cannot be read, and what the last transform found."""
 
 
 def read_status(client: SqlClientBase[Any], settings: Settings, *, now: DateTime, runs: int) -> Status:
@@ -133,6 +138,7 @@ def read_status(client: SqlClientBase[Any], settings: Settings, *, now: DateTime
         _held(history, names),
         _rejections(client, names),
         tuple(due(client)),
+        _unusable(client, settings, names),
     )
 
 
@@ -188,6 +194,32 @@ def _counts(client: SqlClientBase[Any]) -> dict[str, tuple[int, int]]:
         " WHERE _dlt_valid_to IS NULL GROUP BY location_id",
     )
     return {location_id: (int(total) - int(deleted), int(deleted)) for location_id, total, deleted in rows}
+
+
+def _unusable(client: SqlClientBase[Any], settings: Settings, names: dict[str, str]) -> tuple[Unusable, ...]:
+    """Unreadable times are counted in the raw table, because they matter before the models are built, too."""
+    unread = unread_times(client, names)
+    counted = {(each.table, each.column, each.reason) for each in unread}
+    built = read_unusable(Destination(client, datasets(settings)))
+    return (*unread, *(each for each in built if (each.table, each.column, each.reason) not in counted))
+
+
+def unread_times(client: SqlClientBase[Any], names: Mapping[str, str]) -> tuple[Unusable, ...]:
+    """The starts and ends of appointments that the sync could not read, by location. `names` are by location id."""
+    found: list[Unusable] = []
+    table = client.make_qualified_table_name("appointments")
+    for column in ("start_time", "end_time"):
+        rows = rows_if_any(
+            client,
+            f"SELECT location_id, count(*), min(id), max(id) FROM {table} WHERE _dlt_valid_to IS NULL"  # noqa: S608
+            f" AND deleted_at IS NULL AND {column} IS NULL AND {column}_raw IS NOT NULL"
+            " GROUP BY location_id ORDER BY 1",
+        )
+        for location_id, records, first, last in rows:
+            examples = first if first == last else f"{first}, {last}"
+            name = names.get(location_id, location_id)
+            found.append(Unusable(name, "appointments", column, "not understood", int(records), examples))
+    return tuple(found)
 
 
 def _runs(client: SqlClientBase[Any], limit: int) -> tuple[RunStatus, ...]:

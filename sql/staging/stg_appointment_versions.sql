@@ -7,7 +7,8 @@ Notes: This model renames the raw columns of appointments and normalises their s
   current versions. The API sends attendance in a misspelt field, in the correctly spelt field, or in both. The status
   is the misspelt field if it is set, else the correctly spelt one, else the booking's state, which is often out of
   date. Spellings are unified: "no-show" and "NoShow" become noshow, "canceled" becomes cancelled. Any undocumented
-  word becomes other, so that a new word does not stop the build.
+  word becomes other, so that a new word does not stop the build. Times before 1900 or from 2200 on are null;
+  stg_unusable_values counts them.
 Audits:
   not null: location_id, appointment_id, valid_from, status
   accepted: status in new, confirmed, cancelled, showed, noshow, invalid, booked, other, unknown
@@ -24,12 +25,19 @@ Columns:
     an undocumented word; unknown if the API sends no status.
   attendance_status: The attendance, from either spelling of the field; null if the API sent neither.
   booking_state: The booking's state, often out of date; null if the API sent none.
+  starts_at: Start, UTC.
+  ends_at: End, UTC.
+  created_at: When it was booked, UTC, if the API says so.
+  updated_at: When it was last changed, UTC, if the API says so.
 Not read:
   row_digest: internal to the sync.
 */
 WITH normalised_words AS (
   SELECT
     *,
+    -- Outside these years, local times cannot be computed in every time zone and warehouse.
+    CAST('1900-01-01 00:00:00+00:00' AS TIMESTAMPTZ) AS first_instant,
+    CAST('2200-01-01 00:00:00+00:00' AS TIMESTAMPTZ) AS end_instant,
     -- 'No-Show', 'no_show' and 'noshow' all become 'noshow'.
     NULLIF(
       REPLACE(REPLACE(REPLACE(
@@ -75,16 +83,16 @@ SELECT
   notes,
   address,
   -- times
-  start_time AS starts_at,
-  end_time AS ends_at,
+  CASE WHEN start_time >= first_instant AND start_time < end_instant THEN start_time END AS starts_at,
+  CASE WHEN end_time >= first_instant AND end_time < end_instant THEN end_time END AS ends_at,
   start_time_raw AS starts_at_sent,
   end_time_raw AS ends_at_sent,
   selected_timezone,
   timezone,
   is_recurring,
   is_free,
-  created_at,
-  updated_at,
+  CASE WHEN created_at >= first_instant AND created_at < end_instant THEN created_at END AS created_at,
+  CASE WHEN updated_at >= first_instant AND updated_at < end_instant THEN updated_at END AS updated_at,
   extra,
   -- version
   deleted_at,

@@ -24,4 +24,7 @@ SELECT
 FROM raw.slots AS slots
 LEFT JOIN first_seen_services AS services
   ON services.location_id = slots.location_id AND services.service_id = slots.service_id
+-- As in stg_slots.
+WHERE slots.start_time >= CAST('1900-01-01 00:00:00+00:00' AS TIMESTAMPTZ)
+  AND slots.start_time < CAST('2200-01-01 00:00:00+00:00' AS TIMESTAMPTZ)
 GROUP BY slots.location_id, slots.service_id

@@ -2,6 +2,7 @@
 Grain: one row per location, service and start.
 Question: Which slots were free, and which disappeared before they began?
 Key: location_id, service_id, starts_at
+Notes: Slots before 1900 or from 2200 on are left out; stg_unusable_values counts them.
 Audits:
   not null: location_id, service_id, starts_at
 Columns:
@@ -20,3 +21,5 @@ SELECT
   COALESCE(unchanged_since, _dlt_valid_from) AS valid_from
 FROM raw.slots
 WHERE _dlt_valid_to IS NULL
+  AND start_time >= CAST('1900-01-01 00:00:00+00:00' AS TIMESTAMPTZ)
+  AND start_time < CAST('2200-01-01 00:00:00+00:00' AS TIMESTAMPTZ)

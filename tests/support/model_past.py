@@ -27,7 +27,7 @@ def fill_until_then(warehouse: Warehouse) -> None:
     warehouse.insert("locations", {"name": "Main", "timezone": "America/New_York"})
     warehouse.insert("teams", {"id": "T1", "name": "Sales"})
     warehouse.insert("team_members", {"team_id": "T1", "user_id": "U1", "name": "Ann"})
-    warehouse.insert("services", {"id": "S1", "name": "Advice", "slot_duration": 30})
+    warehouse.insert("services", {"id": "S1", "name": "Advice", "slot_duration": 30, "slot_buffer": -5})
     warehouse.insert("service_members", {"service_id": "S1", "user_id": "U1", "selected": True})
     hours = {"open_hour": 9, "open_minute": 0, "close_hour": 17, "close_minute": 0}
     warehouse.insert("service_hours", {"service_id": "S1", "weekday": "monday", "position": 0, **hours})

@@ -93,6 +93,7 @@ def report_figures(
             if not locations or each.name in locations
         ),
         rejections=tuple(each for each in status.rejections if not locations or each.location in locations),
+        unusable=tuple(each for each in status.unusable if not locations or each.location in locations),
         last_outcome=status.runs[0].outcome if status.runs else None,
     )
     return replace(figures, health=health)

@@ -12,6 +12,7 @@ from pendulum import DateTime
 
 from bookings_sync.cli.formatting import ago, duration, migrations_due, styled, table
 from bookings_sync.cli.output import Output
+from bookings_sync.cli.unusable import print_unusable
 from bookings_sync.clock import utc_now
 from bookings_sync.config.files import UNREADABLE
 from bookings_sync.config.keys import key_of
@@ -71,6 +72,7 @@ def _print_status(output: Output, status: Status, now: DateTime) -> None:
             table(("location", "table", "rows", "since", "runs", "why"), held, title="Deletions held back"),
             "These rows stay. If they are really gone: bookings sync --accept-deletions LOCATION",
         )
+    print_unusable(output, status.unusable)
     if status.rejections:
         rows = [
             (each.location, each.table, each.reason, each.records, ago(each.last_at, now)) for each in status.rejections

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import typer
@@ -17,6 +18,7 @@ from bookings_sync.cli.observing import watch
 from bookings_sync.cli.output import Output
 from bookings_sync.cli.progress import transform_progress
 from bookings_sync.cli.time_options import parse_past_time
+from bookings_sync.cli.unusable import print_unusable
 from bookings_sync.clock import utc_now
 from bookings_sync.config.load import load_settings
 from bookings_sync.models.access import datasets, open_client
@@ -53,6 +55,7 @@ def run_transform(
             report_result(result)
     rows = [(model.layer, model.name, model.rows, model.audits, model.seconds) for model in result.models]
     output.print(table(("layer", "model", "rows", "audits", "seconds"), rows), summary_line(result))
+    print_warnings(output, result)
     if result.datasets != live:
         as_known = "" if moment is None else f", as known at {moment:%Y-%m-%d %H:%M:%S} UTC"
         output.print(
@@ -65,6 +68,8 @@ def run_transform(
         staging=result.datasets.staging,
         marts=result.datasets.marts,
         seconds=round(result.seconds, 3),
+        warnings=[str(each) for each in result.warnings],
+        unusable=[asdict(each) for each in result.unusable],
         models=[
             {
                 "layer": each.layer,
@@ -80,9 +85,16 @@ def run_transform(
     return 0
 
 
+def print_warnings(output: Output, result: TransformResult) -> None:
+    """Failed audits that stop no publish, and the values that staging turned into null."""
+    for warning in result.warnings:
+        output.print(styled(f"warning: {warning}", "yellow"))
+    print_unusable(output, result.unusable)
+
+
 def summary_line(result: TransformResult) -> Any:
     """What a transform did, in one line."""
-    audits = sum(model.audits for model in result.models)
+    audits = sum(model.audits for model in result.models) - len(result.warnings)
     parts = [f"✓ {count(len(result.models), 'model')} {'published' if result.published else 'audited'}"]
     parts.append(f"{count(audits, 'audit')} passed")
     if result.rebuilt is not None:

@@ -27,7 +27,7 @@ from sqlglot import exp
 
 from bookings_sync.models import swap
 from bookings_sync.models.auditing import audit_model
-from bookings_sync.models.audits import set_audits
+from bookings_sync.models.audits import only_warns, set_audits
 from bookings_sync.models.built import built_by, write_built
 from bookings_sync.models.destination import Datasets, Destination
 from bookings_sync.models.dialect import resolve
@@ -36,6 +36,7 @@ from bookings_sync.models.incremental import Increment, increment, supports_incr
 from bookings_sync.models.project import Model, Project, find_models
 from bookings_sync.models.run_tables import RunTables
 from bookings_sync.models.selection import select as select_models
+from bookings_sync.models.unusable import Unusable, read_unusable
 from bookings_sync.records.tables import APPOINTMENTS
 
 __all__ = [
@@ -79,7 +80,8 @@ class TransformResult:
     """All models of the run, in build order, and the datasets they are in.
 
     `published` is False if only audits ran. `rebuilt` counts the appointments of an incremental run; None after a full
-    build.
+    build. `warnings` are failed audits of single values, which stop no publish. `unusable` are the values that staging
+    turned into null.
     """
 
     models: tuple[ModelResult, ...]
@@ -87,6 +89,8 @@ class TransformResult:
     seconds: float
     published: bool
     rebuilt: int | None
+    warnings: tuple[AuditFailure, ...] = ()
+    unusable: tuple[Unusable, ...] = ()
 
 
 def transform(
@@ -149,7 +153,9 @@ def transform(
             # After a kill this does not run; the next run drops the tables.
             swap.drop_unpublished(destination, models)
             raise
-    return TransformResult(results, target, time.perf_counter() - started, not audit_only, run.rebuilt)
+    unusable = read_unusable(destination)
+    seconds = time.perf_counter() - started
+    return TransformResult(results, target, seconds, not audit_only, run.rebuilt, tuple(run.warnings), unusable)
 
 
 class _Run:
@@ -171,6 +177,7 @@ class _Run:
         self._now = now
         self._progress = progress
         self._increment: Increment | None = None
+        self.warnings: list[AuditFailure] = []
 
     @contextmanager
     def incrementally(self) -> Iterator[None]:
@@ -205,7 +212,8 @@ class _Run:
             swap.build(self._destination, model, resolve(model.query, table_for, self._now))
 
     def audit(self, build_seconds: Mapping[str, float]) -> tuple[ModelResult, ...]:
-        """Audits each model. Raises AuditsFailedError, with all failures, after every audit has run."""
+        """Audits each model. Raises AuditsFailedError, with all failures that stop a publish, after every audit
+        has run."""
         results: list[ModelResult] = []
         failures: list[AuditFailure] = []
         for model in self._models:
@@ -213,7 +221,8 @@ class _Run:
             started = time.perf_counter()
             with _hidden_details(model):
                 rows, audits, failed = audit_model(model, self._audits[model.name], self._rows)
-            failures += failed
+            for failure in failed:
+                (self.warnings if only_warns(model, failure.audit) else failures).append(failure)
             seconds = time.perf_counter() - started
             built = build_seconds.get(model.name, 0.0)
             results.append(ModelResult(model.name, model.layer, rows, audits, built, seconds))

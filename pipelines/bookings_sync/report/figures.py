@@ -21,6 +21,7 @@ from pendulum import DateTime
 
 from bookings_sync.errors import BookingsError
 from bookings_sync.models.destination import Datasets
+from bookings_sync.models.unusable import Unusable
 from bookings_sync.report import queries
 from bookings_sync.report.marts import Marts
 from bookings_sync.status import Rejection
@@ -110,6 +111,7 @@ class Health:
     drift: tuple[Drift, ...] = ()
     freshness: tuple[Freshness, ...] = ()
     rejections: tuple[Rejection, ...] = ()
+    unusable: tuple[Unusable, ...] = ()
     last_outcome: str | None = None
 
 

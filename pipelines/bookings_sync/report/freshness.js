@@ -13,6 +13,7 @@ function problems() {
   const stale = read.filter((each) => Date.now() - Date.parse(each.fresh_at) > STALE_HOURS * 3600000);
   const partly = read.filter((each) => each.covered < 0.9995);
   const rejected = DATA.rejections.reduce((all, each) => all + each.records, 0);
+  const odd = DATA.unusable.reduce((all, each) => all + each.records, 0);
   const old = stale.length === DATA.freshness.length ? "the data is" : subject(stale, "is", "are");
   return [
     unread.length && `${subject(unread, "has", "have")} not been read in full yet`,
@@ -21,6 +22,8 @@ function problems() {
     DATA.last_outcome && DATA.last_outcome !== "ok" && `the last sync ended ${DATA.last_outcome}`,
     rejected === 1 && "1 record does not fit and is not counted",
     rejected > 1 && `${count(rejected)} records do not fit and are not counted`,
+    odd === 1 && "1 value cannot be used",
+    odd > 1 && `${count(odd)} values cannot be used`,
   ].filter(Boolean);
 }
 
@@ -59,6 +62,18 @@ function freshness() {
             "Rejected records",
             ["Location", "Table", "Why", "Records"],
             DATA.rejections.map((each) => [each.location, each.table, each.reason, count(each.records)]),
+          ),
+        ]
+      : []),
+    ...(DATA.unusable.length
+      ? [
+          make("p", {class: "sub"}, "Values that cannot be used, such as a start that is no time. Figures do without them:"),
+          scrollTable(
+            "Unusable values",
+            ["Location", "Table", "Column", "Why", "Records", "Such as"],
+            DATA.unusable.map((each) => [
+              each.location, each.table, each.column, each.reason, count(each.records), each.examples,
+            ]),
           ),
         ]
       : []),

@@ -18,6 +18,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
+from bookings_sync.models.unusable import Unusable
 from bookings_sync.report.figures import AHEAD, DAILY, KNOWN_WEEKS, PERIODS, CountTable, Drift, Figures, Freshness
 from bookings_sync.status import Rejection
 
@@ -67,7 +68,7 @@ def _packed(content: dict[str, Any]) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, date):  # includes datetime
         return value.isoformat()
-    if isinstance(value, CountTable | Freshness | Rejection | Drift):
+    if isinstance(value, CountTable | Freshness | Rejection | Drift | Unusable):
         return {each.name: getattr(value, each.name) for each in fields(value)}
     raise TypeError(f"{type(value).__name__} cannot be written to the page")
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bookings_sync.models.project import Project, find_models
+from support.extreme_values import fill
 from support.model_calendar import STARTS, Calendar
 from support.model_cases import CASES, check_case
 from support.model_warehouse import Warehouse, open_postgres
@@ -51,3 +52,8 @@ def test_changed_appointments_are_rebuilt_in_place(shared_warehouse: Warehouse) 
     assert calendar.transform() == 1
     calendar.check()
     assert calendar.transform() == 0
+
+
+def test_no_extreme_value_stops_the_models(shared_warehouse: Warehouse) -> None:
+    fill(shared_warehouse)
+    shared_warehouse.transform()

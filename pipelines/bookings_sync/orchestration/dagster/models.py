@@ -15,7 +15,7 @@ import dagster as dg
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError
 from bookings_sync.models.access import datasets, open_client
-from bookings_sync.models.audits import row_audits, set_audits
+from bookings_sync.models.audits import only_warns, row_audits, set_audits
 from bookings_sync.models.errors import AuditFailure, AuditsFailedError
 from bookings_sync.models.project import Model, Project, find_models
 from bookings_sync.models.transform import TransformResult, transform
@@ -46,7 +46,7 @@ def model_assets(settings: Settings, *, clock: Clock, freshness: dg.FreshnessPol
         except BookingsError as error:
             raise dg.Failure(str(error)) from None
         yield from _materializations(result)
-        yield from _check_results([project.models[name] for name in selected], ())
+        yield from _check_results([project.models[name] for name in selected], result.warnings)
 
     return _transform
 
@@ -98,6 +98,7 @@ def _check_results(models: list[Model], failures: tuple[AuditFailure, ...]) -> I
                 asset_key=key(model.layer, model.name),
                 check_name=_check_name(audit),
                 passed=failure is None,
+                severity=dg.AssetCheckSeverity.WARN if only_warns(model, audit) else dg.AssetCheckSeverity.ERROR,
                 metadata=_sample(failure) if failure else {},
             )
 
