@@ -6,7 +6,7 @@ Output: `Status`; `stale` finds the locations that are not fresh.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +29,7 @@ from bookings_sync.planning.windows import Window, from_ms, gaps, to_ms
 from bookings_sync.records.holds import Hold, Why
 from bookings_sync.warehouse.history import History
 from bookings_sync.warehouse.migrations import due
+from bookings_sync.warehouse.unread_times import unread_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,28 +199,15 @@ def _counts(client: SqlClientBase[Any]) -> dict[str, tuple[int, int]]:
 
 def _unusable(client: SqlClientBase[Any], settings: Settings, names: dict[str, str]) -> tuple[Unusable, ...]:
     """Unreadable times are counted in the raw table, because they matter before the models are built, too."""
-    unread = unread_times(client, names)
+    unread = tuple(
+        Unusable(
+            names.get(each.location_id, each.location_id), "appointments", each.column, "not understood", *each[2:]
+        )
+        for each in unread_times(client)
+    )
     counted = {(each.table, each.column, each.reason) for each in unread}
     built = read_unusable(Destination(client, datasets(settings)))
     return (*unread, *(each for each in built if (each.table, each.column, each.reason) not in counted))
-
-
-def unread_times(client: SqlClientBase[Any], names: Mapping[str, str]) -> tuple[Unusable, ...]:
-    """The starts and ends of appointments that the sync could not read, by location. `names` are by location id."""
-    found: list[Unusable] = []
-    table = client.make_qualified_table_name("appointments")
-    for column in ("start_time", "end_time"):
-        rows = rows_if_any(
-            client,
-            f"SELECT location_id, count(*), min(id), max(id) FROM {table} WHERE _dlt_valid_to IS NULL"  # noqa: S608
-            f" AND deleted_at IS NULL AND {column} IS NULL AND {column}_raw IS NOT NULL"
-            " GROUP BY location_id ORDER BY 1",
-        )
-        for location_id, records, first, last in rows:
-            examples = first if first == last else f"{first}, {last}"
-            name = names.get(location_id, location_id)
-            found.append(Unusable(name, "appointments", column, "not understood", int(records), examples))
-    return tuple(found)
 
 
 def _runs(client: SqlClientBase[Any], limit: int) -> tuple[RunStatus, ...]:

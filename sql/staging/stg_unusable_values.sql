@@ -3,7 +3,8 @@ Grain: one row per location, raw table, record and column with a value that the 
 Question: Which values did the API send that no model can compute with?
 Key: location_id, table_name, record_id, column_name
 Notes: Current records that are not deleted. The value is null in staging, and a slot without a usable start is left
-  out. An end before its start is kept; durations and opening times then do without it. Ids name the records; the values are in the raw tables, in the column or in extra.
+  out. An end before its start is kept; durations and opening times then do without it. Ids name the records; the values are in the
+  raw tables, in the column or in extra.
 Audits:
   not null: location_id, table_name, record_id, column_name, reason
 Columns:
@@ -78,7 +79,8 @@ WITH appointments AS (
     'start_time' AS column_name,
     CASE WHEN start_time IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM appointments
-  WHERE usable_start IS NULL AND (start_time IS NOT NULL OR start_time_raw IS NOT NULL)
+  WHERE usable_start IS NULL
+    AND (start_time IS NOT NULL OR start_time_raw IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.startTime') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -87,7 +89,8 @@ WITH appointments AS (
     'end_time' AS column_name,
     CASE WHEN end_time IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM appointments
-  WHERE usable_end IS NULL AND (end_time IS NOT NULL OR end_time_raw IS NOT NULL)
+  WHERE usable_end IS NULL
+    AND (end_time IS NOT NULL OR end_time_raw IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.endTime') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -123,7 +126,8 @@ WITH appointments AS (
     'slot_duration' AS column_name,
     CASE WHEN slot_duration IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM services
-  WHERE slot_duration_minutes IS NULL AND (slot_duration IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.availability.eventTiming.slotDuration') IS NOT NULL)
+  WHERE slot_duration_minutes IS NULL
+    AND (slot_duration IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.availability.eventTiming.slotDuration') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -132,7 +136,8 @@ WITH appointments AS (
     'slot_interval' AS column_name,
     CASE WHEN slot_interval IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM services
-  WHERE slot_interval_minutes IS NULL AND (slot_interval IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.availability.eventTiming.slotInterval') IS NOT NULL)
+  WHERE slot_interval_minutes IS NULL
+    AND (slot_interval IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.availability.eventTiming.slotInterval') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -141,7 +146,8 @@ WITH appointments AS (
     'slot_buffer' AS column_name,
     CASE WHEN slot_buffer IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM services
-  WHERE slot_buffer_minutes IS NULL AND (slot_buffer IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.availability.eventTiming.slotBuffer') IS NOT NULL)
+  WHERE slot_buffer_minutes IS NULL
+    AND (slot_buffer IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.availability.eventTiming.slotBuffer') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -150,7 +156,9 @@ WITH appointments AS (
     'appointments_per_slot' AS column_name,
     CASE WHEN appointments_per_slot IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM services
-  WHERE usable_per_slot IS NULL AND (appointments_per_slot IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.availability.appointmentInfo.perSlot') IS NOT NULL)
+  WHERE usable_per_slot IS NULL
+    AND (appointments_per_slot IS NOT NULL
+      OR JSON_EXTRACT_STRING(extra, '$.availability.appointmentInfo.perSlot') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -159,7 +167,9 @@ WITH appointments AS (
     'appointments_per_day' AS column_name,
     CASE WHEN appointments_per_day IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM services
-  WHERE usable_per_day IS NULL AND (appointments_per_day IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.availability.appointmentInfo.perDay') IS NOT NULL)
+  WHERE usable_per_day IS NULL
+    AND (appointments_per_day IS NOT NULL
+      OR JSON_EXTRACT_STRING(extra, '$.availability.appointmentInfo.perDay') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -168,7 +178,9 @@ WITH appointments AS (
     'allow_booking_after' AS column_name,
     CASE WHEN allow_booking_after IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM services
-  WHERE booking_notice_minutes IS NULL AND (allow_booking_after <> 0 OR JSON_EXTRACT_STRING(extra, '$.availability.schedule.allowBookingAfter') IS NOT NULL)
+  WHERE booking_notice_minutes IS NULL
+    AND (allow_booking_after <> 0
+      OR JSON_EXTRACT_STRING(extra, '$.availability.schedule.allowBookingAfter') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -177,7 +189,8 @@ WITH appointments AS (
     'allow_booking_for' AS column_name,
     CASE WHEN allow_booking_for IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM services
-  WHERE booking_horizon_minutes IS NULL AND (allow_booking_for <> 0 OR JSON_EXTRACT_STRING(extra, '$.availability.schedule.allowBookingFor') IS NOT NULL)
+  WHERE booking_horizon_minutes IS NULL
+    AND (allow_booking_for <> 0 OR JSON_EXTRACT_STRING(extra, '$.availability.schedule.allowBookingFor') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -186,7 +199,8 @@ WITH appointments AS (
     'open_hour' AS column_name,
     CASE WHEN open_hour IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM hours
-  WHERE opens_at_minute IS NULL AND (open_hour NOT BETWEEN 0 AND 24 OR JSON_EXTRACT_STRING(extra, '$.openHour') IS NOT NULL)
+  WHERE opens_at_minute IS NULL
+    AND (open_hour NOT BETWEEN 0 AND 24 OR JSON_EXTRACT_STRING(extra, '$.openHour') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -195,7 +209,8 @@ WITH appointments AS (
     'open_minute' AS column_name,
     CASE WHEN open_minute IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM hours
-  WHERE opens_at_minute IS NULL AND (open_minute NOT BETWEEN 0 AND 59 OR JSON_EXTRACT_STRING(extra, '$.openMinute') IS NOT NULL)
+  WHERE opens_at_minute IS NULL
+    AND (open_minute NOT BETWEEN 0 AND 59 OR JSON_EXTRACT_STRING(extra, '$.openMinute') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -204,7 +219,8 @@ WITH appointments AS (
     'close_hour' AS column_name,
     CASE WHEN close_hour IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM hours
-  WHERE closes_at_minute IS NULL AND (close_hour NOT BETWEEN 0 AND 24 OR JSON_EXTRACT_STRING(extra, '$.closeHour') IS NOT NULL)
+  WHERE closes_at_minute IS NULL
+    AND (close_hour NOT BETWEEN 0 AND 24 OR JSON_EXTRACT_STRING(extra, '$.closeHour') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -213,7 +229,8 @@ WITH appointments AS (
     'close_minute' AS column_name,
     CASE WHEN close_minute IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM hours
-  WHERE closes_at_minute IS NULL AND (close_minute NOT BETWEEN 0 AND 59 OR JSON_EXTRACT_STRING(extra, '$.closeMinute') IS NOT NULL)
+  WHERE closes_at_minute IS NULL
+    AND (close_minute NOT BETWEEN 0 AND 59 OR JSON_EXTRACT_STRING(extra, '$.closeMinute') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,

@@ -62,6 +62,8 @@ class FakeCalendar:
         self.ids: set[str] = set()
         """Every id that was ever listed or answered."""
         self.slots: Mapping[str, Any] = {}
+        self.starts: dict[str, datetime] = {}
+        """By id, when an appointment starts whose startTime is not ISO 8601 with an offset."""
         self._knobs = {"slots": False, "history_start": (NOW - timedelta(days=200)).date(), "attempts": 2} | knobs
         self.api = FakeApi(self._answer)
 
@@ -130,8 +132,11 @@ class FakeCalendar:
         return [
             each
             for each in self.lists.get(list_, [])
-            if "startTime" in each and start <= datetime.fromisoformat(each["startTime"]).timestamp() < end
+            if "startTime" in each and start <= self._start_of(each).timestamp() < end
         ]
+
+    def _start_of(self, record: Mapping[str, Any]) -> datetime:
+        return self.starts.get(record["id"]) or datetime.fromisoformat(record["startTime"])
 
 
 def found(record: Mapping[str, Any]) -> Replied:

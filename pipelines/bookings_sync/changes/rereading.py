@@ -11,7 +11,7 @@ mean the same is no change: it is written again, marked by `unchanged_since`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,23 +28,28 @@ from bookings_sync.records.values import canonical
 
 
 class Rereading:
-    """`earlier` are the ways in which earlier runs read replies, by the ledger's `rules`."""
+    """`interpretation_of` gives how this run reads a location's replies. `earlier` are the ways in which earlier runs
+    read replies, by the ledger's `rules`."""
 
-    def __init__(self, ledger: Ledger, interpretation: Interpretation, earlier: Mapping[str, Declarations]) -> None:
+    def __init__(
+        self, ledger: Ledger, interpretation_of: Callable[[str], Interpretation], earlier: Mapping[str, Declarations]
+    ) -> None:
         self._ledger = ledger
-        self._interpretation = interpretation
+        self._interpretation_of = interpretation_of
         self._earlier = earlier
-        self._known: dict[frozenset[str], dict[str, Alike]] = {}
+        self._known: dict[tuple[str | None, frozenset[str]], dict[str, Alike]] = {}
 
     def alike(self, read: Read | PlannedRead | None) -> Mapping[str, Alike] | None:
         """What the last readings of the same list have in common with this run's, by table. None if they were read in
         the same way, or never, if no list brought the rows, or if it is unknown how they were read."""
         others = self._others(read)
-        if not others or not others <= self._earlier.keys():
+        if read is None or not others or not others <= self._earlier.keys():
             return None
-        if others not in self._known:
-            self._known[others] = self._interpretation.alike([self._earlier[each] for each in others])
-        return self._known[others]
+        interpretation = self._interpretation_of(read.location_id)
+        known = (interpretation.zone, others)
+        if known not in self._known:
+            self._known[known] = interpretation.alike([self._earlier[each] for each in others])
+        return self._known[known]
 
     def is_outdated(self, read: Read | PlannedRead | None) -> bool:
         """Whether the list was last read in another way."""
@@ -54,7 +59,7 @@ class Rereading:
         """The other ways in which the list was last read."""
         if read is None:
             return frozenset()
-        rules = self._interpretation.rules[read.endpoint]
+        rules = self._interpretation_of(read.location_id).rules[read.endpoint]
         return frozenset(each for each in self._last_rules(read) if each != rules)
 
     def _last_rules(self, read: Read | PlannedRead) -> Iterable[str]:

@@ -127,6 +127,11 @@ class Settings:
         return replace(self.only(names), part=Part(index, of), pipeline_name=f"{self.pipeline_name}_{index}_of_{of}")
 
     @property
+    def zones(self) -> set[str]:
+        """The time zones that the locations name."""
+        return {each.timezone for each in self.locations.values() if each.timezone}
+
+    @property
     def pii_rules(self) -> dict[PersonalField, Rule]:
         """The privacy rule of each personal field."""
         of_members = self.pii if self.pii_members == "same" else self.pii_members

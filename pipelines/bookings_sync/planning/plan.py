@@ -23,7 +23,7 @@ planned by what that window held.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from math import ceil
@@ -79,13 +79,13 @@ def window_of(read: PlannedRead) -> Window:
 @dataclass(frozen=True, slots=True)
 class Span:
     """What a run is to read: the hot range and all history, or a range asked for. `rules` fingerprint how it reads
-    appointments; without them, no earlier read is outdated."""
+    a location's appointments; without them, no earlier read is outdated."""
 
     run_id: str
     now: DateTime
     asked: Window | None = None
     full: bool = False
-    rules: str | None = None
+    rules: Callable[[str], str] | None = None
 
 
 def hot_range(settings: Settings, now: DateTime) -> Window:
@@ -245,7 +245,9 @@ def _beyond(
 
 def _is_outdated(inside: list[Stretch], span: Span) -> bool:
     """Whether part of the time was last read in another way than this run reads."""
-    return span.rules is not None and any(stretch.read.rules != span.rules for stretch in inside)
+    return span.rules is not None and any(
+        stretch.read.rules != span.rules(stretch.read.location_id) for stretch in inside
+    )
 
 
 def _read_longest_ago(inside: list[Stretch], now_ms: int) -> int:

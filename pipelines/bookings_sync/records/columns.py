@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from bookings_sync.records.digests import digest_of
+from bookings_sync.records.instants import FIRST_US, LAST_US, fit_instant
 from bookings_sync.records.schema import STAMPED
 from bookings_sync.records.tables import TABLES, Column, Table, nested_tables
-from bookings_sync.records.values import FIRST_US, FIT, LAST_US, canonical, fit_id, number_text
+from bookings_sync.records.values import FIT, canonical, fit_id, number_text
 
 Record = dict[str, Any]
 Key = tuple[Any, ...]
@@ -169,22 +170,25 @@ def _array_as_bytes(values: pa.Array) -> pa.Array:
 # -- from values to Arrow ----------------------------------------------------------------------------------------------
 
 
-def typed_columns(table: Table, keys: Mapping[str, pa.Array], fields: Fields) -> pa.Table:
-    """The table's columns in order, except those of `schema.STAMPED`. `keys` has the key's columns."""
+def typed_columns(table: Table, keys: Mapping[str, pa.Array], fields: Fields, zone: str | None = None) -> pa.Table:
+    """The table's columns in order, except those of `schema.STAMPED`. `keys` has the key's columns. Times without an
+    offset are local times of `zone`."""
     extras = list(fields.extras)
     arrays = dict(keys)
     for column in table.columns:
         if column.derived:
             arrays[column.name] = column.derived.compute(fields.values[column.derived.source])
         elif column.name not in arrays and not _is_made(table, column):
-            arrays[column.name] = _typed(table, column, fields.values[_source(column)], extras)
+            arrays[column.name] = _typed(table, column, fields.values[_source(column)], extras, zone)
     if "extra" in table.names:
         texts = [canonical(extra).decode() if extra else None for extra in extras]
         arrays["extra"] = pa.array(texts, pa.string())
     return pa.table({name: arrays[name] for name in table.names if name in arrays})
 
 
-def _typed(table: Table, column: Column, values: Sequence[Any] | pa.Array, extras: list[Record | None]) -> pa.Array:
+def _typed(
+    table: Table, column: Column, values: Sequence[Any] | pa.Array, extras: list[Record | None], zone: str | None
+) -> pa.Array:
     """The values in the column's type. A value that does not fit becomes null and goes to its record's extra."""
     if isinstance(values, pa.Array) and values.type == column.arrow:
         return values
@@ -199,7 +203,7 @@ def _typed(table: Table, column: Column, values: Sequence[Any] | pa.Array, extra
         return pa.array(values, column.arrow)
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, UnicodeEncodeError, OverflowError):
         listed = values.to_pylist() if isinstance(values, pa.Array) else values
-        return _typed_one_by_one(table, column, listed, extras)
+        return _typed_one_by_one(table, column, listed, extras, zone)
 
 
 _EXACT: dict[str, tuple[type, ...]] = {"bigint": (int,), "double": (int, float)}
@@ -216,9 +220,13 @@ def _instants(texts: pa.Array, type_: pa.DataType) -> pa.Array:
     return instants
 
 
-def _typed_one_by_one(table: Table, column: Column, values: Sequence[Any], extras: list[Record | None]) -> pa.Array:
+def _typed_one_by_one(
+    table: Table, column: Column, values: Sequence[Any], extras: list[Record | None], zone: str | None
+) -> pa.Array:
     fitted: list[Any] = []
     fit_value = fit_id if column.is_id else FIT[column.type]
+    if column.type == "timestamp":
+        fit_value = partial(fit_instant, zone=zone)
     for position, value in enumerate(values):
         fit = None if value is None else fit_value(value)
         if value is not None and fit is None and column.name not in table.kept_as_text:

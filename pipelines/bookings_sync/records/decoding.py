@@ -14,6 +14,7 @@ from typing import Any
 from bookings_sync.records.columns import Fields, Key, Record, known_fields, sources, value_at
 from bookings_sync.records.deletion_marks import NO_MARKS, DeletionMarks
 from bookings_sync.records.fast_path import EmbeddedContacts, HeldContacts, Plain, TextHash
+from bookings_sync.records.instants import instant_ms
 from bookings_sync.records.json_text import decode
 from bookings_sync.records.privacy import KEEP_ALL, Privacy
 from bookings_sync.records.rows import Batch, Rejected, Rows
@@ -27,7 +28,7 @@ from bookings_sync.records.tables import (
     Table,
     nested_tables,
 )
-from bookings_sync.records.values import digest, instant_ms, usable_id
+from bookings_sync.records.values import digest, usable_id
 from bookings_sync.records.variants import HeldDigests, Variant, best, changed_in, nothing_held, variant_of
 
 
@@ -35,8 +36,11 @@ class _Sorting:
     """Sorts the records of one reply by table and key. Each key counts once, by the rules of `variants`; the rest is
     rejected."""
 
-    def __init__(self, location_id: str, *tables: Table, held: HeldDigests = nothing_held) -> None:
+    def __init__(
+        self, location_id: str, *tables: Table, held: HeldDigests = nothing_held, zone: str | None = None
+    ) -> None:
         self._location_id = location_id
+        self.zone = zone
         self._found: dict[str, dict[Key, Record]] = {table.name: {} for table in tables}
         self._others: dict[str, dict[Key, list[Record]]] = {}
         """By table: further items of a list that have the key of an earlier one."""
@@ -104,9 +108,9 @@ class _Sorting:
 
     def _variant(self, table: Table, key: Key, record: Record) -> Variant:
         """A record of a list comes with the rows nested in it."""
-        digests = [Rows.of(table, self._location_id, {key: record}).digests[0]]
+        digests = [Rows.of(table, self._location_id, {key: record}, self.zone).digests[0]]
         for nested, where in self._nested(table):
-            items = _Sorting(self._location_id, nested, held=self.held)
+            items = _Sorting(self._location_id, nested, held=self.held, zone=self.zone)
             items.add_nested(nested, where, key, record)
             digests += sorted(items.batch().rows[nested.name].digests)
         return Variant(_joined(digests), changed_in(record), digest(record))
@@ -137,7 +141,9 @@ class _Sorting:
             for key, others in self._others.pop(table.name, {}).items():
                 found = self._found[table.name]
                 found[key] = self.best(table, key, [found[key], *others], reason)
-        rows = {table.name: Rows.of(table, self._location_id, self._found[table.name]) for table in self._tables}
+        rows = {
+            table.name: Rows.of(table, self._location_id, self._found[table.name], self.zone) for table in self._tables
+        }
         return Batch(rows, self.rejected)
 
 
@@ -172,14 +178,15 @@ def appointment_rows(
     known: HeldContacts | None = None,
     held: HeldDigests = nothing_held,
     marks: DeletionMarks = NO_MARKS,
+    zone: str | None = None,
 ) -> Batch:
     """Rows of `appointments` and `contacts`. An appointment without a contact is blocked-off time.
 
     `Plain` records have ids that no other record has. A contact is left out if the warehouse is `known` to hold it as
     its JSON text says. `held` is asked only for keys with several variants in the reply. `marks` decide which
-    records are deleted.
+    records are deleted. Times without an offset are local times of `zone`.
     """
-    sorting = _Sorting(location_id, APPOINTMENTS, CONTACTS, held=held)
+    sorting = _Sorting(location_id, APPOINTMENTS, CONTACTS, held=held, zone=zone)
     records = list(records)
     deleted = marks.keys_of(records)
     if not privacy.keeps_all:
@@ -203,7 +210,7 @@ def appointment_rows(
     batch.rows[CONTACTS.name] = plain_contacts.followed_by(batch.rows[CONTACTS.name])
     for record in reversed(records):
         if isinstance(record, Plain):
-            plain = Rows.plain(APPOINTMENTS, location_id, record)
+            plain = Rows.plain(APPOINTMENTS, location_id, record, zone=zone)
             batch.rows[APPOINTMENTS.name] = plain.followed_by(batch.rows[APPOINTMENTS.name])
     if deleted:
         rows = batch.rows[APPOINTMENTS.name]
@@ -249,7 +256,7 @@ class _Contacts:
         for each in contacts.read:
             if isinstance(each, Plain):
                 row_texts = list(islice(texts, len(each.ids)))
-                rows = Rows.plain(CONTACTS, self._location_id, each, row_texts)
+                rows = Rows.plain(CONTACTS, self._location_id, each, row_texts, self._sorting.zone)
                 self._rows = self._rows.followed_by(rows)
                 for key, text in zip(rows.keys, row_texts, strict=True):
                     if self._found.setdefault(key, text) != text:
@@ -299,7 +306,7 @@ class _Contacts:
         found: dict[str, tuple[Variant, TextHash | Record]] = {}
         for each in variants:
             if isinstance(each, dict):
-                variant = variant_of(Rows.of(CONTACTS, self._location_id, {key: each}))
+                variant = variant_of(Rows.of(CONTACTS, self._location_id, {key: each}, self._sorting.zone))
             else:
                 variant = variant_of(self._rows, places[each])
             found.setdefault(variant.digest, (variant, each))
@@ -343,13 +350,20 @@ def _plain_custom_fields(location_id: str, by_contact: list[tuple[Key, Any]]) ->
     return Rows.keyed(CONTACT_CUSTOM_FIELDS, location_id, keys, Fields(values, [None] * len(keys)))
 
 
-def slot_rows(location_id: str, service_id: str, records: dict[str, list[Any]], privacy: Privacy = KEEP_ALL) -> Batch:
-    """Rows of `slots`, from the free starts that the API lists under each local date."""
+def slot_rows(
+    location_id: str,
+    service_id: str,
+    records: dict[str, list[Any]],
+    privacy: Privacy = KEEP_ALL,
+    zone: str | None = None,
+) -> Batch:
+    """Rows of `slots`, from the free starts that the API lists under each local date. Starts without an offset are
+    local times of `zone`."""
     sorting = _Sorting(location_id, SLOTS)
     found: dict[Key, Record] = {}
     for slot_date, starts in records.items():
         for start in starts:
-            instant = instant_ms(start) if isinstance(start, str) else None
+            instant = instant_ms(start, zone) if isinstance(start, str) else None
             if instant is None:
                 rejected = {"date": slot_date, "start": privacy.slots(start)}
                 sorting.reject(SLOTS, "the start is not a date and time with an offset", rejected)

@@ -38,6 +38,11 @@ REVISIONS: Mapping[str, int] = {
     "services.custom_form_id": 2,
     "services.facebook_pixel_id": 2,
     "service_members.priority": 2,
+    "appointments.start_time": 2,
+    "appointments.end_time": 2,
+    "appointments.created_at": 2,
+    "appointments.updated_at": 2,
+    "contacts.date_added": 2,
     "appointments.service_id": 2,
     "appointments.team_id": 2,
     "appointments.calendar_id": 2,
@@ -76,17 +81,19 @@ class Alike(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Interpretation:
-    """How replies are read. `rules` fingerprint everything that matters for an endpoint."""
+    """How replies are read. `rules` fingerprint everything that matters for an endpoint. Times without an offset are
+    local times of `zone`."""
 
     declarations: Declarations
     rules: Mapping[Endpoint, str]
+    zone: str | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> Interpretation:
+    def of(cls, settings: Settings, zone: str | None = None) -> Interpretation:
         privacy = Privacy.of(settings)
         declarations = {
             table.name: {
-                column.name: _declaration(table, column, privacy)
+                column.name: _declaration(table, column, privacy, zone)
                 for column in table.columns
                 if column.name not in STAMPED
             }
@@ -103,7 +110,7 @@ class Interpretation:
             )
             for endpoint in get_args(Endpoint)
         }
-        return cls(declarations, rules)
+        return cls(declarations, rules, zone)
 
     def of_endpoint(self, endpoint: Endpoint) -> Declarations:
         """The declarations of the tables that the endpoint's replies fill."""
@@ -144,12 +151,13 @@ def _tables_of(endpoint: Endpoint) -> list[str]:
     return [table.name for table in TABLES.values() if table.history and table.resource == endpoint]
 
 
-def _declaration(table: Table, column: Column, privacy: Privacy) -> str:
+def _declaration(table: Table, column: Column, privacy: Privacy, zone: str | None) -> str:
     """What the column's values are made of, as text."""
     of_table = [each for each in privacy.ignored if each.startswith(f"{table.name}.")]
     ignored = [each for each in of_table if column.name == "extra" or each == f"{table.name}.{column.source}"]
     without = f" without {', '.join(ignored)}" if ignored else ""
-    return f"{made_of(table, column)}|{_rule(table, column, privacy)}{without}"
+    in_zone = f" in {zone}" if zone and column.type == "timestamp" else ""
+    return f"{made_of(table, column)}|{_rule(table, column, privacy)}{without}{in_zone}"
 
 
 def made_of(table: Table, column: Column) -> str:

@@ -43,28 +43,35 @@ class Rows:
     listed_by: Scope | None = None
 
     @classmethod
-    def of(cls, table: Table, location_id: str, found: dict[Key, Record]) -> Rows:
-        """Rows of decoded records by key."""
+    def of(cls, table: Table, location_id: str, found: dict[Key, Record], zone: str | None = None) -> Rows:
+        """Rows of decoded records by key. Times without an offset are local times of `zone`."""
         if not found:
             return cls(table, location_id, [], [], _no_columns(table.name), [], [])
-        return cls.keyed(table, location_id, list(found), fields_of(table, found.values()))
+        return cls.keyed(table, location_id, list(found), fields_of(table, found.values()), zone)
 
     @classmethod
-    def keyed(cls, table: Table, location_id: str, keys: list[Key], fields: Fields) -> Rows:
+    def keyed(cls, table: Table, location_id: str, keys: list[Key], fields: Fields, zone: str | None = None) -> Rows:
         """Rows of one or more records, given their keys and fields in the same order."""
         columns = zip(*keys, strict=True)
         arrays = {
             name: _key_array(table.schema.field(name).type, values)
             for name, values in zip(table.key[1:], columns, strict=False)
         }
-        return cls._typed(table, location_id, keys, arrays, fields)
+        return cls._typed(table, location_id, keys, arrays, fields, zone)
 
     @classmethod
-    def plain(cls, table: Table, location_id: str, records: Plain, texts: Sequence[TextHash] = ()) -> Rows:
+    def plain(
+        cls,
+        table: Table,
+        location_id: str,
+        records: Plain,
+        texts: Sequence[TextHash] = (),
+        zone: str | None = None,
+    ) -> Rows:
         """Rows of plain records, whose ids are unique; contacts also have their `texts`."""
         keys: list[Key] = list(zip(records.ids))
         arrays = {"id": records.fields.values["id"]}
-        return cls._typed(table, location_id, keys, arrays, records.fields, texts)
+        return cls._typed(table, location_id, keys, arrays, records.fields, zone, texts)
 
     @classmethod
     def _typed(
@@ -74,9 +81,10 @@ class Rows:
         keys: list[Key],
         arrays: dict[str, pa.Array],
         fields: Fields,
+        zone: str | None,
         texts: Sequence[TextHash] = (),
     ) -> Rows:
-        columns = typed_columns(table, arrays, fields)
+        columns = typed_columns(table, arrays, fields, zone)
         lists, known_texts = list[Any](), list[TextHash | None](texts)
         if table is CONTACTS:
             lists = list(fields.values["customField"])

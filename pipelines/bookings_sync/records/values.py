@@ -8,24 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
 from math import isfinite
 from typing import Any
 
 import orjson
 import pyarrow as pa
-from pendulum import DateTime
 
-from bookings_sync.planning.windows import from_ms, to_ms
 from bookings_sync.records.digests import digest_of
+from bookings_sync.records.instants import fit_instant
 
 LONGEST_ID = 1_000
 """Characters. The API's own ids have 20 to about 60."""
-
-FIRST_US, LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
-"""Epoch microseconds: the years 1 to 9999. Arrow can hold more, but Python readers of the warehouse cannot."""
-_EPOCH_MS_FROM = 100_000_000_000
-"""A number from here on is epoch milliseconds (from 1973), a smaller one epoch seconds (until 5138)."""
 
 
 # -- as text -----------------------------------------------------------------------------------------------------------
@@ -137,56 +130,12 @@ def number_text(number: float) -> str:
     return str(int(number)) if number.is_integer() else repr(number)
 
 
-def instant_ms(value: Any) -> int | None:
-    """Epoch milliseconds, rounded down, of an ISO 8601 text with an offset or of a number.
-
-    None for any other value, and outside the years 1 to 9999.
-    """
-    try:
-        if isinstance(value, str):
-            instant = datetime.fromisoformat(value)
-            # A local time without an offset is ambiguous.
-            milliseconds = None if instant.utcoffset() is None else to_ms(instant)
-        else:
-            milliseconds = _number_ms(value)
-    except (ValueError, OverflowError):
-        return None
-    return milliseconds if milliseconds is not None and FIRST_US < milliseconds * 1000 < LAST_US - 999 else None
-
-
-def _number_ms(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    milliseconds = int(value if abs(value) >= _EPOCH_MS_FROM else value * 1000)
-    # Check the range first: far outside it, datetime raises OSError instead of OverflowError.
-    return milliseconds if FIRST_US <= milliseconds * 1000 <= LAST_US else None
-
-
-def _instant(value: Any) -> DateTime | None:
-    try:
-        if isinstance(value, str):
-            instant = DateTime.fromisoformat(value)
-            return None if instant.utcoffset() is None else instant
-        milliseconds = _number_ms(value)
-        return None if milliseconds is None else from_ms(milliseconds)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _fit_instant(value: Any) -> DateTime | None:
-    instant = _instant(value)
-    try:
-        return None if instant is None else instant.in_timezone("UTC")
-    except OverflowError:  # within a few hours of year 1 or 9999, and outside it in UTC
-        return None
-
-
 FIT: dict[str, Callable[[Any], Any]] = {
     "text": fit_text,
     "bigint": _fit_integer,
     "double": _fit_number,
     "bool": lambda value: value if isinstance(value, bool) else None,
-    "timestamp": _fit_instant,
+    "timestamp": fit_instant,
 }
 """Converts a decoded value to a column's type, by type. None if the value does not fit."""
 

@@ -19,9 +19,10 @@ import orjson
 import pyarrow as pa
 
 from bookings_sync.records.columns import Key
+from bookings_sync.records.instants import instant_ms
 from bookings_sync.records.rows import Rows
 from bookings_sync.records.tables import Table
-from bookings_sync.records.values import epoch_ms, instant_ms
+from bookings_sync.records.values import epoch_ms
 
 CHANGED_AT = ("updatedAt", "dateUpdated")
 """Fields that say when a record was last changed. The API documents none of them for contacts, teams and services, but

@@ -372,7 +372,8 @@ class Absences:
     def _take_found(self, absent: Absent, records: Records) -> Iterator[Emitted]:
         """Loads an appointment that the API still finds by its id: it moved, or its list omits it."""
         location_id = absent.location_id
-        batch = appointment_rows(location_id, records, self._privacy, held=self._held_rows.digests)
+        zone = self._client(location_id).location.timezone
+        batch = appointment_rows(location_id, records, self._privacy, held=self._held_rows.digests, zone=zone)
         self._stage.reject(batch)
         rows = batch.rows["appointments"]
         if not len(rows) or rows.digests[0] == absent.held.digest:

@@ -24,8 +24,9 @@ from bookings_sync.errors import ApiError, AuthenticationFailed, ConnectionFaile
 from bookings_sync.planning.windows import FAR_DAYS, Window
 from bookings_sync.records.columns import value_at
 from bookings_sync.records.deletion_marks import DeletionMarks
+from bookings_sync.records.instants import instant_ms
 from bookings_sync.records.listed import objects
-from bookings_sync.records.values import instant_ms, usable_id
+from bookings_sync.records.values import usable_id
 
 Verdict = Literal["ok", "note", "failed"]
 """`note`: a sync works, but users should know something."""
@@ -183,6 +184,7 @@ class _Checking:
             if found[kind].keys() - listed:
                 lacking.append(kind)
                 listed |= found[kind].keys()
+        self._find_unread_starts()
         if lacking:
             scopes = ", ".join(f'"{kind}"' for kind in (*self._settings.scopes, *lacking))
             missed = len(listed) - len(self._appointments)
@@ -194,6 +196,16 @@ class _Checking:
             )
         elif not any(kind in failed for kind in self._settings.scopes):
             self._find("appointments", "ok", f"{counts}, in 31 days: the configured scopes miss none")
+
+    def _find_unread_starts(self) -> None:
+        """Starts that a sync cannot read: the appointments would be in no report by day."""
+        zone = self._location.timezone
+        starts = {key: each.get("startTime") for key, each in self._appointments.items()}
+        unread = sorted(key for key, start in starts.items() if start is not None and instant_ms(start, zone) is None)
+        if unread:
+            what = f"{len(unread):,} appointments have a start that cannot be read, such as {unread[0]}"
+            fix = "Correct the record." if zone else f"If these are local times, set timezone in {CONFIG_FILE}."
+            self._find("times", "note", what, fix)
 
     def _windows(self) -> None:
         """Asks for days on which no calendar has appointments: do lists heed the days they are asked for?"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pendulum import DateTime
@@ -16,10 +16,11 @@ from bookings_sync.planning.windows import to_ms
 
 
 class CompletedReads:
-    """Adds the completed reads of one run to the journal of a load. `rules` fingerprint how each endpoint is read."""
+    """Adds the completed reads of one run to the journal of a load. `rules` fingerprint how each endpoint of
+    a location is read."""
 
     def __init__(
-        self, journal: Journal, run_id: str, rules: Mapping[Endpoint, str], clock: Callable[[], DateTime]
+        self, journal: Journal, run_id: str, rules: Callable[[str, Endpoint], str], clock: Callable[[], DateTime]
     ) -> None:
         self._journal = journal
         self._run_id = run_id
@@ -49,7 +50,7 @@ class CompletedReads:
             window=planned.window,
             read_at_ms=to_ms(replies[0].sent_at if replies else self._clock()),
             run_id=self._run_id,
-            rules=rules or self._rules[planned.endpoint],
+            rules=rules or self._rules(planned.location_id, planned.endpoint),
             reply_digest=replies[0].digest if replies and comparable else None,
             reply_bytes=sum(reply.bytes for reply in replies),
             reply_rows=rows,

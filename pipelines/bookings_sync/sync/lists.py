@@ -28,8 +28,8 @@ from bookings_sync.sync.reading import DecodingTurn
 
 
 class AppointmentLists:
-    """Sends the list calls of one load. `hot` is the range that every run reads, `rules` fingerprint how lists are
-    read."""
+    """Sends the list calls of one load. `hot` is the range that every run reads, `rules` fingerprint how a
+    location's lists are read."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class AppointmentLists:
         ledger: Ledger,
         caches: ContactCaches,
         privacy: Privacy,
-        rules: str,
+        rules: Callable[[str], str],
         rereading: Rereading,
         hot: Window,
         held: HeldDigests,
@@ -73,13 +73,14 @@ class AppointmentLists:
     def rows(self, read: PlannedRead, listing: Listing) -> Batch:
         """The typed rows of a reply. Contacts that the cache holds are left out."""
         cache = self._cache_for(read)
-        batch = appointment_rows(read.location_id, listing.records, self._privacy, cache, self._held, self._marks)
+        zone = self._client(read.location_id).location.timezone
+        batch = appointment_rows(read.location_id, listing.records, self._privacy, cache, self._held, self._marks, zone)
         batch.rows["appointments"].listed_by = read.scope
         return batch
 
     def last_read(self, read: PlannedRead) -> Read | None:
         """The last read of the same window, if the warehouse still holds exactly what its reply said."""
-        return self._ledger.relied_on(read.location_id, read.scope, window_of(read), self._rules)
+        return self._ledger.relied_on(read.location_id, read.scope, window_of(read), self._rules(read.location_id))
 
     def _cache_for(self, read: PlannedRead) -> ContactCache:
         return self._caches.of(outdated=self._rereading.is_outdated(read))

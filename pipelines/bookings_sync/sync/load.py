@@ -52,7 +52,7 @@ class Load:
     def __init__(self, run: Run, client: SqlClientBase[Any], load_id: str, started_at: DateTime) -> None:
         self._run = run
         self._held_rows = HeldRows(client, run.rechecks)
-        self._rereading = Rereading(run.planner.ledger, run.interpretation, run.declared)
+        self._rereading = Rereading(run.planner.ledger, run.interpretation_of, run.declared)
         self.stage = Stage(
             load_id,
             started_at,
@@ -67,7 +67,7 @@ class Load:
         self._controls = Controls(run.client, self._held_rows, run.settings.concurrency, run.listed)
         self._privacy = Privacy.of(run.settings, run.erased)
         self._marks = DeletionMarks.of(run.settings.deleted_when)
-        self._completed = CompletedReads(self._journal, run.span.run_id, run.interpretation.rules, run.clock)
+        self._completed = CompletedReads(self._journal, run.span.run_id, run.rules_of, run.clock)
         self._whole_lists = WholeLists(
             run.settings,
             run.client,
@@ -161,7 +161,7 @@ class Load:
             self.stage,
             self._journal,
             self._completed,
-            run.interpretation.rules["slots"],
+            lambda location_id: run.rules_of(location_id, "slots"),
             controls=self._controls,
             deletions=run.deletions,
         )
@@ -248,7 +248,7 @@ class Load:
                 run.planner.ledger,
                 run.contacts,
                 self._privacy,
-                run.interpretation.rules["appointments"],
+                lambda location_id: run.rules_of(location_id, "appointments"),
                 self._rereading,
                 hot,
                 self._held_rows.digests,

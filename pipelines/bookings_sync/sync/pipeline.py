@@ -50,6 +50,7 @@ from bookings_sync.warehouse.lock import Lock
 from bookings_sync.warehouse.migrations import check_version, due, migrate
 from bookings_sync.warehouse.postgres import create_indexes, drop_stale_staging
 from bookings_sync.warehouse.properties import Properties
+from bookings_sync.warehouse.unread_times import unread_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ def sync(
             while run.goes_on:
                 collect_cycles()
                 _load_once(pipeline, settings, run, lock, is_first=False)
+            _warn_of_unread_times(pipeline, settings, run)
     finally:
         run.close()
     findings = run.findings
@@ -175,6 +177,30 @@ def _load_once(pipeline: dlt.Pipeline, settings: Settings, run: Run, lock: Lock,
                 stack.enter_context(_open_file(pipeline, settings))
             pipeline.normalize()
             pipeline.load().raise_on_failed_jobs()
+
+
+def _warn_of_unread_times(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> None:
+    """An appointment without a usable start is in no report, so each run says so, not only the one that reads it."""
+    with open_client(pipeline, settings) as client:
+        found = unread_times(client)
+    for each in found:
+        if each.location_id in run.findings.location_ids:
+            name = run.findings.of(each.location_id).name
+            what, so = _UNREAD[each.column]
+            hint = (
+                "" if settings.locations[name].timezone else " If these are local times, set the location's timezone."
+            )
+            run.findings.warn(
+                f"{name}: {each.records:,} appointments have {what} that cannot be read as a time, such as "
+                f"{each.examples}. {so}{hint}"
+            )
+
+
+_UNREAD = {
+    "start_time": ("a start", "They are kept, but are in no report by day."),
+    "end_time": ("an end", "Reports use their services' slot duration instead."),
+}
+"""By column: what cannot be read, and what follows."""
 
 
 @contextmanager

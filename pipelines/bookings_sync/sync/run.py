@@ -14,6 +14,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
@@ -26,6 +27,7 @@ from bookings_sync.changes.contents import Contents
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError
 from bookings_sync.planning.calendar import KnownCalendars
+from bookings_sync.planning.ledger import Endpoint
 from bookings_sync.planning.look_ups import LookUps
 from bookings_sync.planning.plan import PlannedRead, Span, hot_range
 from bookings_sync.planning.planner import Planner
@@ -91,7 +93,8 @@ class Run:
         self._accept_deletions = frozenset(accept_deletions)
         self.clock = clock
         self.interpretation = Interpretation.of(settings)
-        rules = self.interpretation.rules["appointments"]
+        self._of_zone = {zone: Interpretation.of(settings, zone) for zone in settings.zones}
+        rules = partial(self.rules_of, endpoint="appointments")
         self.span = Span(run_id or uuid.uuid4().hex, clock(), asked, full, rules)
         self.findings = Findings(settings.locations, lambda: on_progress(self) if on_progress else None)
         self.listed = ListedSamples()
@@ -187,6 +190,15 @@ class Run:
         """Lets the reads of this run and of later ones fill the columns that somebody dropped."""
         for warning in withdraw_claims(client, at=self.clock()):
             self.findings.warn(warning)
+
+    def interpretation_of(self, location_id: str) -> Interpretation:
+        """How this run reads a location's replies. The location's zone decides about times without an offset."""
+        zone = self.settings.locations[self.findings.of(location_id).name].timezone
+        return self._of_zone[zone] if zone else self.interpretation
+
+    def rules_of(self, location_id: str, endpoint: Endpoint) -> str:
+        """The fingerprint of how this run reads the replies of a location's endpoint."""
+        return self.interpretation_of(location_id).rules[endpoint]
 
     def rechecks(self, location_id: str) -> bool:
         """Whether this run relies on no digest of the location: it compares with the held values themselves."""

@@ -83,7 +83,7 @@ class SlotReads:
         stage: Stage,
         journal: Journal,
         completed: CompletedReads,
-        rules: str,
+        rules: Callable[[str], str],
         *,
         controls: Controls,
         deletions: Deletions,
@@ -218,7 +218,7 @@ class SlotReads:
         return self._planner.ledger.newest(location_id, "slots", Scope("service", service_id))
 
     def _rules_of(self, read: PlannedRead) -> str:
-        return f"{self._rules} {self._notice_ms(read)}"
+        return f"{self._rules(read.location_id)} {self._notice_ms(read)}"
 
     def _notice_ms(self, read: PlannedRead) -> int:
         return self._calendars.of(read.location_id).notice_ms.get(read.scope.id, 0)
@@ -295,7 +295,8 @@ class SlotReads:
             day: [start for start in starts if not isinstance(start, str) or (day, start) not in live]
             for day, starts in free.items()
         }
-        batch = slot_rows(location_id, service_id, others, Privacy.of(self._settings))
+        zone = self._client(location_id).location.timezone
+        batch = slot_rows(location_id, service_id, others, Privacy.of(self._settings), zone)
         self._stage.reject(batch)
         rows = batch.rows["slots"]
         if not len(rows):

@@ -165,10 +165,8 @@ def facts_of_reading(ways: Mapping[str, Declarations]) -> dict[str, str]:
 
 
 def _how_this_program_reads(settings: Settings) -> dict[str, str]:
-    interpretation = Interpretation.of(settings)
-    return facts_of_reading(
-        {interpretation.rules[each]: interpretation.of_endpoint(each) for each in get_args(Endpoint)}
-    )
+    ways = [Interpretation.of(settings, zone) for zone in (None, *sorted(settings.zones))]
+    return facts_of_reading({way.rules[each]: way.of_endpoint(each) for way in ways for each in get_args(Endpoint)})
 
 
 def _numbered(facts: Facts) -> list[Migration]:

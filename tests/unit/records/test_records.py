@@ -22,9 +22,9 @@ from bookings_sync.records.decoding import (
     location_rows,
     slot_rows,
 )
+from bookings_sync.records.instants import instant_ms
 from bookings_sync.records.rows import Batch, Rejected, rejected_rows
 from bookings_sync.records.tables import SERVICES, TABLES, TEAMS
-from bookings_sync.records.values import instant_ms
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 scalars = st.one_of(
@@ -173,6 +173,20 @@ def test_milliseconds_are_rounded_down(naive: datetime, offset: timezone) -> Non
         ("2026-11-02T09:00:00.123Z", datetime(2026, 11, 2, 9, 0, 0, 123_000, tzinfo=UTC)),
         ("2026-11-02T09:00:00", None),
         ("2026-11-02", None),
+        ("20261102", None),
+        ("2026-11-02T09:00:00z", datetime(2026, 11, 2, 9, tzinfo=UTC)),
+        ("2026-11-02 09:00:00 UTC", datetime(2026, 11, 2, 9, tzinfo=UTC)),
+        ("2026-11-02 10:00+0100", datetime(2026, 11, 2, 9, tzinfo=UTC)),
+        ("2026-11-02T10:00:00 +01:00", datetime(2026, 11, 2, 9, tzinfo=UTC)),
+        ("2026-W45-1T09:00:00Z", datetime(2026, 11, 2, 9, tzinfo=UTC)),
+        ("Mon, 02 Nov 2026 10:00:00 +0100", datetime(2026, 11, 2, 9, tzinfo=UTC)),
+        ("Mon, 02 Nov 2026 10:00:00", None),
+        ("1793610000", datetime(2026, 11, 2, 9, tzinfo=UTC)),
+        ("1793610000000", datetime(2026, 11, 2, 9, tzinfo=UTC)),
+        (" 1793610000.5 ", datetime(2026, 11, 2, 9, 0, 0, 500_000, tzinfo=UTC)),
+        ("17936100000000", None),
+        ("2026", None),
+        ("09:00", None),
         ("0001-01-01T00:00:00+05:00", None),
         ("2026-11-02T25:00:00Z", None),
         ("soon", None),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from bookings_sync.records.values import FIRST_US, LAST_US
+from bookings_sync.records.instants import FIRST_US, LAST_US
 from bookings_sync.sync.appointment_rows import time_span
 
 
