@@ -80,7 +80,7 @@ WITH appointments AS (
     CASE WHEN start_time IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM appointments
   WHERE usable_start IS NULL
-    AND (start_time IS NOT NULL OR start_time_raw IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.startTime') IS NOT NULL)
+    AND (start_time IS NOT NULL OR start_time_raw IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.startTime') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -90,7 +90,7 @@ WITH appointments AS (
     CASE WHEN end_time IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM appointments
   WHERE usable_end IS NULL
-    AND (end_time IS NOT NULL OR end_time_raw IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.endTime') IS NOT NULL)
+    AND (end_time IS NOT NULL OR end_time_raw IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.endTime') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -99,7 +99,7 @@ WITH appointments AS (
     'created_at' AS column_name,
     CASE WHEN created_at IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM appointments
-  WHERE usable_created_at IS NULL AND (created_at IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.createdAt') IS NOT NULL)
+  WHERE usable_created_at IS NULL AND (created_at IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.createdAt') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -108,7 +108,7 @@ WITH appointments AS (
     'updated_at' AS column_name,
     CASE WHEN updated_at IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM appointments
-  WHERE usable_updated_at IS NULL AND (updated_at IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.updatedAt') IS NOT NULL)
+  WHERE usable_updated_at IS NULL AND (updated_at IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.updatedAt') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -117,7 +117,7 @@ WITH appointments AS (
     'date_added' AS column_name,
     CASE WHEN date_added IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM contacts
-  WHERE usable_date_added IS NULL AND (date_added IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.dateAdded') IS NOT NULL)
+  WHERE usable_date_added IS NULL AND (date_added IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.dateAdded') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -127,7 +127,7 @@ WITH appointments AS (
     CASE WHEN slot_duration IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM services
   WHERE slot_duration_minutes IS NULL
-    AND (slot_duration IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.availability.eventTiming.slotDuration') IS NOT NULL)
+    AND (slot_duration IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.eventTiming.slotDuration') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -137,7 +137,7 @@ WITH appointments AS (
     CASE WHEN slot_interval IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM services
   WHERE slot_interval_minutes IS NULL
-    AND (slot_interval IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.availability.eventTiming.slotInterval') IS NOT NULL)
+    AND (slot_interval IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.eventTiming.slotInterval') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -147,7 +147,7 @@ WITH appointments AS (
     CASE WHEN slot_buffer IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM services
   WHERE slot_buffer_minutes IS NULL
-    AND (slot_buffer IS NOT NULL OR JSON_EXTRACT_STRING(extra, '$.availability.eventTiming.slotBuffer') IS NOT NULL)
+    AND (slot_buffer IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.eventTiming.slotBuffer') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -158,7 +158,7 @@ WITH appointments AS (
   FROM services
   WHERE usable_per_slot IS NULL
     AND (appointments_per_slot IS NOT NULL
-      OR JSON_EXTRACT_STRING(extra, '$.availability.appointmentInfo.perSlot') IS NOT NULL)
+      OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.appointmentInfo.perSlot') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -169,7 +169,7 @@ WITH appointments AS (
   FROM services
   WHERE usable_per_day IS NULL
     AND (appointments_per_day IS NOT NULL
-      OR JSON_EXTRACT_STRING(extra, '$.availability.appointmentInfo.perDay') IS NOT NULL)
+      OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.appointmentInfo.perDay') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -180,7 +180,7 @@ WITH appointments AS (
   FROM services
   WHERE booking_notice_minutes IS NULL
     AND (allow_booking_after <> 0
-      OR JSON_EXTRACT_STRING(extra, '$.availability.schedule.allowBookingAfter') IS NOT NULL)
+      OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.schedule.allowBookingAfter') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -190,7 +190,7 @@ WITH appointments AS (
     CASE WHEN allow_booking_for IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM services
   WHERE booking_horizon_minutes IS NULL
-    AND (allow_booking_for <> 0 OR JSON_EXTRACT_STRING(extra, '$.availability.schedule.allowBookingFor') IS NOT NULL)
+    AND (allow_booking_for <> 0 OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.schedule.allowBookingFor') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -200,7 +200,7 @@ WITH appointments AS (
     CASE WHEN open_hour IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM hours
   WHERE opens_at_minute IS NULL
-    AND (open_hour NOT BETWEEN 0 AND 24 OR JSON_EXTRACT_STRING(extra, '$.openHour') IS NOT NULL)
+    AND (open_hour NOT BETWEEN 0 AND 24 OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.openHour') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -210,7 +210,7 @@ WITH appointments AS (
     CASE WHEN open_minute IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM hours
   WHERE opens_at_minute IS NULL
-    AND (open_minute NOT BETWEEN 0 AND 59 OR JSON_EXTRACT_STRING(extra, '$.openMinute') IS NOT NULL)
+    AND (open_minute NOT BETWEEN 0 AND 59 OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.openMinute') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -220,7 +220,7 @@ WITH appointments AS (
     CASE WHEN close_hour IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM hours
   WHERE closes_at_minute IS NULL
-    AND (close_hour NOT BETWEEN 0 AND 24 OR JSON_EXTRACT_STRING(extra, '$.closeHour') IS NOT NULL)
+    AND (close_hour NOT BETWEEN 0 AND 24 OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.closeHour') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
@@ -230,7 +230,7 @@ WITH appointments AS (
     CASE WHEN close_minute IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
   FROM hours
   WHERE closes_at_minute IS NULL
-    AND (close_minute NOT BETWEEN 0 AND 59 OR JSON_EXTRACT_STRING(extra, '$.closeMinute') IS NOT NULL)
+    AND (close_minute NOT BETWEEN 0 AND 59 OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.closeMinute') IS NOT NULL)
   UNION ALL
   SELECT
     location_id,
