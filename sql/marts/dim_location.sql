@@ -4,7 +4,8 @@ Question: Which locations exist, and which time zone is each in?
 Key: location_id
 Notes: Every local date and hour in the marts uses this time zone. It is the configured zone; else the zone that
   contacts chose most often in the location's appointments, the first by name if two are equally frequent; else UTC.
-  Zones that the warehouse does not know are ignored. Includes locations that appear only in records, not in the
+  Outdated names count as the zones that replaced them: US/Central is America/Chicago. Zones that the warehouse does
+  not know are ignored. A transform that changes the zone of a location says so, because all its local times move. Includes locations that appear only in records, not in the
   configuration.
 Audits:
   not null: location_id, timezone, timezone_source
@@ -14,7 +15,8 @@ Columns:
   name: The location's name in the configuration; its id if it has no name.
   timezone: IANA time zone of the location.
   timezone_source: Where the time zone comes from: configured, appointments or default (UTC).
-  is_deleted: Whether the location was removed from the configuration.
+  is_deleted: Whether the location was removed from the configuration: a sync of all configured locations ran without
+    it.
 */
 WITH all_locations AS (
   SELECT location_id FROM staging.stg_locations
@@ -35,10 +37,10 @@ WITH all_locations AS (
   UNION
   SELECT location_id FROM staging.stg_reads
 ), chosen_zones AS (
-  SELECT location_id, timezone, COUNT(*) AS appointments
-  FROM staging.stg_appointments
-  WHERE timezone IS NOT NULL
-  GROUP BY location_id, timezone
+  SELECT appointments.location_id, valid.canonical AS timezone, COUNT(*) AS appointments
+  FROM staging.stg_appointments AS appointments
+  JOIN warehouse.timezones AS valid ON valid.name = appointments.timezone
+  GROUP BY appointments.location_id, valid.canonical
 ), ranked_zones AS (
   SELECT
     chosen_zones.location_id,
@@ -48,7 +50,6 @@ WITH all_locations AS (
       ORDER BY chosen_zones.appointments DESC, chosen_zones.timezone
     ) AS zone_rank
   FROM chosen_zones
-  JOIN warehouse.timezones AS valid ON valid.name = chosen_zones.timezone
 )
 SELECT
   all_locations.location_id,

@@ -68,7 +68,7 @@ def run_transform(
         staging=result.datasets.staging,
         marts=result.datasets.marts,
         seconds=round(result.seconds, 3),
-        warnings=[str(each) for each in result.warnings],
+        warnings=[str(each) for each in (*result.zone_changes, *result.warnings)],
         unusable=[asdict(each) for each in result.unusable],
         models=[
             {
@@ -86,8 +86,8 @@ def run_transform(
 
 
 def print_warnings(output: Output, result: TransformResult) -> None:
-    """Failed audits that stop no publish, and the values that staging turned into null."""
-    for warning in result.warnings:
+    """Locations whose zone changed, failed audits that stop no publish, and values that staging turned into null."""
+    for warning in (*result.zone_changes, *result.warnings):
         output.print(styled(f"warning: {warning}", "yellow"))
     print_unusable(output, result.unusable)
 

@@ -24,7 +24,7 @@ __all__ = ["NO_KNOBS", "HttpTransport", "Location", "Part", "ScopeKind", "Settin
 DELETED_WHEN = ("deleted=true", "status=deleted", "appoinmentStatus=deleted", "appointmentStatus=deleted")
 """The successor API has `deleted` (DOC for v2). Whether anything marks a deleted record in v1 is UNK."""
 
-NO_KNOBS = frozenset({"locations", "part"})
+NO_KNOBS = frozenset({"locations", "part", "are_all"})
 """Fields of `Settings` that no single configuration key sets."""
 
 
@@ -99,6 +99,8 @@ class Settings:
 
     part: Part | None = None
     """The part of a sharded run; `shard` sets it."""
+    are_all: bool = True
+    """Whether `locations` are all that the configuration names; `only` and `shard` clear it."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", self.base_url.rstrip("/"))
@@ -113,7 +115,8 @@ class Settings:
             if name not in self.locations:
                 known = ", ".join(self.locations) or "none"
                 raise invalid(f"locations.{name}", "no such location", f"Configured are: {known}.", SECRETS_FILE)
-        return replace(self, locations={name: self.locations[name] for name in names})
+        chosen = {name: self.locations[name] for name in names}
+        return replace(self, locations=chosen, are_all=self.are_all and len(chosen) == len(self.locations))
 
     def shard(self, index: int, of: int) -> Settings:
         """These settings for the locations of one part of a sharded run; the part may have none.

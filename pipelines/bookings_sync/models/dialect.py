@@ -16,6 +16,7 @@ from pendulum import DateTime
 from sqlglot import exp
 
 from bookings_sync.models.project import references
+from bookings_sync.models.zone_names import aliases
 from bookings_sync.records.tables import DataType, Table
 
 _TYPES: dict[DataType, str] = {
@@ -129,13 +130,22 @@ def complete_reads(reads: exp.Table, loads: exp.Table) -> exp.Subquery:
 
 
 def timezones(dialect: str) -> exp.Subquery:
-    """The time zone names that the warehouse knows; pendulum's on warehouses that cannot list theirs."""
+    """The time zone names that the warehouse knows, each with its canonical name; pendulum's on warehouses that cannot
+    list theirs."""
     if dialect == "duckdb":
-        return exp.select("name").from_(exp.Table(this=exp.func("pg_timezone_names"))).subquery()
-    if dialect == "postgres":
-        return exp.select("name").from_("pg_catalog.pg_timezone_names").subquery()
-    names = exp.values([(name,) for name in pendulum.timezones()], alias="zones", columns=["name"])
-    return exp.select("name").from_(names).subquery()
+        known: exp.Expr = exp.select("name").from_(exp.Table(this=exp.func("pg_timezone_names"))).subquery("zones")
+    elif dialect == "postgres":
+        known = exp.select("name").from_("pg_catalog.pg_timezone_names").subquery("zones")
+    else:
+        known = exp.values([(name,) for name in pendulum.timezones()], alias="zones", columns=["name"])
+    others = exp.values(sorted(aliases().items()), alias="aliases", columns=["alias", "target"])
+    canonical = exp.func("COALESCE", exp.column("target", "aliases"), exp.column("name", "zones"))
+    return (
+        exp.select(exp.column("name", "zones"), exp.alias_(canonical, "canonical"))
+        .from_(known)
+        .join(others, on="aliases.alias = zones.name", join_type="left")
+        .subquery()
+    )
 
 
 def _instant(moment: DateTime) -> exp.Cast:

@@ -46,7 +46,9 @@ class Origin:
 def origins(project: Project) -> dict[ColumnName, Origin]:
     """The origin of each column of each model. Raises ModelError for a column that cannot be traced."""
     raw = {name: raw_types(table) for name, table in TABLES.items()}
-    schema = MappingSchema({"raw": raw, "warehouse": {"timezones": {"name": "VARCHAR"}}}, dialect="duckdb")
+    schema = MappingSchema(
+        {"raw": raw, "warehouse": {"timezones": {"name": "VARCHAR", "canonical": "VARCHAR"}}}, dialect="duckdb"
+    )
     found: dict[ColumnName, Origin] = {}
     for model in project.models.values():  # in build order, so the schema has every table that a model reads
         found |= dict(_origins_of(model, schema))

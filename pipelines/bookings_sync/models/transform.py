@@ -37,6 +37,7 @@ from bookings_sync.models.project import Model, Project, find_models
 from bookings_sync.models.run_tables import RunTables
 from bookings_sync.models.selection import select as select_models
 from bookings_sync.models.unusable import Unusable, read_unusable
+from bookings_sync.models.zones import ZoneChange, zone_changes
 from bookings_sync.records.tables import APPOINTMENTS
 
 __all__ = [
@@ -81,7 +82,7 @@ class TransformResult:
 
     `published` is False if only audits ran. `rebuilt` counts the appointments of an incremental run; None after a full
     build. `warnings` are failed audits of single values, which stop no publish. `unusable` are the values that staging
-    turned into null.
+    turned into null. `zone_changes` are the locations whose local times moved.
     """
 
     models: tuple[ModelResult, ...]
@@ -91,6 +92,7 @@ class TransformResult:
     rebuilt: int | None
     warnings: tuple[AuditFailure, ...] = ()
     unusable: tuple[Unusable, ...] = ()
+    zone_changes: tuple[ZoneChange, ...] = ()
 
 
 def transform(
@@ -155,7 +157,16 @@ def transform(
             raise
     unusable = read_unusable(destination)
     seconds = time.perf_counter() - started
-    return TransformResult(results, target, seconds, not audit_only, run.rebuilt, tuple(run.warnings), unusable)
+    return TransformResult(
+        results,
+        target,
+        seconds,
+        not audit_only,
+        run.rebuilt,
+        tuple(run.warnings),
+        unusable,
+        run.zone_changes if target == datasets else (),
+    )
 
 
 class _Run:
@@ -178,6 +189,7 @@ class _Run:
         self._progress = progress
         self._increment: Increment | None = None
         self.warnings: list[AuditFailure] = []
+        self.zone_changes: tuple[ZoneChange, ...] = ()
 
     @contextmanager
     def incrementally(self) -> Iterator[None]:
@@ -231,6 +243,8 @@ class _Run:
         return tuple(results)
 
     def publish(self) -> None:
+        if "dim_location" in self._tables.new:
+            self.zone_changes = zone_changes(self._destination, self._tables.table_for)
         with self._destination.transaction():
             swap.publish(self._destination, [model for model in self._models if model.name in self._tables.new])
             if supports_incremental(self._destination):

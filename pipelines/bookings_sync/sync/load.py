@@ -93,6 +93,7 @@ class Load:
             for location_id in filter(self._run.rechecks, held.keys() & self._run.findings.active):
                 held[location_id] = self._held_rows.of_location(LOCATIONS, location_id)[()]
             yield from self._whole_lists.locations(held)
+            yield from self._whole_lists.removed_locations(held)
 
     def teams(self) -> Iterator[Emitted]:
         """All teams of each location, and their members."""

@@ -31,7 +31,7 @@ from bookings_sync.records.json_text import Records
 from bookings_sync.records.listed import listed_services, listed_teams
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.rows import Rows
-from bookings_sync.records.tables import SERVICES, TEAMS, Table
+from bookings_sync.records.tables import LOCATIONS, SERVICES, TEAMS, Table
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.deletions import Deletions
 from bookings_sync.sync.findings import Findings
@@ -91,6 +91,19 @@ class WholeLists:
                 continue
             if staged := self._stage.add_changed(rows, known.get(location_id, {})):
                 yield staged.emitted
+
+    def removed_locations(self, held: Mapping[str, Held]) -> Iterator[Emitted]:
+        """Tombstones for the locations that the configuration no longer names; their other rows stay as they are.
+
+        Only a run over all configured locations shows this, and only if the id of each is known: an id that could not
+        be found out may be a held one.
+        """
+        configured = self._findings.location_ids
+        if not self._settings.are_all or len(configured) < len(self._settings.locations):
+            return
+        for location_id in sorted(held.keys() - set(configured)):
+            if not held[location_id].deleted and (gone := self._stage.add_deleted(LOCATIONS, location_id, [()])):
+                yield gone
 
     def _row(self, location_id: str) -> Rows:
         location = self._findings.of(location_id)

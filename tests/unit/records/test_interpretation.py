@@ -35,7 +35,7 @@ NO_MEANING = {
     "rate_period_seconds",
     "concurrency", "connect_timeout_seconds", "read_timeout_seconds", "attempts", "http_transport",
     "unknown_id_statuses", "destination", "pipeline_name", "raw_dataset", "staging_dataset", "marts_dataset",
-    "keep_copies", "part",
+    "keep_copies", "part", "are_all",
 }  # fmt: skip
 """Settings under which equal replies give equal rows. Some of them decide which requests are sent."""
 
