@@ -33,6 +33,7 @@ BookingsError                   exit code 1
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -281,6 +282,25 @@ _STATE = re.compile(r"SQLSTATE:? ?\(?([0-9A-Z]{5})\b")
 
 _RAISED = re.compile(r"^(?:\w+\.)*([A-Z]\w+)(?:: (.*))?$", re.MULTILINE)
 """The line of an error in a traceback that was turned into text."""
+
+
+MISTAKES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, AssertionError)
+"""What a mistake of this program raises if a record has a form that nobody thought of. It must not end the run: only
+the location with the record is given up."""
+
+
+def mistake(error: Exception) -> str:
+    """One line about such an error: its type and our innermost line. Its message may quote a record."""
+    return f"unexpected {type(error).__name__}{our_line(error)}: please report it"
+
+
+def our_line(error: BaseException) -> str:
+    """The innermost line of this package in the traceback."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        _, package, path = frame.filename.replace("\\", "/").rpartition("/bookings_sync/")
+        if package:
+            return f" in {path}, line {frame.lineno}"
+    return ""
 
 
 def described(error: BaseException) -> str:

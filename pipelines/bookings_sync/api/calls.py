@@ -32,6 +32,7 @@ from bookings_sync.api.limits import RateLimiter
 from bookings_sync.api.replies import OtherAnswer, Reply, is_object
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.errors import (
+    MISTAKES,
     ApiError,
     AuthenticationFailed,
     BadReply,
@@ -43,6 +44,7 @@ from bookings_sync.errors import (
     RequestRefused,
     ServerFailed,
     TimedOut,
+    mistake,
 )
 from bookings_sync.logs import LOCATION
 from bookings_sync.planning.windows import SPOILT_MS, Window
@@ -199,6 +201,8 @@ class Sender:
             raise self._error(OtherReply, str(error), call, status) from None
         except Unreadable as error:
             raise self._error(BadReply, str(error), call, status) from None
+        except MISTAKES as error:
+            raise self._error(BadReply, mistake(error), call, status) from error
         return Reply(records, digest, len(body), sent_at, seconds, number, status)
 
     def _count(self, call: ApiCall) -> None:

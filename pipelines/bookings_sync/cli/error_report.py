@@ -13,7 +13,7 @@ import traceback
 
 from bookings_sync.cli import signals
 from bookings_sync.cli.output import Output
-from bookings_sync.errors import BookingsError
+from bookings_sync.errors import BookingsError, our_line
 from bookings_sync.machine import machine_error
 
 _AFTER_INTERRUPT = {
@@ -34,18 +34,9 @@ def report_error(error: BaseException, output: Output) -> int:
     elif isinstance(named := machine_error(error) or error, BookingsError):
         message, exit_code = str(named), named.exit_code
     else:
-        message, exit_code = f"unexpected {type(error).__name__}{_our_line(error)}", 1
+        message, exit_code = f"unexpected {type(error).__name__}{our_line(error)}", 1
         if output.verbose < 2:
             message += f"; to see the traceback, run: bookings -v -v {output.command}"
     output.print_error(message)
     output.print_json(outcome="failed", exit_code=exit_code, error=message)
     return exit_code
-
-
-def _our_line(error: BaseException) -> str:
-    """The innermost line of this package in the traceback."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        _, package, path = frame.filename.replace("\\", "/").rpartition("/bookings_sync/")
-        if package:
-            return f" in {path}, line {frame.lineno}"
-    return ""

@@ -19,14 +19,17 @@ from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import (
+    MISTAKES,
     ApiError,
     BadReply,
+    BookingsError,
     BudgetSpent,
     ConfigurationError,
     OtherReply,
     ReplyTooLarge,
     RequestRefused,
     TimedOut,
+    mistake,
 )
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.look_ups import Due
@@ -156,6 +159,9 @@ class AppointmentReads:
                 self._findings.failed(read.location_id, error)
             except ConfigurationError as error:
                 self._findings.of(read.location_id).give_up(error)
+                self._journal.forget(read.location_id)
+            except MISTAKES as error:
+                self._findings.of(read.location_id).give_up(BookingsError(f"{read.location_id}: {mistake(error)}"))
                 self._journal.forget(read.location_id)
             else:
                 return self._doubts.judge(Listed(read, reply, reply.records, batch))

@@ -20,7 +20,15 @@ from pendulum import DateTime
 from bookings_sync.api import Client, ConnectionPool, Records, Scope, open_http
 from bookings_sync.config.keys import CONFIG_FILE, LOCATIONS_SECTION, SECRETS_FILE
 from bookings_sync.config.settings import Location, ScopeKind, Settings, location_id_from_key
-from bookings_sync.errors import ApiError, AuthenticationFailed, ConnectionFailed, RequestRefused, TimedOut
+from bookings_sync.errors import (
+    MISTAKES,
+    ApiError,
+    AuthenticationFailed,
+    ConnectionFailed,
+    RequestRefused,
+    TimedOut,
+    mistake,
+)
 from bookings_sync.planning.windows import FAR_DAYS, Window
 from bookings_sync.records.columns import value_at
 from bookings_sync.records.deletion_marks import DeletionMarks
@@ -80,7 +88,10 @@ def _check_location(
     client = Client(location, careful, http, clock=clock)
     client.limit_requests(settings.request_budget)
     checking = _Checking(settings, location, client, clock())
-    checking.run()
+    try:
+        checking.run()
+    except MISTAKES as error:
+        checking.findings.append(Finding("check", "failed", mistake(error)))
     return LocationCheck(location.name, checking.findings, client.requests_sent)
 
 

@@ -18,7 +18,7 @@ from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.owners import Listed
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
-from bookings_sync.errors import BudgetSpent
+from bookings_sync.errors import MISTAKES, BookingsError, BudgetSpent, mistake
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Endpoint
 from bookings_sync.planning.plan import PlannedRead
@@ -30,7 +30,7 @@ from bookings_sync.records.deletion_marks import DeletionMarks
 from bookings_sync.records.json_text import Records
 from bookings_sync.records.listed import listed_services, listed_teams
 from bookings_sync.records.privacy import Privacy
-from bookings_sync.records.rows import Rows
+from bookings_sync.records.rows import Batch, Rows
 from bookings_sync.records.tables import LOCATIONS, SERVICES, TEAMS, Table
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.deletions import Deletions
@@ -185,12 +185,17 @@ class WholeLists:
         records = reply.records or []
         before = self._planner.ledger.newest(location_id, endpoint, Scope("location", location_id))
         planned = _whole(endpoint, location_id)
+        is_unchanged = before and before.reply_digest == reply.digest and before.rules == self._rules[endpoint]
+        try:
+            batch = None if is_unchanged else self._decoded(table, location_id, records)
+            held_back = self._learn(endpoint, location_id, records)
+        except MISTAKES as error:
+            self._findings.of(location_id).give_up(BookingsError(f"{location_id}: {mistake(error)}"))
+            return
         read = self._completed.add(planned, [reply], rows=len(records))
-        held_back = self._learn(endpoint, location_id, records)
-        if before and before.reply_digest == reply.digest and before.rules == self._rules[endpoint]:
+        if batch is None:
             self._findings.figures.reads_unchanged += 1
             return
-        batch = listed_rows(table, location_id, records, self._held_rows.digests, self._privacy)
         self._stage.reject(batch)
         listed = set(batch.rows[table.name].keys)
         for rows in batch.rows.values():
@@ -208,6 +213,10 @@ class WholeLists:
                 yield tombstones
         if held_back:
             self._journal.record(Change("held back", location_id, read))
+
+    def _decoded(self, table: Table, location_id: str, records: Records) -> Batch:
+        kept = [self._privacy.without_ignored(table.name, record) for record in records]
+        return listed_rows(table, location_id, kept, self._held_rows.digests)
 
     def _held_parts(self, table: Table, location_id: str, gone: Collection[Key], held: Mapping[Key, Held]) -> set[Key]:
         """The members or hours that are missing from teams or services in the list, and stay."""
