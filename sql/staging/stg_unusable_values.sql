@@ -262,7 +262,7 @@ WITH appointments AS (
   SELECT
     slots.location_id,
     'slots',
-    slots.service_id || '/' || CAST(slots.start_time AS VARCHAR),
+    slots.service_id || '/' || COALESCE(slots.start_time_raw, CAST(slots.start_time AS VARCHAR)),
     'start_time',
     'out of range'
   FROM raw.slots AS slots

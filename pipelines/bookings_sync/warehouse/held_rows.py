@@ -73,10 +73,15 @@ class HeldRows:
         existing = self._raw.columns(table.name)
         names = ", ".join(name if name in existing else f"NULL AS {name}" for name in schema.names)
         for some in in_chunks(keys):
-            firsts = dict.fromkeys(str(key[0]) for key in some)
+            # A location's own row has the location as its whole key.
+            of_key = (
+                (table.key[1], dict.fromkeys(str(key[0]) for key in some))
+                if some[0]
+                else ("location_id", [location_id])
+            )
             rows = self._raw.rows(
                 f"SELECT {names} FROM {self._raw.name(table.name)} WHERE _dlt_valid_to IS NULL"  # noqa: S608
-                f" AND {self._raw.with_ids(location_id, table.key[1], firsts)}"
+                f" AND {self._raw.with_ids(location_id, *of_key)}"
             )
             if rows is not None:
                 wanted = set(some)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ def test_a_check_ends_with_findings(settings: Settings) -> None:
 # -- each location has another oddity, and the last has none -----------------------------------------------------------
 
 _SERVICE = {"id": "S", "name": "S"}
+mine = partial(appointment, calendarServiceId="S", locationId=None)
 ODDITIES: list[dict[str, Any]] = [
     *(
         {"services": [{**_SERVICE, "teamMembers": each, "availability": {"officeHours": each}}]}
@@ -80,18 +82,11 @@ ODDITIES: list[dict[str, Any]] = [
     *({"teams": [{"id": "T", "members": each, "calendarConfig": each}]} for each in (7, "x", {}, [None, [], 7], [[]])),
     *({"services": each, "teams": each, "appointments": each, "slots": each} for each in (None, 7, "x", {}, {"a": []})),
     *(
-        {
-            "appointments": [
-                appointment("a", calendarServiceId="S", contact={"id": "c", "customField": each, "tags": each})
-            ]
-        }
+        {"appointments": [mine("a", calendarServiceId="S", contact={"id": "c", "customField": each, "tags": each})]}
         for each in (7, "x", {}, [None, 7, [], {"id": []}], {"a": [1]})
     ),
-    *(
-        {"appointments": [appointment("a", calendarServiceId="S", contact=each)]}
-        for each in (7, "x", [], [{"id": "c"}])
-    ),
-    *({"appointments": [appointment("a", meta=each, startTime=each)]} for each in (7, [], {"a": 1}, [[]])),
+    *({"appointments": [mine("a", calendarServiceId="S", contact=each)]} for each in (7, "x", [], [{"id": "c"}])),
+    *({"appointments": [mine("a", meta=each, startTime=each)]} for each in (7, [], {"a": 1}, [[]])),
     *({"slots": {"2026-11-03": each}} for each in (7, "x", [], [None, 7, {}], {"slots": 5}, {"slots": [None, [], 5]})),
     {},
 ]
@@ -101,7 +96,7 @@ def answer_of(asked: Asked) -> Replied:
     headers = {name.lower(): value for name, value in asked.headers.items()}
     number = int(headers["authorization"].rpartition("-")[2])
     plain: dict[str, Any] = {
-        "services": [_SERVICE], "teams": [], "appointments": [appointment("a", calendarServiceId="S")], "slots": {},
+        "services": [_SERVICE], "teams": [], "appointments": [mine("a")], "slots": {},
     }  # fmt: skip
     lists = {**plain, **ODDITIES[number]}
     path = asked.path.rstrip("/").removeprefix("/v1")
@@ -143,8 +138,8 @@ def test_a_mistake_of_ours_ends_one_location(settings: Settings, monkeypatch: py
         return real(*given, **more)
 
     monkeypatch.setattr(module, broken, fails_for_one)
-    both = {name: Location(name, f"key-of-{name}", location_id=name) for name in ("one", "two")}
-    with FakeApi(answer) as api:
+    both = {name: Location(name, f"key-of-{name}-{len(ODDITIES) - 1}", location_id=name) for name in ("one", "two")}
+    with FakeApi(answer_of) as api:
         result = pipeline.sync(
             replace(settings, locations=both, base_url=api.base_url), clock=lambda: pendulum.instance(NOW)
         )

@@ -8,10 +8,10 @@ from support.model_warehouse import Warehouse
 def test_a_changed_zone_is_announced(warehouse: Warehouse) -> None:
     warehouse.insert("locations", {"name": "One"})
     warehouse.insert("appointments", {"id": "a", "timezone": "US/Central"})
-    assert not warehouse.transform().zone_changes
+    assert not warehouse.transform(full=True).zone_changes
     warehouse.client.execute_sql("UPDATE raw_data.appointments SET timezone = 'America/Chicago'")
-    assert not warehouse.transform().zone_changes, "two names of one zone"
+    assert not warehouse.transform(full=True).zone_changes, "two names of one zone"
     warehouse.client.execute_sql("UPDATE raw_data.appointments SET timezone = 'Asia/Manila'")
-    (change,) = warehouse.transform().zone_changes
+    (change,) = warehouse.transform(full=True).zone_changes
     assert str(change).startswith("One: the time zone changes from America/Chicago to Asia/Manila (appointments).")
-    assert not warehouse.transform().zone_changes
+    assert not warehouse.transform(full=True).zone_changes
