@@ -24,7 +24,7 @@ from bookings_sync.records.instants import fit_instant, instant_ms
         ("2026-10-25T03:00:00", "Europe/Berlin", "2026-10-25T02:00:00"),
         ("2026-11-02T09:00:00+00:00", "Asia/Manila", "2026-11-02T09:00:00"),
         ("1793610000", "Asia/Manila", "2026-11-02T09:00:00"),
-        ("0001-01-01T00:00:00", "Asia/Manila", None),
+        ("0001-01-01T00:00:00", "Europe/Berlin", None),
         ("9999-12-31T23:59:59", "America/Juneau", None),
         ("soon", "Asia/Manila", None),
     ],
