@@ -5,7 +5,7 @@ Key: location_id, member_id, local_date, local_hour
 Notes: A member is on duty while any service that they take is open; hours that several services share count once.
   Bookings that overlap, such as those of one class, count once. Time off (fct_appointments.blocks_time) is not
   available, unless the member was booked in it. Services, hours and members are those of the day. Bookings that name no
-  member count nowhere. All times are on the location's clock; a booking over a change of the clocks keeps its length.
+  member count nowhere; only the first 24 hours of a booking count. All times are on the location's clock; a booking over a change of the clocks keeps its length.
 Audits:
   not null: location_id, member_id, local_date, local_hour
   references: location_id, member_id -> marts.dim_member (location_id, member_id)
@@ -55,7 +55,7 @@ WITH digits AS (
       + CAST(EXTRACT(HOUR FROM local_start) * 60 + EXTRACT(MINUTE FROM local_start) AS BIGINT),
     (local_date - CAST('2000-01-01' AS DATE)) * CAST(1440 AS BIGINT)
       + CAST(EXTRACT(HOUR FROM local_start) * 60 + EXTRACT(MINUTE FROM local_start) AS BIGINT)
-      + CAST(FLOOR(duration_minutes) AS BIGINT)
+      + CAST(FLOOR(CASE WHEN takes_time THEN LEAST(duration_minutes, 1440) ELSE duration_minutes END) AS BIGINT)
   FROM marts.fct_appointments
   WHERE (takes_time OR blocks_time)
     AND member_id IS NOT NULL

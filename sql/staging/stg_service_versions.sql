@@ -8,13 +8,16 @@ Audits:
   check valid_to_after_valid_from: valid_to > valid_from
 Columns:
   service_id: The service.
-  seats_per_slot: Bookings that one member can take at the same time (appointments_per_slot); 1 if the API sends none.
+  slot_duration_minutes: Length of an appointment, in minutes; null if it is missing or impossible.
+  seats_per_slot: Bookings that one member can take at the same time (appointments_per_slot); 1 if the API sends none or
+    an impossible number.
 */
 SELECT
   location_id,
   id AS service_id,
-  slot_duration AS slot_duration_minutes,
-  GREATEST(COALESCE(CAST(FLOOR(appointments_per_slot) AS BIGINT), 1), 1) AS seats_per_slot,
+  CASE WHEN slot_duration > 0 AND slot_duration <= 527040 THEN slot_duration END AS slot_duration_minutes,
+  CASE WHEN appointments_per_slot BETWEEN 1 AND 1000000 THEN CAST(FLOOR(appointments_per_slot) AS BIGINT) ELSE 1 END
+    AS seats_per_slot,
   deleted_at,
   _dlt_valid_from AS valid_from,
   _dlt_valid_to AS valid_to

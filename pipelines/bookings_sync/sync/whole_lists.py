@@ -215,8 +215,7 @@ class WholeLists:
             self._journal.record(Change("held back", location_id, read))
 
     def _decoded(self, table: Table, location_id: str, records: Records) -> Batch:
-        kept = [self._privacy.without_ignored(table.name, record) for record in records]
-        return listed_rows(table, location_id, kept, self._held_rows.digests)
+        return listed_rows(table, location_id, records, self._held_rows.digests, self._privacy)
 
     def _held_parts(self, table: Table, location_id: str, gone: Collection[Key], held: Mapping[Key, Held]) -> set[Key]:
         """The members or hours that are missing from teams or services in the list, and stay."""
