@@ -47,7 +47,7 @@ def test_a_setting_that_decides_what_replies_hold(open_site: Callable[..., Site]
 
 
 def test_a_cap_that_is_known_later(open_site: Callable[..., Site]) -> None:
-    """Replies that looked complete by a wrong cap were cut off. They come again as they were, and are read in halves."""
+    """Replies that looked whole by a wrong cap were cut off. They come again as they were, and are read in halves."""
     site = open_site(switches=Switches(max_rows=9), **{**LONG_PAST, "lookback_days": 120})
     site.sync(reply_cap=500)
     assert site.differences() != []
