@@ -47,6 +47,7 @@ class Sent:
     records: dict[tuple[str, str], list[Any]] = field(default_factory=lambda: defaultdict(list))
     replies: dict[Any, bytes] = field(default_factory=dict)
     by_id: dict[tuple[str, str], Any] = field(default_factory=dict)
+    windows: dict[tuple[str, str], list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     lists: int = 0
 
     def answer(self, asked: Asked) -> Replied:
@@ -85,7 +86,11 @@ class Sent:
         start = datetime.fromtimestamp(int(asked.query["startDate"]) / 1000, UTC)
         if not asked.query["calendarId"].startswith("service-"):
             return []
-        if abs(start - NOW) > timedelta(days=60):  # read because of a row there, without new records
+        begins, ends = int(asked.query["startDate"]), int(asked.query["endDate"])
+        listed = self.windows[location_id, asked.query["calendarId"]]
+        is_part = any(first <= begins and ends <= last for first, last in listed)
+        listed.append((begins, ends))
+        if is_part or abs(start - NOW) > timedelta(days=60):  # a part of a list, or read because of a row there
             return self._sent_before(location_id, asked)
         records = []
         for _ in range(rng.choice((0, 1, 3, 6))):
@@ -373,6 +378,8 @@ def _same(value: Any, held: Any) -> bool:
         return value == held
     if isinstance(held, datetime):
         return _instant(value) == held
+    if isinstance(value, str) and isinstance(held, float):
+        return value in {str(held), f"{held:.0f}"}  # a number as text
     return bool(value == held) or (isinstance(value, int | float) and str(value) == held) or value == str(held)
 
 
