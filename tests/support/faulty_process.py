@@ -1,4 +1,4 @@
-"""Commands in processes of their own, in which the n-th call of a kind fails: memory, SQL statements, or the disk.
+"""Commands in processes of their own, where the n-th call of a kind fails or kills: memory, SQL statements, the disk.
 
 Input:  as a program: orders on stdin, one JSON object a line: a command, and the `Break` that befalls it.
 Output: one JSON object per order: the exit code, and the number of calls of that kind. `FaultyProcess` is the side that
@@ -15,6 +15,7 @@ import io
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,7 @@ Kind = Literal[
     "disk broken",
     "file size",
     "address space",
+    "killed",
 ]
 
 
@@ -45,6 +47,7 @@ class Break:
     - `memory`: a call of a function of the program raises MemoryError. Never lasting.
     - `sql …`: a statement in DuckDB raises DuckDB's exception.
     - `disk …`: a call that creates, writes, synchronises, renames or links a file raises OSError.
+    - `killed`: SIGKILL arrives just before a statement in DuckDB, or a call of `disk …`.
     - `file size`, `address space`: limits of the operating system; `number` is in kilobytes, and beyond what the
       process has when it starts. Always lasting.
     """
@@ -96,14 +99,16 @@ class FaultyProcess:
 class _Calls:
     """Counts the calls of a kind, and decides which fail."""
 
-    def __init__(self, number: int, *, lasting: bool) -> None:
+    def __init__(self, number: int, *, lasting: bool, kills: bool) -> None:
         self.seen = 0
-        self._number, self._lasting = number, lasting
+        self._number, self._lasting, self._kills = number, lasting, kills
         self._lock = threading.Lock()
 
     def fails(self) -> bool:
         with self._lock:
             self.seen += 1
+            if self._kills and self.seen == self._number:
+                os.kill(os.getpid(), signal.SIGKILL)
             return self.seen == self._number or (self._lasting and 0 < self._number < self.seen)
 
 
@@ -149,7 +154,7 @@ def _carry_out(order: dict[str, Any], writable: int) -> int:
         if getattr(module, "__name__", "").startswith("bookings_sync") and hasattr(module, "utc_now"):
             module.utc_now = lambda: now  # type: ignore[attr-defined]
     given = order["break"]
-    calls = _Calls(given["number"], lasting=given["lasting"])
+    calls = _Calls(given["number"], lasting=given["lasting"], kills=given["kind"] == "killed")
     _prepare(given["kind"], given["number"], calls)
     code: int
     sys.argv = ["bookings", *order["command"]]
@@ -175,6 +180,9 @@ _WRITE = os.write
 def _prepare(kind: Kind, number: int, calls: _Calls) -> None:
     if kind == "memory":
         _fail_in_functions(calls)
+    elif kind == "killed":
+        _fail_in_statements(calls, kind)
+        _fail_on_disk(calls, errno.EIO)
     elif kind.startswith("sql"):
         _fail_in_statements(calls, kind)
     elif kind.startswith("disk"):

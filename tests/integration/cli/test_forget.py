@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import duckdb
+import pendulum
 import pytest
 
 from bookings_sync.sandbox import SandboxServer, generate
 from integration.sync.test_privacy import give_secrets, in_files, in_tables
+from support.faulty_process import Break, FaultyProcess
 
 from .conftest import Project, reload_configuration, small_world
 
@@ -75,7 +81,7 @@ def assert_nothing_new(project: Project) -> None:
     assert "lost" not in result.stdout
 
 
-@pytest.mark.parametrize("rule", ["drop"])
+@pytest.mark.parametrize("rule", ["drop", "hash"])
 def test_history_under_stricter_rules(kept: Project, rule: str) -> None:
     before = counts(kept)
     kept.configure(more=f'pii = "{rule}"\n')
@@ -157,6 +163,33 @@ def test_contacts_by_address(kept: Project, how: str) -> None:
     assert not re.search(rf"qx({kinds})[01]000qx|\+4999000000", texts(kept))
     assert_nothing_new(kept)
     assert kept.bookings("forget", how, value, "--yes", "--json").json["outcome"] == "nothing to erase"
+
+
+def test_killed_at_any_moment(kept: Project, tmp_path: Path) -> None:
+    """The same command finishes what a killed one began, and the history is sound."""
+    contact_id, secrets = person(kept)
+    command = ["forget", "--contact", contact_id, "--yes", "--json"]
+    with FaultyProcess() as process:
+
+        def run_in_a_copy(number: int) -> int:
+            copy = tmp_path / f"killed at {number}"
+            shutil.copytree(kept.folder, copy)
+            ended = process.run(command, copy, pendulum.now("UTC"), Break("killed", number))
+            if number:
+                assert ended.exit_code == -signal.SIGKILL
+                finished = process.run(command, copy, pendulum.now("UTC"))
+                assert finished.exit_code == 0, finished.printed
+                assert "sound" in process.run(["doctor"], copy, pendulum.now("UTC")).printed
+            everything = texts(Project(copy, kept.server))
+            assert [each for each in secrets if each in everything] == []
+            shutil.rmtree(copy)
+            return ended.calls
+
+        calls = run_in_a_copy(0)
+        assert calls > 50
+        moments = 25 if os.environ.get("CHAOS") else 3
+        for each in range(1, moments + 1):
+            run_in_a_copy(each * calls // (moments + 1))
 
 
 def test_nobody_is_named_or_the_wrong_one(kept: Project) -> None:
