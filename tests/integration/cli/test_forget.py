@@ -33,7 +33,7 @@ def kept(project: Project) -> Iterator[Project]:
         for round_ in range(2):
             give_secrets(SimpleNamespace(world=server.world, location_id=server.world.locations[0].id), round_)  # type: ignore[arg-type]
             assert kept.bookings("sync").exit_code == 0
-            assert kept.bookings("transform").exit_code == 0
+        assert kept.bookings("transform").exit_code == 0
         assert len(in_tables(kept.database)) > 20
         yield kept
 
