@@ -30,6 +30,9 @@ class Guard(NamedTuple):
         """Whether all records end."""
         return not self.is_off and ending > 0 and ending >= live
 
-    def is_mostly_emptied(self, ending: int, live: int) -> bool:
-        """Whether all records end, or more than half and more than one. For short lists without another control."""
+    def is_mostly_emptied(self, ending: int, live: int, listed: int) -> bool:
+        """Whether all records end, or more than half and more than one, and the list has fewer records, `listed`, than
+        before. For short lists without another control."""
+        if listed >= live:
+            return False
         return self.is_emptied(ending, live) or (not self.is_off and ending > 1 and 2 * ending > live)

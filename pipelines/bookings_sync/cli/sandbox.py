@@ -67,7 +67,8 @@ def run_sandbox(
 
 def _stop_when_stdin_closes() -> None:
     """Stops this process when its parent ends, however the parent ends."""
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 4096):  # not through the buffer, whose lock the interpreter needs to end
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -114,6 +114,9 @@ class Proof:
                     doubts.setdefault(location_id, (endpoint, whose))
         unproven = [each for each in unsettled if each not in self._proven and not self._findings.gave_up(each)]
         looked = self._look({each: self._scopes(each) for each in unproven})
+        # All teams or services are new: any appointment, also one that is not due, may show that they were replaced.
+        doubtful = [each for each in unproven if each in doubts and looked.get(each, SILENT) is SILENT]
+        looked |= self._look({each: self._scopes(each) for each in doubtful}, all_lists=True)
         for location_id in unproven:
             whose = looked.get(location_id, SILENT)
             what, doubt = doubts.get(location_id, ("appointments", SILENT))
@@ -142,7 +145,7 @@ class Proof:
             return None
         listed = listed_teams(records).ids if endpoint == "teams" else listed_services(records).ids
         scopes = [Scope("team" if endpoint == "teams" else "service", each) for each in listed]
-        if self._look({location_id: scopes}).get(location_id, SILENT).verdict == "own":
+        if self._look({location_id: scopes}, all_lists=True).get(location_id, SILENT).verdict == "own":
             return None
         return self._other_reply(location_id, f"/calendars/{endpoint}", whose)
 
@@ -170,9 +173,13 @@ class Proof:
         known = [each for each in self._calendars.scopes(location_id) if each.kind != "unlisted"]
         return list(dict.fromkeys([*listed, *known]))
 
-    def _look(self, scopes: Mapping[str, list[Scope]]) -> dict[str, Whose]:
-        """The owner of the appointments in these scopes' lists, by location, where the lists show one."""
-        looks = [_Look(each, self._lists_to_try(each, of_location)) for each, of_location in scopes.items()]
+    def _look(self, scopes: Mapping[str, list[Scope]], *, all_lists: bool = False) -> dict[str, Whose]:
+        """The owner of the appointments in these scopes' lists, by location, where the lists show one. Looks at a few
+        lists, or with `all_lists` at all, also of times that are not due."""
+        looks = [
+            _Look(each, self._lists_to_try(each, of_location, all_lists=all_lists))
+            for each, of_location in scopes.items()
+        ]
         found: dict[str, Whose] = {}
         for answer in Reading(looks, self._first, self._settings.concurrency):
             location_id = answer.item.location_id
@@ -185,11 +192,12 @@ class Proof:
                 found[location_id] = self._of_held(location_id, ids) if ids else whose
         return found
 
-    def _lists_to_try(self, location_id: str, scopes: list[Scope]) -> Iterable[Tried]:
+    def _lists_to_try(self, location_id: str, scopes: list[Scope], *, all_lists: bool) -> Iterable[Tried]:
         span = self._planner.span
         if not self._first_sync.is_first(location_id):
             reads = plan_appointments(self._planner.ledger, self._settings, location_id, scopes, span)
-            return [(read.scope, window_of(read)) for read in reads[:_MOST_KNOWN_LISTS]]
+            due = [(read.scope, window_of(read)) for read in reads]
+            return chain(due, older_lists(self._settings, span, scopes)) if all_lists else due[:_MOST_KNOWN_LISTS]
         first = first_lists(self._settings, span, scopes)
         if span.asked is not None:
             return first[: len(scopes)]

@@ -175,8 +175,8 @@ class WholeLists:
         listed_keys: set[Key] = {(each,) for each in listed}
         self._deletions.exist(location_id, table.name, listed_keys)
         gone: set[Key] = {(each,) for each in known} - listed_keys
-        guard = self._deletions.guard
-        if not (guard.is_too_much(len(gone), len(known)) or guard.is_mostly_emptied(len(gone), len(known))):
+        guard, live = self._deletions.guard, len(known)
+        if not (guard.is_too_much(len(gone), live) or guard.is_mostly_emptied(len(gone), live, len(listed_keys))):
             return set()
         return gone - self._deletions.proven(location_id, table.name, sorted(gone), "empty list")
 

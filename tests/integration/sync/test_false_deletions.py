@@ -310,6 +310,18 @@ def test_all_services_are_really_gone(open_site: Callable[..., Site]) -> None:
     assert site.live("services") == site.live("service_hours") == []
 
 
+def test_the_only_service_is_replaced(open_site: Callable[..., Site]) -> None:
+    """The list is as long as before, so it did not come empty."""
+    site = open_site(small(services_per_location=1), slots=False)
+    site.sync()
+    (old,) = site.world.data[site.location_id].services.values()
+    site.world.add_service(site.location_id, old.team_id, "Another")
+    site.world.delete_service(site.location_id, old.id)
+    assert site.sync().outcome == "ok"
+    assert len(site.live("services")) == 1
+    assert [each for each in site.differences() if not each.startswith("slots")] == []
+
+
 def test_a_healthy_sync_asks_for_no_control(site: Site) -> None:
     site.sync()
     site.world.requests.reset()
