@@ -37,6 +37,6 @@ SELECT
   CAST(COUNT_IF(is_booking AND status = 'cancelled') AS BIGINT) AS cancelled,
   CAST(COUNT_IF(is_booking AND status = 'invalid') AS BIGINT) AS invalid,
   CAST(COUNT_IF(is_deleted_before_start) AS BIGINT) AS deleted_before_start,
-  CAST(COUNT_IF(made_for = made_on) AS BIGINT) AS for_the_same_day
+  CAST(COUNT_IF(COALESCE(made_for = made_on, FALSE)) AS BIGINT) AS for_the_same_day
 FROM made_bookings
 GROUP BY location_id, service_id, made_on

@@ -62,7 +62,7 @@ WITH ranked_cancellations AS (
   SELECT
     *,
     CASE
-      WHEN status <> 'cancelled' THEN NULL
+      WHEN status <> 'cancelled' THEN 'not cancelled'
       WHEN notice_hours IS NULL THEN 'not known'
       WHEN notice_hours < 0 THEN 'after start'
       WHEN is_same_day THEN 'same day'
@@ -76,13 +76,13 @@ WITH ranked_cancellations AS (
     service_id,
     local_week,
     COUNT(*) AS bookings,
-    COUNT(notice) AS cancelled,
+    CAST(COUNT_IF(status = 'cancelled') AS BIGINT) AS cancelled,
     CAST(COUNT_IF(notice = 'over 24 hours') AS BIGINT) AS over_24_hours,
     CAST(COUNT_IF(notice = 'under 24 hours') AS BIGINT) AS under_24_hours,
     CAST(COUNT_IF(notice = 'same day') AS BIGINT) AS same_day,
     CAST(COUNT_IF(notice = 'after start') AS BIGINT) AS after_start,
     CAST(COUNT_IF(notice = 'not known') AS BIGINT) AS not_known,
-    CAST(COUNT_IF(notice <> 'not known' AND changed_at_source = 'observed') AS BIGINT) AS timed_by_sync
+    CAST(COUNT_IF(COALESCE(notice <> 'not known' AND changed_at_source = 'observed', FALSE)) AS BIGINT) AS timed_by_sync
   FROM groups
   GROUP BY location_id, service_id, local_week
 )

@@ -55,15 +55,19 @@ def resolve(query: exp.Query, table_for: Callable[[str, str], exp.Expr], now: Da
 
 
 _WILSON = """
-CASE WHEN n > 0 THEN LEAST(GREATEST(
-  (CAST(k AS DOUBLE) + 1.9207295 {sign} 1.959964 * SQRT(CAST(k AS DOUBLE) * (n - k) / n + 0.96036475)) / (n + 3.841459),
-0), 1) END
+CASE
+  WHEN n > 0 AND k = {edge} THEN {bound}
+  WHEN n > 0 THEN
+    (CAST(k AS DOUBLE) + 1.9207295 {sign} 1.959964 * SQRT(CAST(k AS DOUBLE) * (n - k) / n + 0.96036475))
+    / (n + 3.841459)
+END
 """
 """An end of the 95 % Wilson interval of the rate k / n. 95 % of a normal distribution lie within z = 1.959964 standard
-deviations; the other numbers are z²/2, z²/4 and z². Unlike the usual k / n ± z·sqrt(…), it also holds for small n."""
+deviations; the other numbers are z²/2, z²/4 and z². Unlike the usual k / n ± z·sqrt(…), it also holds for small n. It
+begins at exactly 0 if k is 0, and ends at 1 if k is n."""
 _RATE_INTERVAL = {
-    name: sqlglot.parse_one(_WILSON.format(sign=sign), read="duckdb")
-    for name, sign in (("WILSON_LOW", "-"), ("WILSON_HIGH", "+"))
+    "WILSON_LOW": sqlglot.parse_one(_WILSON.format(sign="-", edge="0", bound=0), read="duckdb"),
+    "WILSON_HIGH": sqlglot.parse_one(_WILSON.format(sign="+", edge="n", bound=1), read="duckdb"),
 }
 
 

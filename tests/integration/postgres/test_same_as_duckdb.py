@@ -15,6 +15,8 @@ from bookings_sync.records.tables import TABLES
 
 from .conftest import Database, Site, small
 
+OF_THE_RUN = {"stg_reads", "stg_runs", "stg_location_runs", "stg_slot_reads", "rpt_coverage", "rpt_freshness"}
+"""Models that describe the runs themselves."""
 HISTORY = [name for name, table in TABLES.items() if table.history]
 
 
@@ -52,14 +54,7 @@ def test_raw_tables_and_models(site: Site, database: Database, tmp_path: Path, m
     marts = {
         f"bookings_{model.layer}.{model.name}": ", ".join(model.header.columns)
         for model in models
-        if model.name
-        not in {
-            "stg_reads",
-            "stg_runs",
-            "stg_location_runs",
-            "rpt_coverage",
-            "rpt_freshness",
-        }  # these describe the run itself
+        if model.name not in OF_THE_RUN
     }
 
     def sync() -> list[int]:
