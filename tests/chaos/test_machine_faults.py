@@ -55,7 +55,7 @@ LIMITS: dict[Kind, list[int]] = {
     "address space": [1024, 4096, 16_384, 65_536, 131_072, 262_144],
 }
 CASES = amount(
-    [("sync", "memory"), ("sync", "disk full"), ("transform", "sql input or output"), ("report", "disk broken")],
+    [("sync", "disk full"), ("transform", "sql input or output")],
     [(name, kind) for name in COMMANDS for kind in KINDS],
 )
 FIRST, RANDOM = amount((0, 1), (4, 8))

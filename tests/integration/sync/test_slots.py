@@ -178,7 +178,7 @@ changes = st.one_of(
 )
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.tuples(changes, st.sampled_from([2, 4])), min_size=2, max_size=6))
 def test_any_history_of_slots(calendar: Calendar, history: list[tuple[dict[str, Any], int]]) -> None:
     calendar.database.unlink(missing_ok=True)
