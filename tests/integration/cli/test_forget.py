@@ -53,6 +53,13 @@ def texts(project: Project) -> str:
     return "\n".join(found).lower()
 
 
+def left(secrets: set[str], everything: str) -> set[str]:
+    """Those of the secrets that occur. One search for their forms is much faster than one for each."""
+    forms = set(re.findall(r"qx[a-z]+[01]00\d+qx|\+4999\d{6}", everything))
+    others = {each for each in secrets if not re.fullmatch(r"qx[a-z]+[01]00\d+qx|\+4999\d{6}", each)}
+    return (secrets & forms) | {each for each in others if each in everything}
+
+
 def counts(project: Project) -> list[Any]:
     with duckdb.connect(str(project.database), read_only=True) as connection:
         having = "column_name = '_dlt_valid_to' AND schema_name = 'bookings_raw'"
@@ -128,12 +135,12 @@ def person(project: Project) -> tuple[str, set[str]]:
 def test_one_contact_by_id(kept: Project) -> None:
     contact_id, secrets = person(kept)
     everything = texts(kept)
-    assert [each for each in secrets if each not in everything] == []
+    assert left(secrets, everything) == secrets
     result = kept.bookings("forget", "--contact", contact_id, "--yes", "--json")
     assert (result.exit_code, result.json["contacts"]) == (0, 1), result.stderr
     assert {"contacts", "appointments", "contact_custom_fields"} <= result.json["rows"].keys()
     everything = texts(kept)
-    assert [each for each in secrets if each in everything] == []
+    assert left(secrets, everything) == set()
     assert re.search("qxfirst[01]00", everything), "other contacts stay"
     assert not [each for each in secrets if each in result.stdout.lower()]
 
@@ -149,7 +156,7 @@ def test_one_contact_by_id(kept: Project) -> None:
     assert kept.bookings("sync").exit_code == 0
     assert kept.bookings("transform").exit_code == 0
     everything = texts(kept)
-    assert [each for each in secrets if each in everything] == []
+    assert left(secrets, everything) == set()
     again = kept.bookings("forget", "--contact", contact_id, "--json").json
     assert (again["outcome"], again["earlier"][0]["contacts"]) == ("nothing to erase", 1)
 
@@ -181,13 +188,13 @@ def test_killed_at_any_moment(kept: Project, tmp_path: Path) -> None:
                 assert finished.exit_code == 0, finished.printed
                 assert "sound" in process.run(["doctor"], copy, pendulum.now("UTC")).printed
             everything = texts(Project(copy, kept.server))
-            assert [each for each in secrets if each in everything] == []
+            assert left(secrets, everything) == set()
             shutil.rmtree(copy)
             return ended.calls
 
         calls = run_in_a_copy(0)
         assert calls > 50
-        moments = 25 if os.environ.get("CHAOS") else 3
+        moments = 25 if os.environ.get("CHAOS") else 2
         for each in range(1, moments + 1):
             run_in_a_copy(each * calls // (moments + 1))
 
