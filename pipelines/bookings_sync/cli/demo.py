@@ -60,7 +60,7 @@ SELECT service.name AS service, sum(showed) AS showed, sum(noshow) AS no_show,
   sum(showed) / nullif(sum(showed) + sum(noshow), 0) AS show_rate
 FROM bookings_marts.rpt_show_rate JOIN bookings_marts.dim_service AS service USING (location_id, service_id)
 WHERE local_week > DATE '{today}' - 84
-GROUP BY service.name ORDER BY show_rate DESC
+GROUP BY service.name HAVING sum(marked) >= 10 ORDER BY show_rate DESC
 """,
     ),
     (
