@@ -28,7 +28,7 @@ from bookings_sync.records.tables import (
     Table,
     nested_tables,
 )
-from bookings_sync.records.values import digest, usable_id
+from bookings_sync.records.values import canonical, digest, usable_id
 from bookings_sync.records.variants import HeldDigests, Variant, best, changed_in, nothing_held, variant_of
 
 
@@ -286,7 +286,10 @@ class _Contacts:
         contact_id = usable_id(contact.get("id")) if isinstance(contact, dict) else None
         if contact_id is not None:
             key = (contact_id,)
-            if self._found.setdefault(key, contact) is not contact:
+            first = self._found.setdefault(key, contact)
+            # Most repeat the first one, and a digest of a single row is slow to make.
+            is_same = first is contact or (isinstance(first, dict) and canonical(first) == canonical(contact))
+            if not is_same:
                 self._others.setdefault(key, []).append(contact)
         else:
             self._sorting.reject(CONTACTS, "the contact is not a JSON object with a usable id", contact)
