@@ -75,5 +75,6 @@ def befall(damage: Damage, database: Path, copies: Sequence[Path]) -> None:
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, table: str, database: str) -> bool:
-    sql = f"SELECT 1 FROM duckdb_tables() WHERE table_name = ? AND database_name = {database}"
+    raw = "schema_name = 'bookings_raw' AND table_name = ?"  # dlt's staging tables have the same names
+    sql = f"SELECT 1 FROM duckdb_tables() WHERE {raw} AND database_name = {database}"
     return bool(connection.execute(sql, [table]).fetchall())
