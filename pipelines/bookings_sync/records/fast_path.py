@@ -92,8 +92,9 @@ def reader(
                 continue
             contact_ids = each.fields.values["contactId"].to_pylist()  # type: ignore[union-attr]
             contacts = _contacts_of(each, contact_ids, location_id, known)
-            if _have_one_id(contacts, contact_ids) and not erased.any_of(location_id, contact_ids):
-                found.append(each._replace(contacts=contacts))
+            named = _named_ids(contacts, contact_ids)
+            if named is not None and not erased.any_of(location_id, named):
+                found.append(_with_contact_ids(each, named)._replace(contacts=contacts))
             else:
                 found += (decode(bytes(record)) for record in records[start : start + len(each.ids)])
             start += len(each.ids)
@@ -143,8 +144,9 @@ def _contacts_of(
     return EmbeddedContacts(texts, read, new, skipped)
 
 
-def _have_one_id(contacts: EmbeddedContacts, contact_ids: Sequence[str | None]) -> bool:
-    """Whether each contact has the id that its appointment names. A contact that is held has it."""
+def _named_ids(contacts: EmbeddedContacts, contact_ids: list[str | None]) -> list[str | None] | None:
+    """The contact of each appointment: the id that it names, else its contact's own. None if the two differ, or if a
+    contact has no id. A contact that is held has the id that the appointment names."""
     ids: dict[TextHash | None, str | None] = {text: key[0] for text, (key, _) in contacts.skipped.items()}
     texts = iter(contacts.read_texts)
     for each in contacts.read:
@@ -156,11 +158,21 @@ def _have_one_id(contacts: EmbeddedContacts, contact_ids: Sequence[str | None]) 
             next(texts)  # no contact at all: `decoding` rejects it
     own_ids = list(map(ids.get, contacts.texts))
     if own_ids == contact_ids:
-        return True
-    return all(
-        own == named or text is None or text not in ids
-        for own, named, text in zip(own_ids, contact_ids, contacts.texts, strict=True)
-    )
+        return contact_ids
+    found: list[str | None] = []
+    for own, named, text in zip(own_ids, contact_ids, contacts.texts, strict=True):
+        if text is None or text not in ids or own == named or (named is None and own):
+            found.append(named or own)
+        else:
+            return None
+    return found
+
+
+def _with_contact_ids(appointments: Plain, contact_ids: list[str | None]) -> Plain:
+    if appointments.fields.values["contactId"].to_pylist() == contact_ids:  # type: ignore[union-attr]
+        return appointments
+    values = {**appointments.fields.values, "contactId": pa.array(contact_ids, pa.string())}
+    return appointments._replace(fields=appointments.fields._replace(values=values))
 
 
 def _read_chunk(table: Table, records: Sequence[Any]) -> Plain | None:
