@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from bookings_sync.api.client import Client
@@ -37,7 +37,7 @@ from bookings_sync.sync.kept_replies import KeptReplies
 from bookings_sync.sync.reading import DecodingTurn, Reading
 
 _MOST_KNOWN_LISTS = 20
-"""Lists of a location with rows that one look at its appointments reads. They are part of the run's plan."""
+"""Lists of a location with rows that one look at its appointments reads, and at most as many beyond the run's plan."""
 
 _MOST_OTHER_REPLIES = 3
 """Replies of another location, before any reply with the location's own appointments, after which the key is wrong."""
@@ -114,9 +114,9 @@ class Proof:
                     doubts.setdefault(location_id, (endpoint, whose))
         unproven = [each for each in unsettled if each not in self._proven and not self._findings.gave_up(each)]
         looked = self._look({each: self._scopes(each) for each in unproven})
-        # All teams or services are new: any appointment, also one that is not due, may show that they were replaced.
+        # All teams or services are new. An appointment may show that they were replaced, also one that is not due.
         doubtful = [each for each in unproven if each in doubts and looked.get(each, SILENT) is SILENT]
-        looked |= self._look({each: self._scopes(each) for each in doubtful}, all_lists=True)
+        looked |= self._look({each: self._scopes(each) for each in doubtful}, beyond_due=True)
         for location_id in unproven:
             whose = looked.get(location_id, SILENT)
             what, doubt = doubts.get(location_id, ("appointments", SILENT))
@@ -145,7 +145,7 @@ class Proof:
             return None
         listed = listed_teams(records).ids if endpoint == "teams" else listed_services(records).ids
         scopes = [Scope("team" if endpoint == "teams" else "service", each) for each in listed]
-        if self._look({location_id: scopes}, all_lists=True).get(location_id, SILENT).verdict == "own":
+        if self._look({location_id: scopes}, beyond_due=True).get(location_id, SILENT).verdict == "own":
             return None
         return self._other_reply(location_id, f"/calendars/{endpoint}", whose)
 
@@ -173,11 +173,11 @@ class Proof:
         known = [each for each in self._calendars.scopes(location_id) if each.kind != "unlisted"]
         return list(dict.fromkeys([*listed, *known]))
 
-    def _look(self, scopes: Mapping[str, list[Scope]], *, all_lists: bool = False) -> dict[str, Whose]:
+    def _look(self, scopes: Mapping[str, list[Scope]], *, beyond_due: bool = False) -> dict[str, Whose]:
         """The owner of the appointments in these scopes' lists, by location, where the lists show one. Looks at a few
-        lists, or with `all_lists` at all, also of times that are not due."""
+        lists that are due, with `beyond_due` also at a few of other times."""
         looks = [
-            _Look(each, self._lists_to_try(each, of_location, all_lists=all_lists))
+            _Look(each, self._lists_to_try(each, of_location, beyond_due=beyond_due))
             for each, of_location in scopes.items()
         ]
         found: dict[str, Whose] = {}
@@ -192,12 +192,13 @@ class Proof:
                 found[location_id] = self._of_held(location_id, ids) if ids else whose
         return found
 
-    def _lists_to_try(self, location_id: str, scopes: list[Scope], *, all_lists: bool) -> Iterable[Tried]:
+    def _lists_to_try(self, location_id: str, scopes: list[Scope], *, beyond_due: bool) -> Iterable[Tried]:
         span = self._planner.span
         if not self._first_sync.is_first(location_id):
             reads = plan_appointments(self._planner.ledger, self._settings, location_id, scopes, span)
-            due = [(read.scope, window_of(read)) for read in reads]
-            return chain(due, older_lists(self._settings, span, scopes)) if all_lists else due[:_MOST_KNOWN_LISTS]
+            due = [(read.scope, window_of(read)) for read in reads[:_MOST_KNOWN_LISTS]]
+            others = older_lists(self._settings, span, scopes) if beyond_due else iter(())
+            return chain(due, islice(others, _MOST_KNOWN_LISTS))
         first = first_lists(self._settings, span, scopes)
         if span.asked is not None:
             return first[: len(scopes)]
