@@ -94,7 +94,8 @@ def reader(
             contacts = _contacts_of(each, contact_ids, location_id, known)
             named = _named_ids(contacts, contact_ids)
             if named is not None and not erased.any_of(location_id, named):
-                found.append(_with_contact_ids(each, named)._replace(contacts=contacts))
+                plain = each if named is contact_ids else _with_contact_ids(each, named)
+                found.append(plain._replace(contacts=contacts))
             else:
                 found += (decode(bytes(record)) for record in records[start : start + len(each.ids)])
             start += len(each.ids)
@@ -169,8 +170,6 @@ def _named_ids(contacts: EmbeddedContacts, contact_ids: list[str | None]) -> lis
 
 
 def _with_contact_ids(appointments: Plain, contact_ids: list[str | None]) -> Plain:
-    if appointments.fields.values["contactId"].to_pylist() == contact_ids:  # type: ignore[union-attr]
-        return appointments
     values = {**appointments.fields.values, "contactId": pa.array(contact_ids, pa.string())}
     return appointments._replace(fields=appointments.fields._replace(values=values))
 

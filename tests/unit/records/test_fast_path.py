@@ -66,6 +66,7 @@ def test_any_list_gives_the_same_rows_on_both_paths(seed: int, count: int) -> No
     [
         ({}, None),
         ({"title": None, "contact": None}, None),
+        ({"contactId": None}, None),
         ({"attributionSource": {"medium": "web"}, "calledNothing": None}, {"attributionSource": {"medium": "web"}}),
         ({"calledNothing": None}, None),
     ],
@@ -74,6 +75,13 @@ def test_records_of_the_expected_types_are_plain(changed: dict[str, Any], extra:
     record = read_of(booked(1, **changed))
     assert isinstance(record, Plain)
     assert record.fields.extras == [extra]
+
+
+def test_an_appointment_without_contact_id_keeps_its_list_on_the_fast_path() -> None:
+    records = [booked(number, **({"contactId": None} if number == 3 else {})) for number in range(5)]
+    listing = split_decoder(reader("L", ContactCache()))(body_of(records))
+    assert [type(each) for each in listing.records] == [Plain]
+    assert found_in(listing) == found_in(decode_all(body_of(records)))
 
 
 @pytest.mark.parametrize("changed", [{"title": 5}, {"isFree": "no"}, {"startTime": 1_793_610_000_000}, {"id": ".."}])
