@@ -171,7 +171,7 @@ _LIBRARIES = ("duckdb", "_duckdb", "pyarrow", "dlt", "builtins", "filelock", "te
 def naming_machine_errors(place: object, *, database: object = None) -> Iterator[None]:
     """Raises a MachineError for a failure of the machine.
 
-    `place` is named if the failure names no file: the file or folder that is written meanwhile. `database` is named
+    `place` is named if the failure names no file: the file or folder in use. `database` is named
     instead if DuckDB failed.
     """
     try:

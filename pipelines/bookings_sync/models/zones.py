@@ -1,4 +1,4 @@
-"""Zones: locations whose time zone a transform changes.
+"""Zones: finds the locations that get another time zone in a transform.
 
 Input:  the live and the new `dim_location`.
 Output: `zone_changes`.
@@ -17,7 +17,7 @@ from bookings_sync.models.zone_names import aliases
 
 @dataclass(frozen=True, slots=True)
 class ZoneChange:
-    """A location whose local times, past ones too, move with this transform."""
+    """A location's time zone before and after a transform. All its local times move, also past ones."""
 
     location: str
     before: str
@@ -34,7 +34,7 @@ class ZoneChange:
 
 
 def zone_changes(destination: Destination, table_for: Callable[[str, str], exp.Expr]) -> tuple[ZoneChange, ...]:
-    """The locations whose zone differs between the live `dim_location` and the one that `table_for` gives."""
+    """Compares the zones of the live `dim_location` with those of the one that `table_for` gives."""
     if not destination.has("marts", "dim_location"):
         return ()
     columns = ("location_id", "name", "timezone", "timezone_source")

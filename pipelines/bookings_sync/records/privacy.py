@@ -42,8 +42,8 @@ _WEEKDAYS = frozenset({"monday", "tuesday", "wednesday", "thursday", "friday", "
 
 
 class _Leaf(NamedTuple):
-    """A field that columns hold. `fits` tells whether a column of the field's takes a value; `takes_texts` whether it
-    takes a hash."""
+    """A field that columns hold. `fits` is whether one of its columns takes a value, `takes_texts` whether one takes
+    a hash."""
 
     personal: PersonalField | None
     fits: Callable[[Any], bool]
@@ -146,7 +146,7 @@ class Privacy:
 
     @property
     def dropping_contacts(self) -> Privacy:
-        """The same rules, but nothing that a contact says or is."""
+        """The same rules, but every field of contacts is dropped."""
         contact_fields: dict[PersonalField, Rule] = dict.fromkeys(CONTACT_FIELDS, "drop")
         return replace(self, rules={**self.rules, **contact_fields}, erased=NOBODY)
 
@@ -293,7 +293,7 @@ class Privacy:
         )
 
     def nothing_personal(self, record: dict[str, Any]) -> dict[str, Any]:
-        """An appointment without anything that its contact says or is."""
+        """An appointment without its contact, and without the fields of contacts."""
         kept = {name: each for name, each in record.items() if name not in ("contact", "selectedTimezone")}
         cleared: dict[str, Any] = self.dropping_contacts.record(APPOINTMENTS, kept)
         return cleared

@@ -142,7 +142,7 @@ class ErasedRows:
         return {"extra": _as_json(extra or None)}
 
     def rejected(self, table_name: str, location_id: str, record: Any) -> Any:
-        """What stays of a rejected record; None for nothing. A custom field does not say whose it is, so it goes."""
+        """What stays of a rejected record; None for nothing. A custom field does not name its contact, so it goes."""
         if location_id not in {each for each, _ in self._contacts}:
             return record
         if table_name == CONTACT_CUSTOM_FIELDS.name:
