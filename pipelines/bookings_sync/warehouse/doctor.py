@@ -89,10 +89,6 @@ class Doctor:
         self._raw = RawTables(client)
         self._row = _ROW.get(client.capabilities.sqlglot_dialect or "", "")
 
-    @property
-    def can_repair(self) -> bool:
-        return bool(self._row)
-
     # -- examine -------------------------------------------------------------------------------------------------------
 
     def examine(self) -> list[Flaw]:
