@@ -131,7 +131,7 @@ class DemoOutput:
             (f"{command} query 'FROM rpt_bookings'", "ask your own questions in SQL"),
             (f"{command} docs", "write the data dictionary, an HTML page of all tables and columns"),
             (f"duckdb {file}", "see all tables: bookings_raw, bookings_staging, bookings_marts"),
-            ("bookings check", "test your own calendar, after you put its key in .dlt/secrets.toml"),
+            (f"{_command(Path())} check", "test your own calendar, after you put its key in .dlt/secrets.toml"),
         ]
         self._output.print(table(("run", "to"), rows))
 
