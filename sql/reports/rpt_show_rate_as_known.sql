@@ -1,17 +1,17 @@
 /*
-Grain: one row per location, service, local week and number of days after the appointment's day.
+Grain: one row per location, service, local day and number of days after that day.
 Question: How far off was the show rate when it was read 1, 3 or 7 days after the appointments?
-Key: location_id, service_id, local_week, days_after
+Key: location_id, service_id, local_date, days_after
 Notes: Compares the status known at the end of the 1st, 3rd or 7th local day after the appointment with the status
   now, for the same bookings. The status was known then only if a complete sync of the location began after the
   appointment and within the last 24 hours before that moment; without such a sync the booking is left out, because
   nobody knows what a sync would have seen. It is also left out if no sync had seen it by then or if those days are not
-  over; so weeks before the first sync have no rows. The week is that of the current start.
+  over; so days before the first sync have no rows. The day is that of the current start.
 Reads staging:
   stg_appointment_versions: no mart holds past versions of appointments with their status.
   stg_location_runs: no mart holds when each location was synced.
 Audits:
-  not null: location_id, local_week, days_after
+  not null: location_id, local_date, local_week, days_after
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
   range: days_after from 1
   range: bookings from 1
@@ -19,6 +19,8 @@ Audits:
   range: show_rate_now from 0 to 1
   check parts_add_up: bookings = showed + noshow + unmarked + others
 Columns:
+  local_date: Local day of the appointments.
+  local_week: Monday of that day's week.
   days_after: Whole local days after the appointment's day: 1, 3 or 7.
   bookings: Bookings with a known status at that time.
   showed: Bookings marked showed at that time.
@@ -40,7 +42,6 @@ WITH bookings AS (
     fact.location_id,
     fact.appointment_id,
     fact.service_id,
-    fact.local_week,
     fact.local_date,
     fact.status,
     fact.starts_at,
@@ -96,7 +97,7 @@ WITH bookings AS (
     observed_bookings.location_id,
     observed_bookings.appointment_id,
     observed_bookings.service_id,
-    observed_bookings.local_week,
+    observed_bookings.local_date,
     observed_bookings.status,
     MAX(CASE
       WHEN observed_bookings.after_1 <= $now AND version.valid_from <= observed_bookings.after_1
@@ -118,17 +119,17 @@ WITH bookings AS (
     observed_bookings.location_id,
     observed_bookings.appointment_id,
     observed_bookings.service_id,
-    observed_bookings.local_week,
+    observed_bookings.local_date,
     observed_bookings.status
 ), status_counts AS (
-  SELECT location_id, service_id, local_week, status, status_1, status_3, status_7, COUNT(*) AS bookings
+  SELECT location_id, service_id, local_date, status, status_1, status_3, status_7, COUNT(*) AS bookings
   FROM known_statuses
-  GROUP BY location_id, service_id, local_week, status, status_1, status_3, status_7
+  GROUP BY location_id, service_id, local_date, status, status_1, status_3, status_7
 ), statuses_then_and_now AS (
   SELECT
     status_counts.location_id,
     status_counts.service_id,
-    status_counts.local_week,
+    status_counts.local_date,
     after.days AS days_after,
     CASE after.days
       WHEN 1 THEN status_counts.status_1
@@ -139,11 +140,11 @@ WITH bookings AS (
     status_counts.bookings
   FROM status_counts
   CROSS JOIN (VALUES (1), (3), (7)) AS after (days)
-), weekly_counts AS (
+), daily_counts AS (
   SELECT
     location_id,
     service_id,
-    local_week,
+    local_date,
     days_after,
     CAST(SUM(bookings) AS BIGINT) AS bookings,
     CAST(SUM(CASE WHEN status_then = 'showed' THEN bookings ELSE 0 END) AS BIGINT) AS showed,
@@ -161,12 +162,13 @@ WITH bookings AS (
     ) AS BIGINT) AS marked_since
   FROM statuses_then_and_now
   WHERE status_then IS NOT NULL
-  GROUP BY location_id, service_id, local_week, days_after
+  GROUP BY location_id, service_id, local_date, days_after
 )
 SELECT
   location_id,
   service_id,
-  local_week,
+  local_date,
+  CAST(DATE_TRUNC('WEEK', local_date) AS DATE) AS local_week,
   days_after,
   bookings,
   showed,
@@ -182,4 +184,4 @@ SELECT
   WILSON_LOW(showed_now, showed_now + noshow_now) AS show_rate_now_low,
   WILSON_HIGH(showed_now, showed_now + noshow_now) AS show_rate_now_high,
   marked_since
-FROM weekly_counts
+FROM daily_counts

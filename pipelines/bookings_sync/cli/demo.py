@@ -54,13 +54,13 @@ GROUP BY event ORDER BY changes DESC
 """,
     ),
     (
-        "Show rate by service, last twelve weeks",
+        "Show rate by service, last 12 weeks (84 days up to yesterday)",
         """
 SELECT service.name AS service, sum(showed) AS showed, sum(noshow) AS no_show,
   sum(showed) / nullif(sum(showed) + sum(noshow), 0) AS show_rate
-FROM bookings_marts.rpt_show_rate JOIN bookings_marts.dim_service AS service USING (location_id, service_id)
-WHERE local_week > DATE '{today}' - 84
-GROUP BY service.name HAVING sum(marked) >= 10 ORDER BY show_rate DESC
+FROM bookings_marts.rpt_daily_bookings JOIN bookings_marts.dim_service AS service USING (location_id, service_id)
+WHERE local_date >= DATE '{today}' - 84 AND local_date < DATE '{today}'
+GROUP BY service.name HAVING sum(showed) + sum(noshow) >= 10 ORDER BY show_rate DESC
 """,
     ),
     (

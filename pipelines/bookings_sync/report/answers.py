@@ -43,19 +43,21 @@ _QUESTIONS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("Bookings of the last 14 days", _COUNTS, _PAST_OR_AHEAD.format(first="- 14", last="")),
     ("Bookings of today and the next 13 days", _COUNTS, _PAST_OR_AHEAD.format(first="", last="+ 14")),
     (
-        "Show rate by service, last 12 weeks",
+        "Show rate by service, last 12 weeks (84 days up to yesterday)",
         ("location", "service", "showed", "noshow", "cancelled", "unmarked", "show rate"),
         """
-        SELECT location.name, COALESCE(service.name, service.service_id, '(no service)'),
-          SUM(rate.showed), SUM(rate.noshow), SUM(rate.cancelled), SUM(rate.unmarked),
-          CAST(SUM(rate.showed) AS DOUBLE) / NULLIF(SUM(rate.showed) + SUM(rate.noshow), 0)
-        FROM marts.rpt_show_rate AS rate
-        JOIN marts.dim_location AS location ON location.location_id = rate.location_id
+        SELECT location.name, COALESCE(service.name, daily.service_id, '(no service)'),
+          SUM(daily.showed), SUM(daily.noshow), SUM(daily.cancelled), SUM(daily.open),
+          CASE WHEN SUM(daily.showed) + SUM(daily.noshow) >= 10
+            THEN CAST(SUM(daily.showed) AS DOUBLE) / (SUM(daily.showed) + SUM(daily.noshow)) END
+        FROM marts.rpt_daily_bookings AS daily
+        JOIN marts.dim_location AS location ON location.location_id = daily.location_id
         LEFT JOIN marts.dim_service AS service
-          ON service.location_id = rate.location_id AND service.service_id = rate.service_id
-        WHERE rate.local_week > CAST($now AT TIME ZONE location.timezone AS DATE) - 84
-        GROUP BY location.location_id, location.name, service.service_id, service.name
-        ORDER BY location.name, location.location_id, SUM(rate.bookings) DESC, service.service_id
+          ON service.location_id = daily.location_id AND service.service_id = daily.service_id
+        WHERE daily.local_date >= CAST($now AT TIME ZONE location.timezone AS DATE) - 84
+          AND daily.local_date < CAST($now AT TIME ZONE location.timezone AS DATE)
+        GROUP BY location.location_id, location.name, daily.service_id, service.name
+        ORDER BY location.name, location.location_id, SUM(daily.bookings) DESC, daily.service_id
         """,
     ),
     (

@@ -4,7 +4,7 @@ function earlyTable(chosen) {
   const found = [...sums(DATA.known, chosen, [0, Infinity], (row) => row[1])].sort(([one], [other]) => one - other);
   el("early-table").hidden = !found.length;
   el("early-sub").textContent = found.length
-    ? `Bookings of the last ${DATA.known_weeks} weeks: the show rate as known some days after the appointment, and ` +
+    ? `Bookings of the last ${DATA.known_days / 7} weeks: the show rate as known some days after the appointment, and ` +
       `the show rate of the same bookings now.${tooEarly(found[0])}`
     : "This table fills once a sync has run each day for some days. It compares early show rates with those of the same " +
       "bookings now.";

@@ -32,8 +32,8 @@ AHEAD = 28
 """Days ahead that the page shows, including today."""
 DAILY = 56
 """Days back that are counted by day: twice the longest period drawn by day."""
-KNOWN_WEEKS = 12
-"""Weeks back for the table that compares early show rates with today's."""
+TWELVE_WEEKS = 84
+"""Days up to yesterday that count as "the last 12 weeks": on the page, in `answers`, in the demo."""
 NEEDED = ("rpt_hourly_utilisation", "rpt_utilisation", "fct_staff_hours", "rpt_show_rate_as_known", "rpt_schema_drift")
 """The most downstream marts of the page: if they exist, all marts that the page reads exist."""
 MOST_ROWS = 500_000
@@ -180,7 +180,7 @@ def _count(marts: Marts, index: _Index, most_rows: int) -> Counts:
         members=True,
     )
     known = index.table(
-        marts.rows(queries.KNOWN.format(weeks=KNOWN_WEEKS)),
+        marts.rows(queries.KNOWN.format(days=TWELVE_WEEKS)),
         ("combo", "days_after", "bookings", "showed", "noshow", "open", "showed_now", "noshow_now"),
     )
     periods, (days, hours, staff, seats, slot_days, leads, loads) = _bounded(

@@ -19,7 +19,7 @@ from string import Template
 from typing import Any
 
 from bookings_sync.models.unusable import Unusable
-from bookings_sync.report.figures import AHEAD, DAILY, KNOWN_WEEKS, PERIODS, CountTable, Drift, Figures, Freshness
+from bookings_sync.report.figures import AHEAD, DAILY, PERIODS, TWELVE_WEEKS, CountTable, Drift, Figures, Freshness
 from bookings_sync.status import Rejection
 
 _SCRIPTS = ("figures", "words", "charts", "choices", "tiles", "cards", "early", "freshness", "page")
@@ -54,7 +54,7 @@ def _content(figures: Figures) -> dict[str, Any]:
         "today": figures.written_at.date(),
         "ahead": AHEAD,
         "daily": DAILY,
-        "known_weeks": KNOWN_WEEKS,
+        "known_days": TWELVE_WEEKS,
         "all_periods": PERIODS,
     }
 

@@ -105,7 +105,7 @@ FROM marts.rpt_show_rate_as_known AS known
 JOIN marts.dim_location AS location ON location.location_id = known.location_id
 LEFT JOIN marts.dim_service AS service
   ON service.location_id = known.location_id AND service.service_id = known.service_id
-WHERE known.local_week > CAST($now AT TIME ZONE location.timezone AS DATE) - {weeks} * 7
+WHERE known.local_date >= CAST($now AT TIME ZONE location.timezone AS DATE) - {days}
 GROUP BY known.location_id, service.team_id, known.service_id, known.days_after
 """
 DRIFT = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 
+import pendulum
 import pytest
 
 from bookings_sync.models.transform import ModelError
@@ -47,7 +48,8 @@ def test_report_of_a_small_calendar(warehouse: Warehouse) -> None:
     assert past.columns == ("location", "bookings", "showed", "noshow", "cancelled", "open")
     assert past.rows == (("Main", 4, 2, 1, 1, 0),)
     assert ahead.rows == (("Main", 1, 0, 0, 0, 1),)
-    assert shows.rows == (("Main", "Advice", 2, 1, 1, 0, pytest.approx(2 / 3)),)
+    # Fewer than ten are marked: too few for a rate.
+    assert shows.rows == (("Main", "Advice", 2, 1, 1, 0, None),)
     # Two hours on each of three Wednesdays: 5, 12 and 19 March. Two half hours of them are booked.
     assert staff.columns[-1] == "staff utilisation"
     assert staff.rows == (("Main", "Ann", 1.0, 6.0, pytest.approx(1 / 6)),)
@@ -67,3 +69,19 @@ def test_report_of_an_empty_calendar(warehouse: Warehouse) -> None:
 def test_report_before_the_first_transform_is_an_error(warehouse: Warehouse) -> None:
     with pytest.raises(ModelError, match="bookings transform"):
         report_tables(warehouse.client, warehouse.datasets, NOW)
+
+
+def test_the_last_twelve_weeks_are_the_84_days_up_to_yesterday(warehouse: Warehouse) -> None:
+    warehouse.insert("locations", {"name": "Main", "timezone": "America/New_York"})
+    today = pendulum.datetime(2025, 3, 10, 15)
+    marks = [(days, "showed") for days in (0, 84, *range(2, 9), 85, 86)] + [(1, "noshow"), (83, "noshow")]
+    warehouse.insert(
+        "appointments",
+        *(
+            {"id": f"{days}", "contact_id": "C1", "start_time": today.subtract(days=days), "appoinment_status": status}
+            for days, status in marks
+        ),
+    )
+    warehouse.transform()
+    shows = report_tables(warehouse.client, warehouse.datasets, NOW)[2]
+    assert shows.rows == (("Main", "(no service)", 8, 2, 0, 0, 0.8),)
