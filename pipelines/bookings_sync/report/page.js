@@ -68,6 +68,7 @@ function start() {
       ? ` Periods longer than ${DATA.periods.at(-1)} days are left out, to keep this page small. ` +
         "To see them, make a page of one location with bookings report --location."
       : "");
+  meanings();
   freshness();
   if (!DATA.combos.length) {
     el("filters").hidden = true;

@@ -1,6 +1,7 @@
 """Page: renders the report as one HTML file that holds everything it shows and loads nothing.
 
-Input:  `Figures`; the style, scripts and template in this folder; Vega-Lite from the installed vl-convert.
+Input:  `Figures`; the metrics catalogue; the style, scripts and template in this folder; Vega-Lite from the installed
+        vl-convert.
 Output: HTML. Its content security policy allows exactly these scripts and no requests, so a name in the data can
         neither run as script nor send anything.
 """
@@ -18,11 +19,12 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
+from bookings_sync.catalogue import Metric, load_metrics
 from bookings_sync.models.unusable import Unusable
 from bookings_sync.report.figures import AHEAD, DAILY, PERIODS, TWELVE_WEEKS, CountTable, Drift, Figures, Freshness
 from bookings_sync.status import Rejection
 
-_SCRIPTS = ("figures", "words", "charts", "choices", "tiles", "cards", "early", "freshness", "page")
+_SCRIPTS = ("figures", "words", "charts", "choices", "tiles", "cards", "early", "freshness", "meanings", "page")
 """In order of dependence. The page joins them into one script."""
 
 
@@ -56,7 +58,13 @@ def _content(figures: Figures) -> dict[str, Any]:
         "daily": DAILY,
         "known_days": TWELVE_WEEKS,
         "all_periods": PERIODS,
+        "metrics": {each.name: _meaning(each) for each in load_metrics().values()},
     }
+
+
+def _meaning(metric: Metric) -> dict[str, str]:
+    """What the page says about a metric."""
+    return {name: getattr(metric, name) for name in ("label", "question", "definition", "unit", "caveats")}
 
 
 def _packed(content: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from bookings_sync.catalogue import load_metrics
 from bookings_sync.errors import BookingsError
 from bookings_sync.report import Health, collect, render
 from support.model_warehouse import NOW
@@ -62,6 +63,14 @@ def test_charts_have_one_mark_per_row_of_the_data(reported: Reported, look: Open
     )
     assert marks(page, "loads") == members
     assert tile(page, "Bookings") == str(highest)
+
+
+def test_every_metric_of_the_catalogue_is_explained_at_its_anchor(reported: Reported, look: Open) -> None:
+    page = look(reported.page)
+    for metric in load_metrics().values():
+        meaning = page.locator(f"#meanings > #metric-{metric.name}")
+        assert meaning.locator("dt").inner_text() == metric.label
+        assert metric.definition.lower() in meaning.locator("dd").inner_text().lower()
 
 
 def test_utilisation_says_what_it_counts_and_agrees_with_sql(reported: Reported, look: Open) -> None:
