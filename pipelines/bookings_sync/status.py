@@ -21,6 +21,7 @@ from bookings_sync.models.access import datasets
 from bookings_sync.models.destination import Destination
 from bookings_sync.models.errors import NothingSyncedError
 from bookings_sync.models.unusable import Unusable, read_unusable
+from bookings_sync.models.zones import Zone, read_zones
 from bookings_sync.planning.calendar import Calendar
 from bookings_sync.planning.ledger import Ledger
 from bookings_sync.planning.plan import whole_range
@@ -40,6 +41,8 @@ class LocationStatus:
     - `history_from`: everything from this time until now was read at least once.
     - `covered`: the share of history that was read at least once.
     - `oldest_read_at`: no part of the history was last read before this time, so older changes are in the warehouse.
+    - `timezone`, `timezone_source`: the zone of all local days and hours, and its origin, as in `dim_location`; None
+      before the first transform. Only the source `configured` is no guess.
     """
 
     name: str
@@ -50,6 +53,8 @@ class LocationStatus:
     oldest_read_at: DateTime | None
     appointments: int
     deleted: int
+    timezone: str | None = None
+    timezone_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,7 @@ def read_status(client: SqlClientBase[Any], settings: Settings, *, now: DateTime
     if not names and not last_runs:
         raise NothingSyncedError(settings.raw_dataset)
     ledger, calendars, counts = history.coverage(), history.calendars(), _counts(client)
+    zones = {zone.location_id: zone for zone in read_zones(Destination(client, datasets(settings)))}
     locations = [
         _location(
             name,
@@ -125,6 +131,7 @@ def read_status(client: SqlClientBase[Any], settings: Settings, *, now: DateTime
             whole_range(settings, now),
             now,
             counts.get(location_id, (0, 0)),
+            zones.get(location_id),
         )
         for location_id, name in names.items()
     ]
@@ -160,6 +167,7 @@ def _location(
     whole: Window,
     now: DateTime,
     counts: tuple[int, int],
+    zone: Zone | None,
 ) -> LocationStatus:
     now_ms = to_ms(now)
     history = Window(whole.start_ms, max(now_ms, whole.start_ms + 1))
@@ -184,6 +192,8 @@ def _location(
         oldest_read_at=from_ms(min(oldest)) if oldest else None,
         appointments=counts[0],
         deleted=counts[1],
+        timezone=zone.timezone if zone else None,
+        timezone_source=zone.source if zone else None,
     )
 
 

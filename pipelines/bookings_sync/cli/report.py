@@ -88,7 +88,15 @@ def report_figures(
     health = Health(
         drift=figures.health.drift,
         freshness=tuple(
-            Freshness(each.name, each.fresh_at, each.history_from, each.covered, each.oldest_read_at)
+            Freshness(
+                each.name,
+                each.fresh_at,
+                each.history_from,
+                each.covered,
+                each.oldest_read_at,
+                each.timezone,
+                each.timezone_source,
+            )
             for each in status.locations
             if not locations or each.name in locations
         ),

@@ -15,11 +15,12 @@ from bookings_sync.cli.output import Output
 from bookings_sync.cli.unusable import print_unusable
 from bookings_sync.clock import utc_now
 from bookings_sync.config.files import UNREADABLE
-from bookings_sync.config.keys import key_of
+from bookings_sync.config.keys import CONFIG_FILE, LOCATIONS_SECTION, key_of
 from bookings_sync.config.load import load_settings
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import ConfigurationError
 from bookings_sync.models.access import open_client
+from bookings_sync.models.zones import CONFIGURED
 from bookings_sync.records.holds import WHY
 from bookings_sync.status import LocationStatus, RunStatus, Status, read_status
 
@@ -66,6 +67,14 @@ def _print_status(output: Output, status: Status, now: DateTime) -> None:
             title="Last runs",
         ),
     )
+    guessed = [each for each in status.locations if each.timezone_source not in (None, CONFIGURED)]
+    if guessed:
+        zones = [(each.name, each.timezone, each.timezone_source) for each in guessed]
+        output.print(
+            table(("location", "time zone", "guessed from"), zones, title="Time zones that are not configured"),
+            f"Local days and hours depend on them. To set one: timezone under [{LOCATIONS_SECTION}.LOCATION] in "
+            f"{CONFIG_FILE}.",
+        )
     if status.held:
         held = [(e.location, e.table, e.rows, ago(e.since, now), e.runs, WHY[e.why]) for e in status.held]
         output.print(

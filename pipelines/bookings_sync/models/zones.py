@@ -1,7 +1,7 @@
-"""Zones: finds the locations that get another time zone in a transform.
+"""Zones: the time zone of each location, and the locations that get another one in a transform.
 
 Input:  the live and the new `dim_location`.
-Output: `zone_changes`.
+Output: `read_zones`, `zone_changes`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,19 @@ from sqlglot import exp
 
 from bookings_sync.models.destination import Destination
 from bookings_sync.models.zone_names import aliases
+
+CONFIGURED = "configured"
+"""The `timezone_source` of a zone that the configuration names. All other sources are guesses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A location's IANA time zone and its origin: `dim_location.timezone_source`."""
+
+    location_id: str
+    name: str
+    timezone: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +39,32 @@ class ZoneChange:
     """Where the new zone comes from: `dim_location.timezone_source`."""
 
     def __str__(self) -> str:
-        pin = "" if self.source == "configured" else " Set the location's timezone to decide it."
+        pin = "" if self.source == CONFIGURED else " Set the location's timezone to decide it."
         return (
-            f"{self.location}: the time zone changes from {self.before} to {self.after} ({self.source}). Local days "
-            f"and hours of all its appointments change, also in the past.{pin}"
+            f"{self.location}: the time zone changes from {self.before} to {self.after} (source: {self.source}). Local "
+            f"days and hours of all its appointments change, also in the past.{pin}"
         )
 
 
 def zone_changes(destination: Destination, table_for: Callable[[str, str], exp.Expr]) -> tuple[ZoneChange, ...]:
     """Compares the zones of the live `dim_location` with those of the one that `table_for` gives."""
-    if not destination.has("marts", "dim_location"):
-        return ()
-    columns = ("location_id", "name", "timezone", "timezone_source")
-    query = exp.select(*columns)
-    live = {row[0]: row[2] for row in destination.rows(query.copy().from_(destination.table("marts", "dim_location")))}
+    live = {zone.location_id: zone.timezone for zone in read_zones(destination)}
     canonical = aliases()
     found = []
-    for location_id, name, zone, source in destination.rows(query.from_(table_for("marts", "dim_location"))):
-        before = live.get(location_id, zone)
-        if canonical.get(before, before) != canonical.get(zone, zone):
-            found.append(ZoneChange(name, before, zone, source))
+    for zone in _zones(destination, table_for("marts", "dim_location")) if live else ():
+        before, after = live.get(zone.location_id, zone.timezone), zone.timezone
+        if canonical.get(before, before) != canonical.get(after, after):
+            found.append(ZoneChange(zone.name, before, after, zone.source))
     return tuple(sorted(found, key=lambda each: each.location))
+
+
+def read_zones(destination: Destination) -> tuple[Zone, ...]:
+    """The zones that the last transform found. Empty if the models were never built."""
+    if not destination.has("marts", "dim_location"):
+        return ()
+    return _zones(destination, destination.table("marts", "dim_location"))
+
+
+def _zones(destination: Destination, table: exp.Expr) -> tuple[Zone, ...]:
+    query = exp.select("location_id", "name", "timezone", "timezone_source").from_(table)
+    return tuple(Zone(*row) for row in destination.rows(query))

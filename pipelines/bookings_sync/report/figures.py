@@ -53,13 +53,16 @@ class CountTable:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How recently and how completely a location was read. Times are UTC; None means never."""
+    """How recently and how completely a location was read, and its time zone with its source. Times are UTC; None means
+    never."""
 
     name: str
     fresh_at: DateTime | None
     history_from: DateTime | None
     covered: float
     oldest_read_at: DateTime | None
+    timezone: str | None = None
+    timezone_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,15 +46,17 @@ function freshness() {
   el("freshness-body").replaceChildren(
     scrollTable(
       "Freshness of each location",
-      ["Location", "Read", "History complete from", "Of history read", "Oldest part read"],
+      ["Location", "Time zone", "Read", "History complete from", "Of history read", "Oldest part read"],
       DATA.freshness.map((each) => [
         each.name,
+        zoneWords(each),
         when(each.fresh_at),
         each.history_from ? dayWords(each.history_from, {year: "numeric"}) : NONE,
         percent(Math.floor(each.covered * 1000) / 1000),
         when(each.oldest_read_at),
       ]),
     ),
+    ...(DATA.freshness.some(isGuessed) ? [guessedZones()] : []),
     ...(DATA.rejections.length
       ? [
           make("p", {class: "sub"}, "Records that do not fit their table are kept separately and not counted above:"),
@@ -78,6 +80,21 @@ function freshness() {
         ]
       : []),
     ...(DATA.drift.length ? [driftDetails()] : []),
+  );
+}
+
+const isGuessed = (each) => each.timezone && each.timezone_source !== "configured";
+
+/** A location's time zone, and where a guess comes from. */
+const zoneWords = (each) =>
+  !each.timezone ? NONE : isGuessed(each) ? `${each.timezone} (guessed: ${each.timezone_source})` : each.timezone;
+
+function guessedZones() {
+  return make(
+    "p",
+    {class: "sub"},
+    "A guessed time zone may be wrong, and then all days and hours here are. To set it, write timezone under " +
+      "[sources.bookings.locations.LOCATION] in .dlt/config.toml, then run bookings transform.",
   );
 }
 

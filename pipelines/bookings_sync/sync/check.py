@@ -117,6 +117,7 @@ class _Checking:
         self._list_appointments()
         self._windows()
         self._location_id()
+        self._time_zone()
         self._one_appointment()
         self._soft_deletion()
         self._unknown_id()
@@ -217,6 +218,14 @@ class _Checking:
             what = f"{len(unread):,} appointments have a start that cannot be read, such as {unread[0]}"
             fix = "Correct the record." if zone else f"If these are local times, set timezone in {CONFIG_FILE}."
             self._find("times", "note", what, fix)
+
+    def _time_zone(self) -> None:
+        if zone := self._location.timezone:
+            self._find("time zone", "ok", f"{zone}, as configured")
+            return
+        where = f"[{LOCATIONS_SECTION}.{self._location.name}] in {CONFIG_FILE}"
+        what = "not configured: reports guess it from opening hours and bookings. bookings status shows the guess"
+        self._find("time zone", "note", what, f'Write timezone, such as "Europe/Berlin", under {where}.')
 
     def _windows(self) -> None:
         """Asks for days on which no calendar has appointments: do lists heed the days they are asked for?"""

@@ -136,3 +136,9 @@ def test_scopes_that_miss_appointments_are_noted(project: Project) -> None:
     assert first["appointments"]["verdict"] == "note"
     assert 'scopes = ["service", "team"]' in first["appointments"]["fix"]
     assert second["appointments"]["verdict"] == "ok"
+
+
+def test_a_time_zone_that_is_not_configured_is_noted_with_the_setting(project: Project) -> None:
+    for each, name in zip(findings(project, exit_code=0), project.names, strict=True):
+        assert each["time zone"]["verdict"] == "note"
+        assert f"[sources.bookings.locations.{name}] in .dlt/config.toml" in each["time zone"]["fix"]

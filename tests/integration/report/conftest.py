@@ -49,7 +49,9 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reported]:
         fill(warehouse)
         warehouse.transform(select=READ_BY_REPORT)
         figures = collect(warehouse.client, warehouse.datasets, NOW)
-        fresh = [Freshness(name, NOW.subtract(hours=2), pendulum.datetime(2015, 1, 1), 1.0, NOW) for name in NAMES]
+        since = NOW.subtract(hours=2), pendulum.datetime(2015, 1, 1), 1.0, NOW
+        zones = ("America/New_York", "configured"), ("Asia/Tokyo", "configured"), ("Europe/Oslo", "office hours")
+        fresh = [Freshness(name, *since, *zone) for name, zone in zip(NAMES, zones, strict=True)]
         figures = replace(figures, health=replace(figures.health, freshness=tuple(fresh), last_outcome="ok"))
         page = folder / "report.html"
         page.write_text(render(figures), encoding="utf-8")

@@ -238,6 +238,13 @@ def test_the_banner_shows_the_age_of_the_data_and_what_is_missing(reported: Repo
     assert page.locator("#location").input_value() == "Osaka"
 
 
+def test_the_page_shows_each_time_zone_and_how_to_set_a_guessed_one(reported: Reported, look: Open) -> None:
+    shown = look(reported.page).locator("#freshness")
+    assert shown.get_by_role("cell", name="America/New_York", exact=True).count() == 1
+    assert shown.get_by_role("cell", name="Europe/Oslo (guessed: office hours)", exact=True).count() == 1
+    assert "write timezone under [sources.bookings.locations.LOCATION]" in shown.inner_text()
+
+
 def test_a_page_of_the_past_is_labelled_and_shows_no_freshness(reported: Reported, look: Open, tmp_path: Path) -> None:
     file = tmp_path / "past.html"
     file.write_text(render(replace(reported.figures, past=True, health=Health())), encoding="utf-8")
