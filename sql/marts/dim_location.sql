@@ -90,31 +90,31 @@ WITH all_locations AS (
   GROUP BY location_id, service_id
   HAVING MAX(closes_at_minute - opens_at_minute) <= 960
 ), all_starts AS (
-  SELECT location_id, service_id, starts_at, CAST(FLOOR(EXTRACT(EPOCH FROM starts_at) / 60) AS BIGINT) AS start_minute
+  SELECT location_id, service_id, starts_at
   FROM staging.stg_slots
-  WHERE deleted_at IS NULL AND EXTRACT(EPOCH FROM $now) - EXTRACT(EPOCH FROM starts_at) <= 31536000
+  WHERE deleted_at IS NULL AND starts_at >= $now - INTERVAL 365 DAY
   UNION ALL
-  SELECT location_id, service_id, starts_at, CAST(FLOOR(EXTRACT(EPOCH FROM starts_at) / 60) AS BIGINT)
+  SELECT location_id, service_id, starts_at
   FROM staging.stg_appointments
-  WHERE deleted_at IS NULL
-    AND contact_id IS NOT NULL
-    AND EXTRACT(EPOCH FROM $now) - EXTRACT(EPOCH FROM starts_at) <= 31536000
-), start_counts AS (
-  SELECT location_id, COUNT(*) AS starts FROM all_starts GROUP BY location_id
-), starts AS (
+  WHERE deleted_at IS NULL AND contact_id IS NOT NULL AND starts_at >= $now - INTERVAL 365 DAY
+), numbered_starts AS (
   SELECT
     all_starts.location_id,
     all_starts.service_id,
     all_starts.starts_at,
-    all_starts.start_minute,
-    CAST(FLOOR(all_starts.start_minute / 1440.0) AS BIGINT) AS day
+    CAST(FLOOR(EXTRACT(EPOCH FROM all_starts.starts_at) / 60) AS BIGINT) AS start_minute
   FROM all_starts
-  JOIN start_counts ON start_counts.location_id = all_starts.location_id
   JOIN services_with_hours AS service
     ON service.location_id = all_starts.location_id AND service.service_id = all_starts.service_id
+), start_counts AS (
+  SELECT location_id, COUNT(*) AS starts FROM numbered_starts GROUP BY location_id
+), starts AS (
+  SELECT numbered_starts.*, CAST(FLOOR(numbered_starts.start_minute / 1440.0) AS BIGINT) AS day
+  FROM numbered_starts
+  JOIN start_counts ON start_counts.location_id = numbered_starts.location_id
   -- Eleven has no factor in common with 24 or 7, so all hours and weekdays take part.
   WHERE start_counts.starts <= 1000
-    OR MOD(CAST(FLOOR(all_starts.start_minute / 60.0) AS BIGINT), 11) = 0
+    OR MOD(CAST(FLOOR(numbered_starts.start_minute / 60.0) AS BIGINT), 11) = 0
 ), days AS (
   SELECT day, MIN(starts_at) AS first_starts_at FROM starts GROUP BY day
 ), offsets AS (
