@@ -73,6 +73,39 @@ WITH changes AS (
       WHEN 'created_at' THEN created_at WHEN 'updated_at' THEN to_updated_at ELSE observed_at
     END AS changed_at
   FROM timed_changes
+), explained_changes AS (
+  SELECT
+    changes.location_id,
+    changes.appointment_id,
+    COALESCE(changes.service_id, calendar.service_id) AS service_id,
+    changes.observed_at,
+    changes.changed_at,
+    changes.changed_at_source,
+    changes.from_status,
+    changes.to_status,
+    changes.from_starts_at,
+    changes.to_starts_at,
+    changes.from_member_id,
+    changes.to_member_id,
+    changes.from_deleted_at,
+    changes.to_deleted_at,
+    changes.from_updated_at,
+    changes.to_updated_at,
+    changes.from_valid_from,
+    changes.unchanged_since,
+    holds.hold_id IS NOT NULL AS was_held
+  FROM dated_changes AS changes
+  LEFT JOIN marts.dim_service AS calendar -- as in fct_appointments: some replies name the service in calendarId only
+    ON calendar.location_id = changes.location_id
+    AND calendar.service_id = changes.calendar_id
+    AND changes.service_id IS NULL
+    AND NOT calendar.is_inferred
+  LEFT JOIN staging.stg_held_deletions AS holds
+    ON holds.location_id = changes.location_id
+    AND holds.record_id = changes.appointment_id
+    AND holds.table_name = 'appointments'
+    AND holds.why IN ('no control', 'other refusal')
+    AND holds.ended_at = changes.from_deleted_at
 ), kinds AS (
   SELECT event
   FROM (
@@ -86,7 +119,7 @@ SELECT
   changes.observed_at,
   changes.changed_at,
   changes.changed_at_source,
-  COALESCE(changes.service_id, calendar.service_id) AS service_id,
+  changes.service_id,
   changes.from_status,
   changes.to_status,
   changes.from_starts_at,
@@ -94,19 +127,8 @@ SELECT
   changes.from_member_id,
   changes.to_member_id,
   COALESCE(changes.changed_at > COALESCE(changes.from_starts_at, changes.to_starts_at), FALSE) AS is_after_start
-FROM dated_changes AS changes
+FROM explained_changes AS changes
 CROSS JOIN kinds
-LEFT JOIN marts.dim_service AS calendar -- as in fct_appointments: some replies name the service in calendarId only
-  ON calendar.location_id = changes.location_id
-  AND calendar.service_id = changes.calendar_id
-  AND changes.service_id IS NULL
-  AND NOT calendar.is_inferred
-LEFT JOIN staging.stg_held_deletions AS holds
-  ON holds.location_id = changes.location_id
-  AND holds.record_id = changes.appointment_id
-  AND holds.table_name = 'appointments'
-  AND holds.why IN ('no control', 'other refusal')
-  AND holds.ended_at = changes.from_deleted_at
 WHERE CASE
   WHEN changes.from_valid_from IS NULL THEN kinds.event = 'booked'
   WHEN changes.unchanged_since IS NOT NULL THEN FALSE -- an upgrade wrote the version, the API changed nothing
@@ -115,7 +137,7 @@ WHERE CASE
   WHEN kinds.event = 'reassigned' THEN changes.from_member_id IS DISTINCT FROM changes.to_member_id
   WHEN kinds.event = 'deleted' THEN changes.from_deleted_at IS NULL AND changes.to_deleted_at IS NOT NULL
   WHEN changes.from_deleted_at IS NULL OR changes.to_deleted_at IS NOT NULL THEN FALSE
-  WHEN holds.hold_id IS NOT NULL OR changes.from_updated_at = changes.to_updated_at
+  WHEN changes.was_held OR changes.from_updated_at = changes.to_updated_at
     THEN kinds.event = 'wrongly deleted'
   WHEN kinds.event = 'restored' THEN TRUE
   ELSE FALSE

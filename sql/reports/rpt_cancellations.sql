@@ -31,14 +31,20 @@ Columns:
 */
 WITH ranked_cancellations AS (
   SELECT
-    location_id,
-    appointment_id,
-    changed_at,
-    changed_at_source,
-    from_starts_at,
-    ROW_NUMBER() OVER (PARTITION BY location_id, appointment_id ORDER BY observed_at DESC) AS newest_first
-  FROM marts.fct_appointment_events
-  WHERE event = 'status changed' AND to_status = 'cancelled'
+    events.location_id,
+    events.appointment_id,
+    events.changed_at,
+    events.changed_at_source,
+    events.from_starts_at,
+    CAST(events.from_starts_at AT TIME ZONE location.timezone AS DATE)
+      = CAST(events.changed_at AT TIME ZONE location.timezone AS DATE) AS is_same_day,
+    ROW_NUMBER() OVER (PARTITION BY events.location_id, events.appointment_id ORDER BY events.observed_at DESC)
+      AS newest_first
+  FROM marts.fct_appointment_events AS events
+  JOIN marts.dim_location AS location ON location.location_id = events.location_id
+  WHERE events.event = 'status changed' AND events.to_status = 'cancelled'
+), cancellations AS (
+  SELECT * FROM ranked_cancellations WHERE newest_first = 1
 ), notices AS (
   SELECT
     bookings.location_id,
@@ -48,15 +54,12 @@ WITH ranked_cancellations AS (
     cancellations.changed_at_source,
     CAST(EXTRACT(EPOCH FROM cancellations.from_starts_at) - EXTRACT(EPOCH FROM cancellations.changed_at) AS DOUBLE) / 3600
       AS notice_hours,
-    CAST(cancellations.from_starts_at AT TIME ZONE location.timezone AS DATE)
-      = CAST(cancellations.changed_at AT TIME ZONE location.timezone AS DATE) AS is_same_day
+    cancellations.is_same_day
   FROM marts.fct_appointments AS bookings
-  JOIN marts.dim_location AS location ON location.location_id = bookings.location_id
-  LEFT JOIN ranked_cancellations AS cancellations
+  -- The status is checked below: a condition on the left table alone turns this join into a loop over all pairs.
+  LEFT JOIN cancellations
     ON cancellations.location_id = bookings.location_id
     AND cancellations.appointment_id = bookings.appointment_id
-    AND cancellations.newest_first = 1
-    AND bookings.status = 'cancelled'
   WHERE bookings.is_booking AND bookings.local_week IS NOT NULL
 ), groups AS (
   SELECT
@@ -82,7 +85,9 @@ WITH ranked_cancellations AS (
     CAST(COUNT_IF(notice = 'same day') AS BIGINT) AS same_day,
     CAST(COUNT_IF(notice = 'after start') AS BIGINT) AS after_start,
     CAST(COUNT_IF(notice = 'not known') AS BIGINT) AS not_known,
-    CAST(COUNT_IF(COALESCE(notice <> 'not known' AND changed_at_source = 'observed', FALSE)) AS BIGINT) AS timed_by_sync
+    CAST(COUNT_IF(COALESCE(
+      status = 'cancelled' AND notice <> 'not known' AND changed_at_source = 'observed', FALSE
+    )) AS BIGINT) AS timed_by_sync
   FROM groups
   GROUP BY location_id, service_id, local_week
 )

@@ -40,7 +40,12 @@ WITH digits AS (
   SELECT ones.digit + 10 * tens.digit AS hour
   FROM digits AS ones
   CROSS JOIN digits AS tens
-  WHERE ones.digit + 10 * tens.digit < 48
+  WHERE ones.digit + 10 * tens.digit <= 48
+), hours_of_length AS (
+  -- The hours that a duration touches, counted from its first.
+  SELECT lengths.hour AS length, hours.hour
+  FROM hours AS lengths
+  JOIN hours ON hours.hour < lengths.hour
 ), durations AS (
   SELECT
     location_id,
@@ -77,22 +82,31 @@ WITH digits AS (
     0,
     closes_at_minute - opens_at_minute
   FROM marts.fct_openings
+), measured_durations AS (
+  SELECT
+    *,
+    CAST(FLOOR(from_minute / 60.0) AS BIGINT) AS from_hour,
+    CAST(LEAST(CEIL(to_minute / 60.0), 48) - FLOOR(from_minute / 60.0) AS BIGINT) AS length
+  FROM durations
+), hourly_durations AS (
+  SELECT durations.*, durations.from_hour + hours.hour AS hour
+  FROM measured_durations AS durations
+  JOIN hours_of_length AS hours ON hours.length = durations.length
 ), pieces AS (
   -- Hours past midnight belong to the next day.
   SELECT
-    durations.location_id,
-    durations.service_id,
-    durations.local_date + CASE WHEN hours.hour >= 24 THEN 1 ELSE 0 END AS local_date,
-    hours.hour - CASE WHEN hours.hour >= 24 THEN 24 ELSE 0 END AS local_hour,
-    GREATEST(durations.from_minute, hours.hour * 60) - CASE WHEN hours.hour >= 24 THEN 1440 ELSE 0 END AS from_minute,
-    LEAST(durations.to_minute, hours.hour * 60 + 60) - CASE WHEN hours.hour >= 24 THEN 1440 ELSE 0 END AS to_minute,
-    LEAST(durations.to_minute, hours.hour * 60 + 60) - GREATEST(durations.from_minute, hours.hour * 60) AS minutes,
-    durations.to_minute - durations.from_minute AS of_minutes,
-    durations.booked_seat_minutes,
-    durations.free_seat_minutes,
-    durations.open_minutes
-  FROM durations
-  JOIN hours ON hours.hour * 60 < durations.to_minute AND hours.hour * 60 + 60 > durations.from_minute
+    location_id,
+    service_id,
+    local_date + CASE WHEN hour >= 24 THEN 1 ELSE 0 END AS local_date,
+    hour - CASE WHEN hour >= 24 THEN 24 ELSE 0 END AS local_hour,
+    GREATEST(from_minute, hour * 60) - CASE WHEN hour >= 24 THEN 1440 ELSE 0 END AS from_minute,
+    LEAST(to_minute, hour * 60 + 60) - CASE WHEN hour >= 24 THEN 1440 ELSE 0 END AS to_minute,
+    LEAST(to_minute, hour * 60 + 60) - GREATEST(from_minute, hour * 60) AS minutes,
+    to_minute - from_minute AS of_minutes,
+    booked_seat_minutes,
+    free_seat_minutes,
+    open_minutes
+  FROM hourly_durations
 ), booked_in_hours AS (
   SELECT
     pieces.location_id,
