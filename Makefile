@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dagster airflow lake demo test test-dagster test-airflow test-lake test-elsewhere chaos bench check lint format \
+.PHONY: help setup dagster airflow lake metricflow demo test test-dagster test-airflow test-lake test-metricflow test-elsewhere chaos bench check lint format \
   types lock clean
 
 help:  ## Show what each target does
@@ -30,6 +30,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 dagster: .venv-dagster/.installed  ## Make .venv-dagster, with the pinned Dagster
 airflow: .venv-airflow/.installed  ## Make .venv-airflow, with the pinned Airflow
 lake: .venv-lake/.installed  ## Make .venv-lake, with DuckLake, Delta and Iceberg
+metricflow: .venv-metricflow/.installed  ## Make .venv-metricflow, with the parser of the metrics catalogue
 
 .venv-%/.installed: requirements-%.lock pyproject.toml | setup
 	@echo "Setting up .venv-$* (once) …"
@@ -45,7 +46,7 @@ test: check  ## Lint, types, and every test but those of test-elsewhere
 	@$(BIN)/python -m pip check
 	@$(BIN)/pytest -n 3 --dist worksteal
 
-test-elsewhere: test-dagster test-airflow test-lake  ## The orchestrators' and lakes' tests, each in its own environment
+test-elsewhere: test-dagster test-airflow test-lake test-metricflow  ## Orchestrators, lakes, MetricFlow: each in its own environment
 
 test-dagster: dagster
 	@.venv-dagster/bin/python -m pytest tests/integration/orchestration/dagster
@@ -55,6 +56,9 @@ test-airflow: airflow
 
 test-lake: lake
 	@.venv-lake/bin/python -m pytest tests/integration/lake
+
+test-metricflow: metricflow
+	@.venv-metricflow/bin/python -m pytest tests/integration/metricflow
 
 # `make chaos SEED=n` repeats a run; a history or a record that fails is printed as small as it could be made.
 ifndef SEED
@@ -81,13 +85,14 @@ format: setup  ## Format, and mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-LOCK = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
+LOCK = $(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
   --no-emit-index-url --quiet --upgrade
 lock: setup  ## Pin the newest allowed dependencies, with hashes and without addresses
-	@$(LOCK) --extra dev --output-file requirements.lock
-	@$(LOCK) --extra dagster --group orchestration --output-file requirements-dagster.lock
-	@$(LOCK) --extra airflow --group orchestration --output-file requirements-airflow.lock
-	@$(LOCK) --extra lake --group orchestration --output-file requirements-lake.lock
+	@$(LOCK) pyproject.toml --extra dev --output-file requirements.lock
+	@$(LOCK) pyproject.toml --extra dagster --group orchestration --output-file requirements-dagster.lock
+	@$(LOCK) pyproject.toml --extra airflow --group orchestration --output-file requirements-airflow.lock
+	@$(LOCK) pyproject.toml --extra lake --group orchestration --output-file requirements-lake.lock
+	@$(LOCK) --group metricflow --output-file requirements-metricflow.lock
 
 clean:  ## Remove .venv and caches
-	rm -rf $(VENV) .venv-dagster .venv-airflow .venv-lake .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .venv-dagster .venv-airflow .venv-lake .venv-metricflow .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -3,10 +3,8 @@ Grain: one row per location, local day, service, team, member, contact source an
 Question: How many bookings are there by day, service, team, member, contact source and status?
 Key: location_id, local_date, service_id, team_id, member_id, source, status
 Notes: The table to pivot. Every figure can be summed over any of the dimensions and over weeks or months; compute
-  rates from the sums. Show rate = bookings with status showed / bookings with status showed or noshow. Cancellation
-  rate = begun with status cancelled / begun. Reschedule rate = rescheduled / bookings. A booking is an appointment
-  that has a contact and is not deleted; it counts on the local day it starts. Appointments without a start are left
-  out.
+  rates from the sums. sql/metrics.yml has the rates that are computed from this table. A booking counts on the local
+  day it starts; fct_appointments.is_booking says what a booking is. Appointments without a start are left out.
 Audits:
   not null: location_id, local_date, local_week, local_month, status
   references: location_id -> marts.dim_location (location_id)
@@ -21,7 +19,7 @@ Columns:
   begun: Bookings that have begun.
   rescheduled: Bookings rescheduled at least once.
   reassigned: Bookings reassigned at least once.
-  booked_minutes: Duration of all bookings, whatever their status.
+  booked_minutes: Duration of the bookings that take time: neither cancelled, invalid nor isFree.
 */
 SELECT
   bookings.location_id,
@@ -37,7 +35,7 @@ SELECT
   CAST(COUNT_IF(bookings.starts_at <= $now) AS BIGINT) AS begun,
   CAST(COUNT_IF(bookings.times_rescheduled > 0) AS BIGINT) AS rescheduled,
   CAST(COUNT_IF(bookings.times_reassigned > 0) AS BIGINT) AS reassigned,
-  CAST(COALESCE(SUM(bookings.duration_minutes), 0) AS BIGINT) AS booked_minutes
+  CAST(COALESCE(SUM(CASE WHEN bookings.takes_time THEN bookings.duration_minutes END), 0) AS BIGINT) AS booked_minutes
 FROM marts.fct_appointments AS bookings
 LEFT JOIN marts.dim_contact AS contact
   ON contact.location_id = bookings.location_id AND contact.contact_id = bookings.contact_id

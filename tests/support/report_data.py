@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 
+from bookings_sync.catalogue import load_metrics
+
 from .model_warehouse import NOW, Warehouse
 
 HOSTILE = "</script><img src=x onerror='window.hacked=1'>\u2028{{7*7}}&quot;\"'<b>"
@@ -25,7 +27,15 @@ READ_BY_REPORT = (
     "+rpt_show_rate_as_known",
     "+rpt_schema_drift",
 )
-"""The models that the page and the explore app read."""
+"""The models that the page reads."""
+READ_BY_EXPLORE = (
+    *READ_BY_REPORT,
+    *dict.fromkeys(f"+{metric.model}" for metric in load_metrics().values()),
+    "+rpt_first_change",
+    "+rpt_noshow_risk",
+    "+rpt_lead_times",
+)
+"""These, and the marts of all metrics and of the explore app's reports."""
 
 
 def fill(warehouse: Warehouse) -> None:

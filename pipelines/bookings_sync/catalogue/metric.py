@@ -35,6 +35,10 @@ class Sum:
     words: str
     expression: str
 
+    def sql(self, mart: str) -> str:
+        """The sum as an aggregate, DOUBLE, in DuckDB's SQL. `mart` is the alias of the mart."""
+        return f"CAST(SUM({of_mart(self.expression, mart)}) AS DOUBLE)"
+
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
@@ -59,6 +63,7 @@ class Metric:
     - `anchor`: the section of docs/metrics.md that explains the metric.
     - `too_few`: show no rate if the denominator is smaller. Only shares of counts have this limit and a 95 % interval.
     - `time`: the column that a range of days applies to, and the length of its periods.
+    - `is_current`: the metric describes the moment of the last transform, so a range of days does not apply.
     """
 
     name: str
@@ -68,6 +73,7 @@ class Metric:
     caveats: str
     anchor: str
     too_few: int | None
+    is_current: bool
     model: str
     numerator: Sum
     denominator: Sum | None
@@ -80,6 +86,11 @@ class Metric:
         if self.denominator is None:
             return self.numerator.words
         return f"{_bracketed(self.numerator.words)} ÷ {_bracketed(self.denominator.words)}"
+
+    def sql(self, mart: str) -> str:
+        """The metric as an aggregate, DOUBLE, in DuckDB's SQL. Null if the denominator is 0. `mart` is an alias."""
+        total = self.numerator.sql(mart)
+        return f"{total} / NULLIF({self.denominator.sql(mart)}, 0)" if self.denominator else total
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -107,6 +118,14 @@ def load_metrics() -> Mapping[str, Metric]:
     return metrics
 
 
+def of_mart(expression: str, mart: str) -> str:
+    """An expression over a mart's columns, with the mart's alias before each column."""
+    parsed = sqlglot.parse_one(expression, read="duckdb")
+    for column in parsed.find_all(exp.Column):
+        column.set("table", exp.to_identifier(mart))
+    return parsed.sql(dialect="duckdb")
+
+
 def _measures(model: dict[str, Any]) -> list[dict[str, Any]]:
     return model.get("measures", [])  # type: ignore[no-any-return]
 
@@ -123,6 +142,7 @@ def _metric(entry: dict[str, Any], model: dict[str, Any], sums: list[Sum]) -> Me
         caveats=meta["caveats"],
         anchor=meta["anchor"],
         too_few=meta.get("too_few"),
+        is_current=meta.get("current", False),
         model=re.fullmatch(r"ref\('(\w+)'\)", model["model"])[1],  # type: ignore[index]
         numerator=sums[0],
         denominator=sums[1] if len(sums) > 1 else None,

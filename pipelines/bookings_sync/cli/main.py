@@ -332,11 +332,28 @@ def report(
         'bookings query "SELECT status, sum(bookings) FROM rpt_bookings GROUP BY 1"',
         'bookings query "FROM dim_service" --out services.csv',
         "bookings query - --format json < question.sql",
+        "bookings query --metric show_rate --by service --since 2026-01-01",
+        "bookings query --metrics",
     )
 )
 def query(
     ctx: typer.Context,
-    sql: Annotated[str, typer.Argument(help="One SQL query. Use - to read it from stdin.", metavar="SQL")],
+    sql: Annotated[
+        str | None, typer.Argument(help="One SQL query. Use - to read it from stdin.", metavar="[SQL]")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Compute this metric of the catalogue instead of a query.")
+    ] = None,
+    by: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Group the metric by this dimension. Repeatable.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="DAY", help="First local day of the metric. By default all days count.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="DAY", help="Last local day of the metric.")] = None,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", metavar="", help="List the metrics: what each means, and how to group it.")
+    ] = False,
     file_format: Annotated[
         Literal["table", "csv", "json", "parquet"] | None,
         typer.Option(
@@ -361,10 +378,22 @@ def query(
     Tables need no schema: FROM rpt_bookings works. Queries are read-only and
     use the copy that the last transform published, so they also work while a
     sync is running.
-    """
-    from bookings_sync.cli.query import run_query
 
-    raise typer.Exit(run_query(_output(ctx), sql=sql, file_format=file_format, out=out, limit=limit, raw=raw))
+    With --metric, the SQL comes from the metrics catalogue, which defines each
+    figure once. --metrics lists it.
+    """
+    from bookings_sync.cli.query import run_query, show_metrics, typed_sql
+    from bookings_sync.cli.query_metrics import metric_question
+
+    if [sql is not None, metric is not None, metrics].count(True) != 1:
+        raise typer.BadParameter("expected a query, or --metric NAME, or --metrics", param_hint="SQL")
+    if metric is None and (by or since or until):
+        raise typer.BadParameter("only --metric has dimensions and days", param_hint="--by/--since/--until")
+    output = _output(ctx)
+    if metrics:
+        raise typer.Exit(show_metrics(output, file_format=file_format, out=out, raw=raw))
+    question = typed_sql(sql) if sql is not None else metric_question(metric or "", by or [], since, until)
+    raise typer.Exit(run_query(output, question=question, file_format=file_format, out=out, limit=limit, raw=raw))
 
 
 @app.command(epilog=examples("bookings docs", "bookings docs --out site/dictionary.html"))

@@ -1,6 +1,6 @@
 """Carries out `bookings query`: runs one SQL query on the published tables.
 
-Input:  SQL, from the command line or stdin.
+Input:  SQL, from the command line or stdin, or written by the metrics catalogue.
 Output: the result as a table, CSV, JSON or parquet, on stdout or in a file.
 
 `models.read_only` refuses everything that could write.
@@ -9,6 +9,8 @@ Output: the result as a table, CSV, JSON or parquet, on stdout or in a file.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from itertools import count
@@ -24,6 +26,7 @@ from pyarrow import csv, parquet
 
 from bookings_sync.cli.formatting import cell, styled, table, to_json
 from bookings_sync.cli.output import Output
+from bookings_sync.cli.query_metrics import catalogue_rows
 from bookings_sync.config.load import load_settings
 from bookings_sync.machine import machine_error
 from bookings_sync.models import read_only
@@ -43,15 +46,16 @@ _RISKY = r"^[=+\-@\t\r]|[^\P{C}\n\t]|[\x{2028}\x{2029}]"
 """A text that `_safe_cell` may change: it begins like a formula, or holds a control character."""
 
 
+Question = Callable[[str], str]
+"""Returns the SQL to run, in the dialect it is given."""
+
+
 def run_query(
-    output: Output, *, sql: str, file_format: FileFormat | None, out: Path | None, limit: int, raw: bool
+    output: Output, *, question: Question, file_format: FileFormat | None, out: Path | None, limit: int, raw: bool
 ) -> int:
     """Runs the query and prints or writes its result. Returns the exit code."""
     file_format = _choose_format(file_format, out)
-    if sql == "-":
-        sql = sys.stdin.read()
-    settings = load_settings(need_locations=False)
-    with open_published(settings) as client, read_only.run_query(client, settings, sql) as cursor:
+    with _asked(question) as (_, cursor):
         if file_format == "table":
             _print_table(output, cursor, limit)
         else:
@@ -59,11 +63,36 @@ def run_query(
     return 0
 
 
-def fetch_arrow(sql: str) -> pa.Table:
-    """The whole result of a query, with the settings of the current folder. Raises QueryError."""
+def show_metrics(output: Output, *, file_format: FileFormat | None, out: Path | None, raw: bool) -> int:
+    """Prints or writes the metrics catalogue. The warehouse is not opened. Returns the exit code."""
+    file_format = _choose_format(file_format, out)
+    rows = catalogue_rows()
+    if file_format == "table":
+        shown = ("name", "question", "definition", "dimensions")
+        output.print(table(("metric", "question", "definition", "by"), [[row[name] for name in shown] for row in rows]))
+    else:
+        _export(pa.Table.from_pylist(rows), file_format, out, raw=raw)
+    return 0
+
+
+def typed_sql(sql: str) -> Question:
+    """The SQL that the user typed; `-` reads it from stdin."""
+    return lambda _dialect: sys.stdin.read() if sql == "-" else sql
+
+
+def fetch_arrow(question: Question) -> tuple[str, pa.Table]:
+    """The SQL of a question and its whole result, with the settings of the current folder. Raises QueryError."""
+    with _asked(question) as (sql, cursor):
+        return sql, cursor.arrow()
+
+
+@contextmanager
+def _asked(question: Question) -> Iterator[tuple[str, DBApiCursor]]:
     settings = load_settings(need_locations=False)
-    with open_published(settings) as client, read_only.run_query(client, settings, sql) as cursor:
-        return cursor.arrow()
+    with open_published(settings) as client:
+        sql = question(str(client.capabilities.sqlglot_dialect or "duckdb"))
+        with read_only.run_query(client, settings, sql) as cursor:
+            yield sql, cursor
 
 
 def _choose_format(file_format: FileFormat | None, out: Path | None) -> FileFormat:

@@ -50,7 +50,7 @@ def resolve(query: exp.Query, table_for: Callable[[str, str], exp.Expr], now: Da
     for placeholder in list(query.find_all(exp.Placeholder)):
         if placeholder.name == "now":
             placeholder.replace(_instant(now))
-    _expand_intervals(query)
+    expand_intervals(query)
     return query
 
 
@@ -71,14 +71,15 @@ _RATE_INTERVAL = {
 }
 
 
-def _expand_intervals(query: exp.Query) -> None:
+def expand_intervals(query: exp.Query) -> None:
     """Replaces WILSON_LOW(k, n) and WILSON_HIGH(k, n), which no warehouse knows, by their formula."""
     for call in list(query.find_all(exp.Anonymous)):
         if formula := _RATE_INTERVAL.get(call.name.upper()):
             arguments = dict(zip("kn", call.expressions, strict=True))
             formula = formula.copy()
             for column in list(formula.find_all(exp.Column)):
-                column.replace(exp.paren(arguments[column.name]))
+                argument = arguments[column.name]
+                column.replace(argument.copy() if isinstance(argument, exp.Column) else exp.paren(argument))
             call.replace(formula)
 
 

@@ -70,6 +70,54 @@ def test_every_format_contains_the_same_rows(published: Project) -> None:
     assert [{name: str(value) for name, value in row.items()} for row in parquet_rows] == csv_rows
 
 
+def test_a_metric_is_computed_by_its_dimensions(published: Project) -> None:
+    with duckdb.connect(str(published.folder / "bookings_read.duckdb")) as copy:
+        copy.execute(
+            """CREATE TABLE bookings_marts.rpt_bookings AS SELECT * FROM (VALUES
+              (DATE '2026-11-02', 'L1', 'S1', 'showed', 8, 8), (DATE '2026-11-03', 'L1', 'S1', 'noshow', 2, 2),
+              (DATE '2026-11-09', 'L1', 'S2', 'showed', 1, 1), (DATE '2026-11-09', 'L1', 'S2', 'cancelled', 7, 7)
+            ) AS t (local_date, location_id, service_id, status, bookings, begun);
+            CREATE TABLE bookings_marts.dim_service AS
+              SELECT 'L1' AS location_id, 'S1' AS service_id, 'Advice' AS name;"""
+        )
+    ask = ("query", "--metric", "show_rate", "--by", "service", "--format", "json")
+    advice, other = json.loads(published.bookings(*ask).stdout)
+    interval = {"show_rate_low": 0.4902, "show_rate_high": 0.9433}
+    wanted = {"service": "Advice", "showed": 8, "marked": 10, "show_rate": 0.8, **interval}
+    assert advice == pytest.approx(wanted, abs=1e-4)
+    assert (other["service"], other["showed"], other["show_rate"]) == ("S2", 1, 1)
+    (second,) = json.loads(published.bookings(*ask, "--since", "2026-11-03", "--until", "2026-11-08").stdout)
+    assert (second["marked"], second["show_rate"]) == (2, 0)
+
+
+def test_the_metrics_are_listed_without_a_warehouse(project: Project) -> None:
+    rows = json.loads(project.bookings("query", "--metrics", "--format", "json").stdout)
+    (rate,) = [row for row in rows if row["name"] == "show_rate"]
+    assert (rate["numerator"], rate["denominator"], rate["model"]) == ("showed", "showed + no-show", "rpt_bookings")
+    assert "member" in rate["dimensions"].split(", ")
+    assert "show_rate" in project.bookings("query", "--metrics").stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "expected a query, or --metric NAME, or --metrics"),
+        (("FROM days", "--metrics"), "expected a query, or --metric NAME, or --metrics"),
+        (("FROM days", "--by", "week"), "only --metric has dimensions and days"),
+        (("--metric", "nothing"), "expected one of bookings, "),
+        (
+            ("--metric", "loss_rate", "--by", "member"),
+            "loss_rate can be grouped by week, location, service, not by member",
+        ),
+        (("--metric", "bookings", "--since", "yesterday"), "expected a date such as 2026-01-31, got 'yesterday'"),
+    ],
+)
+def test_a_wrong_choice_names_the_right_ones(project: Project, options: tuple[str, ...], message: str) -> None:
+    asked = project.bookings("query", *options)
+    assert asked.exit_code == 2
+    assert message in " ".join(asked.stderr.replace("│", " ").split())
+
+
 def test_a_query_leaves_no_folder_behind(
     published: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def test_the_wheel_contains_the_models_and_no_tests(wheel: Path) -> None:
     models = {str(path.relative_to(ROOT)) for path in (ROOT / "sql").rglob("*.sql")}
     assert models
     assert {f"bookings_sync/{model}" for model in models} <= set(names)
+    assert "bookings_sync/sql/metrics.yml" in names
     assert "bookings_sync/py.typed" in names
     assert "bookings_sync/dictionary/page.html.j2" in names
     assert not [name for name in names if name.startswith("tests/")]

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bookings_sync.cli.explore_app.metrics import DIMENSIONS, METRICS, metric_sql
+from bookings_sync.catalogue import load_metrics
+from bookings_sync.catalogue.query import metric_query
+from bookings_sync.cli.explore_app.reports import REPORTS
 from bookings_sync.cli.main import app
 from bookings_sync.models.project import Project, find_models
 from bookings_sync.report import collect
 from support.model_warehouse import NOW, Warehouse, open_postgres, open_warehouse
-from support.report_data import READ_BY_REPORT, fill
+from support.report_data import READ_BY_EXPLORE, fill
 
 from .conftest import Database
 
@@ -29,7 +31,7 @@ def warehouses(database: Database, tmp_path: Path) -> Iterator[list[Warehouse]]:
         for each in (duckdb, postgres):
             each.create_raw()
             fill(each)
-            each.transform(select=READ_BY_REPORT)
+            each.transform(select=READ_BY_EXPLORE)
         yield [duckdb, postgres]
 
 
@@ -45,12 +47,19 @@ def test_postgresql_and_duckdb_give_the_same_figures(warehouses: list[Warehouse]
 
     connection = warehouses[0].client.native_connection
     connection.execute("SET search_path = 'marts_data'")
-    for figure in METRICS:
-        for by in DIMENSIONS:
-            sql = metric_sql(figure, by, None, date(2025, 1, 1), date(2025, 3, 20))
-            held = connection.execute(sql).fetchall()
-            told = database.query(f"SET search_path TO marts_data; {sql}")
-            assert _numbers(told) == pytest.approx(_numbers(held)), sql
+    for metric in load_metrics().values():
+        for by in metric.dimensions:
+            on_both = [
+                metric_query(metric, [by], first=date(2025, 1, 1), last=date(2025, 3, 20), dialect=dialect)
+                for dialect in ("duckdb", "postgres")
+            ]
+            held = connection.execute(on_both[0]).fetchall()
+            told = database.query(f"SET search_path TO marts_data; {on_both[1]}")
+            wanted = {key: pytest.approx(values) for key, values in _numbers(held).items()}
+            assert _numbers(told) == wanted, on_both[1]
+    for report in REPORTS:
+        held = connection.execute(report.question("duckdb")).fetchall()
+        assert len(database.query(f"SET search_path TO marts_data; {report.question('postgres')}")) == len(held)
 
 
 def test_a_query_reads_and_cannot_write(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,5 +83,6 @@ def test_a_query_reads_and_cannot_write(database: Database, tmp_path: Path, monk
     assert database.query("SELECT count(*) FROM bookings_marts.dim_location") == [(3,)]
 
 
-def _numbers(rows: list[tuple[Any, ...]]) -> dict[Any, float]:
-    return {key: -1.0 if value is None else float(value) for key, value in rows}
+def _numbers(rows: list[tuple[Any, ...]]) -> dict[Any, list[float]]:
+    """The numbers of each group, which is in the first column."""
+    return {key: [-1.0 if value is None else float(value) for value in values] for key, *values in rows}

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from bookings_sync.models.project import Project, find_models
 from bookings_sync.report import Figures, Freshness, collect, render
 from support.model_warehouse import NOW, Warehouse, open_warehouse
-from support.report_data import NAMES, READ_BY_REPORT, fill
+from support.report_data import NAMES, READ_BY_EXPLORE, READ_BY_REPORT, fill
 
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -47,7 +47,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reported]:
         empty = folder / "empty.html"
         empty.write_text(render(collect(warehouse.client, warehouse.datasets, NOW)), encoding="utf-8")
         fill(warehouse)
-        warehouse.transform(select=READ_BY_REPORT)
+        warehouse.transform(select=READ_BY_EXPLORE)
         figures = collect(warehouse.client, warehouse.datasets, NOW)
         since = NOW.subtract(hours=2), pendulum.datetime(2015, 1, 1), 1.0, NOW
         zones = ("America/New_York", "configured"), ("Asia/Tokyo", "configured"), ("Europe/Oslo", "office hours")
@@ -56,6 +56,16 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reported]:
         page = folder / "report.html"
         page.write_text(render(figures), encoding="utf-8")
         yield Reported(warehouse, figures, page, empty)
+
+
+@pytest.fixture
+def marts(reported: Reported) -> Iterator[Reported]:
+    """Sets the search path, so tables can be named without their schema, as in `bookings query`."""
+    connection = reported.warehouse.client.native_connection
+    (before,) = connection.execute("SELECT current_setting('search_path')").fetchone()
+    connection.execute("SET search_path = 'marts_data'")
+    yield reported
+    connection.execute(f"SET search_path = '{before}'")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date
 from importlib.util import find_spec
@@ -19,9 +19,13 @@ import pytest
 from playwright.sync_api import Browser
 from typer.testing import CliRunner
 
+from bookings_sync.catalogue import load_metrics
+from bookings_sync.catalogue.query import metric_query
 from bookings_sync.cli import explore as command
 from bookings_sync.cli import explore_app as explore
-from bookings_sync.cli.explore_app.metrics import DIMENSIONS, METRICS, metric_sql
+from bookings_sync.cli.explore_app.charts import drawable, metric_chart
+from bookings_sync.cli.explore_app.periods import Span
+from bookings_sync.cli.explore_app.reports import REPORTS, Report
 from bookings_sync.cli.main import app
 
 from .conftest import Reported
@@ -30,42 +34,69 @@ APP = Path(explore.__file__).parent / "app.py"
 FIRST, LAST = date(2025, 2, 1), date(2025, 3, 5)
 
 
-@pytest.fixture
-def marts(reported: Reported) -> Iterator[Reported]:
-    """Sets the search path, so tables can be named without their schema, as in `bookings query`."""
-    connection = reported.warehouse.client.native_connection
-    (before,) = connection.execute("SELECT current_setting('search_path')").fetchone()
-    connection.execute("SET search_path = 'marts_data'")
-    yield reported
-    connection.execute(f"SET search_path = '{before}'")
+FACTS = {
+    "bookings": "count(*)",
+    "booked_hours": "sum(CASE WHEN takes_time THEN duration_minutes ELSE 0 END) / 60",
+    "show_rate": "count_if(status = 'showed') / nullif(count_if(status IN ('showed', 'noshow')), 0)",
+    "noshow_rate": "count_if(status = 'noshow') / nullif(count_if(status IN ('showed', 'noshow')), 0)",
+    "cancellation_rate": "count_if(status = 'cancelled') / count(*)",
+    "reschedule_rate": "count_if(times_rescheduled > 0) / count(*)",
+    "unmarked_share": "count_if(is_open) / count(*)",
+    "lead_time": "avg(lead_time_hours)",
+}
 
 
-@pytest.mark.parametrize("metric", METRICS)
-def test_a_metric_agrees_with_the_facts_by_every_dimension(marts: Reported, metric: str) -> None:
-    facts = {
-        "bookings": "count(*)",
-        "booked hours": "sum(CASE WHEN status NOT IN ('cancelled', 'invalid') THEN duration_minutes END) / 60",
-        "show rate": "count_if(status = 'showed') / nullif(count_if(status IN ('showed', 'noshow')), 0)",
-        "no-show rate": "count_if(status = 'noshow') / nullif(count_if(status IN ('showed', 'noshow')), 0)",
-        "cancellation rate": "count_if(status = 'cancelled') / count(*)",
-        "reschedule rate": "count_if(times_rescheduled > 0) / count(*)",
-    }
-    of_facts = f"SELECT {{}}, {facts[metric]} FROM fct_appointments WHERE is_booking AND local_date BETWEEN ? AND ?"
+@pytest.mark.parametrize("name", FACTS)
+def test_a_metric_agrees_with_the_facts(marts: Reported, name: str) -> None:
+    of_facts = f"SELECT {{}}, {FACTS[name]} FROM fct_appointments WHERE is_booking AND local_date BETWEEN ? AND ?"
     connection = marts.warehouse.client.native_connection
     for by, column in {"week": "local_week", "status": "status", "service": "service_id"}.items():
-        found = connection.execute(metric_sql(metric, by, None, FIRST, LAST)).fetchall()
+        cursor = connection.execute(metric_query(load_metrics()[name], [by], first=FIRST, last=LAST))
+        place = [column[0] for column in cursor.description].index(name)
+        found = [row[place] for row in cursor.fetchall()]
         wanted = connection.execute(f"{of_facts.format(column)} GROUP BY 1", [FIRST, LAST]).fetchall()
-        assert _values(found) == pytest.approx(_values(wanted))
-    for by in DIMENSIONS:
-        for split in (None, "service", "month"):
-            names = [name for name in dict.fromkeys((by, split)) if name]
-            cursor = connection.execute(metric_sql(metric, by, split, FIRST, LAST))
-            assert [column[0] for column in cursor.description] == [*names, metric]
-            assert cursor.fetchall()
+        assert _values(found) == pytest.approx(_values(row[-1] for row in wanted))
 
 
-def _values(rows: list[tuple[Any, ...]]) -> list[float]:
-    return sorted(float(row[-1]) for row in rows if row[-1] is not None)
+def _values(found: Iterable[Any]) -> list[float]:
+    return sorted(float(value) for value in found if value is not None)
+
+
+def test_the_chart_ends_with_the_last_week_that_is_over() -> None:
+    # Wednesday, with bookings until next month. The calendar begins on a Thursday.
+    bookings = {"first": date(2025, 1, 2), "last": date(2025, 4, 9), "last_begun": date(2025, 3, 12)}
+    today = date(2025, 3, 12)
+    span = Span.of(today, {**bookings, "first_ahead": today})
+    since, until = span.default_range()
+    assert (since, until) == (date(2025, 1, 6), date(2025, 3, 9))
+    assert span.is_whole(date(2025, 3, 3), "week", since, until)
+    later = date(2025, 4, 9)
+    assert not span.is_whole(date(2025, 3, 10), "week", since, later), "not over"
+    assert not span.is_whole(date(2025, 3, 3), "week", date(2025, 3, 4), later), "the range cuts it off"
+    assert not span.is_whole(date(2025, 1, 1), "month", since, until)
+    assert span.is_whole(date(2025, 2, 1), "month", since, until)
+    # The last sync was on Monday morning: that week had hardly begun.
+    stale = Span.of(today, {**bookings, "last_begun": date(2025, 3, 7), "first_ahead": date(2025, 3, 10)})
+    assert stale.default_range()[1] == date(2025, 3, 9)
+
+
+def test_values_of_few_bookings_and_unfinished_weeks_stand_out() -> None:
+    metric = load_metrics()["show_rate"]
+    weeks = [date(2025, 3, 3), date(2025, 3, 10)]
+    rows = [{"week": week, "showed": 8.0, "marked": 10.0, "show_rate": 0.8} for week in weeks]
+    few = {"week": weeks[0], "showed": 8.0, "marked": 9.0, "show_rate": 8 / 9}
+    assert drawable(metric, [*rows, few]) == rows
+    span = Span(date(2025, 1, 1), date(2025, 4, 1), open_from=date(2025, 3, 12))
+    spec = metric_chart(metric, rows, "week", None, span, date(2025, 1, 1), date(2025, 4, 1))
+    assert [value["whole"] for value in spec["data"]["values"]] == [True, False]
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.title)
+def test_a_ready_made_report_has_the_columns_and_rows_of_its_chart(marts: Reported, report: Report) -> None:
+    cursor = marts.warehouse.client.native_connection.execute(report.question("duckdb"))
+    columns = {column[0] for column in cursor.description}
+    assert {report.x, report.y, report.value, report.by} - {""} <= columns
+    assert cursor.fetchall() or report.kind is None
 
 
 def test_the_app_draws_the_chosen_figure(
@@ -88,9 +119,10 @@ def test_the_app_draws_the_chosen_figure(
             _wait_for_server(address)
             page.goto(address.replace("localhost", "127.0.0.1"))
             page.locator(".vega-embed svg, .vega-embed canvas").first.wait_for(timeout=60_000)
-            page.locator("select").nth(0).select_option(label="show rate")
-            page.locator("select").nth(1).select_option(label="service")
+            page.locator("select").nth(0).select_option(label="service")
             page.get_by_text("dim_service AS service").first.wait_for(timeout=60_000)
+            page.locator("select").last.select_option(label="Cohorts")
+            page.get_by_text("rpt_contact_cohorts").first.wait_for(timeout=60_000)
             assert page.evaluate("window.hacked") is None
             page.close()
         finally:

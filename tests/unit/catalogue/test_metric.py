@@ -35,4 +35,4 @@ def test_each_metric_has_a_section_of_the_documentation() -> None:
 
 def test_a_definition_reads_as_a_fraction() -> None:
     assert load_metrics()["show_rate"].definition == "showed ÷ (showed + no-show)"
-    assert load_metrics()["bookings"].definition == "bookings"
+    assert load_metrics()["bookings"].definition == "number of bookings"

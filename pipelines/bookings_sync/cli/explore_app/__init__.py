@@ -1,7 +1,8 @@
-"""The app of `bookings explore`: choose a metric and a dimension, see the chart and the SQL.
+"""The app of `bookings explore`: choose a metric and a dimension, or a ready-made report; see chart and SQL.
 
-Input:  the published tables.
-Output: `metrics` writes the SQL; `app` is the marimo app that runs it and draws the result.
+Input:  the published tables; the metrics catalogue.
+Output: `periods` says which weeks are over. `reports` has the ready-made reports. `charts` draws both. `app` is the
+        marimo app.
 
 marimo is the optional extra `explore`. Nothing imports `app`: `bookings explore` runs it as a file.
 """
