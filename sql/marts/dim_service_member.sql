@@ -3,7 +3,7 @@ Grain: one row per location, service, member and time for which the member took 
 Question: Which members took each service's bookings, on which days?
 Key: location_id, service_id, member_id, first_seen_at
 Notes: A change counts from the local day on which a sync saw it. What the first sync of a service saw counts for all
-  earlier days too, because nothing older is known.
+  earlier days too, because nothing older is known. A new priority begins a new row.
 Audits:
   not null: location_id, service_id, member_id, first_seen_at
 Columns:

@@ -2,10 +2,10 @@
 Grain: one row per location, service and local day on which the service existed.
 Question: How long were a service's slots on each day, and how many bookings could it take at the same time?
 Key: location_id, service_id, local_date
-Notes: From the first day with a booking or slot of the service, or the day on which a sync first saw it, to the last
-  day with one, or 28 days ahead. A service that was deleted ends with its last booking. The rules of a day are the
-  version that a sync had seen by then; for days before the first sync they are what that sync saw (is_rule_known). The
-  days are limited to the last 20 and the next 5 years.
+Notes: From the first day with an appointment or slot of the service, or the day on which a sync first saw it, to the
+  last day with one, but at least for the 28 days that begin today. A service that was deleted ends with its last
+  appointment or slot. The rules of a day are the version that a sync had seen by then; for days before the first sync
+  they are what that sync saw (is_rule_known). The days are limited to the last 20 and the next 5 years.
 Audits:
   not null: location_id, service_id, local_date, seats_per_slot, members, seats
   references: location_id, service_id -> marts.dim_service (location_id, service_id)

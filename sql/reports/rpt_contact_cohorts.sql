@@ -2,12 +2,13 @@
 Grain: one row per location, month of the contacts' first visit, and month since then up to the current one.
 Question: How many contacts come back, and after how many months?
 Key: location_id, cohort_month, months_since
-Notes: A visit is a booking marked showed: no-shows, cancellations and bookings that nobody marked are none. A contact
-  belongs to the cohort of its first known visit, by local month. Repeat rate = contacts with a second visit by the end
-  of the month / contacts of the cohort; the second visit may be in the first month. Months without a visit have a row
-  with zeros, so that means over rows are right. Compare cohorts at the same months_since: recent ones had less time to
-  come back. Visits before the first month that was read are not known, so contacts of the first months may have been
-  there before: is_first_months marks these cohorts. The current month still grows: is_month_over marks the others.
+Notes: A visit is a booking that has begun and is marked showed: no-shows, cancellations and bookings that nobody
+  marked are none. A contact belongs to the cohort of its first known visit, by local month. Repeat rate = contacts
+  with a second visit by the end of the month / contacts of the cohort; the second visit may be in the first month.
+  Months without a visit have a row with zeros, so that means over rows are right. Compare cohorts at the same
+  months_since: recent ones had less time to come back. Visits before the first month that was read are not known, so
+  contacts of the first months may have been there before: is_first_months marks these cohorts. The current month
+  still grows: is_month_over marks the others.
 Audits:
   not null: location_id, cohort_month, months_since, is_first_months, is_month_over
   references: location_id -> marts.dim_location (location_id)
@@ -20,7 +21,7 @@ Audits:
 Columns:
   cohort_month: First day of the month of the contacts' first visit.
   months_since: Months since cohort_month; 0 is the first month itself.
-  is_first_months: Whether the cohort is of the first three months with a booking in this location.
+  is_first_months: Whether the cohort is of the first three calendar months with a booking in this location.
   is_month_over: Whether the month is over.
   contacts: Contacts in the cohort.
   active_contacts: Contacts of the cohort with a visit in this month.

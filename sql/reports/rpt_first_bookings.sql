@@ -3,9 +3,10 @@ Grain: one row per location, local month in which contacts were added, and group
 Question: How long does it take from a contact's entry to the first booking?
 Key: location_id, local_month, time_span
 Notes: From the contact's dateAdded to the booked_at of its first booking; a booking made before or with the contact
-  counts as under 1 hour. Contacts without a dateAdded are left out. The sync sees only contacts who are part of an
-  appointment, so contacts who never booked are missing: this is no conversion rate. The time is not known if no booking
-  of the contact has a createdAt from the API.
+  counts as under 1 hour. Bookings deleted before their start count, because they were made. Contacts without a
+  dateAdded are left out. The sync sees only contacts who are part of an appointment, so contacts who never booked are
+  missing: this is no conversion rate. The time is not known if no booking of the contact has a createdAt from the
+  API.
 Audits:
   not null: location_id, local_month, time_span
   references: time_span -> marts.dim_time_span (time_span)

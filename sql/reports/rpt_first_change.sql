@@ -4,11 +4,11 @@ Question: What changes first on a booking, and how soon?
 Key: location_id, service_id, first_change, time_span
 Notes: Counts every appointment but blocked-off time, including deleted ones. The first change is not known if the
   first sync that saw the booking found it already marked, cancelled or deleted, or, by the API's updatedAt, already
-  changed: something had happened that nobody saw. none yet means that the booking is still as it was booked. If one sync saw several changes at once,
-  the order of precedence is deleted, status changed, rescheduled, reassigned, restored. The time runs from booked_at
-  to the sync that saw the change, so it is too long by up to one sync interval. It is not known if the API sent no
-  createdAt, or if the first change is none yet or not known. A deletion comes before restored, so restored is
-  never first.
+  changed: something had happened that nobody saw. none yet means that the booking is still as it was booked. If one
+  sync saw several changes at once, the order of precedence is deleted, status changed, rescheduled, reassigned,
+  restored. The time runs from booked_at to the sync that saw the change, so it is too long by up to one sync
+  interval. It is not known if the API sent no createdAt, or if the first change is none yet or not known. A deletion
+  comes before restored, so restored is never first.
 Reads staging:
   stg_appointment_versions: no mart holds what the first version of an appointment said.
 Audits:
@@ -24,7 +24,7 @@ Columns:
     deleted; none yet if nothing changed; not known if it was not observed.
   time_span: Group of the time from booking to first change (dim_time_span); sorts from short to long.
   bookings: Appointments with this first change.
-  minutes_to_change: Sum of their times from booking to first change, in minutes; 0 if the time is not known.
+  minutes_to_change: Sum of their times from booking to first change, each in whole minutes; 0 if the time is not known.
 */
 WITH ranked_changes AS (
   SELECT

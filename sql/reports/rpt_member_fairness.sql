@@ -3,10 +3,11 @@ Grain: one row per location, service, local week and member in the service's poo
 Question: Are a service's bookings shared equally between the members who take them?
 Key: location_id, service_id, local_week, member_id
 Notes: The pool of a week is every member who took a booking in it, and every member who was assigned to the service
-  when the week began. So a member without bookings appears, and a member who joined later does not; what changes today
-  does not change earlier weeks. Assignments before the first sync are not known: for those weeks the pool is only the
-  members who took bookings. For future weeks today's assignments count. Counts past and future bookings that are neither cancelled nor invalid and have a service and a member. An
-  equal share is 1 / pool_members. Round-robin priorities are not taken into account.
+  on its Monday, as a sync had seen by the end of that day. So a member without bookings appears, and a member who
+  joined later does not; what changes today does not change earlier weeks. Assignments before the first sync are not
+  known: for those weeks the pool is only the members who took bookings. For future weeks today's assignments count.
+  Counts past and future bookings that are neither cancelled nor invalid and have a service and a member. An equal
+  share is 1 / pool_members. Round-robin priorities are not taken into account.
 Reads staging:
   stg_service_member_versions: no mart holds the assignments of members to services.
 Audits:

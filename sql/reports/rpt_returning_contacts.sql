@@ -2,10 +2,12 @@
 Grain: one row per location and local week with visits.
 Question: How many visitors are new, how many came back, and how many book their next visit right away?
 Key: location_id, local_week
-Notes: A visit is a booking marked showed whose contact is known. A contact is new in the week of its first known visit,
-  else it returns. Contacts of the first weeks may have been there before: is_first_months marks weeks in the first
-  three months with a booking. A visit is prebooked if the contact made another booking of the location from the visit's
-  start until 24 hours after its end. prebooking counts only visits whose 24 hours are over.
+Notes: A visit is a booking that has begun, is marked showed, and whose contact is known. A contact is new in the week
+  of its first known visit, else it returns. Contacts of the first weeks may have been there before: is_first_months
+  marks weeks that begin in the first three calendar months with a booking, as in rpt_contact_cohorts. A visit is
+  prebooked if the contact made another booking of the location from the visit's start until 24 hours after its end,
+  for a time after the visit's start. Bookings that were deleted before their start count, because they were made.
+  prebooking counts only visits whose 24 hours are over.
 Audits:
   not null: location_id, local_week, is_first_months, is_too_few
   references: location_id -> marts.dim_location (location_id)
@@ -18,7 +20,7 @@ Columns:
   contacts: Different contacts who came.
   new_contacts: Of these, contacts whose first known visit was in this week.
   returning_contacts: Of these, contacts who had been there in an earlier week.
-  is_first_months: Whether the week is in the first three months with a booking in this location.
+  is_first_months: Whether the week begins in the first three calendar months with a booking in this location.
   followed_visits: Visits whose end is more than 24 hours ago.
   prebooked_visits: Of these, visits after which the contact made another booking within 24 hours.
   is_too_few: Whether there are fewer than 10 such visits, too few for a rate.
@@ -38,7 +40,7 @@ WITH visits AS (
   FROM marts.fct_appointments
   WHERE is_booking AND status = 'showed' AND contact_id IS NOT NULL AND starts_at <= $now
 ), first_bookings AS (
-  SELECT bookings.location_id, MIN(bookings.local_date) AS first_date
+  SELECT bookings.location_id, MIN(bookings.local_month) AS first_month
   FROM marts.fct_appointments AS bookings
   JOIN marts.dim_date AS days ON days.date = bookings.local_date -- leaves out wrong years
   WHERE bookings.is_booking
@@ -88,7 +90,7 @@ SELECT
   counts.contacts,
   counts.new_contacts,
   counts.contacts - counts.new_contacts AS returning_contacts,
-  counts.local_week < first_bookings.first_date + 92 AS is_first_months,
+  counts.local_week < CAST(first_bookings.first_month + INTERVAL 3 MONTH AS DATE) AS is_first_months,
   counts.followed_visits,
   counts.prebooked_visits,
   counts.followed_visits < 10 AS is_too_few,

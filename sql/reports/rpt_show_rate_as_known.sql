@@ -5,8 +5,9 @@ Key: location_id, service_id, local_date, days_after
 Notes: Compares the status known at the end of the 1st, 3rd or 7th local day after the appointment with the status
   now, for the same bookings. The status was known then only if a complete sync of the location began after the
   appointment and within the last 24 hours before that moment; without such a sync the booking is left out, because
-  nobody knows what a sync would have seen. It is also left out if no sync had seen it by then or if those days are not
-  over; so days before the first sync have no rows. The day is that of the current start.
+  nobody knows what a sync would have seen. It is also left out if no sync had seen it by then, if it was deleted
+  before its start and had not been restored by then, or if those days are not over; so days before the first sync
+  have no rows. The day is that of the current start.
 Reads staging:
   stg_appointment_versions: no mart holds past versions of appointments with their status.
   stg_location_runs: no mart holds when each location was synced.
