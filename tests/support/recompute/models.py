@@ -18,6 +18,7 @@ NOT_RECOMPUTED = {
     **dict.fromkeys(
         (
             "fct_slots",
+            "fct_slot_seats",
             "fct_slot_days",
             "fct_staff_hours",
             "rpt_utilisation",
