@@ -59,7 +59,7 @@ def rpt_bookings(rows: list[Booked], sources: dict[tuple[str, str], str | None],
             "begun": sum(row.starts_at <= now for row in group),
             "rescheduled": sum(row.times("rescheduled") > 0 for row in group),
             "reassigned": sum(row.times("reassigned") > 0 for row in group),
-            "booked_minutes": sum(row.duration or 0 for row in group),
+            "booked_minutes": sum(row.duration or 0 for row in group if row.takes_time),
         }
         for group_key, group in grouped((row for row in rows if row.is_booking), key).items()
     ]
