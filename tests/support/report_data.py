@@ -26,6 +26,8 @@ READ_BY_REPORT = (
     "dim_time_span",
     "+rpt_show_rate_as_known",
     "+rpt_schema_drift",
+    "+rpt_worklist",
+    "+rpt_coverage",
 )
 """The models that the page reads."""
 READ_BY_EXPLORE = (

@@ -24,6 +24,8 @@ from bookings_sync.models.destination import Datasets
 from bookings_sync.models.unusable import Unusable
 from bookings_sync.report import queries
 from bookings_sync.report.marts import Marts
+from bookings_sync.report.today import NEEDED as NEEDED_TODAY
+from bookings_sync.report.today import Today, read_today
 from bookings_sync.status import Rejection
 
 PERIODS = (7, 28, 84, 364)
@@ -125,6 +127,7 @@ class Figures:
     written_at: DateTime
     names: Names
     counts: Counts
+    today: Today
     health: Health = field(default_factory=Health)
     past: bool = False
 
@@ -143,10 +146,11 @@ def collect(
     `locations` are names; by default all locations. With `named`, members have their real names, else numbers. Raises
     ModelError if the marts were never built, and BookingsError if a name is not a location's.
     """
-    marts = Marts(sql_client, datasets, now, needed=NEEDED)
+    marts = Marts(sql_client, datasets, now, needed=(*NEEDED, *NEEDED_TODAY))
     here = _select_locations(marts.rows(queries.LOCATIONS), locations)
-    index = _Index([location_id for location_id, _, _ in here], marts)
+    index = Index([location_id for location_id, _, _ in here], marts)
     counts = _count(marts, index, most_rows)
+    today = read_today(marts, index)
     names = Names(
         locations=[(name, today) for _, name, today in here],
         combos=index.combos(marts),
@@ -157,10 +161,10 @@ def collect(
         named=named,
     )
     drift = _drift(marts, {location_id for location_id, _, _ in here})
-    return Figures(written_at=now, names=names, counts=counts, health=Health(drift=drift))
+    return Figures(written_at=now, names=names, counts=counts, today=today, health=Health(drift=drift))
 
 
-def _count(marts: Marts, index: _Index, most_rows: int) -> Counts:
+def _count(marts: Marts, index: Index, most_rows: int) -> Counts:
     oldest = 2 * PERIODS[-1]
     days = index.table(
         _aged(marts, queries.DAYS, oldest),
@@ -234,11 +238,12 @@ class _Labels:
         return self._numbers[label]
 
 
-class _Index:
+class Index:
     """Replaces ids by indexes. Teams and services are indexed by name, so one filter covers all locations."""
 
     def __init__(self, location_ids: Sequence[str], marts: Marts) -> None:
         self.teams, self.services = _Labels(), _Labels()
+        self.location_ids = tuple(location_ids)
         self._locations = {location_id: number for number, location_id in enumerate(location_ids)}
         self._team_names = {(location, team): name for location, team, name in marts.rows(queries.TEAMS)}
         self._service_names = {(location, service): name for location, service, name in marts.rows(queries.SERVICES)}
@@ -265,6 +270,19 @@ class _Index:
             (self._locations[location_id], *(int(value or 0) for value in rest))
             for location_id, *rest in rows
             if location_id in self._locations
+        ]
+        return CountTable(columns, sorted(indexed))
+
+    def by_member(self, rows: Iterable[Sequence[Any]], columns: tuple[str, ...]) -> CountTable:
+        """Indexes rows of (location_id, member_id, …), and drops those of other locations."""
+        held = sorted(row for row in rows if row[0] in self._locations)
+        indexed = [
+            (
+                self._locations[location_id],
+                self._members.setdefault((location_id, member_id), len(self._members)),
+                *(int(value or 0) for value in rest),
+            )
+            for location_id, member_id, *rest in held
         ]
         return CountTable(columns, sorted(indexed))
 

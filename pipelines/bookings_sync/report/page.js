@@ -18,6 +18,7 @@ function show() {
   el("showing").textContent =
     `${days}${of && ` · ${of}`}: ${count(now.bookings)} booking${now.bookings === 1 ? "" : "s"}` +
     (period.before ? compared : ", so far.");
+  todaySection(chosen);
   el("tiles").replaceChildren(...tilesOf(now, before, period, series));
   compareCard(chosen, period);
   earlyTable(chosen);
@@ -80,7 +81,7 @@ function start() {
         "There are no bookings yet. They appear after the first sync that finds some.",
       ),
     );
-    for (const id of ["tiles", "cards", "early"]) el(id).hidden = true;
+    for (const id of ["today", "tiles", "cards", "early"]) el(id).hidden = true;
     document.body.dataset.drawn = "yes";
     return;
   }

@@ -22,9 +22,22 @@ from typing import Any
 from bookings_sync.catalogue import Metric, load_metrics
 from bookings_sync.models.unusable import Unusable
 from bookings_sync.report.figures import AHEAD, DAILY, PERIODS, TWELVE_WEEKS, CountTable, Drift, Figures, Freshness
+from bookings_sync.report.today import Today
 from bookings_sync.status import Rejection
 
-_SCRIPTS = ("figures", "words", "charts", "choices", "tiles", "cards", "early", "freshness", "meanings", "page")
+_SCRIPTS = (
+    "figures",
+    "words",
+    "charts",
+    "choices",
+    "tiles",
+    "cards",
+    "early",
+    "freshness",
+    "meanings",
+    "today",
+    "page",
+)
 """In order of dependence. The page joins them into one script."""
 
 
@@ -36,7 +49,7 @@ def render(figures: Figures) -> str:
     hashes = " ".join(f"'sha256-{_digest(text)}'" for text in (library, script))
     return Template(_asset("page.html")).substitute(
         policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; base-uri 'none'",
-        style=_asset("page.css"),
+        style=_asset("page.css") + _asset("today.css"),
         figures=_packed(_content(figures)),
         library=library,
         script=script,
@@ -54,6 +67,7 @@ def _content(figures: Figures) -> dict[str, Any]:
         "past": figures.past,
         "locations": [{"name": name, "today": today} for name, today in names.locations],
         "today": figures.written_at.date(),
+        "day": figures.today,
         "ahead": AHEAD,
         "daily": DAILY,
         "known_days": TWELVE_WEEKS,
@@ -76,7 +90,7 @@ def _packed(content: dict[str, Any]) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, date):  # includes datetime
         return value.isoformat()
-    if isinstance(value, CountTable | Freshness | Rejection | Drift | Unusable):
+    if isinstance(value, CountTable | Today | Freshness | Rejection | Drift | Unusable):
         return {each.name: getattr(value, each.name) for each in fields(value)}
     raise TypeError(f"{type(value).__name__} cannot be written to the page")
 

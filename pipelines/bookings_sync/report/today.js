@@ -1,0 +1,344 @@
+// Today: the day's work, before the period's figures. In: DATA.day and the chosen combos. Out: the section #today, with a
+// block for each location, because each has its own clock. Days are named by the clock of the reader's browser, so a page
+// that was made yesterday does not call its first day today.
+const MOST_LISTED = 200;
+const OLD_FREE_MINUTES = 24 * 60;
+const openPlaces = new Set();
+
+/** The rows of one of the section's tables as objects, of one location and the chosen combos. */
+function dayRows(name, place, chosen) {
+  const {columns, rows} = DATA.day[name];
+  return rows
+    .filter((row) => (columns[0] === "combo" ? chosen[row[0]] && DATA.combos[row[0]][0] === place : row[0] === place))
+    .map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]])));
+}
+
+const clock = (minute) => `${String(Math.floor(minute / 60)).padStart(2, "0")}:${String(minute % 60).padStart(2, "0")}`;
+const serviceOf = (row) => DATA.services[DATA.combos[row.combo][2]];
+const memberOf = (row) => DATA.members[row.member][1];
+const byName = (a, b) => a.localeCompare(b, "en", {numeric: true});
+/** Compares members by name, with the row of bookings that nobody takes last. */
+const byMember = (a, b) => (a === "Nobody") - (b === "Nobody") || byName(a, b);
+const byTime = (a, b) => a.age - b.age || a.minute - b.minute;
+const timeOf = (row, days) => `${days.short(row.age).replace(/ /g, "\u00a0")}\u00a0${clock(row.minute)}`;
+const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1 ? one : more}`;
+
+/** A location's days: the date of each age, and its name as the reader's clock has it now. */
+function calendarOf(place) {
+  const zone = DATA.day.zones[place][0];
+  const dateOf = (age) => new Date(Date.parse(DATA.locations[place].today) + age * DAY).toISOString().slice(0, 10);
+  let now;
+  try {
+    now = new Intl.DateTimeFormat("en-CA", {timeZone: zone}).format(new Date());
+  } catch {
+    now = new Date().toISOString().slice(0, 10); // a zone that the browser does not know
+  }
+  const relative = (age) => {
+    const days = Math.round((Date.parse(dateOf(age)) - Date.parse(now)) / DAY);
+    return DATA.past ? null : {[-1]: "Yesterday", 0: "Today", 1: "Tomorrow"}[days];
+  };
+  const plain = (age) => dayWords(dateOf(age), {weekday: "short"});
+  return {
+    isNow: relative(0) === "Today",
+    plain,
+    short: (age) => relative(age) ?? plain(age),
+    long: (age) => [relative(age), plain(age)].filter(Boolean).join(", "),
+  };
+}
+
+const isConfirmed = (row) => ["confirmed", "showed", "noshow"].includes(DATA.day.statuses[row.status]);
+const isToConfirm = (row) => !row.begun && !isConfirmed(row);
+
+/** How a chip shows bookings: a class, a sign and words. Of several bookings, the one with most work to do decides. */
+const LOOKS = [
+  ["to-confirm", "?", "not confirmed", isToConfirm],
+  ["to-mark", "○", "to mark", (row) => row.begun && !["showed", "noshow"].includes(DATA.day.statuses[row.status])],
+  ["noshow", "✗", "no-show", (row) => DATA.day.statuses[row.status] === "noshow"],
+  ["showed", "✓", "showed", (row) => DATA.day.statuses[row.status] === "showed"],
+  ["confirmed", "", "confirmed", () => true],
+];
+
+/** Bookings of one member, service and start, such as those of a class, as one chip. */
+function chip(group) {
+  const of = Map.groupBy
+    ? Map.groupBy(group, (row) => LOOKS.find(([, , , fits]) => fits(row)))
+    : new Map(LOOKS.map((look) => [look, group.filter((row) => LOOKS.find(([, , , fits]) => fits(row)) === look)]));
+  const looks = LOOKS.filter((look) => of.get(look)?.length);
+  const [kind, sign] = looks[0];
+  const told = looks.map((look) => (group.length > 1 ? `${of.get(look).length} ${look[2]}` : look[2])).join(", ");
+  const from = clock(group[0].minute);
+  const to = group[0].minutes ? ` to ${clock((group[0].minute + group[0].minutes) % 1440)}` : "";
+  return make(
+    "li",
+    {class: `chip ${kind}`, title: `${from}${to} ${serviceOf(group[0])}: ${told}`},
+    make("b", {}, from),
+    make("span", {class: "sign", "aria-hidden": "true"}, sign && ` ${sign}`),
+    make("span", {class: "what"}, `${group.length > 1 ? `${group.length} × ` : ""}${serviceOf(group[0])}`),
+    make("span", {class: "unseen"}, `, ${told}`),
+  );
+}
+
+/** The last hour of the day that a booking reaches into. */
+const lastHour = (row) => Math.min(23, Math.floor((row.minute + Math.max(row.minutes, 1) - 1) / 60));
+
+/** One day as a table of members and hours. Hours in which nobody works and nothing is booked are left out. */
+function dayGrid(bookings, duty, title) {
+  const hoursUsed = new Set(duty.map((each) => each.hour));
+  for (const row of bookings)
+    for (let hour = Math.floor(row.minute / 60); hour <= lastHour(row); hour++) hoursUsed.add(hour);
+  const columns = [...hoursUsed].sort((a, b) => a - b);
+  const names = [...new Set([...bookings, ...duty].map(memberOf))].sort(byMember);
+  const rows = names.map((name) => {
+    const own = bookings.filter((row) => memberOf(row) === name).sort(byTime);
+    const works = new Map(duty.filter((each) => memberOf(each) === name).map((each) => [each.hour, each.free]));
+    const cells = columns.map((hour) => {
+      const starts = own.filter((row) => Math.floor(row.minute / 60) === hour);
+      const groups = new Map();
+      for (const row of starts) {
+        const key = `${row.minute} ${serviceOf(row)}`;
+        groups.set(key, [...(groups.get(key) ?? []), row]);
+      }
+      const goesOn = own.some((row) => Math.floor(row.minute / 60) < hour && lastHour(row) >= hour);
+      const state = works.get(hour) === 1 ? "on" : works.get(hour) === 0 ? "blocked" : "";
+      const words = goesOn ? "goes on" : state === "blocked" ? "time off" : "";
+      return make(
+        "td",
+        {class: [state, goesOn && "goes-on"].filter(Boolean).join(" ") || null},
+        starts.length ? make("ul", {}, ...[...groups.values()].map(chip)) : null,
+        words && !starts.length ? make("span", {class: "quietly"}, words) : null,
+      );
+    });
+    const number = make("small", {}, own.length ? many(own.length, "booking") : "free");
+    return make("tr", {}, make("th", {scope: "row"}, name, number), ...cells);
+  });
+  const gaps = columns.map((hour, at) => (at && columns[at - 1] !== hour - 1 ? "gap" : null));
+  const head = columns.map((hour, at) => make("th", {scope: "col", class: gaps[at]}, hourWords(hour)));
+  return make(
+    "div",
+    {class: "scroll hours", tabindex: "0", role: "region", "aria-label": title},
+    make(
+      "table",
+      {style: `min-width: ${7 + columns.length * 5}rem`},
+      make("thead", {}, make("tr", {}, make("th", {scope: "col"}, "Member"), ...head)),
+      make("tbody", {}, ...rows),
+    ),
+  );
+}
+
+/** What the signs and shades of a grid mean, as far as it has them. */
+function keyOf(bookings, duty) {
+  const used = new Set(bookings.map((row) => LOOKS.find(([, , , fits]) => fits(row))));
+  return [
+    ...LOOKS.filter((look) => look[1] && used.has(look)).map(([, sign, words]) => `${sign} ${words}`),
+    duty.length ? "grey: no working hours" : null,
+    duty.some((each) => !each.free) ? "striped: time off" : null,
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+function dayPanel(place, age, all, days) {
+  const bookings = all.filter((row) => row.age === age);
+  const duty = isWholeStaff(choice) ? dayRows("duty", place, []).filter((each) => each.age === age) : [];
+  const unsure = bookings.filter(isToConfirm).length;
+  const people = new Set(duty.map((each) => each.member)).size;
+  const on = people ? `${people === 1 ? "1 member has" : `${people} members have`} working hours.` : "";
+  const line = bookings.length
+    ? many(bookings.length, "booking") + (unsure ? `, ${count(unsure)} not confirmed` : "")
+    : `Nothing is booked. ${on}`;
+  const title = days.long(age);
+  return make(
+    "div",
+    {class: "panel day"},
+    make("h3", {}, title),
+    make("p", {class: "sub"}, line),
+    bookings.length ? dayGrid(bookings, duty, `Bookings by member and hour: ${title}`) : null,
+    bookings.length ? make("p", {class: "key"}, keyOf(bookings, duty)) : null,
+  );
+}
+
+/** A table of the first rows, and how many more there are. */
+function listed(label, columns, rows) {
+  const left = rows.length - MOST_LISTED;
+  return [
+    scrollTable(label, columns, rows.slice(0, MOST_LISTED)),
+    left > 0 ? make("p", {class: "sub"}, `And ${count(left)} more.`) : null,
+  ];
+}
+
+function confirmPanel(all, days) {
+  const open = all.filter(isToConfirm).sort(byTime);
+  return make(
+    "div",
+    {class: "panel confirm"},
+    make("h3", {}, "To confirm"),
+    ...(open.length
+      ? listed(
+          "Bookings to confirm",
+          ["When", "Service", "Member"],
+          open.map((row) => [timeOf(row, days), serviceOf(row), memberOf(row)]),
+        )
+      : [make("p", {class: "sub"}, `Every booking to come ${days.isNow ? "today and tomorrow" : "on these days"} is confirmed.`)]),
+  );
+}
+
+function markPanel(place, chosen, days) {
+  const open = dayRows("to_mark", place, chosen).sort(byTime);
+  const title = make("h3", {}, "To mark");
+  if (!open.length)
+    return make("div", {class: "panel mark"}, title, make("p", {class: "sub"}, "Every booking of the last 28 days is marked."));
+  const names = [...new Set(open.map(memberOf))].sort(byMember);
+  const rows = names.map((name) => {
+    const own = open.filter((row) => memberOf(row) === name);
+    return [name, count(own.length), days.short(own[0].age)];
+  });
+  return make(
+    "div",
+    {class: "panel mark"},
+    title,
+    make("p", {class: "sub"}, `${many(open.length, "booking")} of the last 28 days ${open.length === 1 ? "has" : "have"} no mark yet.`),
+    scrollTable("Bookings to mark, by member", ["Member", "To mark", "Oldest"], rows),
+    make(
+      "details",
+      {},
+      make("summary", {}, "Show each booking"),
+      ...listed(
+        "Bookings to mark",
+        ["When", "Service", "Member"],
+        open.map((row) => [timeOf(row, days), serviceOf(row), memberOf(row)]),
+      ),
+    ),
+  );
+}
+
+function freePanel(place, chosen, days) {
+  const free = dayRows("free", place, chosen).sort(byTime);
+  const title = make("h3", {}, "Next free times");
+  if (!free.length)
+    return make("div", {class: "panel free"}, title, make("p", {class: "sub"}, "No free time is known in the next 28 days."));
+  const read = Math.max(...free.map((row) => row.read));
+  const readAt = new Date(Date.parse(DATA.written_at) - read * 60000).toISOString();
+  const late = read > OLD_FREE_MINUTES || Date.now() - Date.parse(readAt) > OLD_FREE_MINUTES * 60000;
+  const told = `Read ${DATA.past ? `on ${moment(readAt)}` : ago(readAt)}${late ? ": some may be taken by now" : ""}.`;
+  const when = (row) => timeOf(row, days);
+  const seats = (row) => (row.seats > 1 ? ` (${row.seats} places)` : "");
+  const services = [...new Set(free.map(serviceOf))].sort(byName);
+  const members = dayRows("free_members", place, chosen).sort(
+    (a, b) => byName(serviceOf(a), serviceOf(b)) || byTime(a, b) || byMember(memberOf(a), memberOf(b)),
+  );
+  return make(
+    "div",
+    {class: "panel free"},
+    title,
+    make("p", {class: "sub"}, read < 0 ? "It is not known when they were read." : told),
+    scrollTable(
+      "Next free times by service",
+      ["Service", "Next", "Then"],
+      services.map((name) => {
+        const own = free.filter((row) => serviceOf(row) === name);
+        const [, ...others] = new Set(own.map(when));
+        return [name, when(own[0]) + seats(own[0]), others.slice(0, 2).join(" · ") || NONE];
+      }),
+    ),
+    members.length
+      ? make(
+          "details",
+          {},
+          make("summary", {}, "By member"),
+          scrollTable(
+            "Next free time by service and member",
+            ["Service", "Member", "Next"],
+            members.map((row) => [serviceOf(row), memberOf(row), when(row)]),
+          ),
+        )
+      : null,
+  );
+}
+
+function yesterdayLine(place, chosen, days) {
+  const here = chosen.map((each, at) => each && DATA.combos[at][0] === place);
+  const was = total(here, [-1, 0]);
+  const parts = [
+    `${count(was.showed)} showed`,
+    many(was.noshow, "no-show"),
+    `${count(was.lost)} cancelled`,
+    `${count(was.open)} still to mark`,
+  ];
+  const words = was.bookings ? `${many(was.bookings, "booking")}: ${parts.join(", ")}.` : "no bookings.";
+  return make("p", {class: "yesterday"}, make("b", {}, days.long(-1)), ` – ${words}`);
+}
+
+function zoneLine(place) {
+  const [zone, source] = DATA.day.zones[place];
+  if (source === "configured") return make("p", {class: "sub"}, `Times are those of ${zone}.`);
+  const guess = source === "default" ? "no time zone is known" : `a guess from ${source}`;
+  const text = `Times are those of ${zone}: ${guess}. `;
+  const fix = DATA.past ? null : make("a", {href: "#freshness"}, "How to set it");
+  return make("p", {class: "sub"}, text, fix);
+}
+
+function placeContent(place, chosen, bookings, days) {
+  return [
+    days.isNow || DATA.past
+      ? null
+      : make(
+          "p",
+          {class: "old"},
+          `This page shows what was known on ${moment(DATA.written_at)}. For the bookings of today, make a new page with bookings report.`,
+        ),
+    yesterdayLine(place, chosen, days),
+    zoneLine(place),
+    dayPanel(place, 0, bookings, days),
+    dayPanel(place, 1, bookings, days),
+    make(
+      "div",
+      {class: "panels"},
+      confirmPanel(bookings, days),
+      markPanel(place, chosen, days),
+      freePanel(place, chosen, days),
+    ),
+  ].filter(Boolean);
+}
+
+/** One location among several: a line with its numbers, which opens its day. */
+function placeDetails(place, chosen) {
+  const days = calendarOf(place);
+  const bookings = dayRows("bookings", place, chosen);
+  const on = (age) => `${count(bookings.filter((row) => row.age === age).length)} on ${days.short(age)}`;
+  const [today, tomorrow] = [on(0), on(1)].map((words) => words.replace(/on (Today|Tomorrow|Yesterday)/, (_, day) => day.toLowerCase()));
+  const numbers =
+    `${today}, ${tomorrow} · ${count(bookings.filter(isToConfirm).length)} to confirm · ` +
+    `${count(dayRows("to_mark", place, chosen).length)} to mark`;
+  const name = DATA.locations[place].name;
+  const details = make(
+    "details",
+    {class: "place"},
+    make("summary", {}, make("b", {}, name), make("span", {}, ` ${numbers}`)),
+  );
+  const fill = () => {
+    if (details.open && details.children.length === 1)
+      details.append(...placeContent(place, chosen, bookings, days));
+  };
+  details.open = openPlaces.has(name);
+  fill();
+  details.addEventListener("toggle", () => {
+    openPlaces[details.open ? "add" : "delete"](name);
+    fill();
+  });
+  return details;
+}
+
+function todaySection(chosen) {
+  const inPlace = chosenPlaces(choice);
+  const held = new Set(DATA.combos.filter((_, at) => chosen[at]).map(([place]) => place));
+  const places = DATA.locations.map((_, at) => at).filter((at) => inPlace[at] && (isWholeStaff(choice) || held.has(at)));
+  el("today").hidden = !places.length;
+  if (!places.length) return;
+  const first = calendarOf(places[0]);
+  el("today-title").textContent = first.isNow ? "Today and tomorrow" : `${first.plain(0)} and ${first.plain(1)}`;
+  el("today-body").replaceChildren(
+    ...(places.length === 1
+      ? placeContent(places[0], chosen, dayRows("bookings", places[0], chosen), first)
+      : places.map((place) => placeDetails(place, chosen))),
+  );
+}
