@@ -275,7 +275,7 @@ class Index:
 
     def by_member(self, rows: Iterable[Sequence[Any]], columns: tuple[str, ...]) -> CountTable:
         """Indexes rows of (location_id, member_id, …), and drops those of other locations."""
-        held = sorted(row for row in rows if row[0] in self._locations)
+        held = sorted((row for row in rows if row[0] in self._locations), key=lambda row: [*row])
         indexed = [
             (
                 self._locations[location_id],
