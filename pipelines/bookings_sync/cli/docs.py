@@ -23,9 +23,8 @@ def run_docs(output: Output, *, out: Path) -> int:
     names = datasets(load_settings(need_locations=False))
     dictionary = build(Project.load(find_models()))
     write_html(render(dictionary, names), out)
-    tables, columns = len(dictionary.tables), sum(1 for _ in dictionary.columns())
-    output.print(
-        styled(f"✓ {out}", "bold green"), f"  {tables} tables, {columns} columns. Open it in a browser, also offline."
-    )
-    output.print_json(outcome="ok", page=str(out), tables=tables, columns=columns, exit_code=0)
+    metrics, tables, columns = len(dictionary.metrics), len(dictionary.tables), sum(1 for _ in dictionary.columns())
+    said = f"  {metrics} metrics, {tables} tables, {columns} columns. Open it in a browser, also offline."
+    output.print(styled(f"✓ {out}", "bold green"), said)
+    output.print_json(outcome="ok", page=str(out), metrics=metrics, tables=tables, columns=columns, exit_code=0)
     return 0

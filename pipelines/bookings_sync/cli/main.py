@@ -405,10 +405,10 @@ def docs(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write the data dictionary: every table and column on one HTML page.
+    """Write the data dictionary: every metric, table and column on one page.
 
-    Use it to look up the meaning, type and unit of a column, and its lineage
-    down to the field of the API. The page is searchable, works offline and
+    Use it to look up the meaning of a metric, and the meaning, type, unit and
+    lineage of a column, down to the field of the API. The page is searchable, works offline and
     contains no data.
     """
     from bookings_sync.cli.docs import run_docs

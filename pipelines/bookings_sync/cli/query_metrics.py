@@ -32,7 +32,7 @@ def catalogue_rows() -> list[dict[str, str | None]]:
 
 
 def metric_question(name: str, by: Sequence[str], since: str | None, until: str | None) -> Callable[[str], str]:
-    """Returns a function from a dialect to the SQL of the metric. `since` and `until` are local days, both inclusive."""
+    """Returns a function from a dialect to the SQL. `since` and `until` are local days, both inclusive."""
     metrics = load_metrics()
     if name not in metrics:
         raise typer.BadParameter(f"expected one of {', '.join(metrics)}, got {name}", param_hint="--metric")

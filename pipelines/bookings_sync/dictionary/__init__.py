@@ -1,6 +1,6 @@
-"""Dictionary: every table and column, with type, unit, meaning and origin.
+"""Dictionary: every metric, table and column, with type, unit, meaning and origin.
 
-Input:  the declarations in `TABLES` and in `sql/`. Reads no warehouse.
+Input:  the declarations in `TABLES` and in `sql/`, and the metrics catalogue. Reads no warehouse.
 Output: `Dictionary`; `page` renders it as one HTML file.
 
 Nothing is declared twice. Meanings come from `TABLES` and from the models' headers, types from building the models over
@@ -18,6 +18,7 @@ import duckdb
 import pendulum
 from sqlglot import exp
 
+from bookings_sync.catalogue import Metric, load_metrics
 from bookings_sync.models.descriptions import DLT_COLUMNS
 from bookings_sync.models.dialect import no_rows, resolve, timezones, to_sql
 from bookings_sync.models.lineage import ColumnName, Origin, origins
@@ -35,6 +36,7 @@ class ColumnEntry:
     - `counts`: the tables, as (layer, name), that it counts the rows of.
     - `api_fields`: the API fields at the end of its lineage, as (raw table, dotted path in the record).
     - `written_by`: the program that writes the value, if the value has no origin.
+    - `metrics`: the names of the metrics that are computed from it.
     """
 
     name: ColumnName
@@ -47,6 +49,7 @@ class ColumnEntry:
     api_fields: tuple[tuple[str, str], ...]
     written_by: str
     used_by: tuple[ColumnName, ...]
+    metrics: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,9 @@ class TableEntry:
 
 @dataclass(frozen=True, slots=True)
 class Dictionary:
-    """All tables, marts first, because readers look there first."""
+    """All metrics and tables. Marts come first, because readers look there first."""
 
+    metrics: tuple[Metric, ...]
     tables: tuple[TableEntry, ...]
 
     def columns(self) -> Iterator[ColumnEntry]:
@@ -75,7 +79,7 @@ class Dictionary:
 
 
 def build(project: Project) -> Dictionary:
-    """The dictionary of the raw tables and of a project's models."""
+    """The dictionary of the metrics, of the raw tables and of a project's models."""
     return _Builder(project).build()
 
 
@@ -90,12 +94,13 @@ class _Builder:
             for each in origin.columns:
                 self._used_by.setdefault(each, []).append(column)
         self._api_fields = cache(self._trace)
+        self._metrics = tuple(load_metrics().values())
 
     def build(self) -> Dictionary:
         models = [self._model(model) for model in self._project.models.values()]
         marts = sorted((entry for entry in models if entry.layer == "marts"), key=_place)
         staging = sorted((entry for entry in models if entry.layer == "staging"), key=_place)
-        return Dictionary((*marts, *staging, *(self._raw(table) for table in TABLES.values())))
+        return Dictionary(self._metrics, (*marts, *staging, *(self._raw(table) for table in TABLES.values())))
 
     def _model(self, model: Model) -> TableEntry:
         header = model.header
@@ -158,6 +163,9 @@ class _Builder:
             api_fields=api_fields,
             written_by=written_by,
             used_by=tuple(self._used_by.get(column, ())),
+            metrics=tuple(
+                each.name for each in self._metrics if each.model == column.table and column.column in each.columns
+            ),
         )
 
     def _read_by(self, layer: str, name: str) -> tuple[tuple[str, str], ...]:

@@ -1,5 +1,5 @@
 "use strict";
-// Search. A table with all words in its name, question or notes is shown with all its columns. In other tables, a column
+// Search. The metrics are searched like the columns of a table. A table with all words in its name, question or notes is shown with all its columns. In other tables, a column
 // is shown if its row and the table's name together hold all words.
 const input = document.getElementById("search");
 const found = document.getElementById("found");
@@ -17,7 +17,7 @@ const counted = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
 
 function search() {
   const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-  let columns = 0, shown = 0;
+  let columns = 0, shown = 0, metrics = 0;
   for (const { article, link, head, rows } of tables) {
     const whole = words.every((word) => head.includes(word));
     let any = whole;
@@ -25,17 +25,19 @@ function search() {
       const stays = whole || words.every((word) => text.includes(word) || article.id.includes(word));
       row.hidden = !stays;
       any ||= stays;
-      if (stays) columns += 1;
+      if (stays && article.id === "metrics") metrics += 1;
+      else if (stays) columns += 1;
     }
     article.hidden = !any;
     link.hidden = !any;
-    if (any) shown += 1;
+    if (any && article.id !== "metrics") shown += 1;
   }
   for (const group of document.querySelectorAll(".layer, nav details")) {
     group.hidden = [...group.querySelectorAll("article, li")].every((each) => each.hidden);
   }
-  nothing.hidden = shown > 0;
-  found.textContent = words.length ? `${counted(shown, "table")}, ${counted(columns, "column")}` : "";
+  nothing.hidden = shown + metrics > 0;
+  const counts = [...(metrics ? [counted(metrics, "metric")] : []), counted(shown, "table"), counted(columns, "column")];
+  found.textContent = words.length ? counts.join(", ") : "";
 }
 
 let waiting;

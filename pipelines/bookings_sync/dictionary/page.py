@@ -42,6 +42,7 @@ def render(dictionary: Dictionary, datasets: Datasets) -> str:
             (layer, *_LAYERS[layer], datasets.of(layer), list(tables))
             for layer, tables in groupby(dictionary.tables, key=lambda table: table.layer)
         ],
+        metrics=dictionary.metrics,
         tables=len(dictionary.tables),
         columns=sum(1 for _ in dictionary.columns()),
         policy=f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:",

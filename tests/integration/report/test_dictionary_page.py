@@ -45,7 +45,7 @@ def shown(page: Page, what: str) -> int:
 
 def test_search_links_and_layout(page: Page) -> None:
     everything = shown(page, "article")
-    assert everything == len(TABLES) + len(Project.load(find_models()).models)
+    assert everything == 1 + len(TABLES) + len(Project.load(find_models()).models)  # one for the metrics
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.evaluate(CONTRASTS) == []
 
@@ -61,6 +61,13 @@ def test_search_links_and_layout(page: Page) -> None:
     page.locator("#rpt_bookings").get_by_role("link", name="fct_appointments.starts_at").click()
     assert page.url.endswith("#fct_appointments.starts_at")
     page.locator("[id='fct_appointments.starts_at']").wait_for(state="visible")
+
+    page.fill("#search", "noshow_rate people")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#found").startswith("1 metric, ")
+    page.locator("#metric-noshow_rate").get_by_role("link", name="rpt_bookings.status").click()
+    page.locator("[id='rpt_bookings.status']").get_by_role("link", name="noshow_rate").click()
+    page.locator("#metric-noshow_rate").wait_for(state="visible")
 
     page.fill("#search", "")
     page.wait_for_selector("#found:empty", state="attached")

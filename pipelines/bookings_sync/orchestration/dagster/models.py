@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from bookings_sync.catalogue import load_metrics
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError
 from bookings_sync.models.access import datasets, open_client
@@ -66,8 +67,19 @@ def _spec(model: Model, settings: Settings, freshness: dg.FreshnessPolicy) -> dg
             "dagster/column_schema": dg.TableSchema(columns),
             "dagster/table_name": f"{dataset}.{model.name}",
             "query": dg.MetadataValue.md(f"```sql\n{model.path.read_text(encoding='utf-8')}\n```"),
+            **_metrics(model),
         },
     )
+
+
+def _metrics(model: Model) -> dict[str, dg.MarkdownMetadataValue]:
+    """The metrics of the catalogue that are computed from the model, if there are any."""
+    lines = [
+        f"- **{each.label}** (`{each.name}`): {each.definition}. {each.question}"
+        for each in load_metrics().values()
+        if each.model == model.name
+    ]
+    return {"metrics": dg.MetadataValue.md("\n".join(lines))} if lines else {}
 
 
 def _audits(model: Model) -> list[str]:

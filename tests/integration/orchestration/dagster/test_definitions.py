@@ -15,6 +15,7 @@ import duckdb
 import pytest
 import yaml
 
+from bookings_sync.catalogue import load_metrics
 from bookings_sync.models.audits import row_audits, set_audits
 from bookings_sync.models.project import Project, find_models
 from bookings_sync.orchestration import POOL
@@ -61,6 +62,17 @@ def test_every_raw_table_and_model_is_an_asset_with_the_lineage_of_the_sql(site:
         for name, model in project.models.items()
     }
     assert upstream == {**{f"raw/{table}": set() for table in TABLES}, **models}
+
+
+def test_each_metric_is_named_by_the_asset_of_its_mart(site: Site) -> None:
+    graph = site.definitions().resolve_asset_graph()
+    named = {
+        key.path[-1]: set(re.findall(r"`(\w+)`", metadata["metrics"].md_str))
+        for key in graph.get_all_asset_keys()
+        if "metrics" in (metadata := graph.get(key).metadata)
+    }
+    metrics = load_metrics().values()
+    assert named == {mart: {each.name for each in metrics if each.model == mart} for mart in {m.model for m in metrics}}
 
 
 def test_every_audit_is_a_check(site: Site) -> None:
