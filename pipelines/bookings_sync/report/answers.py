@@ -37,9 +37,60 @@ WHERE daily.local_date >= CAST($now AT TIME ZONE location.timezone AS DATE) {fir
 GROUP BY location.location_id, location.name
 ORDER BY location.name, location.location_id
 """
+_TIME = """LPAD(CAST(EXTRACT(HOUR FROM local_start) AS VARCHAR), 2, '0') || ':'
+    || LPAD(CAST(EXTRACT(MINUTE FROM local_start) AS VARCHAR), 2, '0')"""
+_IS_TO_CONFIRM = "bookings.is_open AND bookings.status <> 'confirmed' AND bookings.starts_at > $now"
+_TODAY_AND_TOMORROW = """
+FROM marts.fct_appointments AS bookings
+JOIN marts.dim_location AS location ON location.location_id = bookings.location_id
+LEFT JOIN marts.dim_member AS member
+  ON member.location_id = bookings.location_id AND member.member_id = bookings.member_id
+LEFT JOIN marts.dim_service AS service
+  ON service.location_id = bookings.location_id AND service.service_id = bookings.service_id
+WHERE bookings.is_expected
+  AND bookings.local_date >= CAST($now AT TIME ZONE location.timezone AS DATE)
+  AND bookings.local_date <= CAST($now AT TIME ZONE location.timezone AS DATE) + 1
+"""
 _COUNTS = ("location", "bookings", "showed", "noshow", "cancelled", "open")
 
 _QUESTIONS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    (
+        "Today and tomorrow, without cancelled bookings",
+        ("location", "day", "member", "bookings", "not confirmed"),
+        f"""
+        SELECT location.name, bookings.local_date, COALESCE(member.name, bookings.member_id, '(nobody)'), COUNT(*),
+          COUNT_IF({_IS_TO_CONFIRM})
+        {_TODAY_AND_TOMORROW}
+        GROUP BY location.location_id, location.name, bookings.local_date, bookings.member_id, member.name
+        ORDER BY location.name, location.location_id, bookings.local_date, member.name, bookings.member_id
+        """,
+    ),
+    (
+        "To confirm, today and tomorrow",
+        ("location", "day", "time", "service", "member", "status"),
+        f"""
+        SELECT location.name, bookings.local_date, {_TIME},
+          COALESCE(service.name, bookings.service_id, '(no service)'),
+          COALESCE(member.name, bookings.member_id, '(nobody)'), bookings.status
+        {_TODAY_AND_TOMORROW} AND {_IS_TO_CONFIRM}
+        ORDER BY location.name, location.location_id, bookings.starts_at, bookings.appointment_id
+        """,
+    ),
+    (
+        "To mark, last 28 days",
+        ("location", "member", "bookings", "oldest"),
+        """
+        SELECT location.name, COALESCE(member.name, work.member_id, '(nobody)'), COUNT(*),
+          MIN(CAST(work.local_start AS DATE))
+        FROM marts.rpt_worklist AS work
+        JOIN marts.dim_location AS location ON location.location_id = work.location_id
+        LEFT JOIN marts.dim_member AS member
+          ON member.location_id = work.location_id AND member.member_id = work.member_id
+        WHERE work.task = 'to mark'
+        GROUP BY location.location_id, location.name, work.member_id, member.name
+        ORDER BY location.name, location.location_id, COUNT(*) DESC, work.member_id
+        """,
+    ),
     ("Bookings of the last 14 days", _COUNTS, _PAST_OR_AHEAD.format(first="- 14", last="")),
     ("Bookings of today and the next 13 days", _COUNTS, _PAST_OR_AHEAD.format(first="", last="+ 14")),
     (
@@ -120,7 +171,7 @@ def report_tables(sql_client: SqlClientBase[Any], datasets: Datasets, now: DateT
 
     Days and weeks are in each location's time zone. Raises ModelError if the marts were never built.
     """
-    marts = Marts(sql_client, datasets, now, needed=["rpt_member_load"])
+    marts = Marts(sql_client, datasets, now, needed=["rpt_member_load", "rpt_worklist"])
     return [
         ReportTable(title, columns, tuple(tuple(_plain(value) for value in row) for row in marts.rows(question)))
         for title, columns, question in _QUESTIONS

@@ -43,7 +43,7 @@ def test_report_of_a_small_calendar(warehouse: Warehouse) -> None:
     )
     warehouse.transform()
 
-    past, ahead, shows, staff, seats, load = report_tables(warehouse.client, warehouse.datasets, NOW)
+    *_, past, ahead, shows, staff, seats, load = report_tables(warehouse.client, warehouse.datasets, NOW)
 
     assert past.columns == ("location", "bookings", "showed", "noshow", "cancelled", "open")
     assert past.rows == (("Main", 4, 2, 1, 1, 0),)
@@ -61,9 +61,31 @@ def test_report_of_a_small_calendar(warehouse: Warehouse) -> None:
     assert load.rows == (("Main", "Ann", 3, 1.5, 1, 1, 0.75), ("Main", "(nobody)", 1, 0.5, 1, 0, 0.25))
 
 
+def test_the_day_and_its_work_come_first(warehouse: Warehouse) -> None:
+    warehouse.insert("locations", {"name": "Main", "timezone": "America/New_York"})
+    warehouse.insert("services", {"id": "S1", "name": "Advice", "slot_duration": 30})
+    warehouse.insert("team_members", {"team_id": "T1", "user_id": "U1", "name": "Ann"})
+    common = {"service_id": "S1", "contact_id": "C1", "user_id": "U1", "appoinment_status": "confirmed"}
+    warehouse.insert(
+        "appointments",
+        {**common, "id": "begun", "start_time": "2025-03-10T11:05:00Z", "user_id": None},
+        {**common, "id": "new", "start_time": "2025-03-11T13:05:00Z", "appoinment_status": "new"},
+        {**common, "id": "confirmed", "start_time": "2025-03-11T18:00:00Z"},
+        {**common, "id": "cancelled", "start_time": "2025-03-11T19:00:00Z", "appoinment_status": "cancelled"},
+        # 00:30 on the 12th in UTC is 20:30 on the 11th in New York.
+        {**common, "id": "late", "start_time": "2025-03-12T00:30:00Z"},
+        {**common, "id": "after", "start_time": "2025-03-12T05:00:00Z"},
+    )
+    warehouse.transform()
+    day, confirm, mark, *_ = report_tables(warehouse.client, warehouse.datasets, NOW)
+    assert day.rows == (("Main", date(2025, 3, 10), "(nobody)", 1, 0), ("Main", date(2025, 3, 11), "Ann", 3, 1))
+    assert confirm.rows == (("Main", date(2025, 3, 11), "09:05", "Advice", "Ann", "new"),)
+    assert mark.rows == (("Main", "(nobody)", 1, date(2025, 3, 10)),)
+
+
 def test_report_of_an_empty_calendar(warehouse: Warehouse) -> None:
     warehouse.transform()
-    assert [table.rows for table in report_tables(warehouse.client, warehouse.datasets, NOW)] == [()] * 6
+    assert [table.rows for table in report_tables(warehouse.client, warehouse.datasets, NOW)] == [()] * 9
 
 
 def test_report_before_the_first_transform_is_an_error(warehouse: Warehouse) -> None:
@@ -83,5 +105,5 @@ def test_the_last_twelve_weeks_are_the_84_days_up_to_yesterday(warehouse: Wareho
         ),
     )
     warehouse.transform()
-    shows = report_tables(warehouse.client, warehouse.datasets, NOW)[2]
+    shows = report_tables(warehouse.client, warehouse.datasets, NOW)[5]
     assert shows.rows == (("Main", "(no service)", 8, 2, 0, 0, 0.8),)
