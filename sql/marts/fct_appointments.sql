@@ -12,7 +12,10 @@ Notes: Includes deleted appointments and blocked-off time. Filter by is_booking 
   time is first_starts_at - booked_at: a later move does not change it. It is negative for an appointment entered after
   it began. booked_at is the API's createdAt; if the API sends none, it is the time a sync first saw the appointment.
   That is far too late for appointments that already existed at the first sync. booked_at_source has the origin of
-  booked_at.
+  booked_at. Whether and how the API expands recurring appointments is not documented for version 1. series_id is the
+  master that the API names (masterEventId, version 2), else the part of the id before an underscore and 13 digits
+  (`<master>_<epoch milliseconds>`, seen in ids of both versions). An appointment may be recurring without a known
+  series, and an id of that form may be in a series of its own.
 Audits:
   not null: location_id, appointment_id, status, is_blocked, is_deleted, is_deleted_before_start, is_deleted_after_start,
     is_booking, is_expected, takes_time, blocks_time, is_open, booked_at, lead_time_span, first_seen_at
@@ -41,6 +44,7 @@ Columns:
   takes_time: Whether this is an expected booking that takes time: the API does not send isFree for it.
   blocks_time: Whether this is blocked-off time in force: neither deleted, cancelled nor invalid, and not isFree.
   is_open: Whether this is a booking without a final status: none of showed, noshow, cancelled and invalid.
+  series_id: The series it is an occurrence of, the id of its master; null if it is none or not known.
   first_starts_at: The first start that a sync saw, UTC: what was booked, unless it was moved before the first sync.
   local_start: Start, on the location's clock.
   local_date: Local day of the start.
@@ -82,7 +86,21 @@ WITH event_counts AS (
   FROM distinct_starts
 ), booked_appointments AS (
   -- Some replies name the service in calendarId only.
-  SELECT appointments.*, COALESCE(appointments.service_id, calendar.service_id) AS booked_service_id
+  SELECT
+    appointments.*,
+    COALESCE(appointments.service_id, calendar.service_id) AS booked_service_id,
+    COALESCE(
+      NULLIF(JSON_EXTRACT_STRING(CAST(appointments.extra AS JSON), '$.masterEventId'), ''),
+      CASE
+        WHEN STRPOS(appointments.appointment_id, '_') > 1
+          AND LENGTH(SUBSTRING(appointments.appointment_id, STRPOS(appointments.appointment_id, '_') + 1, 13)) = 13
+          AND TRANSLATE(
+            SUBSTRING(appointments.appointment_id, STRPOS(appointments.appointment_id, '_') + 1, 13), '0123456789', ''
+          ) = ''
+          AND SUBSTRING(appointments.appointment_id, STRPOS(appointments.appointment_id, '_') + 14, 1) IN ('', '_')
+          THEN SUBSTRING(appointments.appointment_id, 1, STRPOS(appointments.appointment_id, '_') - 1)
+      END
+    ) AS series_id
   FROM staging.stg_appointments AS appointments
   LEFT JOIN marts.dim_service AS calendar
     ON calendar.location_id = appointments.location_id
@@ -159,6 +177,7 @@ SELECT
   fact.is_blocked AND fact.deleted_at IS NULL AND fact.stands AND NOT COALESCE(fact.is_free, FALSE) AS blocks_time,
   fact.is_booking AND fact.status NOT IN ('showed', 'noshow', 'cancelled', 'invalid') AS is_open,
   fact.is_recurring,
+  fact.series_id,
   -- start and end
   fact.starts_at,
   fact.ends_at,

@@ -55,6 +55,9 @@ def fill_until_then(warehouse: Warehouse) -> None:
         appointment("lost", "2025-01-20T15:00:00Z", first, appoinment_status="noshow"),
         appointment("unmarked", "2025-03-05T15:00:00Z", first, user_id="U1", appoinment_status="new"),
         appointment("overlap", "2025-03-05T15:10:00Z", first, user_id="U1", appoinment_status="new"),
+        appointment("series_1741597200000", "2025-03-05T18:00:00Z", first, appoinment_status="new"),
+        # March can be predicted from ten marked bookings before.
+        *(appointment(f"feb{n}", f"2025-02-{n:02}T15:00:00Z", first, appoinment_status="showed") for n in range(1, 10)),
     )
 
 

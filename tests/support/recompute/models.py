@@ -26,6 +26,9 @@ NOT_RECOMPUTED = {
             "rpt_staff_utilisation",
             "rpt_hourly_utilisation",
             "rpt_freshness",
+            "rpt_next_slots",
+            "rpt_series",
+            "rpt_noshow_calibration",
         ),
         _LATER,
     ),
@@ -37,7 +40,7 @@ NOT_RECOMPUTED = {
 """Models without a recomputation, with the reason."""
 
 PASSED_ON = {
-    "fct_appointments": {"attendance_status", "booking_state", "is_recurring"},
+    "fct_appointments": {"attendance_status", "booking_state", "is_recurring", "series_id"},
     "dim_contact": {"type", "country"},
     "dim_service": {"slot_interval_minutes", "slot_buffer_minutes", "appointments_per_slot", "appointments_per_day"},
 }
