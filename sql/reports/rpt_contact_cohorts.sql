@@ -10,7 +10,7 @@ Notes: A visit is a booking that has begun and is marked showed: no-shows, cance
   contacts of the first months may have been there before: is_first_months marks these cohorts. The current month
   still grows: is_month_over marks the others.
 Audits:
-  not null: location_id, cohort_month, months_since, is_first_months, is_month_over
+  not null: location_id, cohort_month, months_since, is_first_months, is_month_over, is_too_few
   references: location_id -> marts.dim_location (location_id)
   range: months_since from 0
   range: contacts from 1
@@ -27,6 +27,7 @@ Columns:
   active_contacts: Contacts of the cohort with a visit in this month.
   visits: Visits of these contacts in this month.
   repeat_contacts: Contacts of the cohort with a second visit by the end of this month.
+  is_too_few: Whether there are fewer than 10 contacts, too few for a rate.
   retention_rate: active_contacts / contacts.
   retention_rate_low: Lower end of the rate's 95 % interval.
   retention_rate_high: Upper end of the rate's 95 % interval.
@@ -122,6 +123,7 @@ SELECT
   active_contacts,
   visits,
   repeat_contacts,
+  contacts < 10 AS is_too_few,
   CAST(active_contacts AS DOUBLE) / contacts AS retention_rate,
   WILSON_LOW(active_contacts, contacts) AS retention_rate_low,
   WILSON_HIGH(active_contacts, contacts) AS retention_rate_high,

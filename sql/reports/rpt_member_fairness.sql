@@ -11,7 +11,7 @@ Notes: The pool of a week is every member who took a booking in it, and every me
 Reads staging:
   stg_service_member_versions: no mart holds the assignments of members to services.
 Audits:
-  not null: location_id, service_id, local_week, member_id
+  not null: location_id, service_id, local_week, member_id, is_too_few
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
   references: location_id, member_id -> marts.dim_member (location_id, member_id)
   range: bookings from 0
@@ -29,7 +29,10 @@ Columns:
   booked_minutes: Duration of these bookings; a booking that the API marks as isFree adds none.
   service_bookings: Bookings of the service in the week that have a member.
   pool_members: Members in the pool.
+  is_too_few: Whether there are fewer than 10 service_bookings, too few to say that a share is unequal.
   share: bookings / service_bookings.
+  share_low: Lower end of the share's 95 % interval; the share is unequal only if fair_share lies outside the interval.
+  share_high: Upper end of the share's 95 % interval.
   fair_share: 1 / pool_members.
   load_index: share / fair_share: 1 is an equal share, 2 is twice that, 0 is no booking.
 */
@@ -87,7 +90,10 @@ SELECT
   booked_minutes,
   service_bookings,
   pool_members,
+  service_bookings < 10 AS is_too_few,
   CAST(bookings AS DOUBLE) / service_bookings AS share,
+  WILSON_LOW(bookings, service_bookings) AS share_low,
+  WILSON_HIGH(bookings, service_bookings) AS share_high,
   CAST(1 AS DOUBLE) / pool_members AS fair_share,
   CAST(bookings * pool_members AS DOUBLE) / service_bookings AS load_index
 FROM members_with_totals

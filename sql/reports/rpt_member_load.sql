@@ -5,7 +5,7 @@ Key: location_id, member_id, local_week
 Notes: Past and future bookings that are neither cancelled nor invalid, by the local week in which they start.
   Bookings without a member have a row with a null member, so that the shares of a week add up to 1.
 Audits:
-  not null: location_id, local_week
+  not null: location_id, local_week, is_too_few
   references: location_id, member_id -> marts.dim_member (location_id, member_id)
   range: bookings from 1
   range: share from 0 to 1
@@ -14,7 +14,11 @@ Columns:
   booked_minutes: Duration of these bookings; a booking that the API marks as isFree adds none.
   showed: Bookings that the contact attended.
   noshow: Bookings that the contact missed.
-  share: bookings / all bookings of the location in the week.
+  location_bookings: Bookings of the location in the week, of all members and of none.
+  is_too_few: Whether there are fewer than 10 location_bookings, too few for a share.
+  share: bookings / location_bookings.
+  share_low: Lower end of the share's 95 % interval.
+  share_high: Upper end of the share's 95 % interval.
 */
 WITH weekly_loads AS (
   SELECT
@@ -28,6 +32,11 @@ WITH weekly_loads AS (
   FROM marts.fct_appointments
   WHERE is_expected AND local_week IS NOT NULL
   GROUP BY location_id, member_id, local_week
+), loads_with_totals AS (
+  SELECT
+    *,
+    CAST(SUM(bookings) OVER (PARTITION BY location_id, local_week) AS BIGINT) AS location_bookings
+  FROM weekly_loads
 )
 SELECT
   location_id,
@@ -37,5 +46,9 @@ SELECT
   booked_minutes,
   showed,
   noshow,
-  bookings / SUM(bookings) OVER (PARTITION BY location_id, local_week) AS share
-FROM weekly_loads
+  location_bookings,
+  location_bookings < 10 AS is_too_few,
+  CAST(bookings AS DOUBLE) / location_bookings AS share,
+  WILSON_LOW(bookings, location_bookings) AS share_low,
+  WILSON_HIGH(bookings, location_bookings) AS share_high
+FROM loads_with_totals

@@ -4,11 +4,12 @@ Question: How does the no-show rate depend on lead time, weekday, hour and the c
 Key: location_id, service_id, risk_by, value
 Notes: No-show rate = noshow / (showed + noshow); bookings with any other status are left out. noshow_rate_low and
   noshow_rate_high bound the 95 % Wilson confidence interval of the rate. Rates of few bookings have wide intervals;
-  treat two values as different only if their intervals do not overlap. prior no-shows counts the
+  treat two values as different only if their intervals do not overlap, and show no rate of fewer than 10
+  (is_too_few). prior no-shows counts the
   contact's no-shows that began before this booking, in all services of the location; bookings without a known contact
   are left out there.
 Audits:
-  not null: location_id, risk_by, value, label
+  not null: location_id, risk_by, value, label, is_too_few
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
   accepted: risk_by in lead time, weekday, hour, prior no-shows
   range: marked from 1
@@ -25,6 +26,7 @@ Columns:
   label: The value in words, such as 1 to 3 days, Monday, 09:00 or none.
   marked: Bookings with status showed or noshow.
   noshow: Bookings that the contact missed.
+  is_too_few: Whether fewer than 10 bookings are marked, too few for a rate.
   noshow_rate: noshow / marked.
   noshow_rate_low: Lower end of the 95 % interval.
   noshow_rate_high: Upper end of the 95 % interval.
@@ -101,6 +103,7 @@ SELECT
   END AS label,
   counts.marked,
   counts.noshow,
+  counts.marked < 10 AS is_too_few,
   CAST(counts.noshow AS DOUBLE) / counts.marked AS noshow_rate,
   WILSON_LOW(counts.noshow, counts.marked) AS noshow_rate_low,
   WILSON_HIGH(counts.noshow, counts.marked) AS noshow_rate_high

@@ -42,6 +42,8 @@ Columns:
   cancellation_rate_low: Lower end of the cancellation rate's 95 % interval.
   cancellation_rate_high: Upper end of the cancellation rate's 95 % interval.
   reschedule_rate: rescheduled / bookings; null if there are no bookings.
+  reschedule_rate_low: Lower end of the reschedule rate's 95 % interval.
+  reschedule_rate_high: Upper end of the reschedule rate's 95 % interval.
   loss_rate: (cancelled + deleted_before_start) / (bookings + deleted_before_start).
   loss_rate_low: Lower end of the loss rate's 95 % interval.
   loss_rate_high: Upper end of the loss rate's 95 % interval.
@@ -97,6 +99,8 @@ SELECT
   WILSON_LOW(cancelled, bookings) AS cancellation_rate_low,
   WILSON_HIGH(cancelled, bookings) AS cancellation_rate_high,
   rescheduled / NULLIF(bookings, 0) AS reschedule_rate,
+  WILSON_LOW(rescheduled, bookings) AS reschedule_rate_low,
+  WILSON_HIGH(rescheduled, bookings) AS reschedule_rate_high,
   lost / NULLIF(ever_booked, 0) AS loss_rate,
   WILSON_LOW(lost, ever_booked) AS loss_rate_low,
   WILSON_HIGH(lost, ever_booked) AS loss_rate_high

@@ -12,7 +12,7 @@ Reads staging:
   stg_appointment_versions: no mart holds past versions of appointments with their status.
   stg_location_runs: no mart holds when each location was synced.
 Audits:
-  not null: location_id, local_date, local_week, days_after
+  not null: location_id, local_date, local_week, days_after, is_too_few
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
   range: days_after from 1
   range: bookings from 1
@@ -28,6 +28,7 @@ Columns:
   noshow: Bookings marked noshow at that time.
   unmarked: Bookings without a final status at that time.
   others: Bookings cancelled or invalid at that time.
+  is_too_few: Whether fewer than 10 bookings were marked then or are marked now, too few to compare the rates.
   show_rate: showed / (showed + noshow); null if no booking was marked.
   show_rate_low: Lower end of the 95 % interval of show_rate.
   show_rate_high: Upper end of the 95 % interval of show_rate.
@@ -176,6 +177,7 @@ SELECT
   noshow,
   bookings - showed - noshow - others AS unmarked,
   others,
+  LEAST(showed + noshow, showed_now + noshow_now) < 10 AS is_too_few,
   CAST(showed AS DOUBLE) / NULLIF(showed + noshow, 0) AS show_rate,
   WILSON_LOW(showed, showed + noshow) AS show_rate_low,
   WILSON_HIGH(showed, showed + noshow) AS show_rate_high,

@@ -63,7 +63,7 @@ def rpt_show_rate(rows: list[Booked], now: datetime) -> list[Row]:
                 "show_rate_most": rate(of["showed"] + unmarked, marked + unmarked),
                 **rate_columns("noshow_rate", of["noshow"], marked),
                 **rate_columns("cancellation_rate", of["cancelled"], len(bookings)),
-                "reschedule_rate": rate(rescheduled, len(bookings)),
+                **rate_columns("reschedule_rate", rescheduled, len(bookings)),
                 **rate_columns("loss_rate", of["cancelled"] + deleted, len(bookings) + deleted),
             }
         )
@@ -114,6 +114,7 @@ def rpt_show_rate_as_known(rows: list[Booked], now: datetime) -> list[Row]:
                     "noshow": noshow,
                     "unmarked": unmarked,
                     "others": others,
+                    "is_too_few": min(showed + noshow, now_of.count("showed") + now_of.count("noshow")) < TOO_FEW,
                     **rate_columns("show_rate", showed, showed + noshow),
                     "showed_now": now_of.count("showed"),
                     "noshow_now": now_of.count("noshow"),
@@ -220,6 +221,7 @@ def rpt_noshow_risk(rows: list[Booked]) -> list[Row]:
                     "label": label(by, value),
                     "marked": len(group),
                     "noshow": noshow,
+                    "is_too_few": len(group) < TOO_FEW,
                     **rate_columns("noshow_rate", noshow, len(group)),
                 }
             )

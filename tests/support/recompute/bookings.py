@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from .appointments import Booked
-from .figures import Row, first, grouped, local, minutes, monday, months_after, rate, span_label
+from .figures import TOO_FEW, Row, first, grouped, local, minutes, monday, months_after, rate_columns, span_label
 
 _STATUSES = ("showed", "noshow", "cancelled", "invalid")
 _RECENT_DAYS = 28
@@ -212,7 +212,9 @@ def rpt_member_load(rows: list[Booked]) -> list[Row]:
             "booked_minutes": sum(row.duration or 0 for row in group if row.takes_time),
             "showed": sum(row.status == "showed" for row in group),
             "noshow": sum(row.status == "noshow" for row in group),
-            "share": rate(len(group), len(weeks[location_id, week])),
+            "location_bookings": len(weeks[location_id, week]),
+            "is_too_few": len(weeks[location_id, week]) < TOO_FEW,
+            **rate_columns("share", len(group), len(weeks[location_id, week])),
         }
         for (location_id, member_id, week), group in groups.items()
     ]

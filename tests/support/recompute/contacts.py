@@ -102,6 +102,7 @@ def rpt_contact_cohorts(rows: list[Booked], now: datetime) -> list[Row]:
                     "active_contacts": active,
                     "visits": sum(visits_then),
                     "repeat_contacts": repeat,
+                    "is_too_few": len(contacts) < TOO_FEW,
                     **rate_columns("retention_rate", active, len(contacts)),
                     **rate_columns("repeat_rate", repeat, len(contacts)),
                 }

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from .appointments import Booked
-from .figures import SPANS, Row, first, local, monday, span_label
+from .figures import SPANS, TOO_FEW, Row, first, local, monday, rate_columns, span_label
 from .sights import Place, Service, Sight
 
 _DAY = timedelta(days=1)
@@ -359,7 +359,6 @@ def rpt_member_fairness(all_rules: list[Rules]) -> list[Row]:
             pool = took | assigned(rules, key, week)
             for member_id in pool:
                 theirs = [row for row in group if row.member_id == member_id]
-                share = len(theirs) / len(group)
                 found.append(
                     {
                         "location_id": rules.place.id,
@@ -370,9 +369,10 @@ def rpt_member_fairness(all_rules: list[Rules]) -> list[Row]:
                         "booked_minutes": sum(row.duration or 0 for row in theirs if row.takes_time),
                         "service_bookings": len(group),
                         "pool_members": len(pool),
-                        "share": share,
+                        "is_too_few": len(group) < TOO_FEW,
+                        **rate_columns("share", len(theirs), len(group)),
                         "fair_share": 1 / len(pool),
-                        "load_index": share * len(pool),
+                        "load_index": len(theirs) * len(pool) / len(group),
                     }
                 )
     return found

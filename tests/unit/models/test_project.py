@@ -41,6 +41,24 @@ def test_headers_describe_every_column_of_their_table(warehouse: Warehouse, proj
         assert set_audits(model), name
 
 
+def test_each_rate_of_counts_has_its_interval_and_says_if_it_is_of_too_few(project: Project) -> None:
+    no_samples = {
+        "booked_share": "minutes, not counts",
+        "known_share": "all days of a week, no sample of them",
+        "fair_share": "1 / members",
+        "predicted_rate": "a prediction; what happened has the interval",
+    }
+    rates = [
+        (model, column)
+        for model in project.models.values()
+        for column in model.header.columns
+        if model.name.startswith("rpt_") and re.search(r"(_rate|share)(_now)?$", column) and column not in no_samples
+    ]
+    assert len(rates) > 10
+    for model, column in rates:
+        assert {f"{column}_low", f"{column}_high", "is_too_few"} <= model.header.columns.keys(), (model.name, column)
+
+
 def test_staging_reads_or_documents_every_raw_column(project: Project) -> None:
     for table in TABLES.values():
         readers = [model for model in project.models.values() if ("raw", table.name) in model.reads]
