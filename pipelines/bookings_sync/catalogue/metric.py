@@ -29,15 +29,19 @@ SHARE = "part of 1"
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """A sum over a mart's rows. `expression` is the value of one row, in DuckDB's SQL; `words` describe the sum."""
+    """A sum over a mart's rows.
+
+    `expression` is the value of one row, in DuckDB's SQL. `words` describe the sum. `kind` is BIGINT or DOUBLE.
+    """
 
     name: str
     words: str
     expression: str
+    kind: str = "BIGINT"
 
     def sql(self, mart: str) -> str:
-        """The sum as an aggregate, DOUBLE, in DuckDB's SQL. `mart` is the alias of the mart."""
-        return f"CAST(SUM({of_mart(self.expression, mart)}) AS DOUBLE)"
+        """The sum as an aggregate, in DuckDB's SQL. `mart` is the alias of the mart."""
+        return f"CAST(SUM({of_mart(self.expression, mart)}) AS {self.kind})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,9 @@ class Metric:
         return f"{_bracketed(self.numerator.words)} ÷ {_bracketed(self.denominator.words)}"
 
     def sql(self, mart: str) -> str:
-        """The metric as an aggregate, DOUBLE, in DuckDB's SQL. Null if the denominator is 0. `mart` is an alias."""
+        """The metric as an aggregate, in DuckDB's SQL. A ratio is null if its denominator is 0. `mart` is an alias."""
         total = self.numerator.sql(mart)
-        return f"{total} / NULLIF({self.denominator.sql(mart)}, 0)" if self.denominator else total
+        return f"CAST({total} AS DOUBLE) / NULLIF({self.denominator.sql(mart)}, 0)" if self.denominator else total
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -152,7 +156,9 @@ def _metric(entry: dict[str, Any], model: dict[str, Any], sums: list[Sum]) -> Me
 
 
 def _sum(measure: dict[str, Any]) -> Sum:
-    return Sum(measure["name"], measure["label"], measure.get("expr", measure["name"]))
+    is_fraction = measure.get("config", {}).get("meta", {}).get("fraction", False)
+    expression = measure.get("expr", measure["name"])
+    return Sum(measure["name"], measure["label"], expression, "DOUBLE" if is_fraction else "BIGINT")
 
 
 def _dimensions(model: dict[str, Any]) -> Iterator[Dimension]:

@@ -32,7 +32,7 @@ def metric_query(
     """A query with one row per value of the dimensions `by`, or one row in all.
 
     The columns are the dimensions; for a ratio its numerator and denominator; the metric; and for a share of counts the
-    ends of its 95 % interval (`NAME_low`, `NAME_high`). All numbers are DOUBLE.
+    ends of its 95 % interval (`NAME_low`, `NAME_high`). Sums are BIGINT unless they have fractions, rates are DOUBLE.
 
     `first` and `last` are local days, both inclusive. In a mart by week or month, they select the weeks or months that
     begin in the range. Tables have no schema unless `schema` is given, as in `bookings query`. Raises KeyError if the
@@ -56,7 +56,7 @@ def metric_query(
     ]
     if metric.denominator:
         names = [*(each.name for each in chosen), *sums]
-        rates = [column_sql(rate, dialect) for rate in _rates(metric, *sums)]
+        rates = [_wrapped(column_sql(rate, dialect)) for rate in _rates(metric, *sums)]
         inner = textwrap.indent("\n".join(lines), "  ")
         lines = [
             "SELECT",
@@ -68,7 +68,7 @@ def metric_query(
 
 def _rates(metric: Metric, part: str, whole: str) -> Iterator[str]:
     """The columns computed from the two sums."""
-    yield f"{part} / NULLIF({whole}, 0) AS {metric.name}"
+    yield f"CAST({part} AS DOUBLE) / NULLIF({whole}, 0) AS {metric.name}"
     if metric.too_few is not None:
         yield f"WILSON_LOW({part}, {whole}) AS {metric.name}_low"
         yield f"WILSON_HIGH({part}, {whole}) AS {metric.name}_high"
@@ -80,6 +80,11 @@ def column_sql(column: str, dialect: str) -> str:
     assert isinstance(query, exp.Select)  # noqa: S101
     expand_intervals(query)
     return to_sql(query.selects[0], dialect)
+
+
+def _wrapped(column: str) -> str:
+    """A column of sums in lines that fit a terminal. It has no text in quotes, so any space may become a line break."""
+    return textwrap.fill(column, 100, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def _value(dimension: Dimension) -> str:

@@ -20,7 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
+from pendulum import Date, DateTime
 
+from bookings_sync.catalogue import load_metrics
+from bookings_sync.catalogue.query import metric_query
 from bookings_sync.cli.demo_output import DemoAnswer, DemoOutput
 from bookings_sync.cli.demo_proof import compare_with_calendar
 from bookings_sync.cli.html_file import write_html
@@ -42,39 +45,13 @@ DAYS = 14
 
 _CREDENTIALS = "DESTINATION__DUCKDB__CREDENTIALS"
 
-QUESTIONS = (
-    (
-        "What changed between the two syncs, and how much of it after the appointment had started?",
-        """
+_CHANGES = """
 SELECT event, count(*) AS changes, count_if(is_after_start) AS after_start,
   min(coalesce(from_starts_at, to_starts_at))::DATE AS oldest_appointment
 FROM bookings_marts.fct_appointment_events
 WHERE observed_at >= TIMESTAMPTZ '{since}'
 GROUP BY event ORDER BY changes DESC
-""",
-    ),
-    (
-        "Show rate by service, last 12 weeks (84 days up to yesterday)",
-        """
-SELECT service.name AS service, sum(showed) AS showed, sum(noshow) AS no_show,
-  sum(showed) / nullif(sum(showed) + sum(noshow), 0) AS show_rate
-FROM bookings_marts.rpt_daily_bookings JOIN bookings_marts.dim_service AS service USING (location_id, service_id)
-WHERE local_date >= DATE '{today}' - 84 AND local_date < DATE '{today}'
-GROUP BY service.name HAVING sum(showed) + sum(noshow) >= 10 ORDER BY show_rate DESC
-""",
-    ),
-    (
-        "Staff utilisation by location, next two weeks",
-        """
-SELECT location.name AS location, round(sum(booked_minutes) / 60) AS booked_hours,
-  round(sum(available_minutes) / 60) AS working_hours,
-  sum(booked_minutes) / nullif(sum(available_minutes), 0) AS staff_utilisation
-FROM bookings_marts.rpt_staff_utilisation JOIN bookings_marts.dim_location AS location USING (location_id)
-WHERE local_date BETWEEN DATE '{today}' AND DATE '{today}' + 13
-GROUP BY location.name ORDER BY staff_utilisation DESC
-""",
-    ),
-)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +87,8 @@ def run_demo(output: Output, world: DemoWorld, folder: Path) -> int:
         text.transformed(built)
         with open_client(settings) as client:
             compared, differing = compare_with_calendar(client, settings, sandbox)
-            since = second.row["started_at"].to_datetime_string() + "Z"
-            today = sandbox.now.to_date_string()
-            answers = [_ask(client, question, sql.format(since=since, today=today)) for question, sql in QUESTIONS]
+            questions = _questions(second.row["started_at"], sandbox.now.date())
+            answers = [_ask(client, question, sql) for question, sql in questions]
             figures = report_figures(client, settings, sandbox.now)
     page = database.with_name("report.html")
     write_html(render(figures), page)
@@ -174,6 +150,25 @@ def _sync(output: Output, settings: Settings, sandbox: SandboxProcess) -> SyncRe
 def _transform(output: Output, settings: Settings, sandbox: SandboxProcess) -> TransformResult:
     with open_client(settings, writes=True, publishes=True) as client, transform_progress(output) as progress:
         return transform(client, datasets(settings), now=sandbox.now, progress=progress)
+
+
+def _questions(second_sync: DateTime, today: Date) -> Iterator[tuple[str, str]]:
+    """Questions about the calendar, each with its SQL. The catalogue writes that of the metrics."""
+    yield (
+        "What changed between the two syncs, and how much of it after the appointment had started?",
+        _CHANGES.format(since=second_sync.to_datetime_string() + "Z"),
+    )
+    metrics, marts = load_metrics(), "bookings_marts"
+    yield (
+        "Show rate by service, last 12 weeks (84 days up to yesterday)",
+        metric_query(
+            metrics["show_rate"], ["service"], first=today.subtract(days=84), last=today.subtract(days=1), schema=marts
+        ),
+    )
+    yield (
+        "Staff utilisation by location, next two weeks",
+        metric_query(metrics["staff_utilisation"], ["location"], first=today, last=today.add(days=13), schema=marts),
+    )
 
 
 def _ask(client: SqlClientBase[Any], question: str, sql: str) -> DemoAnswer:

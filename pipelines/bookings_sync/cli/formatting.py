@@ -98,8 +98,12 @@ def ago(then: DateTime | None, now: DateTime) -> str:
 
 
 def percentage(column: str, value: object) -> object:
-    """A fraction as a percentage. The column's name decides: the report names fractions rate, share or utilisation."""
-    if isinstance(value, float) and column.endswith(("rate", "share", "utilisation")):
+    """A fraction as a percentage. The column's name decides: the report names fractions rate, share or utilisation.
+
+    Ends of intervals have the same name with `_low` or `_high`.
+    """
+    name = column.removesuffix("_low").removesuffix("_high")
+    if isinstance(value, float) and name.endswith(("rate", "share", "utilisation")):
         return f"{value:.0%}"
     return value
 

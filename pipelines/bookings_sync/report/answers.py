@@ -1,6 +1,6 @@
 """Answers: one table for each headline question, as terminal or JSON output.
 
-Input:  the marts dataset that `transform` published; dlt's SQL client; the report's time.
+Input:  the marts dataset that `transform` published; the metrics catalogue; dlt's SQL client; the report's time.
 Output: `ReportTable`s with titles, columns and typed rows. The command formats them.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
+from bookings_sync.catalogue import load_metrics
 from bookings_sync.models.destination import Datasets
 from bookings_sync.report.marts import Marts
 
@@ -97,53 +98,48 @@ _QUESTIONS: tuple[tuple[str, tuple[str, ...], str], ...] = (
         "Show rate by service, last 12 weeks (84 days up to yesterday)",
         ("location", "service", "showed", "noshow", "cancelled", "unmarked", "show rate"),
         """
-        SELECT location.name, COALESCE(service.name, daily.service_id, '(no service)'),
-          SUM(daily.showed), SUM(daily.noshow), SUM(daily.cancelled), SUM(daily.open),
-          CASE WHEN SUM(daily.showed) + SUM(daily.noshow) >= 10
-            THEN CAST(SUM(daily.showed) AS DOUBLE) / (SUM(daily.showed) + SUM(daily.noshow)) END
-        FROM marts.rpt_daily_bookings AS daily
-        JOIN marts.dim_location AS location ON location.location_id = daily.location_id
+        SELECT location.name, COALESCE(service.name, mart.service_id, '(no service)'),
+          {showed}, {noshow}, {cancelled}, {unmarked}, CASE WHEN {marked} >= {too_few} THEN {show_rate} END
+        FROM marts.rpt_bookings AS mart
+        JOIN marts.dim_location AS location ON location.location_id = mart.location_id
         LEFT JOIN marts.dim_service AS service
-          ON service.location_id = daily.location_id AND service.service_id = daily.service_id
-        WHERE daily.local_date >= CAST($now AT TIME ZONE location.timezone AS DATE) - 84
-          AND daily.local_date < CAST($now AT TIME ZONE location.timezone AS DATE)
-        GROUP BY location.location_id, location.name, daily.service_id, service.name
-        ORDER BY location.name, location.location_id, SUM(daily.bookings) DESC, daily.service_id
+          ON service.location_id = mart.location_id AND service.service_id = mart.service_id
+        WHERE mart.local_date >= CAST($now AT TIME ZONE location.timezone AS DATE) - 84
+          AND mart.local_date < CAST($now AT TIME ZONE location.timezone AS DATE)
+        GROUP BY location.location_id, location.name, mart.service_id, service.name
+        ORDER BY location.name, location.location_id, SUM(mart.bookings) DESC, mart.service_id
         """,
     ),
     (
         "Staff utilisation by member, last 2 weeks to next 2",
         ("location", "member", "booked hours", "available hours", "staff utilisation"),
         """
-        SELECT location.name, COALESCE(member.name, used.member_id),
-          CAST(SUM(used.booked_minutes) AS DOUBLE) / 60, CAST(SUM(used.available_minutes) AS DOUBLE) / 60,
-          CAST(SUM(used.booked_minutes) AS DOUBLE) / NULLIF(SUM(used.available_minutes), 0)
-        FROM marts.rpt_staff_utilisation AS used
-        JOIN marts.dim_location AS location ON location.location_id = used.location_id
+        SELECT location.name, COALESCE(member.name, mart.member_id),
+          CAST({staff_booked} AS DOUBLE) / 60, CAST({staff_available} AS DOUBLE) / 60, {staff_utilisation}
+        FROM marts.rpt_staff_utilisation AS mart
+        JOIN marts.dim_location AS location ON location.location_id = mart.location_id
         JOIN marts.dim_member AS member
-          ON member.location_id = used.location_id AND member.member_id = used.member_id
-        WHERE used.local_date >= CAST($now AT TIME ZONE location.timezone AS DATE) - 14
-          AND used.local_date < CAST($now AT TIME ZONE location.timezone AS DATE) + 14
-        GROUP BY location.location_id, location.name, used.member_id, member.name
-        ORDER BY location.name, location.location_id, member.name, used.member_id
+          ON member.location_id = mart.location_id AND member.member_id = mart.member_id
+        WHERE mart.local_date >= CAST($now AT TIME ZONE location.timezone AS DATE) - 14
+          AND mart.local_date < CAST($now AT TIME ZONE location.timezone AS DATE) + 14
+        GROUP BY location.location_id, location.name, mart.member_id, member.name
+        ORDER BY location.name, location.location_id, member.name, mart.member_id
         """,
     ),
     (
         "Seat utilisation by service and week, last 2 weeks to next 2, on days with known free times",
         ("location", "service", "week", "days known", "booked seat hours", "free seat hours", "seat utilisation"),
         """
-        SELECT location.name, COALESCE(service.name, service.service_id), used.local_week, COUNT(*),
-          CAST(SUM(used.booked_seat_minutes) AS DOUBLE) / 60, CAST(SUM(used.free_seat_minutes) AS DOUBLE) / 60,
-          CAST(SUM(used.booked_seat_minutes) AS DOUBLE)
-            / NULLIF(SUM(used.booked_seat_minutes) + SUM(used.free_seat_minutes), 0)
-        FROM marts.rpt_utilisation AS used
-        JOIN marts.dim_location AS location ON location.location_id = used.location_id
+        SELECT location.name, COALESCE(service.name, service.service_id), mart.local_week, COUNT(*),
+          CAST({seats_booked} AS DOUBLE) / 60, CAST(SUM(mart.free_seat_minutes) AS DOUBLE) / 60, {seat_utilisation}
+        FROM marts.rpt_utilisation AS mart
+        JOIN marts.dim_location AS location ON location.location_id = mart.location_id
         JOIN marts.dim_service AS service
-          ON service.location_id = used.location_id AND service.service_id = used.service_id
-        WHERE used.local_date >= CAST($now AT TIME ZONE location.timezone AS DATE) - 14
-          AND used.local_date < CAST($now AT TIME ZONE location.timezone AS DATE) + 14
-        GROUP BY location.location_id, location.name, service.service_id, service.name, used.local_week
-        ORDER BY location.name, location.location_id, service.name, service.service_id, used.local_week
+          ON service.location_id = mart.location_id AND service.service_id = mart.service_id
+        WHERE mart.local_date >= CAST($now AT TIME ZONE location.timezone AS DATE) - 14
+          AND mart.local_date < CAST($now AT TIME ZONE location.timezone AS DATE) + 14
+        GROUP BY location.location_id, location.name, service.service_id, service.name, mart.local_week
+        ORDER BY location.name, location.location_id, service.name, service.service_id, mart.local_week
         """,
     ),
     (
@@ -172,10 +168,20 @@ def report_tables(sql_client: SqlClientBase[Any], datasets: Datasets, now: DateT
     Days and weeks are in each location's time zone. Raises ModelError if the marts were never built.
     """
     marts = Marts(sql_client, datasets, now, needed=["rpt_member_load", "rpt_worklist"])
-    return [
-        ReportTable(title, columns, tuple(tuple(_plain(value) for value in row) for row in marts.rows(question)))
-        for title, columns, question in _QUESTIONS
-    ]
+    tables = []
+    for title, columns, question in _QUESTIONS:
+        rows = marts.rows(question.format(**_expressions()))
+        tables.append(ReportTable(title, columns, tuple(tuple(_plain(value) for value in row) for row in rows)))
+    return tables
+
+
+def _expressions() -> dict[str, object]:
+    """The metrics and their sums as SQL, by name: what stands in braces in a question. The mart's alias is `mart`."""
+    metrics = load_metrics().values()
+    sums = {each.name: each for metric in metrics for each in (metric.numerator, metric.denominator) if each}
+    rates = {each.name: each.sql("mart") for each in metrics if each.denominator}
+    too_few = load_metrics()["show_rate"].too_few
+    return {**{name: each.sql("mart") for name, each in sums.items()}, **rates, "too_few": too_few}
 
 
 def _plain(value: Any) -> Value:

@@ -84,6 +84,14 @@ def test_every_grouping_adds_up_to_the_whole(marts: Reported, name: str) -> None
         assert sum(row[total_of] or 0 for row in found) == pytest.approx(whole[total_of] or 0), by
 
 
+@pytest.mark.parametrize("name", load_metrics())
+def test_only_sums_with_fractions_are_marked_so(marts: Reported, name: str) -> None:
+    metric = load_metrics()[name]
+    for each in filter(None, (metric.numerator, metric.denominator)):
+        (found,) = rows(marts, f"SELECT typeof(SUM({each.expression})) AS kind FROM {metric.model}")
+        assert (found["kind"] not in ("BIGINT", "HUGEINT")) == (each.kind == "DOUBLE"), each.name
+
+
 def test_the_range_includes_both_ends(marts: Reported) -> None:
     day, bookings = date(2025, 3, 3), load_metrics()["bookings"]
     found = rows(marts, metric_query(bookings, ["day"], first=day, last=date(2025, 3, 5)))
