@@ -35,6 +35,7 @@ _SCRIPTS = (
     "early",
     "freshness",
     "meanings",
+    "daygrid",
     "today",
     "page",
 )
