@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dagster airflow lake metricflow demo test test-dagster test-airflow test-lake test-metricflow test-elsewhere chaos bench check lint format \
-  types lock clean
+.PHONY: help setup dagster airflow lake metricflow demo test test-dagster test-airflow test-lake test-metricflow test-elsewhere \
+  chaos bench check lint format types lock clean
 
 help:  ## Show what each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -30,7 +30,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 dagster: .venv-dagster/.installed  ## Make .venv-dagster, with the pinned Dagster
 airflow: .venv-airflow/.installed  ## Make .venv-airflow, with the pinned Airflow
 lake: .venv-lake/.installed  ## Make .venv-lake, with DuckLake, Delta and Iceberg
-metricflow: .venv-metricflow/.installed  ## Make .venv-metricflow, with the parser of the metrics catalogue
+metricflow: .venv-metricflow/.installed  ## Make .venv-metricflow, the semantic layer that the metrics catalogue is tested with
 
 .venv-%/.installed: requirements-%.lock pyproject.toml | setup
 	@echo "Setting up .venv-$* (once) …"
@@ -85,14 +85,14 @@ format: setup  ## Format, and mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-LOCK = $(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
+LOCK = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
   --no-emit-index-url --quiet --upgrade
 lock: setup  ## Pin the newest allowed dependencies, with hashes and without addresses
-	@$(LOCK) pyproject.toml --extra dev --output-file requirements.lock
-	@$(LOCK) pyproject.toml --extra dagster --group orchestration --output-file requirements-dagster.lock
-	@$(LOCK) pyproject.toml --extra airflow --group orchestration --output-file requirements-airflow.lock
-	@$(LOCK) pyproject.toml --extra lake --group orchestration --output-file requirements-lake.lock
-	@$(LOCK) --group metricflow --output-file requirements-metricflow.lock
+	@$(LOCK) --extra dev --output-file requirements.lock
+	@$(LOCK) --extra dagster --group orchestration --output-file requirements-dagster.lock
+	@$(LOCK) --extra airflow --group orchestration --output-file requirements-airflow.lock
+	@$(LOCK) --extra lake --group orchestration --output-file requirements-lake.lock
+	@$(LOCK) --group orchestration --group metricflow --output-file requirements-metricflow.lock
 
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) .venv-dagster .venv-airflow .venv-lake .venv-metricflow .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
