@@ -34,15 +34,14 @@ WITH starts AS (
 ), reads AS (
   SELECT DISTINCT reads.location_id, reads.service_id, reads.read_at
   FROM staging.stg_slot_reads AS reads
-), gaps AS (
+), read_days AS (
   SELECT
     reads.location_id,
     reads.service_id,
     reads.read_at,
     CAST(reads.read_at AT TIME ZONE location.timezone AS DATE) AS local_date,
-    EXTRACT(EPOCH FROM reads.read_at) - EXTRACT(EPOCH FROM LAG(reads.read_at) OVER (
-      PARTITION BY reads.location_id, reads.service_id ORDER BY reads.read_at
-    )) AS seconds_since_read
+    LAG(reads.read_at) OVER (PARTITION BY reads.location_id, reads.service_id ORDER BY reads.read_at)
+      AS previous_read_at
   FROM reads
   JOIN marts.dim_location AS location ON location.location_id = reads.location_id
 ), edges AS (
@@ -78,16 +77,21 @@ WITH starts AS (
   FROM edges_with_read
   WHERE edge <> 'read'
   GROUP BY location_id, service_id, local_date
-), gaps_of_days AS (
-  SELECT days.location_id, days.service_id, days.local_date, MAX(gaps.seconds_since_read) AS seconds_since_read
-  FROM days
-  JOIN gaps
-    ON gaps.location_id = days.location_id
-    AND gaps.service_id = days.service_id
-    AND gaps.local_date = days.local_date
-    AND gaps.read_at > days.first_starts_at
-    AND gaps.read_at <= days.last_starts_at
-  GROUP BY days.location_id, days.service_id, days.local_date
+), ages_before_reads AS (
+  -- The edges show the age of the first and the last start. Before each read of the day the age is high again.
+  SELECT
+    starts.location_id,
+    starts.service_id,
+    starts.local_date,
+    MAX(EXTRACT(EPOCH FROM starts.starts_at) - EXTRACT(EPOCH FROM reads.previous_read_at)) AS seconds_since_read
+  FROM starts
+  JOIN read_days AS reads
+    ON reads.location_id = starts.location_id
+    AND reads.service_id = starts.service_id
+    AND reads.local_date = starts.local_date
+    AND reads.read_at > starts.starts_at
+    AND reads.previous_read_at <= starts.starts_at
+  GROUP BY starts.location_id, starts.service_id, starts.local_date
 ), ages AS (
   SELECT
     days.location_id,
@@ -95,7 +99,7 @@ WITH starts AS (
     days.local_date,
     CASE
       WHEN edge_ages.edges_before_reads = 0 THEN CAST(
-        GREATEST(edge_ages.seconds_since_read, COALESCE(gaps_of_days.seconds_since_read, 0)) AS DOUBLE
+        GREATEST(edge_ages.seconds_since_read, COALESCE(before_reads.seconds_since_read, 0)) AS DOUBLE
       ) / 3600
     END AS hours_without_read
   FROM days
@@ -103,10 +107,10 @@ WITH starts AS (
     ON edge_ages.location_id = days.location_id
     AND edge_ages.service_id = days.service_id
     AND edge_ages.local_date = days.local_date
-  LEFT JOIN gaps_of_days
-    ON gaps_of_days.location_id = days.location_id
-    AND gaps_of_days.service_id = days.service_id
-    AND gaps_of_days.local_date = days.local_date
+  LEFT JOIN ages_before_reads AS before_reads
+    ON before_reads.location_id = days.location_id
+    AND before_reads.service_id = days.service_id
+    AND before_reads.local_date = days.local_date
 )
 SELECT
   ages.location_id,

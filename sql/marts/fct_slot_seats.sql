@@ -2,12 +2,13 @@
 Grain: one row per location, service and start of a slot.
 Question: How many more bookings could the members of a service take in each slot?
 Key: location_id, service_id, starts_at
-Notes: The step before fct_slots, which says what became of each slot. A member has a calendar: their bookings and time
-  off in all services. A member is busy elsewhere if more entries of the calendar overlap the slot than bookings of the
-  slot itself. Else the member has seats_per_slot minus these bookings left. Bookings and time off that name no member
-  are in a calendar of the service; each takes the seat of some member. A service without members has that calendar
-  only. A slot that disappeared before it began, other than within the service's booking notice, has no seats: the API
-  stops listing slots that are too late to book. Members, seats and durations are those of the day (fct_service_days).
+Notes: The step before fct_slots, which says what became of each slot. A member has a calendar: their bookings and
+  time off in all services. A member is busy elsewhere if more entries of the calendar overlap the slot than bookings
+  of the slot itself. Else the member has seats_per_slot minus these bookings left. Bookings and time off that name no
+  member are in a calendar of the service; each takes the seat of some member. A service without members has that
+  calendar only. A slot that disappeared before it began, other than within the booking notice that the service had
+  then, has no seats: the API stops listing slots that are too late to book. Members, seats and durations are those of
+  the day (fct_service_days).
 Audits:
   not null: location_id, service_id, starts_at, local_date, free_seats, bookings, has_booked_member
   range: free_seats from 0
@@ -50,6 +51,14 @@ WITH distinct_starts AS (
     -ROW_NUMBER() OVER (ORDER BY service.location_id, service.service_id) AS service
   FROM marts.dim_service AS service
   JOIN marts.dim_location AS location ON location.location_id = service.location_id
+), service_rules AS (
+  SELECT
+    location_id,
+    service_id,
+    COALESCE(booking_notice_minutes, 0) AS booking_notice_minutes,
+    valid_from,
+    COALESCE(valid_to, CAST('9999-01-01' AS TIMESTAMPTZ)) AS valid_until
+  FROM staging.stg_service_versions
 ), slots AS (
   SELECT
     slots.location_id,
@@ -65,7 +74,7 @@ WITH distinct_starts AS (
     COALESCE(days.members, 0) AS members,
     COALESCE(
       EXTRACT(EPOCH FROM slots.starts_at) - EXTRACT(EPOCH FROM slots.deleted_at)
-        <= services.booking_notice_minutes * 60,
+        <= COALESCE(rules.booking_notice_minutes, services.booking_notice_minutes) * 60,
       TRUE
     ) AS is_listed,
     slots.valid_from AS first_seen_at,
@@ -77,6 +86,11 @@ WITH distinct_starts AS (
     ON days.location_id = slots.location_id
     AND days.service_id = slots.service_id
     AND days.local_date = CAST(local_starts.local_start AS DATE)
+  LEFT JOIN service_rules AS rules -- those of the time when the slot disappeared
+    ON rules.location_id = slots.location_id
+    AND rules.service_id = slots.service_id
+    AND rules.valid_from <= slots.deleted_at
+    AND rules.valid_until > slots.deleted_at
 ), slot_calendars AS (
   -- A bucket is six hours: slots and entries are joined by it, so each slot meets the entries of a few hours only.
   SELECT

@@ -1,5 +1,5 @@
 /*
-Grain: one row per location, service and local day on which free slots are known.
+Grain: one row per location, service and local day on which free slots are known and time was offered or booked.
 Question: How many of a service's seats were booked, and how much of its time could no longer be booked?
 Key: location_id, service_id, local_date
 Notes: Seat utilisation = booked seat-minutes / (booked + free seat-minutes). A seat-minute is one minute of one
@@ -27,7 +27,8 @@ Columns:
   free_slots: Free slots of the day.
   free_seat_minutes: Seat-minutes of these slots that could still be booked; overlapping slots count once.
   seat_utilisation: booked_seat_minutes / (booked_seat_minutes + free_seat_minutes); null if both are 0.
-  offered_minutes: Minutes of the day covered by slots that were not withdrawn, or by bookings; each minute counts once.
+  offered_minutes: Minutes covered by the day's slots that were not withdrawn, or by its bookings; each minute counts once,
+    on the day of the slot or booking that began first.
   bookable_minutes: Minutes of these that at least one more booking could take.
   slot_utilisation: (offered_minutes - bookable_minutes) / offered_minutes; null if nothing was offered.
   hours_without_read: How old the last read of the slots was at most when a slot or booking of the day began, in hours.

@@ -9,30 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from . import appointments, attendance, bookings, contacts, services
+from . import appointments, attendance, bookings, contacts, services, slots, working_hours
 from .figures import Row
 from .sights import Place
 
-_LATER = "not written yet"
 NOT_RECOMPUTED = {
-    **dict.fromkeys(
-        (
-            "fct_slots",
-            "fct_slot_seats",
-            "fct_slot_days",
-            "fct_staff_hours",
-            "rpt_utilisation",
-            "rpt_slot_coverage",
-            "rpt_staff_utilisation",
-            "rpt_hourly_utilisation",
-            "rpt_freshness",
-            "rpt_next_slots",
-            "rpt_series",
-            "rpt_noshow_calibration",
-        ),
-        _LATER,
-    ),
+    **dict.fromkeys(("rpt_next_slots", "rpt_series", "rpt_noshow_calibration"), "not written yet"),
     "rpt_coverage": "describes the reads of the sync",
+    "rpt_freshness": "describes the reads of the sync",
     "rpt_rejections": "describes the sync: nothing is rejected here",
     "rpt_schema_drift": "describes the sync: no field is unknown here",
     "rpt_unusable_values": "describes the quality of the data: every value is usable here",
@@ -52,7 +36,17 @@ def recomputations(places: list[Place], now: datetime) -> dict[str, Callable[[],
     by_place = [(place, appointments.booked(place)) for place in places]
     rows = [row for _, group in by_place for row in group]
     rules = [services.Rules(place, group, now) for place, group in by_place]
+    all_slots = [slots.Slots(each) for each in rules]
+    days = slots.slot_days(all_slots)
     return {
+        "rpt_utilisation": lambda: slots.rpt_utilisation(days),
+        "rpt_staff_utilisation": lambda: working_hours.rpt_staff_utilisation(rules),
+        "rpt_hourly_utilisation": lambda: working_hours.rpt_hourly_utilisation(rules, days),
+        "rpt_slot_coverage": lambda: slots.rpt_slot_coverage(days),
+        "fct_slots": lambda: slots.fct_slots(all_slots),
+        "fct_slot_seats": lambda: slots.fct_slot_seats(all_slots),
+        "fct_slot_days": lambda: slots.fct_slot_days(days),
+        "fct_staff_hours": lambda: working_hours.fct_staff_hours(rules),
         "rpt_daily_bookings": lambda: bookings.rpt_daily_bookings(rows),
         "rpt_show_rate": lambda: attendance.rpt_show_rate(rows, now),
         "rpt_show_rate_as_known": lambda: attendance.rpt_show_rate_as_known(rows, now),

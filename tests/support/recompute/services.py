@@ -128,6 +128,17 @@ class Rules:
                     None if until is None else self.date_of(sights[until].at),
                 )
 
+    def slots_known(self, service_id: str) -> tuple[date, date] | None:
+        """The first and the last local day on which the service's free slots can be known; None if it never had any."""
+        slots = [at for sight in self.place.sights for key, at in sight.slots if key == service_id]
+        if not slots:
+            return None
+        first_slot = next(sight.at for sight in self.place.sights if sight.slots)
+        last, gone = self.date_of(max(slots)), self.deleted_at(service_id)
+        if gone:
+            last = min(last, self.date_of(gone) - _DAY)
+        return max(self.date_of(first_slot), self.seen_date(service_id)) + _DAY, last
+
     @cached_property
     def unseen_ids(self) -> list[str]:
         """Services that no sync saw, because they were deleted before, but that have appointments."""
@@ -217,16 +228,9 @@ def dim_service(all_rules: list[Rules]) -> list[Row]:
     found = []
     for rules in all_rules:
         found += [_unseen_service(rules.place.id, key) for key in rules.unseen_ids]
-        first_slot = next((sight.at for sight in rules.place.sights if sight.slots), None)
         for key in rules.service_ids:
             service, gone = rules.last(key), rules.deleted_at(key)
-            slots = [at for sight in rules.place.sights for service_id, at in sight.slots if service_id == key]
-            known_from = known_to = None
-            if slots and first_slot:
-                known_from = max(rules.date_of(first_slot), rules.seen_date(key)) + _DAY
-                known_to = rules.date_of(max(slots))
-                if gone:
-                    known_to = min(known_to, rules.date_of(gone) - _DAY)
+            known_from, known_to = rules.slots_known(key) or (None, None)
             openings = [o for weekday in service.openings.values() for o in weekday]
             found.append(
                 {
