@@ -40,10 +40,9 @@ function dayGrid(bookings, duty, title) {
   for (const row of bookings)
     for (let hour = Math.floor(row.minute / 60); hour <= lastHour(row); hour++) hoursUsed.add(hour);
   const columns = [...hoursUsed].sort((a, b) => a - b);
-  const names = [...new Set([...bookings, ...duty].map(memberOf))].sort(byMember);
-  const rows = names.map((name) => {
-    const own = bookings.filter((row) => memberOf(row) === name).sort(byTime);
-    const works = new Map(duty.filter((each) => memberOf(each) === name).map((each) => [each.hour, each.free]));
+  const rows = membersOf([...bookings, ...duty]).map((member) => {
+    const own = bookings.filter((row) => row.member === member).sort(byTime);
+    const works = new Map(duty.filter((each) => each.member === member).map((each) => [each.hour, each.free]));
     const cells = columns.map((hour) => {
       const starts = own.filter((row) => Math.floor(row.minute / 60) === hour);
       const groups = new Map();
@@ -62,7 +61,7 @@ function dayGrid(bookings, duty, title) {
       );
     });
     const number = make("small", {}, own.length ? many(own.length, "booking") : "free");
-    return make("tr", {}, make("th", {scope: "row"}, name, number), ...cells);
+    return make("tr", {}, make("th", {scope: "row"}, memberName(member), number), ...cells);
   });
   const gaps = columns.map((hour, at) => (at && columns[at - 1] !== hour - 1 ? "gap" : null));
   const head = columns.map((hour, at) => make("th", {scope: "col", class: gaps[at]}, hourWords(hour)));

@@ -15,10 +15,13 @@ function dayRows(name, place, chosen) {
 
 const clock = (minute) => `${String(Math.floor(minute / 60)).padStart(2, "0")}:${String(minute % 60).padStart(2, "0")}`;
 const serviceOf = (row) => DATA.services[DATA.combos[row.combo][2]];
-const memberOf = (row) => DATA.members[row.member][1];
+const memberName = (member) => DATA.members[member][1];
+const memberOf = (row) => memberName(row.member);
 const byName = (a, b) => a.localeCompare(b, "en", {numeric: true});
-/** Compares members by name, with the row of bookings that nobody takes last. */
-const byMember = (a, b) => (a === "Nobody") - (b === "Nobody") || byName(a, b);
+/** Compares members by name, with the row of bookings that nobody takes last. Two members may have one name. */
+const byMember = (a, b) =>
+  (memberName(a) === "Nobody") - (memberName(b) === "Nobody") || byName(memberName(a), memberName(b)) || a - b;
+const membersOf = (rows) => [...new Set(rows.map((row) => row.member))].sort(byMember);
 const byTime = (a, b) => a.age - b.age || a.minute - b.minute;
 const timeOf = (row, days) => `${days.short(row.age).replace(/ /g, "\u00a0")}\u00a0${clock(row.minute)}`;
 const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1 ? one : more}`;
@@ -96,10 +99,9 @@ function markPanel(place, chosen, days) {
   const title = make("h3", {}, "To mark");
   if (!open.length)
     return make("div", {class: "panel mark"}, title, make("p", {class: "sub"}, "Every booking of the last 28 days is marked."));
-  const names = [...new Set(open.map(memberOf))].sort(byMember);
-  const rows = names.map((name) => {
-    const own = open.filter((row) => memberOf(row) === name);
-    return [name, count(own.length), days.short(own[0].age)];
+  const rows = membersOf(open).map((member) => {
+    const own = open.filter((row) => row.member === member);
+    return [memberName(member), count(own.length), days.short(own[0].age)];
   });
   return make(
     "div",
@@ -133,7 +135,7 @@ function freePanel(place, chosen, days) {
   const seats = (row) => (row.seats > 1 ? ` (${row.seats}\u00a0places)` : "");
   const services = [...new Set(free.map(serviceOf))].sort(byName);
   const members = dayRows("free_members", place, chosen).sort(
-    (a, b) => byName(serviceOf(a), serviceOf(b)) || byTime(a, b) || byMember(memberOf(a), memberOf(b)),
+    (a, b) => byName(serviceOf(a), serviceOf(b)) || byTime(a, b) || byMember(a.member, b.member),
   );
   return make(
     "div",
@@ -170,10 +172,11 @@ function yesterdayLine(place, chosen, days) {
   const parts = [
     `${count(was.showed)} showed`,
     many(was.noshow, "no-show"),
-    `${count(was.lost)} cancelled`,
+    `${count(was.cancelled)} cancelled`,
+    was.invalid ? `${count(was.invalid)} invalid` : null,
     `${count(was.open)} still to mark`,
   ];
-  const words = was.bookings ? `${many(was.bookings, "booking")}: ${parts.join(", ")}.` : "no bookings.";
+  const words = was.bookings ? `${many(was.bookings, "booking")}: ${parts.filter(Boolean).join(", ")}.` : "no bookings.";
   return make("p", {class: "yesterday"}, make("b", {}, days.long(-1)), ` – ${words}`);
 }
 
