@@ -13,6 +13,8 @@ HOSTILE = "</script><img src=x onerror='window.hacked=1'>\u2028{{7*7}}&quot;\"'<
 """A service's name that must never become markup, script or a template."""
 STAFF = ("Ann Example", "Bob Example")
 CONTACT = "somebody@example.com"
+RARE = "recommended by Aunt Example"
+"""A source that only one contact has, so the page must not name it."""
 NAMES = ("Main", "Osaka", "Tiny")
 
 READ_BY_REPORT = (
@@ -28,6 +30,10 @@ READ_BY_REPORT = (
     "+rpt_schema_drift",
     "+rpt_worklist",
     "+rpt_coverage",
+    "+rpt_contact_cohorts",
+    "+rpt_first_change",
+    "+rpt_member_fairness",
+    "+rpt_noshow_risk",
 )
 """The models that the page reads."""
 READ_BY_EXPLORE = (
@@ -63,11 +69,14 @@ def fill(warehouse: Warehouse) -> None:
         warehouse.insert("service_hours", *({**hours, "weekday": weekday} for weekday in ("monday", "friday")))
     warehouse.insert("services", {"id": "S2", "name": HOSTILE, "team_id": "T1", "slot_duration": 60})
     warehouse.insert("contacts", {"id": "C1", "email": CONTACT, "first_name": "Somebody", "phone": "+4712345678"})
+    sources = {"C2": RARE, **{f"C{number}": "referral" for number in range(3, 15)}}
+    warehouse.insert("contacts", *({"id": each, "source": source} for each, source in sources.items()))
     statuses = ("showed", "showed", "showed", "noshow", "cancelled", "invalid", "confirmed")
     appointments = [
         {
-            "location_id": location, "id": f"{location}-{service}-{number}", "service_id": service, "contact_id": "C1",
-            "user_id": chance.choice(("U0", "U1", None)), "start_time": start, "end_time": start.add(minutes=minutes),
+            "location_id": location, "id": f"{location}-{service}-{number}", "service_id": service,
+            "contact_id": f"C{1 + number % 14}", "user_id": chance.choice(("U0", "U1", None)),
+            "start_time": start, "end_time": start.add(minutes=minutes),
             "appoinment_status": chance.choice(statuses) if start < NOW else chance.choice(("new", "cancelled")),
             "created_at": start.subtract(hours=chance.choice((2, 50, 400))), "title": f"{CONTACT} comes",
         }

@@ -136,9 +136,9 @@ def _freshness(figures: Figures, now: DateTime) -> str:
 
 def _key_figures(figures: Figures, first: int, last: int) -> dict[str, object]:
     """The figures of the page's first tiles, over the days from `first` up to `last`, relative to today."""
-    columns = figures.counts.days.columns
+    columns = figures.counts.bookings.columns
     sums = dict.fromkeys(columns, 0)
-    for row in figures.counts.days.rows:
+    for row in figures.counts.bookings.rows:
         if first <= row[1] < last:
             for name, value in zip(columns, row, strict=True):
                 sums[name] += value

@@ -7,55 +7,76 @@ async function unpacked(text) {
 if (!("DecompressionStream" in window))
   document.getElementById("banner").textContent = "This page needs a browser from 2023 or later.";
 const DATA = JSON.parse(await unpacked(document.getElementById("figures").textContent));
-const DAY = 86400000;
 
-/** Periods as half-open ranges of ages. Age 0 is each location's own today. */
-const PERIODS = [
-  ...DATA.periods.map((days) => ({
-    id: `last-${days}`,
-    days,
-    range: [-days, 0],
-    before: [-2 * days, -days],
-    grain: days > 28 ? 7 : 1,
-    name: days < 28 ? `${days} days` : days < 364 ? `${days / 7} weeks` : "12 months",
-    words: days < 364 ? `the last ${days} days` : "the last 52 weeks",
-  })),
-  {
-    id: "next",
-    days: DATA.ahead,
-    range: [0, DATA.ahead],
-    before: null,
-    grain: 1,
-    name: `Next ${DATA.ahead / 7} weeks`,
-    words: `the next ${DATA.ahead} days, including today`,
-  },
-];
+const KEYS = new Set(["combo", "location", "age", "member", "source", "span", "hour", "days_after", "change", "risk"]);
 
-const ratio = (part, whole) => (whole ? part / whole : null);
+/** A table of counts with one typed array per column. The first two columns are packed as differences from row to row. */
+function counted({columns, values}) {
+  const table = {at: {}, size: values[0].length, measures: columns.filter((name) => !KEYS.has(name))};
+  columns.forEach((name, place) => {
+    const column = Int32Array.from(values[place]);
+    if (place < 2) for (let row = 1; row < column.length; row++) column[row] += column[row - 1];
+    table.at[name] = column;
+  });
+  return table;
+}
+const TABLES = Object.fromEntries(
+  ["bookings", "hours", "staff", "seats", "slot_days", "known"].map((name) => [name, counted(DATA[name])]),
+);
 
-/** One flag for each combo: whether the choice includes it. An empty filter includes all. */
-function chosenBy({location, team, service}) {
-  return DATA.combos.map(
-    ([inLocation, inTeam, ofService]) =>
-      (!location || DATA.locations[inLocation].name === location) &&
-      (!team || DATA.teams[inTeam] === team) &&
-      (!service || DATA.services[ofService] === service),
-  );
+/** The scope of a choice: one flag for each combo, location, member and source. Null means that all are included. */
+function scopeOf({location, team, service, member, source}) {
+  const members = member ? MEMBERS.map((name) => name === member) : null;
+  return {
+    combos: DATA.combos.map(
+      ([inLocation, inTeam, ofService]) =>
+        (!location || DATA.locations[inLocation].name === location) &&
+        (!team || DATA.teams[inTeam] === team) &&
+        (!service || DATA.services[ofService] === service),
+    ),
+    places: DATA.locations.map(
+      (each, place) =>
+        (!location || each.name === location) &&
+        (!members || DATA.members.some(([at], one) => members[one] && at === place)),
+    ),
+    members,
+    sources: source ? DATA.sources.map((name) => name === source) : null,
+  };
 }
 
-/** Sums a table's counts over chosen combos and ages, grouped by `keyOf(row, at)`; `at` maps a column to its index. */
-function sums(table, chosen, [from, to], keyOf = () => "") {
-  const at = Object.fromEntries(table.columns.map((name, place) => [name, place]));
+/** The members' names. With several locations, each with its location: two may have a Member 1 or an Ann. */
+const MEMBERS = DATA.members.map(([place, label]) =>
+  DATA.locations.length > 1 ? `${label} · ${DATA.locations[place].name}` : label,
+);
+
+/** One flag for each row: whether the scope and the range of ages include it. */
+function included(table, scope, {from, to, dated}) {
+  const {combo, member, source, age, days_after: after} = table.at;
+  const placeOf = combo ? (row) => DATA.combos[combo[row]][0] : (row) => DATA.members[member[row]][0];
+  return (row) => {
+    if (combo ? !scope.combos[combo[row]] : !scope.places[placeOf(row)]) return false;
+    if (member && scope.members && !scope.members[member[row]]) return false;
+    if (source && scope.sources && !scope.sources[source[row]]) return false;
+    if (!age && !after) return true;
+    const day = after ? after[row] : dated ? age[row] + SHIFTS[placeOf(row)] : age[row];
+    return day >= from && day < to;
+  };
+}
+
+const all = () => "";
+
+/** Sums a table's counts over a scope and a range, grouped by `keyOf(row, columns)`. */
+function sums(table, scope, range, keyOf = all) {
+  const isIn = included(table, scope, range);
   const groups = new Map();
-  for (const row of table.rows) {
-    if (!chosen[row[0]] || row[1] < from || row[1] >= to) continue;
-    const key = keyOf(row, at);
+  for (let row = 0; row < table.size; row++) {
+    if (!isIn(row)) continue;
+    const key = keyOf(row, table.at);
     let group = groups.get(key);
-    if (!group) groups.set(key, (group = new Array(row.length).fill(0)));
-    for (let place = 2; place < row.length; place++) group[place] += row[place];
+    if (!group) groups.set(key, (group = Object.fromEntries(table.measures.map((name) => [name, 0]))));
+    for (const name of table.measures) group[name] += table.at[name][row];
   }
-  const named = (group) => Object.fromEntries(table.columns.slice(2).map((name) => [name, group[at[name]]]));
-  return new Map([...groups].map(([key, group]) => [key, named(group)]));
+  return groups;
 }
 
 const NO_BOOKINGS = {showed: 0, noshow: 0, cancelled: 0, invalid: 0, open: 0, rescheduled: 0, minutes: 0};
@@ -63,15 +84,16 @@ const NO_SEATS = {booked_minutes: 0, free_minutes: 0};
 const NO_STAFF = {booked_minutes: 0, available_minutes: 0};
 const NO_DAYS = {days: 0, known: 0};
 
-/** Totals and rates of counts. A rate without a denominator is null. */
+/** Totals and rates of counts. */
 function measured(counts = NO_BOOKINGS, seats = NO_SEATS, days = NO_DAYS, staff = NO_STAFF) {
   const bookings = counts.showed + counts.noshow + counts.cancelled + counts.invalid + counts.open;
+  const marked = counts.showed + counts.noshow;
   return {
     ...counts,
     bookings,
+    marked,
     lost: counts.cancelled + counts.invalid,
-    kept: bookings - counts.cancelled - counts.invalid,
-    marked: counts.showed + counts.noshow,
+    expected: bookings - counts.cancelled - counts.invalid,
     hours: counts.minutes / 60,
     seatHours: seats.booked_minutes / 60,
     allSeatHours: (seats.booked_minutes + seats.free_minutes) / 60,
@@ -79,59 +101,71 @@ function measured(counts = NO_BOOKINGS, seats = NO_SEATS, days = NO_DAYS, staff 
     availableHours: staff.available_minutes / 60,
     slotDays: days.days,
     knownDays: days.known,
-    showRate: ratio(counts.showed, counts.showed + counts.noshow),
-    cancellationRate: ratio(counts.cancelled, bookings),
+    showRate: rateOf(counts.showed, marked),
+    noshowRate: rateOf(counts.noshow, marked),
+    cancellationRate: rateOf(counts.cancelled, bookings),
     openRate: ratio(counts.open, bookings),
     seatUtilisation: ratio(seats.booked_minutes, seats.booked_minutes + seats.free_minutes),
     staffUtilisation: ratio(staff.booked_minutes, staff.available_minutes),
   };
 }
 
-/** One flag for each location: whether the choice includes it. */
-const chosenPlaces = ({location}) => DATA.locations.map((each) => !location || each.name === location);
-
-/** Whether the choice includes all services of its locations: the time of people cannot be split by service. */
+/** Whether the choice includes all services of its locations: people's time is not known by team or service. */
 const isWholeStaff = ({team, service}) => !team && !service;
+/** Whether people's time can be split by the choice: it is not known by source either. */
+const isStaffKnown = ({team, service, source}) => !team && !service && !source;
+/** Whether seats can be split by the choice: they are not known by member or source. */
+const areSeatsKnown = ({member, source}) => !member && !source;
 
-/** Measures by group. `keyOf` is as in `sums`, and reads only the combo. With `placeOf`, which groups locations instead
- * of combos, they include the time of people. */
-function measures(chosen, range, keyOf, placeOf) {
-  const counts = sums(DATA.days, chosen, range, keyOf);
-  const seats = sums(DATA.seats, chosen, range, keyOf);
-  const days = sums(DATA.slot_days, chosen, range, keyOf);
-  const staff = placeOf && isWholeStaff(choice) ? sums(DATA.staff, chosenPlaces(choice), range, placeOf) : new Map();
-  const keys = new Set([...counts.keys(), ...seats.keys(), ...days.keys(), ...staff.keys()]);
+/** Measures by group. `keys` has a key for a combo, and if they are to be counted for a member and a row of bookings. */
+function measures(scope, range, keys) {
+  const byCombo = (row, at) => keys.combo(DATA.combos[at.combo[row]]);
+  const counts = sums(TABLES.bookings, scope, range, keys.row ?? byCombo);
+  const none = new Map();
+  const seats = keys.combo && areSeatsKnown(choice) ? sums(TABLES.seats, scope, range, byCombo) : none;
+  const days = keys.combo && areSeatsKnown(choice) ? sums(TABLES.slot_days, scope, range, byCombo) : none;
+  const staff =
+    keys.member && isStaffKnown(choice)
+      ? sums(TABLES.staff, scope, range, (row, at) => keys.member(at.member[row]))
+      : none;
+  const found = new Set([...counts.keys(), ...seats.keys(), ...days.keys(), ...staff.keys()]);
   return new Map(
-    [...keys].map((key) => [key, measured(counts.get(key), seats.get(key), days.get(key), staff.get(key))]),
+    [...found].map((key) => [key, measured(counts.get(key), seats.get(key), days.get(key), staff.get(key))]),
   );
 }
 
-const all = () => "";
-const total = (chosen, range) => measures(chosen, range, all, all).get("") ?? measured();
+const total = (scope, range) => measures(scope, range, {combo: all, member: all}).get("") ?? measured();
 
-/** The period's bins in order (days, or seven days each), each with its measures and its first and last day. */
-function bins(chosen, period) {
-  const [from, to] = period.range;
-  const start = (age) => from + Math.floor((age - from) / period.grain) * period.grain;
-  const counts = sums(DATA.days, chosen, period.range, (row) => start(row[1]));
+/** The period's bins in order, of `grain` days each, with their measures and their first and last day. */
+function bins(scope, {from, to, dated}, grain) {
+  const {age, combo} = TABLES.bookings.at;
+  const shift = dated ? (row) => SHIFTS[DATA.combos[combo[row]][0]] : () => 0;
+  const start = (row) => from + Math.floor((age[row] + shift(row) - from) / grain) * grain;
+  const counts = sums(TABLES.bookings, scope, {from, to, dated}, start);
   const found = [];
-  for (let age = from; age < to; age += period.grain)
+  for (let first = from; first < to; first += grain) {
+    const last = Math.min(first + grain, to) - 1;
     found.push({
-      age,
-      day: dayOf(age, chosen),
-      last: dayOf(age + period.grain - 1, chosen),
-      ...measured(counts.get(age)),
+      day: dayOf(first, scope, dated),
+      last: dayOf(last, scope, dated),
+      days: last - first + 1,
+      ...measured(counts.get(first)),
     });
+  }
   return found;
 }
 
-/** The ISO date of an age, in the time zone of the first chosen location. */
-function dayOf(age, chosen) {
-  const combo = DATA.combos[Math.max(0, chosen.indexOf(true))];
-  const today = combo ? DATA.locations[combo[0]].today : DATA.today;
-  return new Date(Date.parse(today) + age * DAY).toISOString().slice(0, 10);
+/** Booked ÷ available time of each day of a range, in order; null on days without working time. */
+function staffDays(scope, range) {
+  const {age, member} = TABLES.staff.at;
+  const dayOfRow = (row) => age[row] + (range.dated ? SHIFTS[DATA.members[member[row]][0]] : 0);
+  const found = sums(TABLES.staff, scope, range, dayOfRow);
+  return Array.from({length: range.to - range.from}, (_, place) => {
+    const day = found.get(range.from + place) ?? NO_STAFF;
+    return ratio(day.booked_minutes, day.available_minutes);
+  });
 }
 
-/** Whether any chosen combo has bookings that reach back to an age. */
-const reaches = (chosen, age) =>
-  DATA.combos.some((combo, place) => chosen[place] && combo[3] !== null && combo[3] <= age);
+/** Whether any combo of the scope has bookings that reach back to the range's first day, and the page holds them. */
+const reaches = (scope, {from}) =>
+  from >= OLDEST && DATA.combos.some((combo, place) => scope.combos[place] && combo[3] !== null && combo[3] <= from);

@@ -1,12 +1,11 @@
-"""Figures: counts everything that the report's page shows, in bins small enough to embed in the page.
+"""Figures: counts everything that the report's page shows, by day, small enough to embed in the page.
 
 Input:  the marts, through dlt's SQL client; the report's time.
-Output: `Figures`: the names of locations, teams, services and members, and tables of counts by these and by age.
+Output: `Figures`: the names of locations, teams, services, members and sources, and tables of counts by these and by
+        age.
 
 The *age* of a booking is its day minus the location's own today: yesterday is -1 in every time zone, and "the last 28
-days" are the ages -28 to -1 everywhere. The newest eight weeks are counted by day, older ones by week. Figures that are
-never drawn over time (hours, lead times, members) are counted by stretch, from the edge of one period to the next.
-Every period of the page begins and ends at a bin's edge, so every period is a sum of whole bins.
+days" are the ages -28 to -1 everywhere. All figures are counted by day, so any range of days is a sum of counts.
 """
 
 from __future__ import annotations
@@ -18,12 +17,15 @@ from typing import Any, NamedTuple
 
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
+from sqlglot import exp
 
 from bookings_sync.errors import BookingsError
 from bookings_sync.models.destination import Datasets
 from bookings_sync.models.unusable import Unusable
-from bookings_sync.report import queries
+from bookings_sync.report import more, queries
+from bookings_sync.report.index import CountTable, Index
 from bookings_sync.report.marts import Marts
+from bookings_sync.report.more import More, collect_more
 from bookings_sync.report.today import NEEDED as NEEDED_TODAY
 from bookings_sync.report.today import Today, read_today
 from bookings_sync.status import Rejection
@@ -32,25 +34,17 @@ PERIODS = (7, 28, 84, 364)
 """The page's periods, in days up to yesterday. Each is compared with as many days before."""
 AHEAD = 28
 """Days ahead that the page shows, including today."""
-DAILY = 56
-"""Days back that are counted by day: twice the longest period drawn by day."""
 TWELVE_WEEKS = 84
 """Days up to yesterday that count as "the last 12 weeks": on the page, in `answers`, in the demo."""
+FEWEST_CONTACTS = 10
+"""Contacts that must share a source for the page to name it: a rare one could point to a person."""
 NEEDED = ("rpt_hourly_utilisation", "rpt_utilisation", "fct_staff_hours", "rpt_show_rate_as_known", "rpt_schema_drift")
 """The most downstream marts of the page: if they exist, all marts that the page reads exist."""
-MOST_ROWS = 500_000
-"""Rows of counts in a page: about 4 MB. With more rows, the page leaves out its longest periods."""
-
-Row = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CountTable:
-    """Counts. In the key columns, `combo` is an index into `Names.combos`, `location` one into `Names.locations`, and
-    `age` is the first day of the bin."""
-
-    columns: tuple[str, ...]
-    rows: list[Row]
+OUTCOMES = ("showed", "noshow", "cancelled", "invalid", "open")
+"""What became of bookings. Each booking counts in one of these columns."""
+MOST_ROWS = 1_000_000
+"""Rows of counts in a page: at most about 4 MB, 3 bytes per row of bookings and half a byte per row of open hours. With
+more rows, the page leaves out its longest periods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +77,7 @@ class Names:
 
     - `locations`: (name, local today).
     - `members`: (location, label). Labels are real names only if `named`, else numbers.
+    - `sources`: where contacts came from. Sources that few contacts share are one: Other.
     - `combos`: (location, team, service, first age with a booking). The first three are indexes into the other lists.
     """
 
@@ -90,6 +85,7 @@ class Names:
     teams: list[str]
     services: list[str]
     members: list[tuple[int, str]]
+    sources: list[str]
     spans: list[str]
     combos: list[tuple[int | None, ...]]
     named: bool
@@ -99,13 +95,11 @@ class Counts(NamedTuple):
     """Tables of counts, for the periods that fit. `known` counts by days after the appointment instead of age."""
 
     periods: tuple[int, ...]
-    days: CountTable
+    bookings: CountTable
     hours: CountTable
     staff: CountTable
     seats: CountTable
     slot_days: CountTable
-    leads: CountTable
-    loads: CountTable
     known: CountTable
 
 
@@ -128,6 +122,7 @@ class Figures:
     names: Names
     counts: Counts
     today: Today
+    more: More
     health: Health = field(default_factory=Health)
     past: bool = False
 
@@ -146,64 +141,62 @@ def collect(
     `locations` are names; by default all locations. With `named`, members have their real names, else numbers. Raises
     ModelError if the marts were never built, and BookingsError if a name is not a location's.
     """
-    marts = Marts(sql_client, datasets, now, needed=(*NEEDED, *NEEDED_TODAY))
+    marts = Marts(sql_client, datasets, now, needed=(*NEEDED, *NEEDED_TODAY, *more.NEEDED))
     here = _select_locations(marts.rows(queries.LOCATIONS), locations)
     index = Index([location_id for location_id, _, _ in here], marts)
-    counts = _count(marts, index, most_rows)
-    today = read_today(marts, index)
+    counts = _count(marts, index, locations, most_rows)
+    today, extra = read_today(marts, index), collect_more(marts, index)
     names = Names(
         locations=[(name, today) for _, name, today in here],
         combos=index.combos(marts),
         teams=index.teams.labels,
         services=index.services.labels,
         members=index.members(marts, named=named),
+        sources=index.sources,
         spans=[label for (label,) in marts.rows(queries.SPANS)],
         named=named,
     )
     drift = _drift(marts, {location_id for location_id, _, _ in here})
-    return Figures(written_at=now, names=names, counts=counts, today=today, health=Health(drift=drift))
+    return Figures(written_at=now, names=names, counts=counts, today=today, more=extra, health=Health(drift=drift))
 
 
-def _count(marts: Marts, index: Index, most_rows: int) -> Counts:
-    oldest = 2 * PERIODS[-1]
-    days = index.table(
-        _aged(marts, queries.DAYS, oldest),
-        ("combo", "age", "showed", "noshow", "cancelled", "invalid", "open", "rescheduled", "minutes"),
+def _count(marts: Marts, index: Index, locations: Sequence[str], most_rows: int) -> Counts:
+    periods, (bookings, hours, staff, seats, slot_days) = _fitting(marts, locations, most_rows)
+    return Counts(
+        periods,
+        bookings=index.by_combo(
+            bookings,
+            ("combo", "age", "member", "source", "span", "hour", *OUTCOMES, "rescheduled", "minutes"),
+        ),
+        hours=index.by_combo(hours, ("combo", "age", "hour", "booked_minutes", "open_minutes")),
+        staff=index.by_member(staff, ("member", "age", "hour", "booked_minutes", "available_minutes")),
+        seats=index.by_combo(seats, ("combo", "age", "booked_minutes", "free_minutes")),
+        slot_days=index.by_combo(slot_days, ("combo", "age", "days", "known")),
+        known=index.by_combo(
+            marts.rows(queries.KNOWN.format(days=TWELVE_WEEKS)),
+            ("combo", "days_after", "bookings", "showed", "noshow", "open", "showed_now", "noshow_now"),
+        ),
     )
-    hours = index.table(
-        _aged(marts, queries.HOURS, oldest),
-        ("combo", "age", "weekday", "hour", "bookings", "booked_minutes", "open_minutes"),
-    )
-    staff = index.by_location(
-        _aged(marts, queries.STAFF_HOURS, oldest),
-        ("location", "age", "weekday", "hour", "booked_minutes", "available_minutes"),
-    )
-    seats = index.table(_aged(marts, queries.SEATS, oldest), ("combo", "age", "booked_minutes", "free_minutes"))
-    slot_days = index.table(_aged(marts, queries.SLOT_DAYS, oldest), ("combo", "age", "days", "known"))
-    leads = index.table(_aged(marts, queries.LEADS, oldest), ("combo", "age", "span", "bookings", "showed", "noshow"))
-    loads = index.table(
-        _aged(marts, queries.LOADS, oldest),
-        ("combo", "age", "member", "bookings", "minutes", "showed", "noshow"),
-        members=True,
-    )
-    known = index.table(
-        marts.rows(queries.KNOWN.format(days=TWELVE_WEEKS)),
-        ("combo", "days_after", "bookings", "showed", "noshow", "open", "showed_now", "noshow_now"),
-    )
-    periods, (days, hours, staff, seats, slot_days, leads, loads) = _bounded(
-        [days, hours, staff, seats, slot_days, leads, loads], most_rows
-    )
-    return Counts(periods, days, hours, staff, seats, slot_days, leads, loads, known)
 
 
-def _aged(marts: Marts, sql: str, oldest: int) -> list[Sequence[Any]]:
-    """The rows of a query that counts bookings by age."""
-    # Only remainders of positive numbers: warehouses disagree about those of negative ones.
-    day = f"CASE WHEN age >= {-DAILY} THEN age ELSE age - MOD(age + {oldest}, 7) END"
-    edges = sorted({edge for days in PERIODS for edge in (days, 2 * days)})
-    stretch = " ".join(f"WHEN age >= {-edge} THEN {-edge}" for edge in edges)
-    stretch = f"CASE WHEN age >= 0 THEN 0 {stretch} END"
-    return marts.rows((queries.AGED + sql).format(oldest=oldest, ahead=AHEAD, day=day, stretch=stretch))
+def _fitting(
+    marts: Marts, locations: Sequence[str], most_rows: int
+) -> tuple[tuple[int, ...], list[list[Sequence[Any]]]]:
+    """The periods for which all rows fit, and the rows: twice the longest period back, and the days ahead."""
+    names = ", ".join(exp.Literal.string(name).sql("duckdb") for name in locations)
+    chosen = f"name IN ({names})" if names else "TRUE"
+    periods: tuple[int, ...] = PERIODS
+    while True:
+        tables: list[list[Sequence[Any]]] = []
+        # One row beyond the limit shows that it does not fit, without reading the rest.
+        for query in (queries.BOOKINGS, queries.HOURS, queries.STAFF_HOURS, queries.SEATS, queries.SLOT_DAYS):
+            sql = (queries.AGED + query).format(
+                oldest=2 * periods[-1], ahead=AHEAD, chosen=chosen, contacts=FEWEST_CONTACTS
+            )
+            tables.append(marts.rows(f"{sql} LIMIT {most_rows + 1}"))
+        if len(periods) == 1 or sum(map(len, tables)) <= most_rows:
+            return periods, tables
+        periods = periods[:-1]
 
 
 def _select_locations(held: Iterable[Sequence[Any]], names: Sequence[str]) -> list[tuple[str, str, date]]:
@@ -222,106 +215,3 @@ def _drift(marts: Marts, location_ids: set[str]) -> tuple[Drift, ...]:
             held = fields.get((table, name), Drift(table, name, 0, since))
             fields[table, name] = Drift(table, name, held.records + int(records), min(held.since, since))
     return tuple(sorted(fields.values(), key=lambda each: (-each.records, each.table, each.field)))
-
-
-class _Labels:
-    """Numbers distinct labels in the order of first use."""
-
-    def __init__(self) -> None:
-        self.labels: list[str] = []
-        self._numbers: dict[str, int] = {}
-
-    def number(self, label: str) -> int:
-        if label not in self._numbers:
-            self._numbers[label] = len(self.labels)
-            self.labels.append(label)
-        return self._numbers[label]
-
-
-class Index:
-    """Replaces ids by indexes. Teams and services are indexed by name, so one filter covers all locations."""
-
-    def __init__(self, location_ids: Sequence[str], marts: Marts) -> None:
-        self.teams, self.services = _Labels(), _Labels()
-        self.location_ids = tuple(location_ids)
-        self._locations = {location_id: number for number, location_id in enumerate(location_ids)}
-        self._team_names = {(location, team): name for location, team, name in marts.rows(queries.TEAMS)}
-        self._service_names = {(location, service): name for location, service, name in marts.rows(queries.SERVICES)}
-        self._combos: dict[tuple[str, str | None, str | None], int] = {}
-        self._members: dict[tuple[str, str | None], int] = {}
-
-    def table(self, rows: Iterable[Sequence[Any]], columns: tuple[str, ...], *, members: bool = False) -> CountTable:
-        """Indexes rows of (location_id, team_id, service_id, age, …), and drops those of other locations."""
-        indexed = []
-        # Sorted here, because warehouses order rows differently: the same calendar must give the same page.
-        ordered = sorted(rows, key=lambda row: [(value is not None, value) for value in row])
-        for location_id, team_id, service_id, age, *rest in ordered:
-            if location_id not in self._locations:
-                continue
-            combo = self._combos.setdefault((location_id, team_id, service_id), len(self._combos))
-            if members:
-                rest[0] = self._members.setdefault((location_id, rest[0]), len(self._members))
-            indexed.append((combo, int(age), *(int(value or 0) for value in rest)))
-        return CountTable(columns, sorted(indexed))
-
-    def by_location(self, rows: Iterable[Sequence[Any]], columns: tuple[str, ...]) -> CountTable:
-        """Indexes rows of (location_id, age, …), and drops those of other locations."""
-        indexed = [
-            (self._locations[location_id], *(int(value or 0) for value in rest))
-            for location_id, *rest in rows
-            if location_id in self._locations
-        ]
-        return CountTable(columns, sorted(indexed))
-
-    def by_member(self, rows: Iterable[Sequence[Any]], columns: tuple[str, ...]) -> CountTable:
-        """Indexes rows of (location_id, member_id, …), and drops those of other locations."""
-        held = sorted((row for row in rows if row[0] in self._locations), key=lambda row: [*row])
-        indexed = [
-            (
-                self._locations[location_id],
-                self._members.setdefault((location_id, member_id), len(self._members)),
-                *(int(value or 0) for value in rest),
-            )
-            for location_id, member_id, *rest in held
-        ]
-        return CountTable(columns, sorted(indexed))
-
-    def combos(self, marts: Marts) -> list[tuple[int | None, ...]]:
-        firsts = {tuple(row[:3]): int(row[3]) for row in marts.rows(queries.FIRSTS)}
-        combos: list[tuple[int | None, ...]] = []
-        for location_id, team_id, service_id in self._combos:
-            service = self._service_names.get((location_id, service_id))
-            team = self._team_names.get((location_id, team_id))
-            combos.append((
-                self._locations[location_id],
-                self.teams.number(_label(team, team_id, "team")),
-                self.services.number(_label(service, service_id, "service")),
-                firsts.get((location_id, team_id, service_id)),
-            ))  # fmt: skip
-        return combos
-
-    def members(self, marts: Marts, *, named: bool) -> list[tuple[int, str]]:
-        """(location, label) of each member. Numbers follow the order of ids, so they change only if members do."""
-        labels: dict[tuple[str, str | None], str] = {}
-        numbers = dict.fromkeys(self._locations, 0)
-        for location_id, member_id, name in marts.rows(queries.MEMBERS):
-            if location_id in numbers:
-                numbers[location_id] += 1
-                unnamed = f"Member {numbers[location_id]}"
-                labels[location_id, member_id] = name or unnamed if named else unnamed
-        return [(self._locations[key[0]], labels.get(key, "Nobody")) for key in self._members]
-
-
-def _label(name: str | None, key: str | None, kind: str) -> str:
-    if name:
-        return name
-    return f"Unnamed {kind} {key}" if key else f"No {kind}"
-
-
-def _bounded(tables: list[CountTable], most_rows: int) -> tuple[tuple[int, ...], list[CountTable]]:
-    """Drops the oldest rows if there are too many. Returns the periods that remain complete, and the tables."""
-    periods: tuple[int, ...] = PERIODS
-    while len(periods) > 1 and sum(len(table.rows) for table in tables) > most_rows:
-        periods = periods[:-1]
-        tables = [CountTable(each.columns, [row for row in each.rows if row[1] >= -2 * periods[-1]]) for each in tables]
-    return periods, tables

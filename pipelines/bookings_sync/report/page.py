@@ -16,28 +16,20 @@ from dataclasses import fields
 from datetime import date
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from string import Template
 from typing import Any
 
 from bookings_sync.catalogue import Metric, load_metrics
 from bookings_sync.models.unusable import Unusable
-from bookings_sync.report.figures import AHEAD, DAILY, PERIODS, TWELVE_WEEKS, CountTable, Drift, Figures, Freshness
+from bookings_sync.report.figures import AHEAD, FEWEST_CONTACTS, PERIODS, TWELVE_WEEKS, Drift, Figures, Freshness
+from bookings_sync.report.index import CountTable
 from bookings_sync.report.today import Today
 from bookings_sync.status import Rejection
 
 _SCRIPTS = (
-    "figures",
-    "words",
-    "charts",
-    "choices",
-    "tiles",
-    "cards",
-    "early",
-    "freshness",
-    "meanings",
-    "daygrid",
-    "today",
-    "page",
+    *("statistics", "words", "figures", "periods", "choices", "charts", "daygrid", "today", "tiles", "outcomes"),
+    *("rates", "hours", "members", "compare", "early", "more", "freshness", "meanings", "page"),
 )
 """In order of dependence. The page joins them into one script."""
 
@@ -63,6 +55,7 @@ def _content(figures: Figures) -> dict[str, Any]:
     return {
         **{each.name: getattr(names, each.name) for each in fields(names)},
         **counts._asdict(),
+        "more": figures.more._asdict(),
         **{each.name: getattr(health, each.name) for each in fields(health)},
         "written_at": figures.written_at,
         "past": figures.past,
@@ -70,7 +63,7 @@ def _content(figures: Figures) -> dict[str, Any]:
         "today": figures.written_at.date(),
         "day": figures.today,
         "ahead": AHEAD,
-        "daily": DAILY,
+        "fewest_contacts": FEWEST_CONTACTS,
         "known_days": TWELVE_WEEKS,
         "all_periods": PERIODS,
         "metrics": {each.name: _meaning(each) for each in load_metrics().values()},
@@ -91,9 +84,22 @@ def _packed(content: dict[str, Any]) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, date):  # includes datetime
         return value.isoformat()
-    if isinstance(value, CountTable | Today | Freshness | Rejection | Drift | Unusable):
+    if isinstance(value, CountTable):
+        return _by_column(value)
+    if isinstance(value, Today | Freshness | Rejection | Drift | Unusable):
         return {each.name: getattr(value, each.name) for each in fields(value)}
     raise TypeError(f"{type(value).__name__} cannot be written to the page")
+
+
+def _by_column(table: CountTable) -> dict[str, Any]:
+    """A table as lists of values, one for each column. The first two columns hold differences from the row before.
+
+    Rows are sorted by these two, so both measures make long runs of equal numbers, and the page a tenth of the size.
+    """
+    values = [list(column) for column in zip(*table.rows, strict=True)] or [[] for _ in table.columns]
+    for column in values[:2]:
+        column[1:] = [value - before for before, value in pairwise(column)]
+    return {"columns": table.columns, "values": values}
 
 
 def _asset(name: str) -> str:

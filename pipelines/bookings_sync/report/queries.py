@@ -1,15 +1,14 @@
 """Queries: the SELECTs that count the page's figures, in DuckDB's SQL like the models.
 
-Input:  the marts; in braces, the range of days and the expression that puts an age into a bin (`figures` fills both
-        in).
-Output: rows that begin with location_id, team_id, service_id and the bin.
+Input:  the marts; in braces, the locations and the range of days (`figures` fills both in).
+Output: rows that begin with location_id and the other ids that they count by.
 """
 
 from __future__ import annotations
 
 AGED = """
 WITH here AS (
-  SELECT location_id, CAST($now AT TIME ZONE timezone AS DATE) AS today FROM marts.dim_location
+  SELECT location_id, CAST($now AT TIME ZONE timezone AS DATE) AS today FROM marts.dim_location WHERE {chosen}
 ), aged AS (
   SELECT bookings.*, bookings.local_date - here.today AS age
   FROM marts.fct_appointments AS bookings
@@ -18,85 +17,60 @@ WITH here AS (
     AND bookings.local_date >= here.today - {oldest} AND bookings.local_date < here.today + {ahead}
 )
 """
-"""The page's bookings, with their age in days. The next queries, up to LOADS, are appended to this one."""
+"""The page's bookings, with their age in days. The next queries, up to SLOT_DAYS, are appended to this one."""
 
-DAYS = """
-SELECT location_id, team_id, service_id, {day}, COUNT_IF(status = 'showed'), COUNT_IF(status = 'noshow'),
-  COUNT_IF(status = 'cancelled'), COUNT_IF(status = 'invalid'),
-  COUNT_IF(status NOT IN ('showed', 'noshow', 'cancelled', 'invalid')), COUNT_IF(times_rescheduled > 0),
+BOOKINGS = """
+, shared AS (
+  SELECT location_id, source FROM marts.dim_contact WHERE source IS NOT NULL
+  GROUP BY location_id, source HAVING COUNT(*) >= {contacts}
+), sourced AS (
+  SELECT aged.*, CASE
+      WHEN contact.source IS NULL THEN 'Not known' WHEN shared.source IS NULL THEN 'Other' ELSE contact.source
+    END AS source
+  FROM aged
+  LEFT JOIN marts.dim_contact AS contact
+    ON contact.location_id = aged.location_id AND contact.contact_id = aged.contact_id
+  LEFT JOIN shared ON shared.location_id = contact.location_id AND shared.source = contact.source
+)
+SELECT location_id, team_id, service_id, age, member_id, source, lead_time_span, local_hour,
+  COUNT_IF(status = 'showed'), COUNT_IF(status = 'noshow'), COUNT_IF(status = 'cancelled'),
+  COUNT_IF(status = 'invalid'), COUNT_IF(status NOT IN ('showed', 'noshow', 'cancelled', 'invalid')),
+  COUNT_IF(times_rescheduled > 0),
   COALESCE(SUM(CASE WHEN takes_time THEN duration_minutes END), 0)
-FROM aged GROUP BY location_id, team_id, service_id, {day}
+FROM sourced GROUP BY location_id, team_id, service_id, age, member_id, source, lead_time_span, local_hour
 """
 HOURS = """
-, open_hours AS (
-  SELECT used.*, service.team_id, used.local_date - here.today AS age
-  FROM marts.rpt_hourly_utilisation AS used
-  JOIN here ON here.location_id = used.location_id
-  JOIN marts.dim_service AS service
-    ON service.location_id = used.location_id AND service.service_id = used.service_id
-  WHERE used.local_date >= here.today - {oldest} AND used.local_date < here.today + {ahead}
-), both_kinds AS (
-  SELECT location_id, team_id, service_id, {stretch} AS stretch, local_weekday, local_hour, 1 AS bookings,
-    0 AS booked_minutes, 0 AS open_minutes
-  FROM aged WHERE is_expected
-  UNION ALL
-  SELECT location_id, team_id, service_id, {stretch}, local_weekday, local_hour, 0, booked_open_seat_minutes,
-    open_seat_minutes
-  FROM open_hours
-  WHERE open_seat_minutes > 0
-)
-SELECT location_id, team_id, service_id, stretch, local_weekday, local_hour, SUM(bookings), SUM(booked_minutes),
-  SUM(open_minutes)
-FROM both_kinds GROUP BY location_id, team_id, service_id, stretch, local_weekday, local_hour
+SELECT used.location_id, service.team_id, used.service_id, used.local_date - here.today, used.local_hour,
+  used.booked_open_seat_minutes, used.open_seat_minutes
+FROM marts.rpt_hourly_utilisation AS used
+JOIN here ON here.location_id = used.location_id
+JOIN marts.dim_service AS service ON service.location_id = used.location_id AND service.service_id = used.service_id
+WHERE used.open_seat_minutes > 0
+  AND used.local_date >= here.today - {oldest} AND used.local_date < here.today + {ahead}
 """
 STAFF_HOURS = """
-, aged_hours AS (
-  SELECT worked.*, CAST(EXTRACT(ISODOW FROM worked.local_date) AS INTEGER) AS local_weekday,
-    worked.local_date - here.today AS age
-  FROM marts.fct_staff_hours AS worked
-  JOIN here ON here.location_id = worked.location_id
-  WHERE worked.local_date >= here.today - {oldest} AND worked.local_date < here.today + {ahead}
-)
-SELECT location_id, {stretch}, local_weekday, local_hour, SUM(booked_minutes), SUM(office_minutes - blocked_minutes)
-FROM aged_hours
-GROUP BY location_id, {stretch}, local_weekday, local_hour
-HAVING SUM(office_minutes - blocked_minutes) > 0
+SELECT worked.location_id, worked.member_id, worked.local_date - here.today, worked.local_hour, worked.booked_minutes,
+  worked.office_minutes - worked.blocked_minutes
+FROM marts.fct_staff_hours AS worked
+JOIN here ON here.location_id = worked.location_id
+WHERE worked.office_minutes > worked.blocked_minutes
+  AND worked.local_date >= here.today - {oldest} AND worked.local_date < here.today + {ahead}
 """
 SEATS = """
-, aged_seats AS (
-  SELECT used.*, service.team_id, used.local_date - here.today AS age
-  FROM marts.rpt_utilisation AS used
-  JOIN here ON here.location_id = used.location_id
-  JOIN marts.dim_service AS service
-    ON service.location_id = used.location_id AND service.service_id = used.service_id
-  WHERE used.local_date >= here.today - {oldest} AND used.local_date < here.today + {ahead}
-)
-SELECT location_id, team_id, service_id, {stretch}, SUM(booked_seat_minutes), SUM(free_seat_minutes)
-FROM aged_seats GROUP BY location_id, team_id, service_id, {stretch}
+SELECT used.location_id, service.team_id, used.service_id, used.local_date - here.today, used.booked_seat_minutes,
+  used.free_seat_minutes
+FROM marts.rpt_utilisation AS used
+JOIN here ON here.location_id = used.location_id
+JOIN marts.dim_service AS service ON service.location_id = used.location_id AND service.service_id = used.service_id
+WHERE used.local_date >= here.today - {oldest} AND used.local_date < here.today + {ahead}
 """
 SLOT_DAYS = """
-, aged_days AS (
-  SELECT read_days.*, service.team_id, read_days.local_date - here.today AS age
-  FROM marts.fct_slot_days AS read_days
-  JOIN here ON here.location_id = read_days.location_id
-  JOIN marts.dim_service AS service
-    ON service.location_id = read_days.location_id AND service.service_id = read_days.service_id
-  WHERE read_days.local_date >= here.today - {oldest} AND read_days.local_date < here.today + {ahead}
-)
-SELECT location_id, team_id, service_id, {stretch}, COUNT(*), COUNT_IF(is_known)
-FROM aged_days GROUP BY location_id, team_id, service_id, {stretch}
-"""
-LEADS = """
-SELECT location_id, team_id, service_id, {stretch}, lead_time_span, COUNT(*), COUNT_IF(status = 'showed'),
-  COUNT_IF(status = 'noshow')
-FROM aged GROUP BY location_id, team_id, service_id, {stretch}, lead_time_span
-"""
-LOADS = """
-SELECT location_id, team_id, service_id, {stretch}, member_id, COUNT(*),
-  COALESCE(SUM(CASE WHEN takes_time THEN duration_minutes END), 0),
-  COUNT_IF(status = 'showed'), COUNT_IF(status = 'noshow')
-FROM aged WHERE status NOT IN ('cancelled', 'invalid')
-GROUP BY location_id, team_id, service_id, {stretch}, member_id
+SELECT days.location_id, service.team_id, days.service_id, days.local_date - here.today, 1,
+  CASE WHEN days.is_known THEN 1 ELSE 0 END
+FROM marts.fct_slot_days AS days
+JOIN here ON here.location_id = days.location_id
+JOIN marts.dim_service AS service ON service.location_id = days.location_id AND service.service_id = days.service_id
+WHERE days.local_date >= here.today - {oldest} AND days.local_date < here.today + {ahead}
 """
 KNOWN = """
 SELECT known.location_id, service.team_id, known.service_id, known.days_after, SUM(known.bookings), SUM(known.showed),

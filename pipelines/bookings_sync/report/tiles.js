@@ -1,148 +1,117 @@
-// Tiles: the headline numbers, each with its change and a sparkline. In: measures. Out: elements.
-/** The change since the period before, as [text, class]. `better` is the good direction: 1, -1, or 0 for neither. */
-function change(now, before, {rate, better}) {
-  if (now === null || before === null) return null;
-  if (!rate && !before) return null;
-  const moved = rate ? (now - before) * 100 : (now / before - 1) * 100;
-  const rounded = Number(moved.toFixed(1));
-  const tone = Math.abs(rounded) < 0.5 || !better ? "" : rounded * better > 0 ? "good" : "bad";
-  const size = rate
-    ? `${Math.abs(rounded).toFixed(1)} pts`
-    : `${Math.abs(rounded) >= 100 ? whole.format(Math.abs(rounded)) : Math.abs(rounded).toFixed(1)}%`;
-  return [rounded ? `${rounded > 0 ? "▲" : "▼"} ${size}` : "unchanged", tone];
+// Tiles: the headline numbers, with their intervals and with those changes that are more than chance. In: measures. Out:
+// elements.
+/** How a number changed, as [text, class]. `better` is the good direction: 1, -1, or 0 for neither. */
+function changeOf({now, before, isClear, isRate, digits = 0, better}) {
+  if (now === null || (before ?? null) === null) return null;
+  const from = ` from ${isRate ? percent(before, digits) : count(before)}`;
+  if (!isClear) return ["No clear change", "", from];
+  const moved = isRate ? (now - before) * 100 : (now / before - 1) * 100;
+  const size = isRate ? `${Math.abs(moved).toFixed(1)} points` : before ? `${whole.format(Math.abs(moved))}%` : "";
+  return [
+    `${now > before ? "▲" : "▼"} ${size}`.trim(),
+    !better ? "" : now > before === better > 0 ? "good" : "bad",
+    from,
+  ];
 }
 
-function spark(values) {
-  const known = values.filter((value) => value !== null);
-  if (known.length < 3) return null;
-  const low = Math.min(...known),
-    high = Math.max(...known),
-    wide = values.length - 1;
-  let path = "",
-    pen = "M";
-  values.forEach((value, place) => {
-    if (value === null) {
-      pen = "M";
-      return;
-    }
-    path += `${pen}${((place / wide) * 100).toFixed(2)} ${(high === low ? 12 : 22 - ((value - low) / (high - low)) * 20).toFixed(2)}`;
-    pen = "L";
-  });
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  for (const [name, value] of Object.entries({
-    class: "spark",
-    viewBox: "0 0 100 24",
-    preserveAspectRatio: "none",
-    "aria-hidden": "true",
-  }))
-    svg.setAttribute(name, value);
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  line.setAttribute("d", path);
-  svg.append(line);
-  return svg;
+/** A tile of a rate. Its change counts only if nearly as many bookings are marked as before: marks arrive late. */
+function rateTile(title, metric, now, before, {of, better, comparable = true}) {
+  const change =
+    before && comparable && !now.isTooFew && !before.isTooFew
+      ? {now: now.value, before: before.value, isClear: isRateChanged(now, before), isRate: true, better}
+      : null;
+  return {title, metric, value: rateWords(now), notes: [of, betweenWords(now)], change};
 }
 
-function tilesOf(now, before, period, series) {
-  const ahead = !period.before;
-  // Marks arrive late: the number of no-shows cannot be compared while many more bookings are not marked yet.
-  const comparable = before && now.openRate - before.openRate < 0.05;
-  const tiles = [
-    {
-      title: "Bookings",
-      value: count(now.bookings),
-      of: `${hours(now.hours)} booked`,
+function tilesOf(now, before, period, scope) {
+  const bookings = {
+    title: period.isAhead ? "Bookings so far" : "Bookings",
+    metric: "bookings",
+    value: count(now.bookings),
+    notes: [`${hours(now.hours)} booked`],
+    change: before && {
       now: now.bookings,
-      before: before?.bookings,
-      line: "bookings",
+      before: before.bookings,
+      isClear: isCountChanged(now.bookings, before.bookings),
       better: 1,
     },
-    ahead
-      ? null
-      : {
-          title: "Show rate",
-          value: percent(now.showRate),
-          of: `${count(now.showed)} of ${count(now.marked)} marked`,
-          now: now.showRate,
-          before: before?.showRate,
-          rate: true,
-          line: "showRate",
-          better: 1,
-        },
-    ahead
-      ? null
-      : {
-          title: "No-shows",
-          value: count(now.noshow),
-          of: now.kept ? `${percent(now.noshow / now.kept)} of the kept` : "",
-          now: now.noshow,
-          before: comparable ? before.noshow : null,
-          line: "noshow",
-          better: -1,
-        },
+  };
+  if (period.isAhead)
+    return drawTiles([
+      bookings,
+      utilisationTile(now, null, period, scope),
+      {
+        title: "Cancelled so far",
+        metric: "cancellation_rate",
+        value: count(now.cancelled),
+        notes: [now.bookings ? `of ${count(now.bookings)} booked so far; more may follow` : null],
+      },
+      {title: "Moved so far", metric: "reschedule_rate", value: count(now.rescheduled), notes: ["to another time"]},
+    ]);
+  const comparable = before && now.openRate - before.openRate < 0.05;
+  const {low, high} = {low: ratio(now.showed, now.expected), high: ratio(now.showed + now.open, now.expected)};
+  return drawTiles([
+    rateTile("Show rate", "show_rate", now.showRate, before?.showRate, {
+      of: `${count(now.showed)} of ${count(now.marked)} marked`,
+      better: 1,
+      comparable,
+    }),
+    bookings,
     {
-      title: "Cancellation rate",
-      value: percent(now.cancellationRate),
-      of: `${count(now.cancelled)} cancelled`,
-      now: now.cancellationRate,
-      before: before?.cancellationRate,
-      rate: true,
-      line: "cancellationRate",
-      better: -1,
+      title: "No-shows",
+      metric: "noshow_rate",
+      value: count(now.noshow),
+      notes: [
+        now.marked ? `${rateWords(now.noshowRate)} of ${count(now.marked)} marked` : null,
+        betweenWords(now.noshowRate),
+      ],
     },
-    isWholeStaff(choice) && now.availableHours
-      ? {
-          title: "Staff utilisation",
-          value: percent(now.staffUtilisation),
-          of: `${hours(now.staffHours)} of ${hours(now.availableHours)} of work`,
-          now: now.staffUtilisation,
-          before: before?.staffUtilisation,
-          rate: true,
-          better: 1,
-        }
-      : {
-          title: "Seat utilisation",
-          value: percent(now.seatUtilisation),
-          of: seatNote(now),
-          now: now.seatUtilisation,
-          before: isKnown(now) && before && isKnown(before) ? before.seatUtilisation : null,
-          rate: true,
-          better: 1,
-        },
-    ahead
-      ? {
-          title: "Rescheduled",
-          value: count(now.rescheduled),
-          of: now.bookings ? `${percent(now.rescheduled / now.bookings)} of bookings` : "",
-          line: "rescheduled",
-        }
-      : {
-          title: "Not marked yet",
-          value: count(now.open),
-          of: `${percent(now.openRate)} of bookings`,
-          now: now.openRate,
-          before: before?.openRate,
-          rate: true,
-          line: "open",
-          better: -1,
-        },
-  ];
-  return tiles.filter(Boolean).map((tile) => {
-    const moved = change(tile.now ?? null, tile.before ?? null, tile);
-    const against = moved && (tile.rate ? percent(tile.before) : count(tile.before));
-    return make(
-      "article",
-      {class: "tile"},
-      make("h2", {}, tile.title),
-      make("p", {class: "value"}, tile.value),
-      make("p", {class: "of"}, tile.of),
-      moved ? make("p", {class: `change ${moved[1]}`}, moved[0], make("small", {}, ` from ${against}`)) : null,
-      tile.line && now.bookings ? spark(series.map((bin) => bin[tile.line])) : null,
-    );
-  });
+    rateTile("Cancellation rate", "cancellation_rate", now.cancellationRate, before?.cancellationRate, {
+      of: `${count(now.cancelled)} of ${count(now.bookings)} bookings`,
+      better: -1,
+    }),
+    utilisationTile(now, before, period, scope),
+    {
+      title: "Not marked yet",
+      metric: "unmarked_share",
+      value: count(now.open),
+      notes: [
+        now.open && now.expected >= FEWEST
+          ? `The show rate would be ${percent(low, 0)} if none of them came, ${percent(high, 0)} if all did`
+          : null,
+      ],
+    },
+  ]);
 }
 
-/** Whether the free times of nearly all days were read closely enough. */
-const isKnown = (each) => each.slotDays > 0 && each.knownDays >= 0.9 * each.slotDays;
+/** Staff utilisation; with a team or service chosen, seat utilisation; with both kinds of filter, nothing. */
+function utilisationTile(now, before, period, scope) {
+  const soFar = period.isAhead ? " so far" : "";
+  if (isStaffKnown(choice) && now.availableHours) {
+    const isClear = before && isMeanChanged(staffDays(scope, period.range), staffDays(scope, period.before));
+    return {
+      title: `Staff utilisation${soFar}`,
+      metric: "staff_utilisation",
+      value: percent(now.staffUtilisation),
+      notes: [`${hours(now.staffHours)} of ${hours(now.availableHours)} of work`],
+      change: before && {
+        now: now.staffUtilisation,
+        before: before.staffUtilisation,
+        isClear,
+        isRate: true,
+        digits: 1,
+        better: 1,
+      },
+    };
+  }
+  if (!areSeatsKnown(choice)) return null;
+  return {
+    title: `Seat utilisation${soFar}`,
+    metric: "seat_utilisation",
+    value: percent(now.seatUtilisation),
+    notes: [seatNote(now)],
+  };
+}
 
 function seatNote(now) {
   if (!now.knownDays) return "free times not known";
@@ -151,3 +120,16 @@ function seatNote(now) {
     ? `${booked}; free times known on ${percent(now.knownDays / now.slotDays, 0)} of days`
     : booked;
 }
+
+const drawTiles = (tiles) =>
+  tiles.filter(Boolean).map(({title, metric, value, notes, change}) => {
+    const moved = change && changeOf(change);
+    return make(
+      "article",
+      {class: "tile"},
+      make("h2", {}, titled(title, metric)),
+      make("p", {class: "value"}, value),
+      ...notes.filter(Boolean).map((note) => make("p", {class: "of"}, note)),
+      moved ? make("p", {class: `change ${moved[1] || "none"}`}, moved[0], make("small", {}, moved[2])) : null,
+    );
+  });

@@ -1,23 +1,29 @@
-// Today: the day's work, before the period's figures. In: DATA.day and the chosen combos. Out: the section #today, with a
+// Today: the day's work, before the period's figures. In: DATA.day and the scope. Out: the section #today, with a
 // block for each location, because each has its own clock. Days are named by the clock of the reader's browser, so a page
 // that was made yesterday does not call its first day today.
 const MOST_LISTED = 200;
 const OLD_FREE_MINUTES = 24 * 60;
 const openPlaces = new Set();
 
-/** The rows of one of the section's tables as objects, of one location and the chosen combos. */
-function dayRows(name, place, chosen) {
-  const {columns, rows} = DATA.day[name];
-  return rows
-    .filter((row) => (columns[0] === "combo" ? chosen[row[0]] && DATA.combos[row[0]][0] === place : row[0] === place))
-    .map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]])));
+const dayTables = {};
+
+/** The rows of one of the section's tables as objects, of one location and a scope. */
+function dayRows(name, place, scope) {
+  const {at, size} = (dayTables[name] ??= counted(DATA.day[name]));
+  const rows = Array.from({length: size}, (_, row) =>
+    Object.fromEntries(Object.entries(at).map(([column, values]) => [column, values[row]])),
+  );
+  return rows.filter(
+    ({combo, location, member}) =>
+      (at.combo ? scope.combos[combo] && DATA.combos[combo][0] === place : location === place) &&
+      (!scope.members || !at.member || scope.members[member]),
+  );
 }
 
 const clock = (minute) => `${String(Math.floor(minute / 60)).padStart(2, "0")}:${String(minute % 60).padStart(2, "0")}`;
 const serviceOf = (row) => DATA.services[DATA.combos[row.combo][2]];
 const memberName = (member) => DATA.members[member][1];
 const memberOf = (row) => memberName(row.member);
-const byName = (a, b) => a.localeCompare(b, "en", {numeric: true});
 /** Compares members by name, with the row of bookings that nobody takes last. Two members may have one name. */
 const byMember = (a, b) =>
   (memberName(a) === "Nobody") - (memberName(b) === "Nobody") || byName(memberName(a), memberName(b)) || a - b;
@@ -49,9 +55,9 @@ function calendarOf(place) {
   };
 }
 
-function dayPanel(place, age, all, days) {
+function dayPanel(place, age, all, scope, days) {
   const bookings = all.filter((row) => row.age === age);
-  const duty = isWholeStaff(choice) ? dayRows("duty", place, []).filter((each) => each.age === age) : [];
+  const duty = isWholeStaff(choice) ? dayRows("duty", place, scope).filter((each) => each.age === age) : [];
   const unsure = bookings.filter(isToConfirm).length;
   const people = new Set(duty.map((each) => each.member)).size;
   const on = people ? `${people === 1 ? "1 member has" : `${people} members have`} working hours.` : "";
@@ -94,8 +100,8 @@ function confirmPanel(all, days) {
   );
 }
 
-function markPanel(place, chosen, days) {
-  const open = dayRows("to_mark", place, chosen).sort(byTime);
+function markPanel(place, scope, days) {
+  const open = dayRows("to_mark", place, scope).sort(byTime);
   const title = make("h3", {}, "To mark");
   if (!open.length)
     return make("div", {class: "panel mark"}, title, make("p", {class: "sub"}, "Every booking of the last 28 days is marked."));
@@ -122,8 +128,8 @@ function markPanel(place, chosen, days) {
   );
 }
 
-function freePanel(place, chosen, days) {
-  const free = dayRows("free", place, chosen).sort(byTime);
+function freePanel(place, scope, days) {
+  const free = dayRows("free", place, scope).sort(byTime);
   const title = make("h3", {}, "Next free times");
   if (!free.length)
     return make("div", {class: "panel free"}, title, make("p", {class: "sub"}, "No free time is known in the next 28 days."));
@@ -134,7 +140,7 @@ function freePanel(place, chosen, days) {
   const when = (row) => timeOf(row, days);
   const seats = (row) => (row.seats > 1 ? ` (${row.seats}\u00a0places)` : "");
   const services = [...new Set(free.map(serviceOf))].sort(byName);
-  const members = dayRows("free_members", place, chosen).sort(
+  const members = dayRows("free_members", place, scope).sort(
     (a, b) => byName(serviceOf(a), serviceOf(b)) || byTime(a, b) || byMember(a.member, b.member),
   );
   return make(
@@ -166,9 +172,9 @@ function freePanel(place, chosen, days) {
   );
 }
 
-function yesterdayLine(place, chosen, days) {
-  const here = chosen.map((each, at) => each && DATA.combos[at][0] === place);
-  const was = total(here, [-1, 0]);
+function yesterdayLine(place, scope, days) {
+  const here = {...scope, combos: scope.combos.map((each, at) => each && DATA.combos[at][0] === place), sources: null};
+  const was = total(here, {from: -1, to: 0, dated: false});
   const parts = [
     `${count(was.showed)} showed`,
     many(was.noshow, "no-show"),
@@ -189,7 +195,7 @@ function zoneLine(place) {
   return make("p", {class: "sub"}, text, fix);
 }
 
-function placeContent(place, chosen, bookings, days) {
+function placeContent(place, scope, bookings, days) {
   return [
     days.isNow || DATA.past
       ? null
@@ -198,29 +204,29 @@ function placeContent(place, chosen, bookings, days) {
           {class: "old"},
           `This page shows what was known on ${moment(DATA.written_at)}. For the bookings of today, make a new page with bookings report.`,
         ),
-    yesterdayLine(place, chosen, days),
+    yesterdayLine(place, scope, days),
     zoneLine(place),
-    dayPanel(place, 0, bookings, days),
-    dayPanel(place, 1, bookings, days),
+    dayPanel(place, 0, bookings, scope, days),
+    dayPanel(place, 1, bookings, scope, days),
     make(
       "div",
       {class: "panels"},
       confirmPanel(bookings, days),
-      markPanel(place, chosen, days),
-      freePanel(place, chosen, days),
+      markPanel(place, scope, days),
+      freePanel(place, scope, days),
     ),
   ].filter(Boolean);
 }
 
 /** One location among several: a line with its numbers, which opens its day. */
-function placeDetails(place, chosen) {
+function placeDetails(place, scope) {
   const days = calendarOf(place);
-  const bookings = dayRows("bookings", place, chosen);
+  const bookings = dayRows("bookings", place, scope);
   const on = (age) => `${count(bookings.filter((row) => row.age === age).length)} on ${days.short(age)}`;
   const [today, tomorrow] = [on(0), on(1)].map((words) => words.replace(/on (Today|Tomorrow|Yesterday)/, (_, day) => day.toLowerCase()));
   const numbers =
     `${today}, ${tomorrow} · ${count(bookings.filter(isToConfirm).length)} to confirm · ` +
-    `${count(dayRows("to_mark", place, chosen).length)} to mark`;
+    `${count(dayRows("to_mark", place, scope).length)} to mark`;
   const name = DATA.locations[place].name;
   const details = make(
     "details",
@@ -229,7 +235,7 @@ function placeDetails(place, chosen) {
   );
   const fill = () => {
     if (details.open && details.children.length === 1)
-      details.append(...placeContent(place, chosen, bookings, days));
+      details.append(...placeContent(place, scope, bookings, days));
   };
   details.open = openPlaces.has(name);
   fill();
@@ -240,9 +246,9 @@ function placeDetails(place, chosen) {
   return details;
 }
 
-function todaySection(chosen) {
-  const inPlace = chosenPlaces(choice);
-  const held = new Set(DATA.combos.filter((_, at) => chosen[at]).map(([place]) => place));
+function todaySection(scope) {
+  const inPlace = scope.places;
+  const held = new Set(DATA.combos.filter((_, at) => scope.combos[at]).map(([place]) => place));
   const places = DATA.locations.map((_, at) => at).filter((at) => inPlace[at] && (isWholeStaff(choice) || held.has(at)));
   el("today").hidden = !places.length;
   if (!places.length) return;
@@ -250,7 +256,7 @@ function todaySection(chosen) {
   el("today-title").textContent = first.isNow ? "Today and tomorrow" : `${first.plain(0)} and ${first.plain(1)}`;
   el("today-body").replaceChildren(
     ...(places.length === 1
-      ? placeContent(places[0], chosen, dayRows("bookings", places[0], chosen), first)
-      : places.map((place) => placeDetails(place, chosen))),
+      ? placeContent(places[0], scope, dayRows("bookings", places[0], scope), first)
+      : places.map((place) => placeDetails(place, scope))),
   );
 }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bookings_sync.report.marts import Marts
 
 if TYPE_CHECKING:
-    from bookings_sync.report.figures import CountTable, Index
+    from bookings_sync.report.index import CountTable, Index
 
 NEEDED = ("rpt_worklist", "rpt_coverage")
 """The most downstream marts that only this section reads."""
@@ -156,11 +156,11 @@ def read_today(marts: Marts, index: Index) -> Today:
     return Today(
         zones=[zones[location_id] for location_id in index.location_ids],
         statuses=STATUSES,
-        bookings=index.table(
-            marts.rows(_BOOKINGS), ("combo", "age", "member", "minute", "minutes", "status", "begun"), members=True
+        bookings=index.by_combo(
+            marts.rows(_BOOKINGS), ("combo", "age", "member", "minute", "minutes", "status", "begun")
         ),
-        duty=index.by_member(marts.rows(_DUTY), ("location", "member", "age", "hour", "free")),
-        to_mark=index.table(marts.rows(_TO_MARK), ("combo", "age", "member", "minute", "status"), members=True),
-        free=index.table(marts.rows(_FREE), ("combo", "age", "minute", "seats", "read")),
-        free_members=index.table(marts.rows(_FREE_MEMBERS), ("combo", "age", "member", "minute"), members=True),
+        duty=index.by_location(marts.rows(_DUTY), ("location", "member", "age", "hour", "free")),
+        to_mark=index.by_combo(marts.rows(_TO_MARK), ("combo", "age", "member", "minute", "status")),
+        free=index.by_combo(marts.rows(_FREE), ("combo", "age", "minute", "seats", "read")),
+        free_members=index.by_combo(marts.rows(_FREE_MEMBERS), ("combo", "age", "member", "minute")),
     )

@@ -4,8 +4,27 @@ const tenth = new Intl.NumberFormat("en-GB", {maximumFractionDigits: 1});
 const NONE = "–";
 
 const count = (value) => whole.format(value);
+/** "noshow" is how the API spells it. */
+const statusWords = (status) => capital(status.replace("noshow", "no-show"));
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const hours = (value) => `${(value < 10 ? tenth : whole).format(value)} h`;
 const percent = (value, digits = 1) => (value === null ? NONE : `${(value * 100).toFixed(digits)}%`);
+/** A rate in whole percent, "too few" or nothing. Decimals would be finer than what a few hundred bookings can tell. */
+const rateWords = (rate) =>
+  !rate.whole
+    ? NONE
+    : rate.isTooFew
+      ? "too few"
+      : rate.value > 0 && rate.value < 0.005
+        ? "under 1%"
+        : percent(rate.value, 0);
+/** A rate's 95 % interval in words, rounded outwards; null if it has none worth showing. */
+const betweenWords = (rate) =>
+  !rate.whole || rate.isTooFew
+    ? null
+    : `between ${Math.floor(rate.low * 100 + 1e-9)}% and ${Math.ceil(rate.high * 100 - 1e-9)}%`;
+const monthWords = (month) =>
+  new Intl.DateTimeFormat("en-GB", {month: "long", year: "numeric", timeZone: "UTC"}).format(new Date(`${month}-01`));
 const dayWords = (iso, more = {}) =>
   new Intl.DateTimeFormat("en-GB", {day: "numeric", month: "short", timeZone: "UTC", ...more}).format(new Date(iso));
 const binWords = (bin) =>
@@ -36,6 +55,19 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A title that links to the definition of its figure, if the page has one. */
+const titled = (title, metric) =>
+  document.getElementById(`metric-${metric}`) ? make("a", {class: "means", href: `#metric-${metric}`}, title) : title;
+
+/** A cell with a rate, how many it is of, and its interval on hover. */
+const rateCell = (rate) =>
+  make(
+    "td",
+    {title: betweenWords(rate)},
+    rateWords(rate),
+    rate.whole ? make("small", {}, ` of ${count(rate.whole)}`) : null,
+  );
+
 /** A table of texts. The first cell of each row is its header. A cell may also be an element. */
 function tableOf(columns, rows) {
   return make(
@@ -59,9 +91,16 @@ function tableOf(columns, rows) {
 
 /** A table in a region that scrolls sideways on small screens, and that the keyboard can reach. */
 function scrollTable(label, columns, rows) {
-  return make(
+  const region = make(
     "div",
     {class: "scroll", tabindex: "0", role: "region", "aria-label": label},
     tableOf(columns, rows),
   );
+  hinting.observe(region);
+  return region;
 }
+
+/** Marks regions that are wider than they can show, so that the style can say that they scroll. */
+const hinting = new ResizeObserver((entries) => {
+  for (const {target} of entries) target.toggleAttribute("data-wide", target.scrollWidth > target.clientWidth + 1);
+});

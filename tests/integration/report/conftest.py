@@ -116,3 +116,15 @@ def look(browser: Browser) -> Iterator[Open]:
 def drawn(page: Page) -> None:
     """Waits until all charts are drawn."""
     page.wait_for_selector("body[data-drawn=yes]")
+
+
+PERIODS = {"last-7": (-7, 0), "last-28": (-28, 0), "last-84": (-84, 0), "next": (0, 28)}
+
+
+def within(period: str) -> str:
+    first, last = PERIODS[period]
+    return f"local_date >= DATE '2025-03-10' + {first} AND local_date < DATE '2025-03-10' + {last}"
+
+
+def tile(page: Page, title: str) -> str:
+    return page.locator(".tile", has=page.get_by_role("heading", name=title, exact=True)).locator(".value").inner_text()

@@ -11,13 +11,14 @@ import pytest
 from playwright.sync_api import Page
 
 from bookings_sync.report import Figures, collect, render
-from bookings_sync.report.figures import CountTable
+from bookings_sync.report.index import CountTable
 from bookings_sync.report.today import STATUSES
 from support.model_warehouse import NOW
 from support.report_data import HOSTILE, NAMES
 
 from .conftest import Open, Reported, drawn
-from .test_page import CONTRASTS, unpacked
+from .test_accessible import CONTRASTS
+from .test_page import unpacked
 
 TODAY, TOMORROW = "Today, Mon 10 Mar", "Tomorrow, Tue 11 Mar"
 
