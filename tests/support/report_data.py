@@ -41,6 +41,7 @@ READ_BY_EXPLORE = (
     *dict.fromkeys(f"+{metric.model}" for metric in load_metrics().values()),
     "+rpt_first_change",
     "+rpt_noshow_risk",
+    "+rpt_noshow_calibration",
     "+rpt_lead_times",
 )
 """These, and the marts of all metrics and of the explore app's reports."""

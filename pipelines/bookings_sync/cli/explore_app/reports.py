@@ -96,6 +96,17 @@ REPORTS = (
         kind="intervals", x="label", y="noshow_rate", by="risk_by",
     ),
     Report(
+        "No-show prediction",
+        "Of the bookings with a predicted risk, the share that was missed. The prediction uses earlier months only.",
+        _plain(
+            "SELECT location.name AS location, report.risk_band, report.marked, report.predicted_rate,\n"
+            "  report.noshow_rate, report.noshow_rate_low, report.noshow_rate_high, report.verdict\n"
+            "FROM rpt_noshow_calibration AS report\n"
+            "LEFT JOIN dim_location AS location ON location.location_id = report.location_id\n"
+            "WHERE report.local_month IS NULL\nORDER BY 1, 2"
+        ),
+    ),
+    Report(
         "Lead times",
         "Bookings by the time from booking to the first known start.",
         _plain(
@@ -110,6 +121,15 @@ REPORTS = (
         _plain(
             "SELECT local_month, SUM(made_by_then) AS made_by_then, SUM(made) AS made\n"
             "FROM rpt_pace\nGROUP BY 1\nORDER BY 1"
+        ),
+    ),
+    Report(
+        "Recurring series",
+        "Series with bookings ahead. Ending: the last booking begins within 28 days.",
+        _plain(
+            "SELECT location.name AS location, member.name AS member, service.name AS service, report.state,\n"
+            "  report.last_date, report.ahead, report.occurrences, report.series_id\n"
+            f"FROM rpt_series AS report\n{_NAMES}\nWHERE report.state <> 'ended'\nORDER BY 5, 8"
         ),
     ),
     Report(
