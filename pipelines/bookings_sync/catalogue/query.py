@@ -96,7 +96,7 @@ def _value(dimension: Dimension) -> str:
 def _join(dimension: Dimension, prefix: str) -> str:
     keys = dict.fromkeys(("location_id", dimension.expression))
     matches = " AND ".join(f"{dimension.name}.{key} = {_MART}.{key}" for key in keys)
-    return f"LEFT JOIN {prefix}{dimension.names} AS {dimension.name} ON {matches}"
+    return f"LEFT JOIN {prefix}{dimension.names} AS {dimension.name}\n  ON {matches}"
 
 
 def _where(metric: Metric, first: date | None, last: date | None, dialect: str) -> Iterator[str]:

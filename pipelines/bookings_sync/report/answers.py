@@ -115,7 +115,8 @@ _QUESTIONS: tuple[tuple[str, tuple[str, ...], str], ...] = (
         ("location", "member", "booked hours", "available hours", "staff utilisation"),
         """
         SELECT location.name, COALESCE(member.name, mart.member_id),
-          CAST({staff_booked} AS DOUBLE) / 60, CAST({staff_available} AS DOUBLE) / 60, {staff_utilisation}
+          CAST({staff_minutes_booked} AS DOUBLE) / 60, CAST({staff_minutes_available} AS DOUBLE) / 60,
+          {staff_utilisation}
         FROM marts.rpt_staff_utilisation AS mart
         JOIN marts.dim_location AS location ON location.location_id = mart.location_id
         JOIN marts.dim_member AS member
@@ -131,7 +132,8 @@ _QUESTIONS: tuple[tuple[str, tuple[str, ...], str], ...] = (
         ("location", "service", "week", "days known", "booked seat hours", "free seat hours", "seat utilisation"),
         """
         SELECT location.name, COALESCE(service.name, service.service_id), mart.local_week, COUNT(*),
-          CAST({seats_booked} AS DOUBLE) / 60, CAST(SUM(mart.free_seat_minutes) AS DOUBLE) / 60, {seat_utilisation}
+          CAST({seat_minutes_booked} AS DOUBLE) / 60, CAST(SUM(mart.free_seat_minutes) AS DOUBLE) / 60,
+          {seat_utilisation}
         FROM marts.rpt_utilisation AS mart
         JOIN marts.dim_location AS location ON location.location_id = mart.location_id
         JOIN marts.dim_service AS service
