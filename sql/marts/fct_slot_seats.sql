@@ -163,6 +163,7 @@ WITH distinct_starts AS (
     slots.service,
     slots.calendar,
     slots.start_second,
+    MAX(slots.seats) AS seats,
     COUNT(*) AS entries,
     CAST(COUNT_IF(entries.takes_time) AS BIGINT) AS bookings,
     CAST(COUNT_IF(COALESCE(
@@ -181,23 +182,21 @@ WITH distinct_starts AS (
     slots.calendar,
     slots.start_second,
     slots.end_second,
-    slots.seats,
-    COALESCE(overlapped.own_bookings, 0) AS own_bookings,
-    COALESCE(overlapped.entries > overlapped.own_bookings, FALSE) AS is_busy_elsewhere,
     CASE
-      WHEN slots.is_listed AND COALESCE(overlapped.entries = overlapped.own_bookings, TRUE)
-        THEN GREATEST(slots.seats - COALESCE(overlapped.own_bookings, 0), 0)
-      ELSE 0
+      WHEN overlapped.entries > overlapped.own_bookings THEN 0 -- busy elsewhere
+      ELSE GREATEST(slots.seats - COALESCE(overlapped.own_bookings, 0), 0)
     END AS seats_left
   FROM slot_calendars AS slots
   LEFT JOIN overlapped
     ON overlapped.service = slots.service
     AND overlapped.calendar = slots.calendar
     AND overlapped.start_second = slots.start_second
+  WHERE slots.is_listed AND slots.seats > 0
 ), bookings_of_nobody AS (
-  SELECT service, start_second, own_bookings + CASE WHEN is_busy_elsewhere THEN 1 ELSE 0 END AS bookings
-  FROM calendar_seats
-  WHERE calendar < 0 AND seats = 0 AND (own_bookings > 0 OR is_busy_elsewhere)
+  -- In the calendar of a service that has members, which therefore has no seats of its own.
+  SELECT service, start_second, own_bookings + CASE WHEN entries > own_bookings THEN 1 ELSE 0 END AS bookings
+  FROM overlapped
+  WHERE calendar < 0 AND seats = 0
 ), seats_in_turn AS (
   -- The bookings of nobody take the seats of the first members.
   SELECT

@@ -3,8 +3,8 @@ Grain: one row per location, raw table, record and column with a value that the 
 Question: Which values did the API send that no model can compute with?
 Key: location_id, table_name, record_id, column_name
 Notes: Current records that are not deleted. The value is null in staging, and a slot without a usable start is left
-  out. An end before its start is kept; durations and opening times then do without it. Ids name the records; the values are in the
-  raw tables, in the column or in extra.
+  out. An end before its start is kept; durations and opening times then do without it. Ids name the records; the values
+  are in the raw tables, in the column or in extra.
 Audits:
   not null: location_id, table_name, record_id, column_name, reason
 Columns:
@@ -71,191 +71,106 @@ WITH appointments AS (
     AND staged.position = held.position
     AND staged.weekday_sent = held.weekday
   WHERE held._dlt_valid_to IS NULL AND held.deleted_at IS NULL
+), values_lost AS (
+  -- Columns without a usable value. is_null: whether the column is null. is_wrong: whether its own value is the cause.
+  -- sent: what the API sent, if it did not fit into the column.
+  SELECT location_id, 'appointments' AS table_name, record_id, 'start_time' AS column_name, start_time IS NULL AS is_null,
+    start_time IS NOT NULL AS is_wrong,
+    COALESCE(start_time_raw, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.startTime')) AS sent
+  FROM appointments
+  WHERE usable_start IS NULL
+  UNION ALL
+  SELECT location_id, 'appointments', record_id, 'end_time', end_time IS NULL,
+    end_time IS NOT NULL, COALESCE(end_time_raw, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.endTime'))
+  FROM appointments
+  WHERE usable_end IS NULL
+  UNION ALL
+  SELECT location_id, 'appointments', record_id, 'created_at', created_at IS NULL,
+    created_at IS NOT NULL, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.createdAt')
+  FROM appointments
+  WHERE usable_created_at IS NULL
+  UNION ALL
+  SELECT location_id, 'appointments', record_id, 'updated_at', updated_at IS NULL,
+    updated_at IS NOT NULL, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.updatedAt')
+  FROM appointments
+  WHERE usable_updated_at IS NULL
+  UNION ALL
+  SELECT location_id, 'contacts', record_id, 'date_added', date_added IS NULL,
+    date_added IS NOT NULL, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.dateAdded')
+  FROM contacts
+  WHERE usable_date_added IS NULL
+  UNION ALL
+  SELECT location_id, 'services', id, 'slot_duration', slot_duration IS NULL,
+    slot_duration IS NOT NULL, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.eventTiming.slotDuration')
+  FROM services
+  WHERE slot_duration_minutes IS NULL
+  UNION ALL
+  SELECT location_id, 'services', id, 'slot_interval', slot_interval IS NULL,
+    slot_interval IS NOT NULL, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.eventTiming.slotInterval')
+  FROM services
+  WHERE slot_interval_minutes IS NULL
+  UNION ALL
+  SELECT location_id, 'services', id, 'slot_buffer', slot_buffer IS NULL,
+    slot_buffer IS NOT NULL, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.eventTiming.slotBuffer')
+  FROM services
+  WHERE slot_buffer_minutes IS NULL
+  UNION ALL
+  SELECT location_id, 'services', id, 'appointments_per_slot', appointments_per_slot IS NULL,
+    appointments_per_slot IS NOT NULL, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.appointmentInfo.perSlot')
+  FROM services
+  WHERE usable_per_slot IS NULL
+  UNION ALL
+  SELECT location_id, 'services', id, 'appointments_per_day', appointments_per_day IS NULL,
+    appointments_per_day IS NOT NULL, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.appointmentInfo.perDay')
+  FROM services
+  WHERE usable_per_day IS NULL
+  UNION ALL
+  SELECT location_id, 'services', id, 'allow_booking_after', allow_booking_after IS NULL,
+    allow_booking_after <> 0, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.schedule.allowBookingAfter')
+  FROM services
+  WHERE booking_notice_minutes IS NULL
+  UNION ALL
+  SELECT location_id, 'services', id, 'allow_booking_for', allow_booking_for IS NULL,
+    allow_booking_for <> 0, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.schedule.allowBookingFor')
+  FROM services
+  WHERE booking_horizon_minutes IS NULL
+  UNION ALL
+  SELECT location_id, 'service_hours', record_id, 'open_hour', open_hour IS NULL,
+    open_hour NOT BETWEEN 0 AND 24, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.openHour')
+  FROM hours
+  WHERE opens_at_minute IS NULL
+  UNION ALL
+  SELECT location_id, 'service_hours', record_id, 'open_minute', open_minute IS NULL,
+    open_minute NOT BETWEEN 0 AND 59, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.openMinute')
+  FROM hours
+  WHERE opens_at_minute IS NULL
+  UNION ALL
+  SELECT location_id, 'service_hours', record_id, 'close_hour', close_hour IS NULL,
+    close_hour NOT BETWEEN 0 AND 24, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.closeHour')
+  FROM hours
+  WHERE closes_at_minute IS NULL
+  UNION ALL
+  SELECT location_id, 'service_hours', record_id, 'close_minute', close_minute IS NULL,
+    close_minute NOT BETWEEN 0 AND 59, JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.closeMinute')
+  FROM hours
+  WHERE closes_at_minute IS NULL
 ), unusable AS (
   SELECT
     location_id,
-    'appointments' AS table_name,
-    record_id AS record_id,
-    'start_time' AS column_name,
-    CASE WHEN start_time IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM appointments
-  WHERE usable_start IS NULL
-    AND (start_time IS NOT NULL OR start_time_raw IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.startTime') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'appointments' AS table_name,
-    record_id AS record_id,
-    'end_time' AS column_name,
-    CASE WHEN end_time IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM appointments
-  WHERE usable_end IS NULL
-    AND (end_time IS NOT NULL OR end_time_raw IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.endTime') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'appointments' AS table_name,
-    record_id AS record_id,
-    'created_at' AS column_name,
-    CASE WHEN created_at IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM appointments
-  WHERE usable_created_at IS NULL AND (created_at IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.createdAt') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'appointments' AS table_name,
-    record_id AS record_id,
-    'updated_at' AS column_name,
-    CASE WHEN updated_at IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM appointments
-  WHERE usable_updated_at IS NULL AND (updated_at IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.updatedAt') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'contacts' AS table_name,
-    record_id AS record_id,
-    'date_added' AS column_name,
-    CASE WHEN date_added IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM contacts
-  WHERE usable_date_added IS NULL AND (date_added IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.dateAdded') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'services' AS table_name,
-    id AS record_id,
-    'slot_duration' AS column_name,
-    CASE WHEN slot_duration IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM services
-  WHERE slot_duration_minutes IS NULL
-    AND (slot_duration IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.eventTiming.slotDuration') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'services' AS table_name,
-    id AS record_id,
-    'slot_interval' AS column_name,
-    CASE WHEN slot_interval IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM services
-  WHERE slot_interval_minutes IS NULL
-    AND (slot_interval IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.eventTiming.slotInterval') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'services' AS table_name,
-    id AS record_id,
-    'slot_buffer' AS column_name,
-    CASE WHEN slot_buffer IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM services
-  WHERE slot_buffer_minutes IS NULL
-    AND (slot_buffer IS NOT NULL OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.eventTiming.slotBuffer') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'services' AS table_name,
-    id AS record_id,
-    'appointments_per_slot' AS column_name,
-    CASE WHEN appointments_per_slot IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM services
-  WHERE usable_per_slot IS NULL
-    AND (appointments_per_slot IS NOT NULL
-      OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.appointmentInfo.perSlot') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'services' AS table_name,
-    id AS record_id,
-    'appointments_per_day' AS column_name,
-    CASE WHEN appointments_per_day IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM services
-  WHERE usable_per_day IS NULL
-    AND (appointments_per_day IS NOT NULL
-      OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.appointmentInfo.perDay') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'services' AS table_name,
-    id AS record_id,
-    'allow_booking_after' AS column_name,
-    CASE WHEN allow_booking_after IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM services
-  WHERE booking_notice_minutes IS NULL
-    AND (allow_booking_after <> 0
-      OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.schedule.allowBookingAfter') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'services' AS table_name,
-    id AS record_id,
-    'allow_booking_for' AS column_name,
-    CASE WHEN allow_booking_for IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM services
-  WHERE booking_horizon_minutes IS NULL
-    AND (allow_booking_for <> 0 OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.availability.schedule.allowBookingFor') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'service_hours' AS table_name,
-    record_id AS record_id,
-    'open_hour' AS column_name,
-    CASE WHEN open_hour IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM hours
-  WHERE opens_at_minute IS NULL
-    AND (open_hour NOT BETWEEN 0 AND 24 OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.openHour') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'service_hours' AS table_name,
-    record_id AS record_id,
-    'open_minute' AS column_name,
-    CASE WHEN open_minute IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM hours
-  WHERE opens_at_minute IS NULL
-    AND (open_minute NOT BETWEEN 0 AND 59 OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.openMinute') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'service_hours' AS table_name,
-    record_id AS record_id,
-    'close_hour' AS column_name,
-    CASE WHEN close_hour IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM hours
-  WHERE closes_at_minute IS NULL
-    AND (close_hour NOT BETWEEN 0 AND 24 OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.closeHour') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'service_hours' AS table_name,
-    record_id AS record_id,
-    'close_minute' AS column_name,
-    CASE WHEN close_minute IS NULL THEN 'not understood' ELSE 'out of range' END AS reason
-  FROM hours
-  WHERE closes_at_minute IS NULL
-    AND (close_minute NOT BETWEEN 0 AND 59 OR JSON_EXTRACT_STRING(CAST(extra AS JSON), '$.closeMinute') IS NOT NULL)
-  UNION ALL
-  SELECT
-    location_id,
-    'service_hours',
+    table_name,
     record_id,
-    'weekday',
-    'not understood'
-  FROM hours
-  WHERE usable_weekday IS NULL
+    column_name,
+    CASE WHEN is_null THEN 'not understood' ELSE 'out of range' END AS reason
+  FROM values_lost
+  WHERE is_wrong OR sent IS NOT NULL
   UNION ALL
-  SELECT
-    location_id,
-    'appointments',
-    record_id,
-    'end_time',
-    'before the start'
+  SELECT location_id, 'service_hours', record_id, 'weekday', 'not understood' FROM hours WHERE usable_weekday IS NULL
+  UNION ALL
+  SELECT location_id, 'appointments', record_id, 'end_time', 'before the start'
   FROM appointments
   WHERE usable_end < usable_start
   UNION ALL
-  SELECT
-    location_id,
-    'service_hours',
-    record_id,
-    'close_hour',
-    'before the opening'
+  SELECT location_id, 'service_hours', record_id, 'close_hour', 'before the opening'
   FROM hours
   WHERE closes_at_minute < opens_at_minute
   UNION ALL
