@@ -7,7 +7,7 @@ Output: one HTML page and the key figures, or with --text one table per question
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
+from bookings_sync.catalogue import load_metrics
 from bookings_sync.cli.formatting import ago, percentage, styled, table
 from bookings_sync.cli.html_file import write_html
 from bookings_sync.cli.output import Output
@@ -27,6 +28,7 @@ from bookings_sync.models.access import datasets, open_client, open_published
 from bookings_sync.models.destination import Datasets
 from bookings_sync.models.transform import transform
 from bookings_sync.report import Figures, Freshness, Health, ReportTable, collect, render, report_tables
+from bookings_sync.report.rates import rate_columns
 from bookings_sync.status import read_status
 
 _KEY_FIGURE_DAYS = 28
@@ -145,11 +147,16 @@ def _key_figures(figures: Figures, first: int, last: int) -> dict[str, object]:
     bookings = sum(sums[name] for name in ("showed", "noshow", "cancelled", "invalid", "open"))
     return {
         "bookings": bookings,
-        "show rate": _rate(sums["showed"], sums["showed"] + sums["noshow"]),
+        "show rate": _rate_of("show_rate", sums),
         "no-shows": sums["noshow"],
-        "cancellation rate": _rate(sums["cancelled"], bookings),
+        "cancellation rate": _rate_of("cancellation_rate", sums),
         "not marked yet": sums["open"],
     }
+
+
+def _rate_of(metric: str, sums: Mapping[str, int]) -> str:
+    columns = rate_columns(load_metrics()[metric])
+    return _rate(*(sum(sums[name] for name in columns[part]) for part in ("numerator", "denominator")))
 
 
 def _rate(part: int, whole: int) -> str:

@@ -84,6 +84,12 @@ const NO_SEATS = {booked_minutes: 0, free_minutes: 0};
 const NO_STAFF = {booked_minutes: 0, available_minutes: 0};
 const NO_DAYS = {days: 0, known: 0};
 
+/** A metric's numerator and denominator: the sums of the columns that the catalogue names. */
+function partsOf(metric, counts) {
+  const sum = (columns) => columns.reduce((total, name) => total + counts[name], 0);
+  return [sum(DATA.metrics[metric].numerator), sum(DATA.metrics[metric].denominator)];
+}
+
 /** Totals and rates of counts. */
 function measured(counts = NO_BOOKINGS, seats = NO_SEATS, days = NO_DAYS, staff = NO_STAFF) {
   const bookings = counts.showed + counts.noshow + counts.cancelled + counts.invalid + counts.open;
@@ -101,12 +107,12 @@ function measured(counts = NO_BOOKINGS, seats = NO_SEATS, days = NO_DAYS, staff 
     availableHours: staff.available_minutes / 60,
     slotDays: days.days,
     knownDays: days.known,
-    showRate: rateOf(counts.showed, marked),
-    noshowRate: rateOf(counts.noshow, marked),
-    cancellationRate: rateOf(counts.cancelled, bookings),
-    openRate: ratio(counts.open, bookings),
-    seatUtilisation: ratio(seats.booked_minutes, seats.booked_minutes + seats.free_minutes),
-    staffUtilisation: ratio(staff.booked_minutes, staff.available_minutes),
+    showRate: rateOf(...partsOf("show_rate", counts)),
+    noshowRate: rateOf(...partsOf("noshow_rate", counts)),
+    cancellationRate: rateOf(...partsOf("cancellation_rate", counts)),
+    openRate: ratio(...partsOf("unmarked_share", counts)),
+    seatUtilisation: ratio(...partsOf("seat_utilisation", seats)),
+    staffUtilisation: ratio(...partsOf("staff_utilisation", staff)),
   };
 }
 

@@ -24,6 +24,7 @@ from bookings_sync.catalogue import Metric, load_metrics
 from bookings_sync.models.unusable import Unusable
 from bookings_sync.report.figures import AHEAD, FEWEST_CONTACTS, PERIODS, TWELVE_WEEKS, Drift, Figures, Freshness
 from bookings_sync.report.index import CountTable
+from bookings_sync.report.rates import rate_columns
 from bookings_sync.report.today import Today
 from bookings_sync.status import Rejection
 
@@ -66,11 +67,11 @@ def _content(figures: Figures) -> dict[str, Any]:
         "fewest_contacts": FEWEST_CONTACTS,
         "known_days": TWELVE_WEEKS,
         "all_periods": PERIODS,
-        "metrics": {each.name: _meaning(each) for each in load_metrics().values()},
+        "metrics": {each.name: _meaning(each) | rate_columns(each) for each in load_metrics().values()},
     }
 
 
-def _meaning(metric: Metric) -> dict[str, str]:
+def _meaning(metric: Metric) -> dict[str, Any]:
     """What the page says about a metric."""
     return {name: getattr(metric, name) for name in ("label", "question", "definition", "unit", "caveats")}
 
