@@ -160,7 +160,9 @@ def _rate_of(metric: str, sums: Mapping[str, int]) -> str:
 
 
 def _rate(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else "–"
+    if not whole:
+        return "–"
+    return "too few" if whole < (load_metrics()["show_rate"].too_few or 0) else f"{part / whole:.1%}"
 
 
 def _print_tables(output: Output, tables: Sequence[ReportTable]) -> None:

@@ -8,6 +8,9 @@ if (!("DecompressionStream" in window))
   document.getElementById("banner").textContent = "This page needs a browser from 2023 or later.";
 const DATA = JSON.parse(await unpacked(document.getElementById("figures").textContent));
 
+/** With fewer bookings a rate says nothing, as in rpt_show_rate.is_too_few. */
+const FEWEST = DATA.too_few;
+
 const KEYS = new Set(["combo", "location", "age", "member", "source", "span", "hour", "days_after", "change", "risk"]);
 
 /** A table of counts with one typed array per column. The first two columns are packed as differences from row to row. */
@@ -53,13 +56,16 @@ const MEMBERS = DATA.members.map(([place, label]) =>
 function included(table, scope, {from, to, dated}) {
   const {combo, member, source, age, days_after: after} = table.at;
   const placeOf = combo ? (row) => DATA.combos[combo[row]][0] : (row) => DATA.members[member[row]][0];
+  const days = after ?? age;
+  const shifts = dated && age ? SHIFTS : null;
   return (row) => {
+    if (days) {
+      const day = shifts ? days[row] + shifts[placeOf(row)] : days[row];
+      if (day < from || day >= to) return false;
+    }
     if (combo ? !scope.combos[combo[row]] : !scope.places[placeOf(row)]) return false;
     if (member && scope.members && !scope.members[member[row]]) return false;
-    if (source && scope.sources && !scope.sources[source[row]]) return false;
-    if (!age && !after) return true;
-    const day = after ? after[row] : dated ? age[row] + SHIFTS[placeOf(row)] : age[row];
-    return day >= from && day < to;
+    return !(source && scope.sources && !scope.sources[source[row]]);
   };
 }
 
@@ -68,15 +74,17 @@ const all = () => "";
 /** Sums a table's counts over a scope and a range, grouped by `keyOf(row, columns)`. */
 function sums(table, scope, range, keyOf = all) {
   const isIn = included(table, scope, range);
+  const columns = table.measures.map((name) => table.at[name]);
   const groups = new Map();
   for (let row = 0; row < table.size; row++) {
     if (!isIn(row)) continue;
     const key = keyOf(row, table.at);
     let group = groups.get(key);
-    if (!group) groups.set(key, (group = Object.fromEntries(table.measures.map((name) => [name, 0]))));
-    for (const name of table.measures) group[name] += table.at[name][row];
+    if (!group) groups.set(key, (group = new Float64Array(columns.length)));
+    for (let place = 0; place < columns.length; place++) group[place] += columns[place][row];
   }
-  return groups;
+  const named = (group) => Object.fromEntries(table.measures.map((name, place) => [name, group[place]]));
+  return new Map([...groups].map(([key, group]) => [key, named(group)]));
 }
 
 const NO_BOOKINGS = {showed: 0, noshow: 0, cancelled: 0, invalid: 0, open: 0, rescheduled: 0, minutes: 0};

@@ -69,12 +69,21 @@ function freshness() {
       : []),
     ...(DATA.unusable.length
       ? [
-          make("p", {class: "sub"}, "Values that cannot be used, such as a start that is no time. Figures do without them:"),
+          make(
+            "p",
+            {class: "sub"},
+            "Values that cannot be used, such as a start that is no time. Figures do without them:",
+          ),
           scrollTable(
             "Unusable values",
             ["Location", "Table", "Column", "Why", "Records", "Such as"],
             DATA.unusable.map((each) => [
-              each.location, each.table, each.column, each.reason, count(each.records), each.examples,
+              each.location,
+              each.table,
+              each.column,
+              each.reason,
+              count(each.records),
+              each.examples,
             ]),
           ),
         ]

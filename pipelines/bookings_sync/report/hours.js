@@ -4,7 +4,7 @@
 function heatCard(scope, period) {
   const keyOf = (row, at) => {
     const place = at.combo ? DATA.combos[at.combo[row]][0] : DATA.members[at.member[row]][0];
-    return `${weekdayOf(place, at.age[row])} ${at.hour[row]}`;
+    return weekdayOf(place, at.age[row]) * 24 + at.hour[row];
   };
   const begun = sums(TABLES.bookings, scope, period.range, keyOf);
   const staff = isStaffKnown(choice) ? sums(TABLES.staff, scope, period.range, keyOf) : new Map();
@@ -13,7 +13,7 @@ function heatCard(scope, period) {
   const open = byStaff ? staff : seats;
   const byShare = open.size > 0;
   const found = [...new Set([...begun.keys(), ...open.keys()])].map((key) => {
-    const [weekday, hour] = key.split(" ").map(Number);
+    const [weekday, hour] = [Math.floor(key / 24), key % 24];
     const used = open.get(key) ?? {booked_minutes: 0};
     return {
       weekday,

@@ -43,6 +43,7 @@ def render(figures: Figures) -> str:
     hashes = " ".join(f"'sha256-{_digest(text)}'" for text in (library, script))
     return Template(_asset("page.html")).substitute(
         policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; base-uri 'none'",
+        too_few=_too_few(),
         style=_asset("page.css") + _asset("today.css"),
         figures=_packed(_content(figures)),
         library=library,
@@ -64,11 +65,17 @@ def _content(figures: Figures) -> dict[str, Any]:
         "today": figures.written_at.date(),
         "day": figures.today,
         "ahead": AHEAD,
+        "too_few": _too_few(),
         "fewest_contacts": FEWEST_CONTACTS,
         "known_days": TWELVE_WEEKS,
         "all_periods": PERIODS,
         "metrics": {each.name: _meaning(each) | rate_columns(each) for each in load_metrics().values()},
     }
+
+
+def _too_few() -> int:
+    """Bookings from which on a rate says something."""
+    return load_metrics()["show_rate"].too_few or 0
 
 
 def _meaning(metric: Metric) -> dict[str, Any]:

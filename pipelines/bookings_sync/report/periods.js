@@ -82,8 +82,6 @@ function dayOf(day, scope, dated) {
   return plusDays(combo ? DATA.locations[combo[0]].today : TODAY, day);
 }
 
+const WEEKDAYS_TODAY = DATA.locations.map((each) => new Date(each.today).getUTCDay() || 7);
 /** The ISO weekday of a location's day: 1 is Monday. */
-function weekdayOf(place, day) {
-  const today = new Date(DATA.locations[place].today).getUTCDay() || 7;
-  return ((((today - 1 + day) % 7) + 7) % 7) + 1;
-}
+const weekdayOf = (place, day) => ((((WEEKDAYS_TODAY[place] - 1 + day) % 7) + 7) % 7) + 1;

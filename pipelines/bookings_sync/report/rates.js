@@ -35,7 +35,7 @@ function rateCard(scope, period, series, now) {
         ])
       : [],
     nothing: some
-      ? "Fewer than 10 bookings are marked: too few for a rate."
+      ? `Fewer than ${FEWEST} bookings are marked: too few for a rate.`
       : "No booking of this period is marked yet.",
   });
 }
@@ -126,7 +126,7 @@ function leadsCard(scope, period) {
         ])
       : [],
     nothing: marked.length
-      ? "Fewer than 10 bookings of each lead time are marked: too few for a rate."
+      ? `Fewer than ${FEWEST} bookings of each lead time are marked: too few for a rate.`
       : "No booking of this period is marked yet.",
   });
 }

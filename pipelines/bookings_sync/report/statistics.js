@@ -1,7 +1,5 @@
 // Statistics: which differences are more than chance. In: counts. Out: rates with 95 % intervals, and comparisons.
 const Z = 1.959964;
-/** With fewer marked bookings a rate says nothing, as in rpt_show_rate.is_too_few. */
-const FEWEST = 10;
 
 const ratio = (part, whole) => (whole ? part / whole : null);
 

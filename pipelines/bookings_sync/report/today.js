@@ -96,7 +96,13 @@ function confirmPanel(all, days) {
           ["When", "Service", "Member"],
           open.map((row) => [timeOf(row, days), serviceOf(row), memberOf(row)]),
         )
-      : [make("p", {class: "sub"}, `Every booking to come ${days.isNow ? "today and tomorrow" : "on these days"} is confirmed.`)]),
+      : [
+          make(
+            "p",
+            {class: "sub"},
+            `Every booking to come ${days.isNow ? "today and tomorrow" : "on these days"} is confirmed.`,
+          ),
+        ]),
   );
 }
 
@@ -104,7 +110,12 @@ function markPanel(place, scope, days) {
   const open = dayRows("to_mark", place, scope).sort(byTime);
   const title = make("h3", {}, "To mark");
   if (!open.length)
-    return make("div", {class: "panel mark"}, title, make("p", {class: "sub"}, "Every booking of the last 28 days is marked."));
+    return make(
+      "div",
+      {class: "panel mark"},
+      title,
+      make("p", {class: "sub"}, "Every booking of the last 28 days is marked."),
+    );
   const rows = membersOf(open).map((member) => {
     const own = open.filter((row) => row.member === member);
     return [memberName(member), count(own.length), days.short(own[0].age)];
@@ -113,7 +124,11 @@ function markPanel(place, scope, days) {
     "div",
     {class: "panel mark"},
     title,
-    make("p", {class: "sub"}, `${many(open.length, "booking")} of the last 28 days ${open.length === 1 ? "has" : "have"} no mark yet.`),
+    make(
+      "p",
+      {class: "sub"},
+      `${many(open.length, "booking")} of the last 28 days ${open.length === 1 ? "has" : "have"} no mark yet.`,
+    ),
     scrollTable("Bookings to mark, by member", ["Member", "To mark", "Oldest"], rows),
     make(
       "details",
@@ -132,7 +147,12 @@ function freePanel(place, scope, days) {
   const free = dayRows("free", place, scope).sort(byTime);
   const title = make("h3", {}, "Next free times");
   if (!free.length)
-    return make("div", {class: "panel free"}, title, make("p", {class: "sub"}, "No free time is known in the next 28 days."));
+    return make(
+      "div",
+      {class: "panel free"},
+      title,
+      make("p", {class: "sub"}, "No free time is known in the next 28 days."),
+    );
   const read = Math.max(...free.map((row) => row.read));
   const readAt = new Date(Date.parse(DATA.written_at) - read * 60000).toISOString();
   const late = read > OLD_FREE_MINUTES || Date.now() - Date.parse(readAt) > OLD_FREE_MINUTES * 60000;
@@ -182,7 +202,9 @@ function yesterdayLine(place, scope, days) {
     was.invalid ? `${count(was.invalid)} invalid` : null,
     `${count(was.open)} still to mark`,
   ];
-  const words = was.bookings ? `${many(was.bookings, "booking")}: ${parts.filter(Boolean).join(", ")}.` : "no bookings.";
+  const words = was.bookings
+    ? `${many(was.bookings, "booking")}: ${parts.filter(Boolean).join(", ")}.`
+    : "no bookings.";
   return make("p", {class: "yesterday"}, make("b", {}, days.long(-1)), ` – ${words}`);
 }
 
@@ -223,7 +245,9 @@ function placeDetails(place, scope) {
   const days = calendarOf(place);
   const bookings = dayRows("bookings", place, scope);
   const on = (age) => `${count(bookings.filter((row) => row.age === age).length)} on ${days.short(age)}`;
-  const [today, tomorrow] = [on(0), on(1)].map((words) => words.replace(/on (Today|Tomorrow|Yesterday)/, (_, day) => day.toLowerCase()));
+  const [today, tomorrow] = [on(0), on(1)].map((words) =>
+    words.replace(/on (Today|Tomorrow|Yesterday)/, (_, day) => day.toLowerCase()),
+  );
   const numbers =
     `${today}, ${tomorrow} · ${count(bookings.filter(isToConfirm).length)} to confirm · ` +
     `${count(dayRows("to_mark", place, scope).length)} to mark`;
@@ -234,8 +258,7 @@ function placeDetails(place, scope) {
     make("summary", {}, make("b", {}, name), make("span", {}, ` ${numbers}`)),
   );
   const fill = () => {
-    if (details.open && details.children.length === 1)
-      details.append(...placeContent(place, scope, bookings, days));
+    if (details.open && details.children.length === 1) details.append(...placeContent(place, scope, bookings, days));
   };
   details.open = openPlaces.has(name);
   fill();
@@ -249,7 +272,9 @@ function placeDetails(place, scope) {
 function todaySection(scope) {
   const inPlace = scope.places;
   const held = new Set(DATA.combos.filter((_, at) => scope.combos[at]).map(([place]) => place));
-  const places = DATA.locations.map((_, at) => at).filter((at) => inPlace[at] && (isWholeStaff(choice) || held.has(at)));
+  const places = DATA.locations
+    .map((_, at) => at)
+    .filter((at) => inPlace[at] && (isWholeStaff(choice) || held.has(at)));
   el("today").hidden = !places.length;
   if (!places.length) return;
   const first = calendarOf(places[0]);

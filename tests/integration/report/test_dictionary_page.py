@@ -53,7 +53,7 @@ def test_search_links_and_layout(page: Page) -> None:
     page.keyboard.type("starttime begun")
     page.keyboard.press("Enter")  # searches at once; without it the page waits for a pause in typing
     rows = [row.lower() for row in page.locator("tbody tr:visible").all_text_contents()]
-    assert 0 < len(rows) < 5
+    assert 0 < len(rows) < 10  # of hundreds
     assert all("starttime" in row and "begun" in row for row in rows)
     assert page.inner_text("#found") == f"{shown(page, 'article')} tables, {len(rows)} columns"
 

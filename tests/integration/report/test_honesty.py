@@ -21,7 +21,7 @@ def test_intervals_and_comparisons_as_published(browser: Browser) -> None:
     """The differences are examples of Newcombe, Statistics in Medicine 17 (1998), table II, method 10."""
     script = files("bookings_sync.report").joinpath("statistics.js").read_text(encoding="utf-8")
     page = browser.new_page()
-    page.evaluate(f"() => {{ {script}\nObject.assign(window, {{{NAMES}}}); }}")
+    page.evaluate(f"() => {{ const FEWEST = 10; {script}\nObject.assign(window, {{{NAMES}}}); }}")
     assert page.evaluate("wilson(8, 10)") == pytest.approx([0.490, 0.943], abs=0.001)
     assert page.evaluate("wilson(0, 20)") == pytest.approx([0, 0.161], abs=0.001)
     changes = {(56, 70, 48, 80): True, (9, 10, 3, 10): True, (5, 56, 0, 29): False, (10, 10, 0, 20): True}
