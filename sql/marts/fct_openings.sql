@@ -33,7 +33,8 @@ WITH service_starts AS (
     ON service_starts.location_id = versions.location_id AND service_starts.service_id = versions.service_id
   WHERE versions.deleted_at IS NULL
     AND versions.opens_at_minute >= 0
-    AND LEAST(versions.closes_at_minute, 1440) > versions.opens_at_minute
+    AND versions.closes_at_minute > versions.opens_at_minute -- not LEAST, which ignores nulls
+    AND versions.opens_at_minute < 1440
 ), openings AS (
   SELECT
     days.location_id,

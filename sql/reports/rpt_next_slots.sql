@@ -13,6 +13,7 @@ Notes: The third next available slot is the usual measure of access in clinics: 
 Reads staging:
   stg_slot_reads: when the slots of a service were read; marts have only the gaps between the reads.
   stg_slot_versions: what each read listed; fct_slots has only what became of a slot.
+  stg_service_versions: the booking notice of the time of each read.
 Audits:
   not null: location_id, service_id, local_date, read_at, is_latest, slots_found
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
@@ -52,7 +53,15 @@ WITH distinct_reads AS (
   FROM reads
   WHERE local_date > today - 84
 ), daily_reads AS (
-  SELECT * FROM ranked_reads WHERE newest_first = 1
+  -- A sync keeps slots that are too late to book as they were, so the notice of the read leaves them out.
+  SELECT reads.*, COALESCE(rules.booking_notice_minutes, 0) * 60 AS notice_seconds
+  FROM ranked_reads AS reads
+  LEFT JOIN staging.stg_service_versions AS rules
+    ON rules.location_id = reads.location_id
+    AND rules.service_id = reads.service_id
+    AND (reads.next_read_at IS NULL OR rules.valid_from < reads.next_read_at)
+    AND (rules.valid_to IS NULL OR rules.valid_to >= reads.next_read_at)
+  WHERE reads.newest_first = 1
 ), versions AS (
   SELECT
     versions.location_id,
@@ -77,6 +86,7 @@ WITH distinct_reads AS (
     ON versions.location_id = reads.location_id
     AND versions.service_id = reads.service_id
     AND versions.starts_at > reads.read_at
+    AND EXTRACT(EPOCH FROM versions.starts_at) - EXTRACT(EPOCH FROM reads.read_at) >= reads.notice_seconds
     AND (reads.next_read_at IS NULL OR versions.valid_from < reads.next_read_at)
     AND (versions.gone_at IS NULL OR versions.gone_at >= reads.next_read_at)
 ), first_offers AS (

@@ -23,7 +23,8 @@ Audits:
   range: average_brier_score from 0 to 1
 Columns:
   local_month: First day of the held-out local month; null for all held-out months together.
-  risk_band: The band of predicted risk, such as 20 to 30 %; all for all bands together.
+  risk_band: The band of predicted risk: 0 to 5 %, 5 to 10 %, 10 to 15 %, 15 to 20 %, 20 to 30 %, 30 to 40 %, or 40 % or
+    more; all for all bands together.
   marked: Bookings of the month and band marked showed or noshow.
   noshow: Of these, bookings that the contact missed.
   predicted_rate: The mean predicted risk of these bookings.
@@ -63,11 +64,12 @@ WITH bookings AS (
     ), 0) AS prior_noshows
   FROM contact_months
 ), group_months AS (
-  -- A group: -1 is for bookings without a known contact.
+  -- A group: -1 is for bookings without a known contact. LEAST ignores nulls.
   SELECT
     bookings.location_id,
     bookings.local_month,
-    CAST(COALESCE(LEAST(history.prior_noshows, 3), -1) AS INTEGER) AS prior_noshows,
+    CAST(CASE WHEN history.prior_noshows IS NULL THEN -1 ELSE LEAST(history.prior_noshows, 3) END AS INTEGER)
+      AS prior_noshows,
     bookings.lead_time_span,
     COUNT(*) AS marked,
     CAST(SUM(bookings.is_noshow) AS BIGINT) AS noshow
@@ -79,7 +81,7 @@ WITH bookings AS (
   GROUP BY
     bookings.location_id,
     bookings.local_month,
-    CAST(COALESCE(LEAST(history.prior_noshows, 3), -1) AS INTEGER),
+    CAST(CASE WHEN history.prior_noshows IS NULL THEN -1 ELSE LEAST(history.prior_noshows, 3) END AS INTEGER),
     bookings.lead_time_span
 ), location_months AS (
   SELECT location_id, local_month, SUM(marked) AS marked, SUM(noshow) AS noshow
@@ -176,10 +178,10 @@ WITH bookings AS (
   SELECT
     *,
     gain / marked AS score_gain,
-    -- 1.96 standard errors of the mean gain. Rounding could make the variance negative.
+    -- 1.959964 standard errors of the mean gain. Rounding could make the variance negative.
     CASE
       WHEN marked >= 10
-        THEN 1.96 * SQRT(GREATEST(gain_squares / marked - (gain / marked) * (gain / marked), 0) / (marked - 1))
+        THEN 1.959964 * SQRT(GREATEST(gain_squares / marked - (gain / marked) * (gain / marked), 0) / (marked - 1))
     END AS margin
   FROM sums
 )

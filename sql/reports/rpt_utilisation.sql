@@ -27,8 +27,8 @@ Columns:
   free_slots: Free slots of the day.
   free_seat_minutes: Seat-minutes of these slots that could still be booked; overlapping slots count once.
   seat_utilisation: booked_seat_minutes / (booked_seat_minutes + free_seat_minutes); null if both are 0.
-  offered_minutes: Minutes covered by the day's slots that were not withdrawn, or by its bookings; each minute counts once,
-    on the day of the slot or booking that began first.
+  offered_minutes: Minutes covered by the day's slots that were not withdrawn, or by its bookings; each minute counts
+    once, on the day of the slot or booking that began first.
   bookable_minutes: Minutes of these that at least one more booking could take.
   slot_utilisation: (offered_minutes - bookable_minutes) / offered_minutes; null if nothing was offered.
   hours_without_read: How old the last read of the slots was at most when a slot or booking of the day began, in hours.

@@ -16,7 +16,7 @@ Row = dict[str, Any]
 Item = TypeVar("Item")
 
 TOO_FEW = 10
-_Z = 1.959963984540054
+Z = 1.959963984540054
 SPANS = (
     (1, "under 1 hour"), (4, "1 to 4 hours"), (24, "4 to 24 hours"), (72, "1 to 3 days"), (168, "3 to 7 days"),
     (336, "1 to 2 weeks"), (672, "2 to 4 weeks"),
@@ -73,9 +73,9 @@ def wilson(part: int, whole: int) -> tuple[float | None, float | None]:
     if not whole:
         return None, None
     share = part / whole
-    middle = share + _Z**2 / (2 * whole)
-    reach = _Z * sqrt(share * (1 - share) / whole + _Z**2 / (4 * whole**2))
-    scale = 1 + _Z**2 / whole
+    middle = share + Z**2 / (2 * whole)
+    reach = Z * sqrt(share * (1 - share) / whole + Z**2 / (4 * whole**2))
+    scale = 1 + Z**2 / whole
     return max(0.0, (middle - reach) / scale), min(1.0, (middle + reach) / scale)
 
 

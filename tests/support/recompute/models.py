@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from . import appointments, attendance, bookings, contacts, services, slots, working_hours
+from . import access, appointments, attendance, bookings, contacts, prediction, services, slots, working_hours
 from .figures import Row
 from .sights import Place
 
 NOT_RECOMPUTED = {
-    **dict.fromkeys(("rpt_next_slots", "rpt_series", "rpt_noshow_calibration"), "not written yet"),
+    **dict.fromkeys(("rpt_series",), "not written yet"),
     "rpt_coverage": "describes the reads of the sync",
     "rpt_freshness": "describes the reads of the sync",
     "rpt_rejections": "describes the sync: nothing is rejected here",
@@ -42,6 +42,8 @@ def recomputations(places: list[Place], now: datetime) -> dict[str, Callable[[],
         "rpt_utilisation": lambda: slots.rpt_utilisation(days),
         "rpt_staff_utilisation": lambda: working_hours.rpt_staff_utilisation(rules),
         "rpt_hourly_utilisation": lambda: working_hours.rpt_hourly_utilisation(rules, days),
+        "rpt_next_slots": lambda: access.rpt_next_slots(all_slots),
+        "rpt_noshow_calibration": lambda: prediction.rpt_noshow_calibration(rows),
         "rpt_slot_coverage": lambda: slots.rpt_slot_coverage(days),
         "fct_slots": lambda: slots.fct_slots(all_slots),
         "fct_slot_seats": lambda: slots.fct_slot_seats(all_slots),

@@ -230,17 +230,17 @@ def slot_days(all_slots: list[Slots]) -> list[SlotDay]:
     return found
 
 
-def _reads(rules: Rules, service_id: str) -> list[datetime]:
+def reads(rules: Rules, service_id: str) -> list[datetime]:
     """The syncs that read the service's slots: from the first slot of the location on, while the service exists."""
     first_slot = next((sight.at for sight in rules.place.sights if sight.slots), rules.now)
     return [s.at for s in rules.place.sights if s.at >= first_slot and service_id in s.services]
 
 
 def _age(rules: Rules, service_id: str, starts: list[datetime]) -> float | None:
-    reads, ages = _reads(rules, service_id), []
+    known, ages = reads(rules, service_id), []
     for start in starts:
         moment = min(start, rules.now)
-        last = max((at for at in reads if at <= moment), default=None)
+        last = max((at for at in known if at <= moment), default=None)
         if last is None:
             return None
         ages.append(hours(moment - last))
