@@ -30,6 +30,7 @@ WITH todays AS (
     bookings.local_start,
     CAST(EXTRACT(EPOCH FROM bookings.starts_at) AS DOUBLE) / 60 AS from_minute,
     CAST(EXTRACT(EPOCH FROM bookings.starts_at) AS DOUBLE) / 60 + bookings.duration_minutes AS to_minute,
+    CAST(FLOOR(EXTRACT(EPOCH FROM bookings.starts_at) / 86400.0) AS BIGINT) AS utc_day,
     COALESCE(service.appointments_per_slot > 1, FALSE) AS is_class
   FROM marts.fct_appointments AS bookings
   JOIN todays ON todays.location_id = bookings.location_id
@@ -40,6 +41,11 @@ WITH todays AS (
     AND bookings.duration_minutes > 0
     AND bookings.duration_minutes <= 1440 -- a longer one is an error in its end, and overlaps everything
     AND bookings.local_date >= todays.today - 29
+), earlier_bookings AS (
+  -- A booking lasts a day at most, so what overlaps it begins on the same day or on the next.
+  SELECT bookings.*, bookings.utc_day + following.days AS day_of_later
+  FROM bookings
+  CROSS JOIN (VALUES (0), (1)) AS following (days)
 )
 SELECT
   earlier.location_id,
@@ -52,10 +58,11 @@ SELECT
   later.service_id AS other_service_id,
   later.starts_at AS other_starts_at,
   CAST(FLOOR(LEAST(earlier.to_minute, later.to_minute) - later.from_minute) AS BIGINT) AS overlap_minutes
-FROM bookings AS earlier
+FROM earlier_bookings AS earlier
 JOIN bookings AS later
   ON later.location_id = earlier.location_id
   AND later.member_id = earlier.member_id
+  AND later.utc_day = earlier.day_of_later
   AND later.from_minute >= earlier.from_minute
   AND later.from_minute < earlier.to_minute
   AND (later.from_minute > earlier.from_minute OR later.appointment_id > earlier.appointment_id)
