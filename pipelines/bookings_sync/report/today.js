@@ -163,32 +163,29 @@ function freePanel(place, scope, days) {
   const members = dayRows("free_members", place, scope).sort(
     (a, b) => byName(serviceOf(a), serviceOf(b)) || byTime(a, b) || byMember(a.member, b.member),
   );
+  const byService = scrollTable(
+    "Next free times by service",
+    ["Service", "Next", "Then"],
+    services.map((name) => {
+      const own = free.filter((row) => serviceOf(row) === name);
+      const [, ...others] = new Set(own.map(when));
+      return [name, when(own[0]) + seats(own[0]), others.slice(0, 2).join(" · ") || NONE];
+    }),
+  );
+  const perMember = scrollTable(
+    "Next free time by service and member",
+    ["Service", "Member", "Next"],
+    members.map((row) => [serviceOf(row), memberOf(row), when(row)]),
+  );
+  const none = make("p", {class: "sub"}, "No free time of this member is among the next ones.");
+  const ofMember = members.length ? perMember : none;
+  const more = members.length ? make("details", {}, make("summary", {}, "By member"), perMember) : null;
   return make(
     "div",
     {class: "panel free"},
     title,
     make("p", {class: "sub"}, read < 0 ? "It is not known when they were read." : told),
-    scrollTable(
-      "Next free times by service",
-      ["Service", "Next", "Then"],
-      services.map((name) => {
-        const own = free.filter((row) => serviceOf(row) === name);
-        const [, ...others] = new Set(own.map(when));
-        return [name, when(own[0]) + seats(own[0]), others.slice(0, 2).join(" · ") || NONE];
-      }),
-    ),
-    members.length
-      ? make(
-          "details",
-          {},
-          make("summary", {}, "By member"),
-          scrollTable(
-            "Next free time by service and member",
-            ["Service", "Member", "Next"],
-            members.map((row) => [serviceOf(row), memberOf(row), when(row)]),
-          ),
-        )
-      : null,
+    ...(scope.members ? [ofMember] : [byService, more]),
   );
 }
 

@@ -82,6 +82,11 @@ def test_the_day_agrees_with_sql(reported: Reported, look: Open) -> None:
     ((service, first, others),) = rows(page, "Next free times by service")
     assert service == "Advice"
     assert [first[-5:], *(each[-5:] for each in others.split(" · "))] == [time for (time,) in free]
+    page.locator("#member").select_option("Member 1 · Main")
+    drawn(page)
+    assert {row[1] for row in rows(page, "Next free time by service and member")} == {"Member 1"}
+    assert {row[0] for row in rows(page, "Bookings to mark, by member")} == {"Member 1"}
+    page.get_by_role("button", name="Clear filters").click()
     page.locator("#service").select_option(HOSTILE)
     drawn(page)
     assert panel(page, "Next free times").locator("table").count() == 0
