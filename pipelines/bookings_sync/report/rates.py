@@ -1,8 +1,7 @@
 """Rates: how the page's counts add up to the rates of the metrics catalogue.
 
 Input:  a metric of the catalogue.
-Output: the columns of the page's tables that its numerator and its denominator are the sums of. The catalogue alone
-        says which sum is divided by which.
+Output: the columns of the page's tables that add up to its numerator and to its denominator.
 """
 
 from __future__ import annotations
