@@ -66,6 +66,16 @@ def test_every_metric_of_the_catalogue_is_explained_at_its_anchor(reported: Repo
         meaning = page.locator(f"#meanings > #metric-{metric.name}")
         assert meaning.locator("dt").inner_text() == metric.label
         assert metric.definition.lower() in meaning.locator("dd").inner_text().lower()
+    # Each title of a figure leads to its meaning, and keeps the choice in the address.
+    for titles in (".tile h2", "#trend h2, #funnel h2, #rate h2, #heat h2, #leads h2, #loads h2"):
+        links = page.locator(titles).get_by_role("link")
+        assert links.count() == page.locator(titles).count() == 6
+        for target in links.evaluate_all("all => all.map(each => each.getAttribute('href'))"):
+            assert page.locator(target).count() == 1
+    before = tile(page, "Bookings")
+    page.locator(".tile h2 a").first.click()
+    assert page.url.endswith("#metric-show_rate")
+    assert tile(page, "Bookings") == before
 
 
 def test_utilisation_says_what_it_counts_and_agrees_with_sql(reported: Reported, look: Open) -> None:
