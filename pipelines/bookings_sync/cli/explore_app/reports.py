@@ -103,7 +103,7 @@ REPORTS = (
             "  report.noshow_rate, report.noshow_rate_low, report.noshow_rate_high, report.verdict\n"
             "FROM rpt_noshow_calibration AS report\n"
             "LEFT JOIN dim_location AS location ON location.location_id = report.location_id\n"
-            "WHERE report.local_month IS NULL\nORDER BY 1, 2"
+            "WHERE report.local_month IS NULL\nORDER BY 1, CASE report.risk_band WHEN 'all' THEN 1 ELSE 0 END, 4"
         ),
     ),
     Report(
