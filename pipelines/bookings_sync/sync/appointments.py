@@ -119,15 +119,18 @@ class AppointmentReads:
         self._doubts.end()
         yield from self._rows.take_waiting()
         yield from self._rows.settle()
-        yield from self._absences.resolve(self._settings.concurrency)
-        yield from self._contacts.take_waiting()
-        yield from self._contacts.settle()
+        yield from self._resolve_absences()
 
     def look_up(self, due: list[Due]) -> Iterator[Emitted]:
         """Asks for appointments by their ids although no list of this run misses them."""
         self._absences.add_due(due)
+        yield from self._resolve_absences()
+
+    def _resolve_absences(self) -> Iterator[Emitted]:
+        """Asks for the missing appointments, and stages them and all contacts that waited."""
         yield from self._absences.resolve(self._settings.concurrency)
         yield from self._contacts.take_waiting()
+        yield from self._contacts.settle()
 
     # -- what an answer means ------------------------------------------------------------------------------------------
 

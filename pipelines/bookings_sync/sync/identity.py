@@ -49,9 +49,16 @@ def check_move(
 
 
 def wrong_key(
-    location: Location, location_id: str, whose: Whose, names: Mapping[str, str], *, what: str = "appointments"
+    location: Location,
+    location_id: str,
+    whose: Whose,
+    names: Mapping[str, str],
+    *,
+    what: str = "appointments",
+    wrote_nothing: bool = True,
 ) -> ConfigurationError:
-    """The error for a key that opens another calendar than that of `location_id`. `what` showed it."""
+    """The error for a key that opens another calendar than that of `location_id`. `what` showed it, before or after
+    the run wrote something of that calendar."""
     name, other_id = location.name, whose.other_id
     own_name = names.get(location_id, name)
     own = f"`{own_name}` (location id {location_id})"
@@ -65,7 +72,9 @@ def wrong_key(
         fix += ", or correct location_id."
     else:
         fix += f', or write location_id = "{other_id}" here if this name is meant for that location.'
-    return _about_key(name, f"this key opens the calendar of {other}, not of {own}, so nothing was written", fix)
+    problem = f"this key opens the calendar of {other}, not of {own}, so nothing "
+    problem += "was written" if wrote_nothing else "more was written; `bookings doctor` shows what was written before"
+    return _about_key(name, problem, fix)
 
 
 def unknown_id(location: Location, *, has_lists: bool, requests: int) -> ConfigurationError:

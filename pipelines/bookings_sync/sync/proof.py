@@ -202,9 +202,7 @@ class Proof:
         first = first_lists(self._settings, span, scopes)
         if span.asked is not None:
             return first[: len(scopes)]
-        if self._findings.of(location_id).id_source != "config":
-            return first
-        return chain(first, older_lists(self._settings, span, scopes))  # a written id may be any other location's
+        return chain(first, older_lists(self._settings, span, scopes))
 
     def _first(self, look: _Look, _: DecodingTurn) -> _Found | None:
         """The first list that names its location; else the ids of the first appointments."""
@@ -234,9 +232,11 @@ class Proof:
     def _give_up(self, location_id: str, whose: Whose, what: str = "appointments") -> None:
         self._findings.of(location_id).give_up(self._wrong_key(location_id, whose, what))
 
-    def _wrong_key(self, location_id: str, whose: Whose, what: str = "appointments") -> BookingsError:
+    def _wrong_key(
+        self, location_id: str, whose: Whose, what: str = "appointments", *, wrote_nothing: bool = True
+    ) -> BookingsError:
         location = self._settings.locations[self._findings.of(location_id).name]
-        return wrong_key(location, location_id, whose, self._owners.names, what=what)
+        return wrong_key(location, location_id, whose, self._owners.names, what=what, wrote_nothing=wrote_nothing)
 
     # -- each reply ----------------------------------------------------------------------------------------------------
 
@@ -251,7 +251,7 @@ class Proof:
             self._others[location_id] += 1
             repeated = self._others[location_id] >= _MOST_OTHER_REPLIES and location_id not in self._showed_own
             if repeated or location_id not in self._proven:
-                raise self._wrong_key(location_id, whose)
+                raise self._wrong_key(location_id, whose, wrote_nothing=False)
             raise self._other_reply(location_id, "/appointments/", whose, window)
         if whose.verdict == "own" and len(appointments):
             self._proven.add(location_id)

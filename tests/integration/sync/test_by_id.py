@@ -357,6 +357,23 @@ def test_rows_that_no_list_returns_are_asked_for_in_turn(calendar: Callable[...,
     assert site.sync().changes.restored == 1
 
 
+def test_a_contact_that_only_a_reply_by_id_shows(calendar: Callable[..., FakeCalendar]) -> None:
+    site = calendar()
+    contact = {"id": "c1", "firstName": "Ada", "customField": [{"id": "f1", "value": "yes"}]}
+    site.lists[S1] = [appointment("a", calendarServiceId=None, contactId="c1", contact=contact)]
+    site.sync()
+    site.change("UPDATE appointments SET listed_by = NULL")
+    site.lists[S1] = []
+    contact = contact | {"firstName": "Eve", "customField": [{"id": "f2", "value": "no"}]}
+    site.by_id["a"] = found(appointment("a", calendarServiceId=None, contactId="c1", contact=contact))
+    site.sync()
+    live = "deleted_at IS NULL AND _dlt_valid_to IS NULL"
+    assert site.query(f"SELECT first_name FROM contacts WHERE {live}") == [{"first_name": "Eve"}]
+    fields = site.query(f"SELECT custom_field_id FROM contact_custom_fields WHERE {live}")
+    assert fields == [{"custom_field_id": "f2"}]
+    assert site.sync().changes.total == 0
+
+
 def test_rows_without_a_start_are_asked_for_in_turn(calendar: Callable[..., FakeCalendar]) -> None:
     site = calendar()
     site.lists[S1] = [appointment("a"), appointment("b")]

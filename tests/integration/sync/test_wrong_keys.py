@@ -90,6 +90,15 @@ def test_a_first_sync_is_contradicted_by_old_appointments_only(open_site: Callab
     assert all(site.query(f"SELECT * FROM {table}") == [] for table in TABLES)
 
 
+def test_a_key_with_claims_gets_the_old_appointments_of_another(open_site: Callable[..., Site]) -> None:
+    """The API serves another tenant's calendar, which shows no appointment near today."""
+    site = open_site(replace(TWO, opaque_key_share=0, future_days=1), lookback_days=1, horizon_days=1)
+    site.world.now_ms += 700 * 86_400_000
+    site.server.faults = Faults([Fault(kind="other_tenant")])
+    assert site.sync().outcome == "failed"
+    assert all(site.query(f"SELECT * FROM {table}") == [] for table in TABLES)
+
+
 def test_one_wrong_key_stops_nobody_else(open_site: Callable[..., Site]) -> None:
     """A key was replaced by the key of a tenant that is not known here."""
     site = open_site(replace(TWO, locations=3))
