@@ -138,7 +138,8 @@ def first_lists(settings: Settings, span: Span, scopes: Iterable[Scope]) -> list
 
 
 def older_lists(settings: Settings, span: Span, scopes: list[Scope]) -> Iterator[Tried]:
-    """Lists of all history and of the time ahead, in windows that grow with the distance from now."""
+    """Lists of all history and of the time ahead, in windows that grow with the distance from now. They reach one
+    window further than the range, as the windows of a plan may."""
     whole, hot = whole_range(settings, span.now), hot_range(settings, span.now)
     nearest = [window for _, window in first_lists(settings, Span("", span.now), scopes[:1])]
     start_ms, end_ms = (nearest[0].start_ms, nearest[0].end_ms) if nearest else (hot.start_ms, hot.start_ms)
@@ -151,7 +152,8 @@ def older_lists(settings: Settings, span: Span, scopes: list[Scope]) -> Iterator
             yield Window(min(at, reached), max(at, reached))
             at, length = reached, min(length * _GROWTH, longest)
 
-    in_turn = zip_longest(growing(start_ms, whole.start_ms, -1), growing(end_ms, whole.end_ms, 1))
+    back, ahead = whole.start_ms - longest, whole.end_ms + longest
+    in_turn = zip_longest(growing(start_ms, back, -1), growing(end_ms, ahead, 1))
     for window in filter(None, chain.from_iterable(in_turn)):
         for scope in scopes:
             yield scope, window

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -90,9 +90,20 @@ def test_a_first_sync_is_contradicted_by_old_appointments_only(open_site: Callab
     assert all(site.query(f"SELECT * FROM {table}") == [] for table in TABLES)
 
 
-def test_a_key_with_claims_gets_the_old_appointments_of_another(open_site: Callable[..., Site]) -> None:
-    """The API serves another tenant's calendar, which shows no appointment near today."""
-    site = open_site(replace(TWO, opaque_key_share=0, future_days=1), lookback_days=1, horizon_days=1)
+@pytest.mark.parametrize("knobs", [{}, {"history_start": date(2028, 6, 1)}], ids=["all-history", "short-history"])
+def test_a_key_with_claims_gets_the_old_appointments_of_another(
+    open_site: Callable[..., Site], knobs: dict[str, Any]
+) -> None:
+    """The API serves another tenant's calendar, which shows no appointment near today, or only some before the start of
+    history that a long window of the plan reaches."""
+    site = open_site(
+        replace(TWO, opaque_key_share=0, future_days=1),
+        lookback_days=1,
+        horizon_days=1,
+        max_window_days=2048,
+        window_days=16,
+        **knobs,
+    )
     site.world.now_ms += 700 * 86_400_000
     site.server.faults = Faults([Fault(kind="other_tenant")])
     assert site.sync().outcome == "failed"
