@@ -2,9 +2,9 @@
 Grain: one row per location, member and pair of bookings that overlap.
 Question: Where is a member booked twice at the same time?
 Key: location_id, appointment_id, other_appointment_id
-Notes: Both bookings take time (fct_appointments.takes_time), have the same member, and end after the last 28 local days
-  began; future ones are included. Bookings of one service with the same start are a class, not a double booking, if the
-  service has several seats per slot. The pair is named once: the earlier booking first.
+Notes: Both bookings take time (fct_appointments.takes_time), have the same member, and start on one of the 29 local
+  days before today, today or later. Bookings of one service with the same start are a class, not a double booking, if
+  the service has several seats per slot. The pair is named once: the earlier booking first.
 Audits:
   not null: location_id, member_id, appointment_id, other_appointment_id
   references: location_id, member_id -> marts.dim_member (location_id, member_id)

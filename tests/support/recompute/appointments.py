@@ -102,6 +102,12 @@ class Booked:
     def is_open(self) -> bool:
         return self.is_booking and self.status not in FINAL
 
+    @property
+    def series_id(self) -> str | None:
+        """The master of the series, if the id has the form `<master>_<epoch milliseconds>`."""
+        master, _, at = self.id.partition("_")
+        return master if len(at) == 13 and at.isdigit() else None
+
     # -- who and what --------------------------------------------------------------------------------------------------
 
     @property
@@ -233,6 +239,7 @@ def fct_appointments(rows: list[Booked]) -> list[Row]:
             "takes_time": row.takes_time,
             "blocks_time": row.blocks_time,
             "is_open": row.is_open,
+            "series_id": row.series_id,
             "starts_at": row.starts_at,
             "ends_at": row.state.ends_at,
             "first_starts_at": row.first_starts_at,

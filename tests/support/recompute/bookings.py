@@ -7,8 +7,7 @@ Output: rows of the reports that count bookings.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, time, timedelta
 
 from .appointments import Booked
 from .figures import TOO_FEW, Row, first, grouped, local, minutes, monday, months_after, rate_columns, span_label
@@ -164,8 +163,8 @@ def rpt_double_bookings(rows: list[Booked], now: datetime) -> list[Row]:
     timed = [row for row in rows if row.takes_time and row.member_id]
     for group in grouped(timed, lambda row: (row.place.id, row.member_id)).values():
         place = group[0].place
-        begins = _midnight(local(now, place.zone).date() - timedelta(days=_RECENT_DAYS), place.zone)
-        group = sorted((row for row in group if row.ends_at > begins), key=lambda row: (row.starts_at, row.id))
+        since = local(now, place.zone).date() - timedelta(days=_RECENT_DAYS + 1)
+        group = sorted((row for row in group if row.local_date >= since), key=lambda row: (row.starts_at, row.id))
         for number, one in enumerate(group):
             for other in group[number + 1 :]:
                 overlap = min(one.ends_at, other.ends_at) - other.starts_at
@@ -195,10 +194,6 @@ def _is_class(one: Booked, other: Booked) -> bool:
     return bool(sights) and sights[-1].services[one.service_id].seats > 1
 
 
-def _midnight(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
-
-
 def rpt_member_load(rows: list[Booked]) -> list[Row]:
     expected = [row for row in rows if row.is_expected]
     weeks = grouped(expected, lambda row: (row.place.id, monday(row.local_date)))
@@ -218,3 +213,40 @@ def rpt_member_load(rows: list[Booked]) -> list[Row]:
         }
         for (location_id, member_id, week), group in groups.items()
     ]
+
+
+def rpt_series(rows: list[Booked], now: datetime) -> list[Row]:
+    """A series: the appointments with the ids `<master>_<13 digits>`, and the master if it is an appointment."""
+    masters = {(row.place.id, row.series_id) for row in rows if row.series_id}
+    found = []
+    groups = grouped(
+        (row for row in rows if (row.place.id, row.series_id or row.id) in masters and not row.is_blocked),
+        lambda row: (row.place.id, row.series_id or row.id),
+    )
+    for (location_id, series_id), group in groups.items():
+        bookings = sorted((row for row in group if row.is_booking), key=lambda row: (row.starts_at, row.id))
+        if not bookings:
+            continue
+        of = {status: sum(row.status == status for row in bookings) for status in _STATUSES}
+        expected = [row for row in bookings if row.is_expected]
+        ahead = [row for row in bookings if row.is_open and row.starts_at > now]
+        ends_soon = bool(ahead) and ahead[-1].starts_at <= now + timedelta(days=_RECENT_DAYS)
+        found.append(
+            {
+                "location_id": location_id,
+                "series_id": series_id,
+                "service_id": bookings[-1].service_id,
+                "member_id": bookings[-1].member_id,
+                "contact_id": bookings[-1].contact_id,
+                "occurrences": len(bookings),
+                **of,
+                "unmarked": sum(row.is_open and row.starts_at <= now for row in bookings),
+                "ahead": len(ahead),
+                "deleted_before_start": sum(row.is_deleted_before_start for row in group),
+                "first_starts_at": bookings[0].starts_at,
+                "last_starts_at": expected[-1].starts_at if expected else None,
+                "last_date": expected[-1].local_date if expected else None,
+                "state": "ended" if not ahead else "ending" if ends_soon else "running",
+            }
+        )
+    return found

@@ -131,6 +131,22 @@ class _Place:
         row.spelling = self.rng.choices(_SPELLINGS, (50, 30, 15, 5))[0]
         if self.rng.random() < 0.3:
             row.shape = self.rng.choice(_SHAPES)
+        if self.rng.random() < 0.03:
+            self._repeat(row, service)
+
+    def _repeat(self, row: Appointment, service: Service) -> None:
+        """Books the same again for the next weeks, as a series with ids of the form `<master>_<epoch ms>`."""
+        start = datetime.fromtimestamp(row.start_ms // 1000, UTC)
+        for week in range(1, self.rng.randrange(2, 9)):
+            again = start + timedelta(weeks=week)
+            self.world.book(
+                self.id,
+                service.id,
+                again,
+                contact=row.contact.id if row.contact and row.contact.id in self.data.contacts else None,
+                user_id=row.user_id,
+                appointment_id=f"{row.id}_{int(again.timestamp() * 1000)}",
+            )
 
     def _start(self, service: Service) -> datetime:
         """Mostly an hour when the service is open, at times in the hours around a change of the clocks."""

@@ -14,7 +14,6 @@ from .figures import Row
 from .sights import Place
 
 NOT_RECOMPUTED = {
-    **dict.fromkeys(("rpt_series",), "not written yet"),
     "rpt_coverage": "describes the reads of the sync",
     "rpt_freshness": "describes the reads of the sync",
     "rpt_rejections": "describes the sync: nothing is rejected here",
@@ -24,7 +23,7 @@ NOT_RECOMPUTED = {
 """Models without a recomputation, with the reason."""
 
 PASSED_ON = {
-    "fct_appointments": {"attendance_status", "booking_state", "is_recurring", "series_id"},
+    "fct_appointments": {"attendance_status", "booking_state", "is_recurring"},
     "dim_contact": {"type", "country"},
     "dim_service": {"slot_interval_minutes", "slot_buffer_minutes", "appointments_per_slot", "appointments_per_day"},
 }
@@ -61,6 +60,7 @@ def recomputations(places: list[Place], now: datetime) -> dict[str, Callable[[],
         "rpt_worklist": lambda: bookings.rpt_worklist(rows, now),
         "rpt_pace": lambda: bookings.rpt_pace(rows, now),
         "rpt_double_bookings": lambda: bookings.rpt_double_bookings(rows, now),
+        "rpt_series": lambda: bookings.rpt_series(rows, now),
         "rpt_first_bookings": lambda: contacts.rpt_first_bookings(places, rows),
         "rpt_first_change": lambda: attendance.rpt_first_change(rows),
         "rpt_bookings": lambda: bookings.rpt_bookings(rows, contacts.sources(places), now),

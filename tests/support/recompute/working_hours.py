@@ -37,7 +37,7 @@ def _hours(spans: Iterable[Span]) -> Iterator[tuple[datetime, Span]]:
     """The spans, cut at full hours; each with its hour."""
     for start, end in spans:
         hour = start.replace(minute=0, second=0, microsecond=0)
-        while hour < end:
+        while start < end and hour < end:
             yield hour, (max(start, hour), min(end, hour + _HOUR))
             hour += _HOUR
 
