@@ -4,7 +4,8 @@ Input:  the records or rows of a reply, and the ids that the warehouse holds of 
 Output: `Whose`: the location's own data, another location's, unknown, or silent.
 
 An appointment names its location (`locationId`). Teams and services do not, so their ids are compared with the held
-ones. An id that two locations hold proves nothing: some APIs count from 1 in each location.
+ones. An id that two locations hold proves nothing: some APIs count from 1 in each location. If all teams or all
+services are new, the list is still the location's own if this location holds all of its members, and no other does.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
+from bookings_sync.records.json_text import Records
+from bookings_sync.records.listed import listed_services, listed_teams
 from bookings_sync.records.rows import Rows
 from bookings_sync.records.values import usable_id
 
 Listed = Literal["teams", "services"]
+Kind = Literal["teams", "services", "users"]
 
 _SCOPE_COLUMNS: dict[Listed, str] = {"services": "service_id", "teams": "team_id"}
 _SCOPE_FIELDS: dict[Listed, str] = {"services": "calendarServiceId", "teams": "calendarProviderId"}
@@ -45,10 +49,11 @@ OWN, UNKNOWN, SILENT = Whose("own"), Whose("unknown"), Whose("silent")
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The ids of teams and services by the locations that hold them, tombstones included; and every location's name."""
+    """The ids of teams, services and their members by the locations that hold them, tombstones included; and every
+    location's name."""
 
     names: Mapping[str, str] = field(default_factory=dict)
-    holders: Mapping[tuple[Listed, str], frozenset[str]] = field(default_factory=dict)
+    holders: Mapping[tuple[Kind, str], frozenset[str]] = field(default_factory=dict)
     with_lists: frozenset[tuple[Listed, str]] = frozenset()
     """The lists for which a location holds at least one live record."""
 
@@ -58,16 +63,24 @@ class Owners:
         named = of_ids(location_id, Counter(_texts(record.get("locationId") for record in known)))
         if named is not SILENT:
             return named
-        ids: list[tuple[Listed, str]] = [(endpoint, each) for each in _texts(record.get("id") for record in known)]
+        ids: list[tuple[Kind, str]] = [(endpoint, each) for each in _texts(record.get("id") for record in known)]
         found = self._of_held(location_id, ids)
         if found is SILENT and endpoint == "services":
-            teams: list[tuple[Listed, str]] = [
+            teams: list[tuple[Kind, str]] = [
                 ("teams", each) for each in _texts(record.get("teamId") for record in known)
             ]
             found = self._of_held(location_id, teams)
         if found is not SILENT or not ids or (endpoint, location_id) not in self.with_lists:
             return found
-        return SILENT if any(location_id in self.holders.get(each, ()) for each in ids) else UNKNOWN
+        if any(location_id in self.holders.get(each, ()) for each in ids):
+            return SILENT
+        return OWN if self._are_own_users(endpoint, location_id, known) else UNKNOWN
+
+    def _are_own_users(self, endpoint: Listed, location_id: str, records: Records) -> bool:
+        """Whether the records name users, all of whom this location holds, and no other."""
+        users = (listed_teams if endpoint == "teams" else listed_services)(records).users
+        own = frozenset([location_id])
+        return bool(users) and all(self.holders.get(("users", each), ()) == own for each in users)
 
     def of_records(self, location_id: str, appointments: Iterable[Any]) -> Whose:
         """Whose appointments these decoded records are."""
@@ -79,7 +92,7 @@ class Owners:
             named = of_ids(location_id, self._known(location_id, Counter(of_contacts)))
         if named is not SILENT:
             return named
-        ids: list[tuple[Listed, str]] = []
+        ids: list[tuple[Kind, str]] = []
         for kind, name in _SCOPE_FIELDS.items():
             ids += [(kind, each) for each in _texts(record.get(name) for record in known)]
         return self._of_held(location_id, ids)
@@ -115,7 +128,7 @@ class Owners:
         """The counts of known locations: a contact may name a location that no other record names."""
         return Counter({each: n for each, n in named.items() if each == location_id or each in self.names})
 
-    def _of_held(self, location_id: str, ids: list[tuple[Listed, str]]) -> Whose:
+    def _of_held(self, location_id: str, ids: list[tuple[Kind, str]]) -> Whose:
         """By the locations that hold these ids."""
         others: Counter[str] = Counter()
         count = 0

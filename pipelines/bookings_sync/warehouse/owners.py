@@ -1,4 +1,4 @@
-"""The owners of held records: which locations hold a team, a service or an appointment.
+"""The owners of held records: which locations hold a team, a service, a member or an appointment.
 
 Input:  the raw tables, of all locations.
 Output: `Owners`, by which `sync.proof` decides which calendar a key opens.
@@ -11,7 +11,7 @@ from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
 
-from bookings_sync.changes.owners import Listed, Owners
+from bookings_sync.changes.owners import Kind, Listed, Owners
 from bookings_sync.warehouse.raw_tables import RawTables
 
 
@@ -22,8 +22,9 @@ class HeldOwners:
         self._raw = RawTables(client)
 
     def owners(self, names: Mapping[str, str]) -> Owners:
-        """Which locations hold which teams and services, tombstones included. `names` are the locations' names."""
-        holders: dict[tuple[Listed, str], set[str]] = {}
+        """Which locations hold which teams, services and members, tombstones included. `names` are the locations'
+        names."""
+        holders: dict[tuple[Kind, str], set[str]] = {}
         with_lists: set[tuple[Listed, str]] = set()
         tables: tuple[Listed, ...] = ("services", "teams")
         for table in tables:
@@ -35,6 +36,13 @@ class HeldOwners:
                 holders.setdefault((table, row["id"]), set()).add(row["location_id"])
                 if not row["deleted"]:
                     with_lists.add((table, row["location_id"]))
+        for members in ("team_members", "service_members"):
+            sql = (
+                f"SELECT DISTINCT location_id, user_id FROM {self._raw.name(members)}"  # noqa: S608 - our own names
+                " WHERE _dlt_valid_to IS NULL"
+            )
+            for row in self._raw.dicts(sql):
+                holders.setdefault(("users", row["user_id"]), set()).add(row["location_id"])
         return Owners(names, {each: frozenset(ids) for each, ids in holders.items()}, frozenset(with_lists))
 
     def of_appointments(self, ids: Iterable[str]) -> dict[str, int]:

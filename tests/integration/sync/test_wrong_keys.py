@@ -277,6 +277,24 @@ def test_all_services_were_replaced(open_site: Callable[..., Site], days_ahead: 
     assert asked.most_common(1)[0][1] == 1
 
 
+@pytest.mark.parametrize("are_known", [True, False], ids=["known-members", "new-members"])
+def test_all_teams_were_replaced_and_nothing_is_booked(open_site: Callable[..., Site], are_known: bool) -> None:
+    """Members whom only this location holds show that the list is its own. Else the teams stay as they were."""
+    site = open_site(small(locations=2, teams_per_location=1))
+    site.sync()
+    world, location_id = site.world, site.location_id
+    data, other = world.data[location_id], world.data[world.locations[1].id]
+    data.members |= other.members
+    before = site.live("teams", "location_id = ?", location_id)
+    new = world.add_team(location_id, "New", "new", list((data if are_known else other).members)[:2])
+    for old in [each for each in data.teams if each != new.id]:
+        world.delete_team(location_id, old)
+    errors = site.sync().row["errors"]
+    teams = [row["id"] for row in site.live("teams", "location_id = ?", location_id)]
+    assert teams == ([new.id] if are_known else [row["id"] for row in before])
+    assert ("the reply holds" in errors) is not are_known
+
+
 def test_switches_keep_working_with_opaque_keys(open_site: Callable[..., Site]) -> None:
     site = open_site(replace(TWO, locations=1), switches=Switches(max_window_days=31, unknown_scope="422"))
     assert site.sync().outcome == "ok"
