@@ -11,6 +11,9 @@ from typing import NamedTuple
 OFF = 100
 """The share that turns the guard off, in percent."""
 
+_NEARLY_ALL = 90
+"""Percent."""
+
 
 class Guard(NamedTuple):
     """Deletions of more than `percent` of the live records and of more than `rows` records at once are suspicious."""
@@ -22,9 +25,11 @@ class Guard(NamedTuple):
     def is_off(self) -> bool:
         return self.percent >= OFF
 
-    def is_too_much(self, ending: int, live: int) -> bool:
-        """Whether the share is exceeded."""
-        return not self.is_off and ending > self.rows and 100 * ending > self.percent * live
+    def is_too_much(self, ending: int, live: int, *, days: float = 1) -> bool:
+        """Whether the share is exceeded. Free slots are booked every day, so their share may end on each of the `days`
+        since they were last read, but never nearly all."""
+        allowed = max(self.percent, min(self.percent * days, _NEARLY_ALL))
+        return not self.is_off and ending > self.rows and 100 * ending > allowed * live
 
     def is_emptied(self, ending: int, live: int) -> bool:
         """Whether all records end."""

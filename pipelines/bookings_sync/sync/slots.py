@@ -30,7 +30,7 @@ from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.plan import PlannedRead, plan_slots, slot_calls, window_of
 from bookings_sync.planning.planner import Planner
 from bookings_sync.planning.scopes import Scope
-from bookings_sync.planning.windows import Window, to_ms
+from bookings_sync.planning.windows import DAY_MS, Window, to_ms
 from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import slot_rows
 from bookings_sync.records.privacy import Privacy
@@ -59,11 +59,13 @@ _ALL: Key = ()
 
 @dataclass(slots=True)
 class _Closing:
-    """The slots of a location that are no longer listed, the reads that showed it, and how many slots were free."""
+    """The slots of a location that are no longer listed, the reads that showed it, how many slots were free, and for
+    how many days at most no read had been made."""
 
     keys: list[Key] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     live: int = 0
+    days: float = 0
 
 
 class SlotReads:
@@ -232,6 +234,7 @@ class SlotReads:
             self._completed.add(read, replies, rows=known.reply_rows, rules=rules)
             self._closing[read.location_id].live += known.reply_rows
             return
+        last = self._last_read(read.location_id, read.scope.id)
         free: FreeSlots = {}
         for reply in replies:
             for day, starts in (reply.records or {}).items():
@@ -255,6 +258,8 @@ class SlotReads:
         if closed:
             closing.keys += closed
             closing.reads.append(done)
+            if last is not None:
+                closing.days = max(closing.days, (to_ms(replies[0].sent_at) - last.read_at_ms) / DAY_MS)
 
     def _close(self) -> Iterator[Emitted]:
         """Stages the tombstones of the slots that are no longer listed, unless they are suspiciously many."""
@@ -279,7 +284,7 @@ class SlotReads:
     def _is_suspicious(self, location_id: str, closing: _Closing) -> bool:
         """Whether more slots closed than usual, or all of them while the API does not find an appointment either."""
         guard, count = self._deletions.guard, len(closing.keys)
-        if guard.is_too_much(count, closing.live):
+        if guard.is_too_much(count, closing.live, days=closing.days):
             return True
         if not guard.is_emptied(count, closing.live):
             return False

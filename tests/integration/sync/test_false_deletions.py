@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
@@ -151,6 +152,20 @@ def test_one_list_is_empty(site: Site, table: str) -> None:
     services = {row["id"] for row in site.live("services")}
     assert (set(not_read) == services) if table == "slots" else (set(not_read) <= services)
     recovers(site)
+
+
+@pytest.mark.parametrize(("closed", "days", "outcome"), [(3, 0, "held"), (3, 7, "ok"), (7, 7, "held")])
+def test_slots_close_as_time_goes_by(open_site: Callable[..., Site], closed: int, days: int, outcome: str) -> None:
+    """Half of the slots within a week are bookings. Half of them at once, or all of them, are more likely an outage."""
+    site = open_site(small(appointments=40, services_per_location=1), slots_horizon_days=20)
+    site.sync()
+    site.world.now_ms += days * 86_400_000
+    (service,) = site.world.data[site.location_id].services.values()
+    service.body = deepcopy(service.body)
+    hours = service.body["availability"]["officeHours"]
+    for day in [day for day in hours if hours[day]][:closed]:
+        hours[day] = []
+    assert site.sync().outcome == outcome
 
 
 def test_a_held_service_is_still_asked_for_its_appointments(site: Site) -> None:
