@@ -20,8 +20,8 @@ from .strategies import histories
 
 LOCATIONS = 25
 """Locations in one example, synced by the same runs."""
-EXAMPLES = amount(8, 200)
-PARTS = amount(4, 40)
+EXAMPLES = amount(8, 40)
+PARTS = amount(4, 20)
 """Tests that divide the work, so that every process is busy to the end."""
 
 
