@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,11 @@ STEP = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = 30 if os.environ.get("CHAOS") else 4
+"""Each builds all models several times."""
+
+
+@settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(steps=[("delete", "a"), ("book", "a", STARTS[1], 3)])  # the first known version is a tombstone
 @given(steps=st.lists(STEP, min_size=1, max_size=6))
 def test_an_incremental_build_equals_a_full_build(warehouse: Warehouse, steps: list[tuple[Any, ...]]) -> None:
