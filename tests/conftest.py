@@ -18,18 +18,25 @@ _TALLY = "tally: "
 
 _MANY = {
     "test_by_id", "test_damage", "test_doctor", "test_doubts", "test_dropped_columns", "test_false_deletions",
-    "test_kills", "test_lost_rows", "test_moving_fields", "test_released", "test_source", "test_there_and_back",
-    "test_variants", "test_wrong_keys",
+    "test_incremental", "test_kills", "test_lost_rows", "test_moving_fields", "test_privacy", "test_released",
+    "test_source", "test_there_and_back", "test_variants", "test_wrong_keys",
 }  # fmt: skip
 """Files with many variants of each test. `make test` runs the first and the last of each, `make chaos` all."""
 
 
 _LONG = {
-    "test_a_first_sync_with_a_small_budget_reads_everything_over_many_runs",
     "test_a_change_of_a_contact_that_two_lists_disagree_about",
+    "test_a_first_sync_with_a_small_budget_reads_everything_over_many_runs",
     "test_a_migration_that_is_killed",
+    "test_a_run_that_finds_the_rows_starts_the_count_again",
+    "test_an_appointment_told_differently_by_service_and_by_user",
+    "test_deletions_are_verified_within_the_budget_until_all_are",
+    "test_each_kind_alone",
     "test_few_deletions_in_many_small_loads",
+    "test_many_small_loads_exceed_the_share_together",
+    "test_real_changes_are_still_counted",
     "test_rows_that_their_list_omits_are_asked_for_in_turn",
+    "test_shards_are_added_and_removed",
 }
 """Tests of half a minute, for `make chaos` only."""
 
