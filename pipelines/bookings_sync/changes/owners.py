@@ -11,7 +11,7 @@ services are new, the list is still the location's own if this location holds al
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -23,7 +23,6 @@ from bookings_sync.records.rows import Rows
 from bookings_sync.records.values import usable_id
 
 Listed = Literal["teams", "services"]
-Kind = Literal["teams", "services", "users"]
 
 _SCOPE_COLUMNS: dict[Listed, str] = {"services": "service_id", "teams": "team_id"}
 _SCOPE_FIELDS: dict[Listed, str] = {"services": "calendarServiceId", "teams": "calendarProviderId"}
@@ -49,13 +48,14 @@ OWN, UNKNOWN, SILENT = Whose("own"), Whose("unknown"), Whose("silent")
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The ids of teams, services and their members by the locations that hold them, tombstones included; and every
-    location's name."""
+    """The ids of teams and services by the locations that hold them, tombstones included; and every location's name."""
 
     names: Mapping[str, str] = field(default_factory=dict)
-    holders: Mapping[tuple[Kind, str], frozenset[str]] = field(default_factory=dict)
+    holders: Mapping[tuple[Listed, str], frozenset[str]] = field(default_factory=dict)
     with_lists: frozenset[tuple[Listed, str]] = frozenset()
     """The lists for which a location holds at least one live record."""
+    holders_of_users: Callable[[Iterable[str]], Mapping[str, frozenset[str]]] = lambda _: {}
+    """Asks which locations hold these users as members. Asked only about a list of which nothing else is known."""
 
     def of_list(self, endpoint: Listed, location_id: str, records: Iterable[Any]) -> Whose:
         """Whose teams or services these are."""
@@ -63,10 +63,10 @@ class Owners:
         named = of_ids(location_id, Counter(_texts(record.get("locationId") for record in known)))
         if named is not SILENT:
             return named
-        ids: list[tuple[Kind, str]] = [(endpoint, each) for each in _texts(record.get("id") for record in known)]
+        ids: list[tuple[Listed, str]] = [(endpoint, each) for each in _texts(record.get("id") for record in known)]
         found = self._of_held(location_id, ids)
         if found is SILENT and endpoint == "services":
-            teams: list[tuple[Kind, str]] = [
+            teams: list[tuple[Listed, str]] = [
                 ("teams", each) for each in _texts(record.get("teamId") for record in known)
             ]
             found = self._of_held(location_id, teams)
@@ -79,8 +79,8 @@ class Owners:
     def _are_own_users(self, endpoint: Listed, location_id: str, records: Records) -> bool:
         """Whether the records name users, all of whom this location holds, and no other."""
         users = (listed_teams if endpoint == "teams" else listed_services)(records).users
-        own = frozenset([location_id])
-        return bool(users) and all(self.holders.get(("users", each), ()) == own for each in users)
+        holders, own = self.holders_of_users(users), frozenset([location_id])
+        return bool(users) and all(holders.get(each) == own for each in users)
 
     def of_records(self, location_id: str, appointments: Iterable[Any]) -> Whose:
         """Whose appointments these decoded records are."""
@@ -92,7 +92,7 @@ class Owners:
             named = of_ids(location_id, self._known(location_id, Counter(of_contacts)))
         if named is not SILENT:
             return named
-        ids: list[tuple[Kind, str]] = []
+        ids: list[tuple[Listed, str]] = []
         for kind, name in _SCOPE_FIELDS.items():
             ids += [(kind, each) for each in _texts(record.get(name) for record in known)]
         return self._of_held(location_id, ids)
@@ -128,7 +128,7 @@ class Owners:
         """The counts of known locations: a contact may name a location that no other record names."""
         return Counter({each: n for each, n in named.items() if each == location_id or each in self.names})
 
-    def _of_held(self, location_id: str, ids: list[tuple[Kind, str]]) -> Whose:
+    def _of_held(self, location_id: str, ids: list[tuple[Listed, str]]) -> Whose:
         """By the locations that hold these ids."""
         others: Counter[str] = Counter()
         count = 0

@@ -11,7 +11,7 @@ from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
 
-from bookings_sync.changes.owners import Kind, Listed, Owners
+from bookings_sync.changes.owners import Listed, Owners
 from bookings_sync.warehouse.raw_tables import RawTables
 
 
@@ -22,9 +22,8 @@ class HeldOwners:
         self._raw = RawTables(client)
 
     def owners(self, names: Mapping[str, str]) -> Owners:
-        """Which locations hold which teams, services and members, tombstones included. `names` are the locations'
-        names."""
-        holders: dict[tuple[Kind, str], set[str]] = {}
+        """Which locations hold which teams and services, tombstones included. `names` are the locations' names."""
+        holders: dict[tuple[Listed, str], set[str]] = {}
         with_lists: set[tuple[Listed, str]] = set()
         tables: tuple[Listed, ...] = ("services", "teams")
         for table in tables:
@@ -36,14 +35,22 @@ class HeldOwners:
                 holders.setdefault((table, row["id"]), set()).add(row["location_id"])
                 if not row["deleted"]:
                     with_lists.add((table, row["location_id"]))
-        for members in ("team_members", "service_members"):
+        return Owners(
+            names, {each: frozenset(ids) for each, ids in holders.items()}, frozenset(with_lists), self.of_users
+        )
+
+    def of_users(self, ids: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Which locations hold these users as members of teams or services, tombstones included."""
+        wanted = self._raw.literals(dict.fromkeys(ids)) or "NULL"
+        holders: dict[str, set[str]] = {}
+        for table in ("team_members", "service_members"):
             sql = (
-                f"SELECT DISTINCT location_id, user_id FROM {self._raw.name(members)}"  # noqa: S608 - our own names
-                " WHERE _dlt_valid_to IS NULL"
+                f"SELECT DISTINCT location_id, user_id FROM {self._raw.name(table)}"  # noqa: S608 - our own names
+                f" WHERE _dlt_valid_to IS NULL AND user_id IN ({wanted})"
             )
             for row in self._raw.dicts(sql):
-                holders.setdefault(("users", row["user_id"]), set()).add(row["location_id"])
-        return Owners(names, {each: frozenset(ids) for each, ids in holders.items()}, frozenset(with_lists))
+                holders.setdefault(row["user_id"], set()).add(row["location_id"])
+        return {each: frozenset(location_ids) for each, location_ids in holders.items()}
 
     def of_appointments(self, ids: Iterable[str]) -> dict[str, int]:
         """How many of these appointments each location holds."""

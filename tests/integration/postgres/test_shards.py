@@ -109,7 +109,6 @@ def test_a_run_asks_only_for_its_own_locations(
 
     monkeypatch.setattr(RawTables, "rows", spy)
     of_reads = dict.fromkeys(("all", "part", "one"), 0)
-    members = ("team_members", "service_members")
     one = next(iter(site.settings.locations))
     part = max((site.settings.shard(index, 2) for index in (1, 2)), key=lambda each: len(each.locations))
     assert 0 < len(part.locations) < 3
@@ -120,7 +119,7 @@ def test_a_run_asks_only_for_its_own_locations(
         own = {each.id for each in site.world.locations if each.name in settings.locations}
         for sql, locations, count in fetched:
             # A location's id may have to be looked up by its name, and the owner of a key by its teams and services.
-            if not any(f'."{table}"' in sql for table in ("locations", "teams", "services", *members)):
+            if not any(f'."{table}"' in sql for table in ("locations", "teams", "services")):
                 assert locations <= own, sql
             of_reads[name] += count * ('."reads"' in sql)
     assert of_reads["all"] > of_reads["part"] > of_reads["one"] > 0
