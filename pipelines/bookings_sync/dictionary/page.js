@@ -1,6 +1,6 @@
 "use strict";
-// Search. The metrics are searched like the columns of a table. A table with all words in its name, question or notes is shown with all its columns. In other tables, a column
-// is shown if its row and the table's name together hold all words.
+// Search. A table with all words in its name, question or notes is shown with all its columns. In other tables, a
+// column is shown if its row and the table's name together hold all words. Metrics are searched like columns.
 const input = document.getElementById("search");
 const found = document.getElementById("found");
 const nothing = document.getElementById("nothing");
