@@ -12,7 +12,7 @@ OFF = 100
 """The share that turns the guard off, in percent."""
 
 _NEARLY_ALL = 90
-"""Percent."""
+"""Percent of the free slots that may close at most, however long ago they were read."""
 
 
 class Guard(NamedTuple):

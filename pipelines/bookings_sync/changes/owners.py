@@ -55,7 +55,7 @@ class Owners:
     with_lists: frozenset[tuple[Listed, str]] = frozenset()
     """The lists for which a location holds at least one live record."""
     holders_of_users: Callable[[Iterable[str]], Mapping[str, frozenset[str]]] = lambda _: {}
-    """Asks which locations hold these users as members. Asked only about a list of which nothing else is known."""
+    """Which locations hold these users as members. Asked only if nothing else in a list is known."""
 
     def of_list(self, endpoint: Listed, location_id: str, records: Iterable[Any]) -> Whose:
         """Whose teams or services these are."""
@@ -77,7 +77,7 @@ class Owners:
         return OWN if self._are_own_users(endpoint, location_id, known) else UNKNOWN
 
     def _are_own_users(self, endpoint: Listed, location_id: str, records: Records) -> bool:
-        """Whether the records name users, all of whom this location holds, and no other."""
+        """Whether the records name users, and only this location holds them."""
         users = (listed_teams if endpoint == "teams" else listed_services)(records).users
         holders, own = self.holders_of_users(users), frozenset([location_id])
         return bool(users) and all(holders.get(each) == own for each in users)
