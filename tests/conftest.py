@@ -41,6 +41,11 @@ _LONG = {
 """Tests of half a minute, for `make chaos` only."""
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Names bytes by their length: compressed bytes contain the time, and each worker must collect the same names."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if os.environ.get("CHAOS"):
         return
