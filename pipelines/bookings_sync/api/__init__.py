@@ -6,7 +6,6 @@ Output: `Reply`, or an error of the tree in `errors`. Comes after `planning` and
 
 from bookings_sync.api.client import Client
 from bookings_sync.api.connections import ConnectionPool, open_http
-from bookings_sync.api.replies import FreeSlots, Reply
 from bookings_sync.api.writes import (
     BlockOffRequest,
     Booked,
@@ -19,6 +18,7 @@ from bookings_sync.api.writes import (
     TeamRequest,
     Writer,
 )
+from bookings_sync.dialects.replies import FreeSlots, Reply
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.records.json_text import Record, Records
 

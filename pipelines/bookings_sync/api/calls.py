@@ -1,7 +1,7 @@
 """Sends one API call: rate limit, retries, and failures as typed errors.
 
-Input:  `ApiCall`, a decoder for the reply's body, and the location's key and rate limit.
-Output: `Reply`, or an ApiError. `client` and `writes` define the calls.
+Input:  `ApiCall` of a dialect, a decoder for the reply's body, and the location's key and rate limit.
+Output: `Reply`, or an ApiError.
 
 stamina retries idempotent calls after retryable errors, with a bounded number of attempts, growing pauses and jitter.
 A Retry-After applies to the whole location, so it pauses the location's rate limiter and not only the failed call.
@@ -14,10 +14,9 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode
 
 import httpx
@@ -29,8 +28,9 @@ from pendulum import DateTime
 from bookings_sync.api.bodies import BODIES, Beyond, Undecodable, decompressed
 from bookings_sync.api.connections import ConnectionPool
 from bookings_sync.api.limits import RateLimiter
-from bookings_sync.api.replies import OtherAnswer, Reply, is_object
 from bookings_sync.config.settings import Location, Settings
+from bookings_sync.dialects.dialect import ApiCall, Dialect
+from bookings_sync.dialects.replies import OtherAnswer, Reply, is_object
 from bookings_sync.errors import (
     MISTAKES,
     ApiError,
@@ -47,7 +47,7 @@ from bookings_sync.errors import (
     mistake,
 )
 from bookings_sync.logs import LOCATION
-from bookings_sync.planning.windows import SPOILT_MS, Window
+from bookings_sync.planning.windows import SPOILT_MS
 from bookings_sync.records.digests import digest_of
 from bookings_sync.records.json_text import Unreadable, decode
 
@@ -55,6 +55,9 @@ log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_SECONDS = 15 * 60.0
 """A longer Retry-After means that the daily limit is spent. The call fails, and the next run resumes."""
+
+_ONE_DAY = 24 * 60 * 60.0
+"""Seconds. The daily limit is spent, and when it is renewed is UNK."""
 
 _LONGEST_TARGET = 65_536
 """Characters of path and query. Servers refuse longer ones."""
@@ -72,25 +75,6 @@ T = TypeVar("T")
 E = TypeVar("E", bound=ApiError)
 
 
-@dataclass(frozen=True, slots=True)
-class ApiCall:
-    """An HTTP call. `path` begins with a slash, with quoted ids. `params` and `body` are never logged."""
-
-    method: str
-    path: str
-    params: dict[str, str] = field(default_factory=dict)
-    body: dict[str, Any] | None = None
-    window: Window | None = None
-    not_found_statuses: tuple[int, ...] = ()
-    """Statuses that mean "no such record" if the body is a JSON object."""
-    can_halve_window: bool = False
-    """Whether the caller asks for the window's halves if the whole window brings no good reply."""
-
-    @property
-    def is_idempotent(self) -> bool:
-        return self.method != "POST"
-
-
 class Sender:
     """Sends calls for one location. Thread-safe.
 
@@ -102,6 +86,7 @@ class Sender:
         location: Location,
         settings: Settings,
         http: ConnectionPool,
+        dialect: Dialect,
         *,
         clock: Callable[[], DateTime],
         monotonic: Callable[[], float] = time.monotonic,
@@ -110,7 +95,8 @@ class Sender:
         self.location = location
         self._settings = settings
         self._http = http
-        self._base_url = _parsed_url(settings.base_url)
+        self._dialect = dialect
+        self._base_url = _parsed_url(dialect.base_url(settings))
         self._base_path = self._base_url.raw_path.decode("ascii").rstrip("/")
         self._headers = httpx.Headers({**http.headers, "Authorization": f"Bearer {location.api_key}"})
         self._timeout = httpx.Timeout(settings.read_timeout_seconds, connect=settings.connect_timeout_seconds).as_dict()
@@ -190,6 +176,7 @@ class Sender:
             status,
             seconds * 1000,
         )
+        self._heed(headers)
         if status in call.not_found_statuses and is_object(body):
             body = b""  # `one_with` reads an empty body as "no such record"
         elif status // 100 != 2:
@@ -225,7 +212,7 @@ class Sender:
         request = httpx.Request(
             call.method,
             self._base_url,
-            headers=self._headers,
+            headers=self._headers if not call.headers else httpx.Headers({**self._headers, **call.headers}),
             content=None if call.body is None else orjson.dumps(call.body),
             extensions={"timeout": self._timeout, "target": target.encode("ascii")},
         )
@@ -283,6 +270,8 @@ class Sender:
 
     def _error_for_status(self, call: ApiCall, status: int, headers: httpx.Headers, body: bytes) -> ApiError:
         """The error for a status that is not 2xx. Pauses the rate limiter if the API asks for a pause."""
+        if refusal := self._dialect.refusal(call, status, body):
+            return self._error(refusal.kind, refusal.what, call, status)
         if status in {401, 403}:
             return self._error(AuthenticationFailed, "the API key was refused", call, status)
         if status == 408:
@@ -293,7 +282,9 @@ class Sender:
                 if status == 429
                 else self._error(ServerFailed, "the server failed", call, status)
             )
-            error.retry_after = retry_after(headers, self._clock)
+            pace = self._dialect.pace(headers)
+            is_day_spent = status == 429 and pace is not None and pace.is_day_spent
+            error.retry_after = _ONE_DAY if is_day_spent else retry_after(headers, self._clock)
             pause = error.retry_after
             if pause is None and status == 429:
                 pause = self._settings.rate_period_seconds
@@ -307,6 +298,12 @@ class Sender:
             return refused
         what = "a redirect, and redirects are not followed" if status // 100 == 3 else "not a reply of the API"
         return self._error(BadReply, what, call, status)
+
+    def _heed(self, headers: httpx.Headers) -> None:
+        """Keeps to a lower limit than the configured one, if the reply names one."""
+        pace = self._dialect.pace(headers)
+        if pace is not None and pace.limit:
+            self._limiter.lower(pace.limit, pace.period_seconds)
 
     def _error(self, kind: type[E], what: str, call: ApiCall, status: int | None) -> E:
         return kind(

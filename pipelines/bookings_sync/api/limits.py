@@ -41,7 +41,9 @@ class RateLimiter:
         self._monotonic = monotonic
         self._sleep = sleep
         # Permits are counted, not stored: each location has a limiter, and a limit can be a million.
-        self._unused = limit
+        self._limit = self._unused = limit
+        self._surplus = 0
+        """Permits in use that are not returned, because the limit was lowered."""
         # When each released permit becomes usable. Permits are released in this order, so the deque stays sorted.
         self._usable_at: deque[float] = deque()
         self._paused_until = float("-inf")
@@ -68,6 +70,18 @@ class RateLimiter:
         with self._changed:
             self._paused_until = max(self._paused_until, self._monotonic() + seconds)
 
+    def lower(self, limit: int, period_seconds: float | None) -> None:
+        """Keeps to a lower limit or a longer period from now on. Higher limits and shorter periods change nothing."""
+        with self._changed:
+            if period_seconds is not None:
+                self._period = max(self._period, period_seconds * _CLOCK_DRIFT)
+            if limit < self._limit:
+                self._surplus += self._limit - limit
+                self._limit = limit
+                unused = min(self._unused, self._surplus)
+                self._unused -= unused
+                self._surplus -= unused
+
     def _take(self) -> float:
         """Takes a permit and returns the time when it becomes usable."""
         if self._unused:
@@ -79,7 +93,9 @@ class RateLimiter:
 
     def _return(self, usable_at: float, *, first: bool) -> None:
         with self._changed:
-            if first:
+            if self._surplus:
+                self._surplus -= 1
+            elif first:
                 self._usable_at.appendleft(usable_at)
             else:
                 self._usable_at.append(usable_at)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bookings_sync.api.replies import list_under
+from bookings_sync.dialects.replies import list_under
 from bookings_sync.records.digests import short_digest_of
 from bookings_sync.records.json_text import holds_nul
 

@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 from pendulum import DateTime
 
-from bookings_sync.api.calls import ApiCall
-from bookings_sync.api.client import Client, path_segment
-from bookings_sync.api.replies import saved_with
+from bookings_sync.api.client import Client
+from bookings_sync.dialects.dialect import ApiCall, path_segment
+from bookings_sync.dialects.replies import saved_with
 from bookings_sync.records.json_text import Record, Unreadable
 
 AttendanceStatus = Literal["confirmed", "cancelled", "showed", "noshow", "invalid"]

@@ -37,7 +37,7 @@ class Rereading:
         self._ledger = ledger
         self._interpretation_of = interpretation_of
         self._earlier = earlier
-        self._known: dict[tuple[str | None, frozenset[str]], dict[str, Alike]] = {}
+        self._known: dict[tuple[str, frozenset[str]], dict[str, Alike]] = {}
 
     def alike(self, read: Read | PlannedRead | None) -> Mapping[str, Alike] | None:
         """What the last readings of the same list have in common with this run's, by table. None if they were read in
@@ -46,7 +46,7 @@ class Rereading:
         if read is None or not others or not others <= self._earlier.keys():
             return None
         interpretation = self._interpretation_of(read.location_id)
-        known = (interpretation.zone, others)
+        known = (interpretation.rules[read.endpoint], others)
         if known not in self._known:
             self._known[known] = interpretation.alike([self._earlier[each] for each in others])
         return self._known[known]

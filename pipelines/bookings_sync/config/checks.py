@@ -35,7 +35,8 @@ _SHORTEST_PII_KEY = 16
 
 def check(settings: Settings) -> None:
     """Raises ConfigurationError if any setting cannot be right."""
-    _check_base_url(settings.base_url)
+    _check_base_url("base_url", settings.base_url, "https://link.amtssl.com/v1")
+    _check_base_url("v2_base_url", settings.v2_base_url, "https://services.leadconnectorhq.com")
     _check_locations(settings.locations)
     _check_choices(settings)
     _check_privacy(settings)
@@ -76,20 +77,20 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def _check_base_url(url: str) -> None:
-    fix = "Write the URL up to and including the version, for example https://link.amtssl.com/v1."
+def _check_base_url(name: str, url: str, example: str) -> None:
+    fix = f"Write the URL that all paths begin with, for example {example}."
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise invalid("base_url", "not a URL", fix) from None
+        raise invalid(name, "not a URL", fix) from None
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise invalid("base_url", "not an http(s) URL", fix)
+        raise invalid(name, "not an http(s) URL", fix)
     if "@" in parts.netloc or "?" in url or "#" in url:
-        raise invalid("base_url", "holds a user, a query or a fragment", fix)
+        raise invalid(name, "holds a user, a query or a fragment", fix)
     if not is_url(url):
-        raise invalid("base_url", "not a URL", fix)
+        raise invalid(name, "not a URL", fix)
     if parts.scheme == "http" and not is_loopback(url):
-        raise invalid("base_url", "http would send the API keys unencrypted", "Write https.")
+        raise invalid(name, "http would send the API keys unencrypted", "Write https.")
 
 
 def _check_locations(locations: Mapping[str, Location]) -> None:
@@ -184,6 +185,8 @@ def _check_numbers(settings: Settings) -> None:
     for name, least in _AT_LEAST.items():
         if getattr(settings, name) < least:
             raise invalid(name, f"{getattr(settings, name)} is too small", f"Write {least} or more.")
+    if settings.v2_sunday not in {0, 1}:
+        raise invalid("v2_sunday", f"cannot be {settings.v2_sunday}", "Write 0, or 1 if 7 is Saturday.")
     for name in _SECONDS:
         if not 0 < getattr(settings, name) <= _LONGEST_SECONDS:
             fix = f"Write seconds, more than 0 and at most {_LONGEST_SECONDS}."

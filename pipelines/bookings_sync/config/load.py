@@ -44,10 +44,7 @@ def load_settings(*, need_locations: bool = True) -> Settings:
             )
             raise invalid("locations", "no location is configured", fix, SECRETS_FILE)
     try:
-        locations = {
-            name: Location(name, values.get("api_key", ""), values.get("location_id"), values.get("timezone"))
-            for name, values in found.locations.items()
-        }
+        locations = {name: Location(name, **{"api_key": "", **values}) for name, values in found.locations.items()}
         settings = Settings(**found.values, locations=locations)
         if stem := _duckdb_stem(settings):
             settings.check_database(stem)

@@ -21,17 +21,23 @@ PLACEHOLDER = "paste-the-location-api-key-here"
 """The value in .dlt/secrets.toml.example. It is refused as a key."""
 
 
+APIS = ("v1", "v2")
+"""The APIs that serve a calendar (`dialects`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """One location (tenant): its name in the configuration and its key, which `repr` hides.
 
-    `location_id` and `timezone` (IANA) are None if the configuration does not name them. Raises ConfigurationError.
+    `location_id`, `timezone` (IANA) and `api` (one of `APIS`) are None if the configuration does not name them. Raises
+    ConfigurationError.
     """
 
     name: str
     api_key: str = field(repr=False)
     location_id: str | None = None
     timezone: str | None = None
+    api: str | None = None
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -49,6 +55,9 @@ class Location:
         if self.timezone is not None and not is_timezone(self.timezone):
             fix = "Write an IANA zone such as Europe/Berlin, or remove it."
             raise self._invalid("timezone", f"no time zone is called {self.timezone!r}", fix)
+        if self.api is not None and self.api not in APIS:
+            fix = f"Write one of {', '.join(APIS)}, or remove it: the key's form decides then."
+            raise self._invalid("api", f"no API is called {self.api!r}", fix)
 
     def _invalid(self, field_name: str, problem: str, fix: str) -> ConfigurationError:
         key = f"{LOCATIONS_SECTION}.{self.name or '<name>'}.{field_name}"

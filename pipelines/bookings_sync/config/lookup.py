@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 COMMITTED_SECRET = "a secret in a file that is committed"  # noqa: S105 - a message
 MOVE_SECRET = f"Move it to {SECRETS_FILE}. Replace it if the file was ever committed."
 
-_LOCATION_FIELDS = ("api_key", "location_id", "timezone")
+_LOCATION_FIELDS = ("api_key", "location_id", "timezone", "api")
 _LOCATIONS_VARIABLE = "SOURCES__BOOKINGS__LOCATIONS"
 _SOURCE_SECTION = LOCATIONS_SECTION.rpartition(".")[0]
 

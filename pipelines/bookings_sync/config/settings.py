@@ -44,6 +44,8 @@ class Settings:
     """
 
     base_url: str = "https://link.amtssl.com/v1"
+    v2_base_url: str = "https://services.leadconnectorhq.com"
+    v2_sunday: int = 0
     locations: Mapping[str, Location] = field(default_factory=dict)
 
     scopes: tuple[ScopeKind, ...] = ("service",)
@@ -103,7 +105,8 @@ class Settings:
     """Whether `locations` are all that the configuration names; `only` and `shard` clear it."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "base_url", self.base_url.rstrip("/"))
+        for name in ("base_url", "v2_base_url"):
+            object.__setattr__(self, name, getattr(self, name).rstrip("/"))
         object.__setattr__(self, "locations", dict(self.locations))
         for name in ("scopes", "unknown_id_statuses", "deleted_when", "ignored_fields", *checks.PII_LISTS):
             object.__setattr__(self, name, tuple(getattr(self, name)))
@@ -128,11 +131,6 @@ class Settings:
             raise ValueError(f"expected part INDEX of COUNT, for example 3 of 16, got {index} of {of}")
         names = [name for name in self.locations if _stable_hash(name) % of == index - 1]
         return replace(self.only(names), part=Part(index, of), pipeline_name=f"{self.pipeline_name}_{index}_of_{of}")
-
-    @property
-    def zones(self) -> set[str]:
-        """The time zones that the locations name."""
-        return {each.timezone for each in self.locations.values() if each.timezone}
 
     @property
     def pii_rules(self) -> dict[PersonalField, Rule]:

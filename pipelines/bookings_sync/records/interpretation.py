@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from types import MappingProxyType
 from typing import NamedTuple, get_args
 
 from bookings_sync.config.privacy import FIELDS_0_2, PersonalField
@@ -59,7 +60,7 @@ value. A key column decides which records become rows. `test_interpretation` nam
 
 _SETTINGS: Mapping[Endpoint, tuple[str, ...]] = {
     "teams": ("deleted_when", "ignored_fields"),
-    "services": ("deleted_when", "ignored_fields"),
+    "services": ("deleted_when", "ignored_fields", "v2_sunday"),
     "appointments": ("include_contacts", "service_id_parameter", "reply_cap", "deleted_when", "ignored_fields"),
     "slots": (),
     "contents": (),
@@ -89,11 +90,14 @@ class Interpretation:
     zone: str | None = None
 
     @classmethod
-    def of(cls, settings: Settings, zone: str | None = None) -> Interpretation:
+    def of(
+        cls, settings: Settings, zone: str | None = None, sources: Mapping[str, str] = MappingProxyType({})
+    ) -> Interpretation:
+        """`sources` has the API's fields for columns ("appointments.service_id") that `tables` finds elsewhere."""
         privacy = Privacy.of(settings)
         declarations = {
             table.name: {
-                column.name: _declaration(table, column, privacy, zone)
+                column.name: _declaration(table, column, privacy, zone, sources.get(f"{table.name}.{column.name}"))
                 for column in table.columns
                 if column.name not in STAMPED
             }
@@ -151,18 +155,19 @@ def _tables_of(endpoint: Endpoint) -> list[str]:
     return [table.name for table in TABLES.values() if table.history and table.resource == endpoint]
 
 
-def _declaration(table: Table, column: Column, privacy: Privacy, zone: str | None) -> str:
+def _declaration(table: Table, column: Column, privacy: Privacy, zone: str | None, source: str | None) -> str:
     """What the column's values are made of, as text."""
     of_table = [each for each in privacy.ignored if each.startswith(f"{table.name}.")]
     ignored = [each for each in of_table if column.name == "extra" or each == f"{table.name}.{column.source}"]
     without = f" without {', '.join(ignored)}" if ignored else ""
     in_zone = f" in {zone}" if zone and column.type == "timestamp" else ""
-    return f"{made_of(table, column)}|{_rule(table, column, privacy)}{without}{in_zone}"
+    return f"{made_of(table, column, source)}|{_rule(table, column, privacy)}{without}{in_zone}"
 
 
-def made_of(table: Table, column: Column) -> str:
-    """The same without the privacy rule: type, place, field and revision."""
-    source = f"{column.derived.source}>{_probed(column.derived)}" if column.derived else column.source or ""
+def made_of(table: Table, column: Column, source: str | None = None) -> str:
+    """The same without the privacy rule: type, place, field and revision. `source` is another field than declared."""
+    if source is None:
+        source = f"{column.derived.source}>{_probed(column.derived)}" if column.derived else column.source or ""
     where = f"{table.nested.path}/{table.nested.form}" if table.nested else ""
     revision = REVISIONS.get(f"{table.name}.{column.name}", 1)
     return f"{column.type}|{where}|{source}|{revision}"

@@ -14,12 +14,12 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from typing import NamedTuple
 
 from bookings_sync.api.client import Client
-from bookings_sync.api.replies import Reply
 from bookings_sync.changes.held import Held, Placed
 from bookings_sync.changes.invalidation import Change, What
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.places import placed_rows, places_held
 from bookings_sync.changes.stage import Emitted, Stage
+from bookings_sync.dialects.replies import Reply
 from bookings_sync.errors import ApiError, BudgetSpent, ControlFailed, OtherReply
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Read

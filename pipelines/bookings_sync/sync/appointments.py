@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 
 from bookings_sync.api.listing import Listing, id_digest
-from bookings_sync.api.replies import Reply
 from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
+from bookings_sync.dialects.replies import Reply
 from bookings_sync.errors import (
     MISTAKES,
     ApiError,

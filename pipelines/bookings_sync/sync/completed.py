@@ -7,8 +7,8 @@ from typing import Any
 
 from pendulum import DateTime
 
-from bookings_sync.api.replies import Reply
 from bookings_sync.changes.journal import Journal
+from bookings_sync.dialects.replies import Reply
 from bookings_sync.planning.ledger import Endpoint, Read
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.scopes import Scope

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from bookings_sync.api.client import Client
-from bookings_sync.api.replies import Reply
+from bookings_sync.dialects.replies import Reply
 from bookings_sync.errors import ApiError, OtherReply
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from bookings_sync.api.listing import Listing
-from bookings_sync.api.replies import Reply
+from bookings_sync.dialects.replies import Reply
 from bookings_sync.errors import ApiError, BudgetSpent
 from bookings_sync.planning.ledger import Ledger, Read
 from bookings_sync.planning.plan import PlannedRead, window_of

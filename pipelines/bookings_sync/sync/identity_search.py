@@ -18,8 +18,8 @@ import msgspec
 
 from bookings_sync.api.client import Client
 from bookings_sync.api.listing import decode_all
-from bookings_sync.api.replies import Reply
 from bookings_sync.config.settings import Location, Settings
+from bookings_sync.dialects.replies import Reply
 from bookings_sync.errors import ApiError, BadReply, ReplyTooLarge, RequestRefused, TimedOut
 from bookings_sync.planning.ledger import Ledger
 from bookings_sync.planning.plan import Span, hot_range, plan_appointments, whole_range, window_of

@@ -7,8 +7,8 @@ Output: each reply once, so that no list is requested twice.
 from __future__ import annotations
 
 from bookings_sync.api.client import Client
-from bookings_sync.api.replies import Reply
 from bookings_sync.changes.owners import Listed
+from bookings_sync.dialects.replies import Reply
 from bookings_sync.errors import ApiError
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from bookings_sync.api.client import Client
 from bookings_sync.api.listing import Listing, decode_all, diff_decoder, split_decoder
-from bookings_sync.api.replies import Reply
 from bookings_sync.changes.contact_cache import ContactCache, ContactCaches
 from bookings_sync.changes.rereading import Rereading
+from bookings_sync.dialects.replies import Reply
 from bookings_sync.planning.ledger import Ledger, Read
 from bookings_sync.planning.plan import PlannedRead, window_of
 from bookings_sync.planning.windows import Window

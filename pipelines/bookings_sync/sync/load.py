@@ -78,7 +78,7 @@ class Load:
             self._held_rows,
             self.stage,
             self._completed,
-            run.interpretation.rules,
+            run.rules_of,
             run.proof,
             run.kept,
             deletions=run.deletions,

@@ -25,6 +25,7 @@ from bookings_sync.api.connections import open_http
 from bookings_sync.changes.contact_cache import ContactCaches
 from bookings_sync.changes.contents import Contents
 from bookings_sync.config.settings import Settings
+from bookings_sync.dialects import interpretations
 from bookings_sync.errors import BookingsError
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Endpoint
@@ -92,8 +93,7 @@ class Run:
         self.is_one_load = is_one_load
         self._accept_deletions = frozenset(accept_deletions)
         self.clock = clock
-        self.interpretation = Interpretation.of(settings)
-        self._of_zone = {zone: Interpretation.of(settings, zone) for zone in settings.zones}
+        self._interpretations = interpretations(settings)
         rules = partial(self.rules_of, endpoint="appointments")
         self.span = Span(run_id or uuid.uuid4().hex, clock(), asked, full, rules)
         self.findings = Findings(settings.locations, lambda: on_progress(self) if on_progress else None)
@@ -192,9 +192,8 @@ class Run:
             self.findings.warn(warning)
 
     def interpretation_of(self, location_id: str) -> Interpretation:
-        """How this run reads a location's replies. The location's zone decides about times without an offset."""
-        zone = self.settings.locations[self.findings.of(location_id).name].timezone
-        return self._of_zone[zone] if zone else self.interpretation
+        """How this run reads a location's replies."""
+        return self._interpretations[self.findings.of(location_id).name]
 
     def rules_of(self, location_id: str, endpoint: Endpoint) -> str:
         """The fingerprint of how this run reads the replies of a location's endpoint."""

@@ -18,12 +18,12 @@ from functools import lru_cache, partial
 from pendulum import DateTime
 
 from bookings_sync.api.client import Client
-from bookings_sync.api.replies import FreeSlots, Reply
 from bookings_sync.changes.held import Held, HeldSlots, Listed
 from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
+from bookings_sync.dialects.replies import FreeSlots, Reply
 from bookings_sync.errors import BudgetSpent, RequestRefused
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Read

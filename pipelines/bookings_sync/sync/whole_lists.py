@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from bookings_sync.api.client import Client
-from bookings_sync.api.replies import Reply
 from bookings_sync.changes.diff import difference, missing
 from bookings_sync.changes.held import Held
 from bookings_sync.changes.invalidation import Change
@@ -18,6 +17,7 @@ from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.owners import Listed
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
+from bookings_sync.dialects.replies import Reply
 from bookings_sync.errors import MISTAKES, BookingsError, BudgetSpent, mistake
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Endpoint
@@ -56,7 +56,7 @@ class WholeLists:
         held_rows: HeldRows,
         stage: Stage,
         completed: CompletedReads,
-        rules: Mapping[Endpoint, str],
+        rules: Callable[[str, Endpoint], str],
         proof: Proof,
         kept: KeptReplies,
         *,
@@ -185,7 +185,8 @@ class WholeLists:
         records = reply.records or []
         before = self._planner.ledger.newest(location_id, endpoint, Scope("location", location_id))
         planned = _whole(endpoint, location_id)
-        is_unchanged = before and before.reply_digest == reply.digest and before.rules == self._rules[endpoint]
+        rules = self._rules(location_id, endpoint)
+        is_unchanged = before and before.reply_digest == reply.digest and before.rules == rules
         try:
             batch = None if is_unchanged else self._decoded(table, location_id, records)
             held_back = self._learn(endpoint, location_id, records)

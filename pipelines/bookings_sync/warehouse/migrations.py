@@ -21,6 +21,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync.config.settings import Settings
+from bookings_sync.dialects import interpretations
 from bookings_sync.errors import NewerWarehouseError
 from bookings_sync.planning.ledger import Endpoint
 from bookings_sync.records.interpretation import Declarations, Interpretation, declared_before
@@ -165,7 +166,7 @@ def facts_of_reading(ways: Mapping[str, Declarations]) -> dict[str, str]:
 
 
 def _how_this_program_reads(settings: Settings) -> dict[str, str]:
-    ways = [Interpretation.of(settings, zone) for zone in (None, *sorted(settings.zones))]
+    ways = [Interpretation.of(settings), *interpretations(settings).values()]
     return facts_of_reading({way.rules[each]: way.of_endpoint(each) for way in ways for each in get_args(Endpoint)})
 
 

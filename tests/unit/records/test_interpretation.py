@@ -28,7 +28,7 @@ ODD: list[Any] = [
 ]  # fmt: skip
 
 NO_MEANING = {
-    "base_url", "locations", "scopes", "slots", "slots_horizon_days", "slots_days_per_call", "history_start",
+    "base_url", "v2_base_url", "locations", "scopes", "slots", "slots_horizon_days", "slots_days_per_call", "history_start",
     "lookback_days", "horizon_days", "cold_reread_days", "window_days", "max_window_days", "rows_per_reply",
     "max_reply_mb", "request_budget", "deletion_guard_percent", "deletion_guard_rows",
     "deletion_evidence_runs", "deletion_evidence_hours", "rows_per_load", "reads_per_load", "rate_limit",
@@ -40,6 +40,7 @@ NO_MEANING = {
 """Settings under which equal replies give equal rows. Some of them decide which requests are sent."""
 
 MEANING: dict[str, Any] = {
+    "v2_sunday": 1,
     "include_contacts": False,
     "service_id_parameter": "serviceId",
     "reply_cap": 100,
@@ -58,9 +59,9 @@ PERSONAL: dict[str, Any] = {"pii_keep": {"pii": "drop"}, "pii_key": {"pii": "has
 """The settings without which a setting has no effect."""
 
 
-def rules(**settings: Any) -> str:
+def rules(**settings: Any) -> dict[str, str]:
     secret = {"pii_key": "a secret that is long enough"} if "hash" in str(settings) else {}
-    return Interpretation.of(Settings(**{**secret, **settings})).rules["appointments"]
+    return Interpretation.of(Settings(**{**secret, **settings})).rules
 
 
 def test_every_setting_is_known_to_matter_or_not() -> None:

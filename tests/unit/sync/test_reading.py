@@ -9,8 +9,8 @@ import pendulum
 import pytest
 
 from bookings_sync.api import Client, open_http
-from bookings_sync.api.replies import Reply
 from bookings_sync.config.settings import Location, Settings
+from bookings_sync.dialects.replies import Reply
 from bookings_sync.errors import RateLimited, ServerFailed
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import DAY_MS, Window

@@ -6,7 +6,7 @@ Output: records as the API wrote them, or `Unreadable` if the body has another s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Generic, TypeVar
@@ -73,18 +73,31 @@ def one_with(record_id: str) -> Callable[[bytes], Records]:
     what became of that one. An integer counts as its digits, as in lists.
     """
 
+    return lambda body: _one(decode_object(body) if body.strip() else {}, record_id)
+
+
+def one_under(names: Sequence[str], record_id: str) -> Callable[[bytes], Records]:
+    """The same for a record that stands under one of these names in the JSON object."""
+
     def decode_one(body: bytes) -> Records:
-        record = decode_object(body) if body.strip() else {}
-        if not record:
-            return []
-        if "id" not in record:
-            # An unexpected object must not count as "no such record": the appointment would be recorded as deleted.
-            raise Unreadable("the JSON object has no id")
-        if usable_id(record["id"]) != record_id:
-            raise OtherAnswer("the reply holds a record with another id")
-        return [record]
+        value = decode_object(body) if body.strip() else {}
+        record = next((value[name] for name in names if name in value), value)
+        if not isinstance(record, dict):
+            raise Unreadable(f"expected a JSON object, got a {type(record).__name__}")
+        return _one(record, record_id)
 
     return decode_one
+
+
+def _one(record: Record, record_id: str) -> Records:
+    if not record:
+        return []
+    if "id" not in record:
+        # An unexpected object must not count as "no such record": the appointment would be recorded as deleted.
+        raise Unreadable("the JSON object has no id")
+    if usable_id(record["id"]) != record_id:
+        raise OtherAnswer("the reply holds a record with another id")
+    return [record]
 
 
 def saved_with(record_id: str | None) -> Callable[[bytes], Record]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookings_sync.api import replies
+from bookings_sync.dialects import replies
 from bookings_sync.records.json_text import Unreadable
 
 

@@ -1,0 +1,143 @@
+"""What a dialect is: everything that differs between the APIs that serve a booking calendar.
+
+Input:  a location, the settings, and a function that sends a call.
+Output: `Calls`: the calendar's lists and records, with the fields of the first API (`records.tables` names them). The
+        rooms after `api` see these only, so they know no dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeVar
+from urllib.parse import quote
+
+from bookings_sync.config.settings import Location, Settings
+from bookings_sync.dialects.replies import FreeSlots, Reply
+from bookings_sync.errors import ApiError
+from bookings_sync.planning.scopes import Scope
+from bookings_sync.planning.windows import Window
+from bookings_sync.records.json_text import Records
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCall:
+    """An HTTP call. `path` begins with a slash, with quoted ids. `params`, `headers` and `body` are never logged."""
+
+    method: str
+    path: str
+    params: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: dict[str, Any] | None = None
+    window: Window | None = None
+    not_found_statuses: tuple[int, ...] = ()
+    """Statuses that mean "no such record" if the body is a JSON object."""
+    can_halve_window: bool = False
+    """Whether the caller asks for the window's halves if the whole window brings no good reply."""
+    is_read: bool = False
+    """Whether a POST only reads, so that it may be sent again."""
+
+    @property
+    def is_idempotent(self) -> bool:
+        return self.is_read or self.method != "POST"
+
+
+class Send(Protocol):
+    """Sends a call and decodes the body of its reply. Raises ApiError. A body with the digest `known_digest` is not
+    decoded."""
+
+    def __call__(
+        self, call: ApiCall, decode_body: Callable[[bytes], T], known_digest: str | None = None, /
+    ) -> Reply[T]: ...
+
+
+class Refusal(NamedTuple):
+    """What a status that is no success means: the kind of error, and one line that names the cause and the fix."""
+
+    kind: type[ApiError]
+    what: str
+
+
+class Pace(NamedTuple):
+    """What a reply says about the rate limit: `limit` requests in any `period_seconds`. `is_day_spent`: no request is
+    left today."""
+
+    limit: int | None = None
+    period_seconds: float | None = None
+    is_day_spent: bool = False
+
+
+class ContactPage(NamedTuple):
+    """Some of a location's contacts. `cursor` asks for the next page, and is None after the last one. `total` counts
+    all contacts, if the API says so."""
+
+    records: Records
+    cursor: str | None
+    total: int | None
+
+
+class Calls(Protocol):
+    """The read calls of one location. Every call raises ApiError."""
+
+    def list_teams(self) -> Reply[Records]: ...
+
+    def list_services(self) -> Reply[Records]: ...
+
+    def list_appointments(
+        self, scope: Scope, window: Window, known_digest: str | None, decode: Callable[[bytes], T]
+    ) -> Reply[T]:
+        """The appointments of a scope in a window. `decode` gets the JSON `{"appointments": [record, …]}`."""
+
+    def get_appointment(self, appointment_id: str) -> Reply[Records]:
+        """One appointment, or an empty list if the API has no such appointment."""
+
+    def list_slots(
+        self, service_id: str, window: Window, timezone: str | None, known_digest: str | None
+    ) -> Reply[FreeSlots]: ...
+
+    def check_slug(self, slug: str) -> Reply[dict[str, Any]]: ...
+
+
+class ContactCalls(Protocol):
+    """The calls of an API that lists contacts on their own. Every call raises ApiError."""
+
+    def list_contacts(self, cursor: str | None, changed_since_ms: int | None = None) -> Reply[ContactPage]:
+        """A page of contacts: the first one, or the one at `cursor`. `changed_since_ms` leaves out contacts that did
+        not change since, if the API heeds it (UNK)."""
+
+    def get_contact(self, contact_id: str) -> Reply[Records]:
+        """One contact, or an empty list if the API has no such contact."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One API.
+
+    `columns` has the API's field for each column ("appointments.service_id") that the first API has elsewhere.
+    `lists_cost` is the number of requests that one list of appointments takes.
+    """
+
+    name: str
+    owns_key: Callable[[str], bool]
+    """Whether a key has this dialect's form."""
+    base_url: Callable[[Settings], str]
+    check: Callable[[Location], None]
+    """Raises ConfigurationError if the location lacks something that the dialect needs."""
+    calls: Callable[[Location, Settings, Send], Calls]
+    columns: Mapping[str, str]
+    lists_cost: int = 1
+    refusal: Callable[[ApiCall, int, bytes], Refusal | None] = lambda *_: None
+    """How the API words a refusal. None: the status says it all."""
+    pace: Callable[[Mapping[str, str]], Pace | None] = lambda _: None
+    """What a reply's headers say about the rate limit."""
+    contacts: Callable[[Location, Settings, Send], ContactCalls] | None = None
+    """None if appointments embed their contacts."""
+
+
+def path_segment(text: str) -> str:
+    """Quotes an id or a slug for a URL path. Raises ValueError if the path would then name another endpoint."""
+    if text in {"", ".", ".."}:
+        raise ValueError(f"not an id: {text!r}")
+    return quote(text, safe="")

@@ -1,0 +1,194 @@
+"""v2's calendars and groups as services and teams.
+
+Input:  records of `GET /calendars/`, `GET /calendars/groups` and the list of users.
+Output: the same facts in the form of the first API, which `records.tables` reads. What has no place there keeps its
+        name and goes to the column `extra`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bookings_sync.records.json_text import Record, Records
+from bookings_sync.records.listed import objects
+from bookings_sync.records.values import usable_id
+
+_WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+
+_MINUTES = {"min": 1, "mins": 1, "minute": 1, "minutes": 1, "hour": 60, "hours": 60}
+"""Minutes per unit of a slot's length (DOC: mins, hours). Without a unit, a length is in minutes."""
+
+_PLACES: Mapping[str, tuple[str, ...]] = {
+    "groupId": ("teamId",),
+    "eventTitle": ("appointmentTitle",),
+    "appoinmentPerSlot": ("availability", "appointmentInfo", "perSlot"),
+    "appoinmentPerDay": ("availability", "appointmentInfo", "perDay"),
+    "allowBookingAfter": ("availability", "schedule", "allowBookingAfter"),
+    "allowBookingAfterUnit": ("availability", "schedule", "allowBookingAfterUnit"),
+    "allowBookingFor": ("availability", "schedule", "allowBookingFor"),
+    "allowBookingForUnit": ("availability", "schedule", "allowBookingForUnit"),
+    "formId": ("confirmation", "form", "customFormId"),
+    "stickyContact": ("confirmation", "form", "stickyContact"),
+    "alertEmail": ("confirmation", "notificationAndOther", "alertEmail"),
+    "autoConfirm": ("confirmation", "notificationAndOther", "hasAutoConfirm"),
+    "googleInvitationEmails": ("confirmation", "notificationAndOther", "hasGoogleSendInvitationEmail"),
+    "allowReschedule": ("confirmation", "notificationAndOther", "hasAllowReschedule"),
+    "allowCancellation": ("confirmation", "notificationAndOther", "hasAllowCancellation"),
+    "shouldSendAlertEmailsToAssignedMember": ("confirmation", "notificationAndOther", "hasSendEmailToAssignedMember"),
+    "notes": ("confirmation", "notificationAndOther", "notes"),
+    "pixelId": ("confirmation", "notificationAndOther", "facebookPixelId"),
+    "formSubmitType": ("confirmation", "formSubmission", "type"),
+}
+"""Where the first API has a field of a calendar (DOC, by the mapping of both references)."""
+
+_LENGTHS = ("slotDuration", "slotInterval", "slotBuffer")
+
+_HOUR_FIELDS = ("openHour", "openMinute", "closeHour", "closeMinute")
+
+COLUMNS: dict[str, str] = {
+    "teams.description": "description",
+    "teams.slug": "slug",
+    "teams.calendar_name": "",
+    "teams.link": "",
+    "teams.should_assign_contact_to_team_member": "",
+    "teams.should_skip_assigning_contact_for_existing": "",
+    "teams.extra": "fields of v2",
+    "team_members.name": "user.name",
+    "team_members.email": "user.email",
+    "team_members.extra": "fields of v2",
+    "services.team_id": "groupId",
+    "services.appointment_title": "eventTitle",
+    "services.meeting_location": "meetingLocation or locationConfigurations.location",
+    "services.slot_duration": "slotDuration, slotDurationUnit",
+    "services.slot_interval": "slotInterval, slotIntervalUnit",
+    "services.slot_buffer": "slotBuffer, slotBufferUnit",
+    "services.appointments_per_slot": "appoinmentPerSlot",
+    "services.appointments_per_day": "appoinmentPerDay",
+    "services.allow_booking_after": "allowBookingAfter",
+    "services.allow_booking_after_unit": "allowBookingAfterUnit",
+    "services.allow_booking_for": "allowBookingFor",
+    "services.allow_booking_for_unit": "allowBookingForUnit",
+    "services.custom_form_id": "formId",
+    "services.sticky_contact": "stickyContact",
+    "services.alert_email": "alertEmail",
+    "services.has_auto_confirm": "autoConfirm",
+    "services.has_google_send_invitation_email": "googleInvitationEmails",
+    "services.has_allow_reschedule": "allowReschedule",
+    "services.has_allow_cancellation": "allowCancellation",
+    "services.has_send_email_to_assigned_member": "shouldSendAlertEmailsToAssignedMember",
+    "services.notes": "notes",
+    "services.facebook_pixel_id": "pixelId",
+    "services.custom_code": "",
+    "services.sync_option": "",
+    "services.google_calendar_id": "",
+    "services.google_calendar_name": "",
+    "services.clio_calendar_id": "",
+    "services.clio_calendar_name": "",
+    "services.drchrono_calendar_id": "",
+    "services.drchrono_calendar_name": "",
+    "services.form_submission_type": "formSubmitType",
+    "services.form_submission_content": "formSubmitThanksMessage or formSubmitRedirectURL",
+    "services.extra": "fields of v2",
+    "service_members.priority": "priority",
+    "service_members.extra": "fields of v2",
+    "service_hours.extra": "fields of v2",
+}
+"""Where v2 has the columns of these tables; "" for those that v2 does not have."""
+
+
+def service(calendar: Any, *, sunday: int) -> Any:
+    """A calendar as a service. `sunday` is the number of Sunday in `daysOfTheWeek` (UNK)."""
+    if not isinstance(calendar, dict):
+        return calendar
+    found: Record = {}
+    left = dict(calendar)
+    for name, path in _PLACES.items():
+        if name in left:
+            _put(found, path, left.pop(name))
+    for name in _LENGTHS:
+        unit = left.pop(f"{name}Unit", None)
+        if name in left:
+            _put(found, ("availability", "eventTiming", name), _minutes(left.pop(name), unit))
+    message, address = left.pop("formSubmitThanksMessage", None), left.pop("formSubmitRedirectURL", None)
+    content = address if calendar.get("formSubmitType") == "RedirectURL" else message or address
+    if content is not None:
+        _put(found, ("confirmation", "formSubmission", "content"), content)
+    if isinstance(hours := left.get("openHours"), list):
+        _put(found, ("availability", "officeHours"), _office_hours(hours, sunday))
+        del left["openHours"]
+    if isinstance(members := left.pop("teamMembers", None), list):
+        found["teamMembers"] = [_member(each) for each in members]
+        places = (_meeting_location(each) for each in objects(members))
+        left.setdefault("meetingLocation", next(filter(None, places), None))
+    elif members is not None:
+        found["teamMembers"] = members  # `decoding` rejects it
+    return {**left, **found}
+
+
+def team(group: Any, calendars: Records, users: Mapping[str, Record]) -> Any:
+    """A group as a team. Its members are those of its calendars; v2 names them in its list of users."""
+    if not isinstance(group, dict):
+        return group
+    left = dict(group)
+    page = {name: left.pop(name) for name in ("description", "slug") if name in left}
+    own = [each for each in objects(calendars) if each.get("groupId") == group.get("id")]
+    members = _members(own)
+    return {**left, "calendarConfig": page, "members": [_user(each, users.get(each, {})) for each in members]}
+
+
+def users_by_id(records: Iterable[Any]) -> dict[str, Record]:
+    """Users by id, of those that have one."""
+    return {key: each for each in records if isinstance(each, dict) and (key := usable_id(each.get("id")))}
+
+
+def _members(calendars: Records) -> list[str]:
+    listed = (each for calendar in calendars for each in objects(calendar.get("teamMembers")))
+    return list(dict.fromkeys(filter(None, (usable_id(each.get("userId")) for each in listed))))
+
+
+def _user(user_id: str, user: Record) -> Record:
+    name = user.get("name") or " ".join(filter(None, (user.get("firstName"), user.get("lastName")))) or None
+    return {"id": user_id, "name": name, "email": user.get("email")}
+
+
+def _member(member: Any) -> Any:
+    if not isinstance(member, dict):
+        return member
+    return {**member, "meetingLocation": _meeting_location(member)}
+
+
+def _meeting_location(member: Record) -> Any:
+    """Where a member's appointments take place: the older field, else the first configuration (UNK which wins)."""
+    configured = objects(member.get("locationConfigurations"))
+    return member.get("meetingLocation") or (configured[0].get("location") if configured else None)
+
+
+def _minutes(length: Any, unit: Any) -> Any:
+    """A length in minutes. A unit that is not known leaves no number that could be wrong."""
+    if isinstance(length, bool) or not isinstance(length, int | float):
+        return length
+    factor = 1 if unit is None else _MINUTES.get(unit.lower()) if isinstance(unit, str) else None
+    return f"{length} {unit}" if factor is None else length * factor
+
+
+def _office_hours(open_hours: list[Any], sunday: int) -> Record:
+    """Openings by weekday, in the order of the day."""
+    by_day: dict[str, list[Record]] = {}
+    for entry in objects(open_hours):
+        days = entry.get("daysOfTheWeek")
+        for day in days if isinstance(days, list) else []:
+            name = _WEEKDAYS[(day - sunday) % 7] if type(day) is int else str(day)
+            by_day.setdefault(name, []).extend(objects(entry.get("hours")))
+    return {day: sorted(hours, key=_start) for day, hours in by_day.items()}
+
+
+def _start(opening: Record) -> tuple[int, ...]:
+    return tuple(value if type(value := opening.get(name)) is int else 0 for name in _HOUR_FIELDS)
+
+
+def _put(record: Record, path: tuple[str, ...], value: Any) -> None:
+    *parents, leaf = path
+    for parent in parents:
+        record = record.setdefault(parent, {})
+    record[leaf] = value

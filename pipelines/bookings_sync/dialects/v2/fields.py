@@ -1,0 +1,135 @@
+"""The fields of v2's events and contacts, under the names that `records.tables` reads.
+
+Input:  records as v2 sends them; their values decoded or still JSON texts.
+Output: the same values under the first API's names. A field that no column holds keeps its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import msgspec
+
+from bookings_sync.records.json_text import Unreadable, decode
+from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, Table
+from bookings_sync.records.values import canonical
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Where v2 has the fields of a table. `found_in` has, for each field that v2 calls otherwise, v2's names: the first
+    one that a record has counts."""
+
+    table: Table
+    found_in: Mapping[str, tuple[str, ...]]
+
+    def renamed(self, record: Mapping[str, V]) -> dict[str, V]:
+        """The record under the first API's names. A v2 field with the name of another field of the table, which says
+        something else, becomes `other` and its name."""
+        renamed: dict[str, V] = {}
+        for name, value in record.items():
+            if name not in self._used:
+                renamed[self._other_names.get(name, name)] = value
+        for field, names in self.found_in.items():
+            for name in names:
+                if name in record:
+                    renamed[field] = record[name]
+                    break
+        return renamed
+
+    @cached_property
+    def _used(self) -> frozenset[str]:
+        return frozenset(name for names in self.found_in.values() for name in names)
+
+    @cached_property
+    def _other_names(self) -> dict[str, str]:
+        """v2's fields whose name means another field in the table."""
+        return {each: f"other{each[0].upper()}{each[1:]}" for each in self.found_in if each not in self._used}
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """The sources of the table's columns that the first API has elsewhere."""
+        found = {
+            f"{self.table.name}.{column.name}": " or ".join(self.found_in[source])
+            for column in self.table.columns
+            if (source := (column.derived.source if column.derived else column.source) or "") in self.found_in
+        }
+        return {**found, f"{self.table.name}.extra": "fields of v2"}
+
+
+EVENTS = Fields(
+    APPOINTMENTS,
+    {
+        "calendarServiceId": ("calendarId",),
+        "calendarProviderId": ("groupId",),
+        "calendarId": (),  # a member's own calendar: none in v2
+        "userId": ("assignedUserId",),
+        "assignedUserId": ("assignedUserId",),
+        "appoinmentStatus": ("appoinmentStatus", "appointmentStatus"),
+        "appointmentStatus": ("appointmentStatus", "appoinmentStatus"),
+        "createdAt": ("dateAdded",),
+        "updatedAt": ("dateUpdated",),
+    },
+)
+"""Both spellings of the attendance occur in v2's replies (CODE), with the same meaning, so both columns get it."""
+
+CONTACT_FIELDS = Fields(CONTACTS, {"customField": ("customFields",)})
+
+
+def texts_under(name: str) -> Callable[[bytes], list[msgspec.Raw]]:
+    """Returns a decoder of `{"<name>": [record, …]}` that leaves each record as JSON text, without the reply's
+    `traceId`, which differs each time (CODE)."""
+    body_type = msgspec.defstruct("Body", [(name, list[msgspec.Raw])])
+    split = msgspec.json.Decoder(body_type).decode
+
+    def decode_texts(body: bytes) -> list[msgspec.Raw]:
+        try:
+            found: list[msgspec.Raw] = getattr(split(body), name)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            whole = decode(body)
+            records = whole.get(name) if isinstance(whole, dict) else None
+            if not isinstance(records, list):
+                raise Unreadable(f'expected a list under "{name}" in the JSON object') from None
+            return [msgspec.Raw(canonical(each)) for each in records]
+        return found
+
+    return decode_texts
+
+
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode = msgspec.json.Encoder().encode
+_BOOKED = msgspec.Raw(b'"booked"')
+
+
+def appointments_body(events: list[msgspec.Raw], blocked: list[msgspec.Raw]) -> bytes:
+    """The JSON `{"appointments": [record, …]}` of events and blocked slots, under the first API's names.
+
+    A blocked slot that is also among the events counts once. Blocked slots have no status in v2; the first API calls
+    them booked.
+    """
+    records = [_renamed(each) for each in events]
+    if blocked:
+        known = {_id_text(each) for each in records}
+        new = [each for each in map(_renamed, blocked) if _id_text(each) not in known]
+        records += [{"status": _BOOKED, **each} if isinstance(each, dict) else each for each in new]
+    return _encode({"appointments": records})
+
+
+def _renamed(text: msgspec.Raw) -> dict[str, msgspec.Raw] | msgspec.Raw:
+    try:
+        return EVENTS.renamed(_decode_fields(text))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        value = decode(bytes(text))
+        if not isinstance(value, dict):
+            return text  # `decoding` rejects it
+        return {name: msgspec.Raw(canonical(each)) for name, each in EVENTS.renamed(value).items()}
+
+
+def _id_text(record: dict[str, msgspec.Raw] | msgspec.Raw) -> bytes | None:
+    found = record.get("id") if isinstance(record, dict) else None
+    return None if found is None else bytes(found)
