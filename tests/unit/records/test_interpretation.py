@@ -28,7 +28,8 @@ ODD: list[Any] = [
 ]  # fmt: skip
 
 NO_MEANING = {
-    "base_url", "v2_base_url", "locations", "scopes", "slots", "slots_horizon_days", "slots_days_per_call", "history_start",
+    "base_url", "v2_base_url", "locations", "scopes", "slots", "slots_horizon_days", "slots_days_per_call",
+    "history_start",
     "lookback_days", "horizon_days", "cold_reread_days", "window_days", "max_window_days", "rows_per_reply",
     "max_reply_mb", "request_budget", "deletion_guard_percent", "deletion_guard_rows",
     "deletion_evidence_runs", "deletion_evidence_hours", "rows_per_load", "reads_per_load", "rate_limit",
