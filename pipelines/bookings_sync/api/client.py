@@ -16,7 +16,7 @@ from bookings_sync.api.calls import Sender
 from bookings_sync.api.connections import ConnectionPool, open_http
 from bookings_sync.api.listing import decode_all
 from bookings_sync.config.settings import Location, Settings
-from bookings_sync.dialects import dialect_of
+from bookings_sync.dialects import AboutLocation, dialect_of
 from bookings_sync.dialects.replies import FreeSlots, Reply
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window
@@ -75,6 +75,10 @@ class Client:
     def limit_requests(self, most: int) -> None:
         """Allows `most` requests in all, retries included. Further calls raise BudgetSpent."""
         self.sender.request_limit = most
+
+    def get_location(self) -> Reply[AboutLocation] | None:
+        """The location's name and time zone, or None if the API has no such call."""
+        return self._calls.get_location()
 
     def list_teams(self) -> Reply[Records]:
         """All teams (DOC)."""

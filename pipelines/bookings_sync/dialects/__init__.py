@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.dialects.dialect import (
+    AboutLocation,
     ApiCall,
     Calls,
     ContactCalls,
@@ -25,6 +26,7 @@ from bookings_sync.records.interpretation import Interpretation
 
 __all__ = [
     "DIALECTS",
+    "AboutLocation",
     "ApiCall",
     "Calls",
     "ContactCalls",

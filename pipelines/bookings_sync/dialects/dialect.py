@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 
 from bookings_sync.config.settings import Location, Settings
@@ -78,8 +78,19 @@ class ContactPage(NamedTuple):
     total: int | None
 
 
+class AboutLocation(NamedTuple):
+    """What the API says about a location itself. None: it does not say. `timezone` is an IANA name (DOC)."""
+
+    id: str | None
+    name: str | None
+    timezone: str | None
+
+
 class Calls(Protocol):
     """The read calls of one location. Every call raises ApiError."""
+
+    def get_location(self) -> Reply[AboutLocation] | None:
+        """The location itself, or None if the API has no such call."""
 
     def list_teams(self) -> Reply[Records]: ...
 
@@ -122,7 +133,8 @@ class Dialect:
     name: str
     owns_key: Callable[[str], bool]
     """Whether a key has this dialect's form."""
-    base_url: Callable[[Settings], str]
+    url_setting: Literal["base_url", "v2_base_url"]
+    """The setting with the API's address."""
     check: Callable[[Location], None]
     """Raises ConfigurationError if the location lacks something that the dialect needs."""
     calls: Callable[[Location, Settings, Send], Calls]
@@ -134,6 +146,12 @@ class Dialect:
     """What a reply's headers say about the rate limit."""
     contacts: Callable[[Location, Settings, Send], ContactCalls] | None = None
     """None if appointments embed their contacts."""
+    where_id_is: str | None = None
+    """Where a user finds the location's id, for a dialect that must be told. None if the key or the data tell it."""
+
+    def base_url(self, settings: Settings) -> str:
+        """The API's address."""
+        return str(getattr(settings, self.url_setting))
 
 
 def path_segment(text: str) -> str:

@@ -8,7 +8,7 @@ from bookings_sync.dialects.v1.calls import V1Calls
 V1 = Dialect(
     name="v1",
     owns_key=lambda _: False,  # its keys have several forms, so it is what remains
-    base_url=lambda settings: settings.base_url,
+    url_setting="base_url",
     check=lambda _: None,
     calls=V1Calls,
     columns={},  # `records.tables` names the fields of this API

@@ -25,6 +25,9 @@ class V1Calls:
         self._settings = settings
         self._send = send
 
+    def get_location(self) -> None:
+        """No call of this API tells a location's name or time zone (DOC, by absence)."""
+
     def list_teams(self) -> Reply[Records]:
         """All teams (DOC)."""
         return self._send(ApiCall("GET", "/calendars/teams"), _decode_teams)

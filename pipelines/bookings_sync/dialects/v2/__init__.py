@@ -26,7 +26,7 @@ def _check(location: Location) -> None:
 V2 = Dialect(
     name="v2",
     owns_key=lambda key: key.startswith("pit-"),
-    base_url=lambda settings: settings.v2_base_url,
+    url_setting="v2_base_url",
     check=_check,
     calls=V2Calls,
     columns={**EVENTS.columns, **CONTACT_FIELDS.columns, **COLUMNS},
@@ -34,4 +34,5 @@ V2 = Dialect(
     refusal=refusal,
     pace=pace,
     contacts=V2Contacts,
+    where_id_is="in the app: Settings > Business Profile, and in the address of every page, after /location/",
 )

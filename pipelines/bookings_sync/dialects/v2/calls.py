@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from bookings_sync.config.settings import Location, Settings
-from bookings_sync.dialects.dialect import ApiCall, Send, path_segment
+from bookings_sync.dialects.dialect import AboutLocation, ApiCall, Send, path_segment
 from bookings_sync.dialects.replies import FreeSlots, Reply, decode_object, list_under, one_under, slots_around
 from bookings_sync.dialects.v2.calendars import service, team, users_by_id
 from bookings_sync.dialects.v2.fields import EVENTS, appointments_body, texts_under
@@ -29,6 +29,9 @@ VERSION = "2021-07-28"
 """Of contacts, users and locations (DOC)."""
 
 _USERS_PER_PAGE = 100
+
+_ABOUT = ("id", "name", "timezone")
+"""The fields of a location that `AboutLocation` has."""
 
 _decode_groups = list_under("groups")
 _decode_calendars = list_under("calendars")
@@ -56,6 +59,13 @@ class V2Calls:
         self._send = send
         self._calendars: Reply[Records] | None = None
 
+    def get_location(self) -> Reply[AboutLocation]:
+        """The location's record, with its name and time zone (DOC)."""
+        reply = self._location_record()
+        record = reply.records or {}
+        texts = (each if isinstance(each := record.get(name), str) and each else None for name in _ABOUT)
+        return joined([reply], AboutLocation(*texts))
+
     def list_teams(self) -> Reply[Records]:
         """All groups (DOC), with the members of their calendars."""
         groups = self._send(get("/calendars/groups", {"locationId": self._location_id}), _decode_groups)
@@ -74,10 +84,12 @@ class V2Calls:
     def _list_calendars(self) -> Reply[Records]:
         return self._send(get("/calendars/", {"locationId": self._location_id}), _decode_calendars)
 
+    def _location_record(self) -> Reply[dict[str, Any]]:
+        return self._send(get(f"/locations/{path_segment(self._location_id)}", version=VERSION), decode_location)
+
     def _list_users(self) -> list[Reply[Records]]:
         """All users (DOC), page by page. The list needs the company's id, which the location's record has."""
-        location = self._send(get(f"/locations/{path_segment(self._location_id)}", version=VERSION), decode_location)
-        company_id = (location.records or {}).get("companyId")
+        company_id = (self._location_record().records or {}).get("companyId")
         if not isinstance(company_id, str):
             call = get("/users/", {"locationId": self._location_id}, version=VERSION)
             return [self._send(call, _decode_users)]  # deprecated, and needs no company (DOC)
