@@ -88,7 +88,7 @@ COLUMNS: dict[str, str] = {
     "services.drchrono_calendar_id": "",
     "services.drchrono_calendar_name": "",
     "services.form_submission_type": "formSubmitType",
-    "services.form_submission_content": "formSubmitThanksMessage or formSubmitRedirectURL",
+    "services.form_submission_content": "formSubmitThanksMessage, formSubmitRedirectURL",
     "services.extra": "fields of v2",
     "service_members.priority": "priority",
     "service_members.extra": "fields of v2",
@@ -110,10 +110,9 @@ def service(calendar: Any, *, sunday: int) -> Any:
         unit = left.pop(f"{name}Unit", None)
         if name in left:
             _put(found, ("availability", "eventTiming", name), _minutes(left.pop(name), unit))
-    message, address = left.pop("formSubmitThanksMessage", None), left.pop("formSubmitRedirectURL", None)
-    content = address if calendar.get("formSubmitType") == "RedirectURL" else message or address
-    if content is not None:
-        _put(found, ("confirmation", "formSubmission", "content"), content)
+    shown = "formSubmitRedirectURL" if calendar.get("formSubmitType") == "RedirectURL" else "formSubmitThanksMessage"
+    if shown in left:
+        _put(found, ("confirmation", "formSubmission", "content"), left.pop(shown))
     if isinstance(hours := left.get("openHours"), list):
         _put(found, ("availability", "officeHours"), _office_hours(hours, sunday))
         del left["openHours"]

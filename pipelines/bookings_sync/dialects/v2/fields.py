@@ -114,7 +114,7 @@ def appointments_body(events: list[msgspec.Raw], blocked: list[msgspec.Raw]) -> 
     """
     records = [_renamed(each) for each in events]
     if blocked:
-        known = {_id_text(each) for each in records}
+        known = {_id_text(each) for each in records} - {None}
         new = [each for each in map(_renamed, blocked) if _id_text(each) not in known]
         records += [{"status": _BOOKED, **each} if isinstance(each, dict) else each for each in new]
     return _encode({"appointments": records})

@@ -1,0 +1,111 @@
+"""v2's events under the names that the tables read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bookings_sync.api.listing import decode_all
+from bookings_sync.dialects.v2.fields import CONTACT_FIELDS, EVENTS, appointments_body, texts_under
+from bookings_sync.records.decoding import appointment_rows
+from bookings_sync.records.json_text import Unreadable
+
+EVENT = {
+    "id": "event-1",
+    "calendarId": "calendar-1",
+    "groupId": "group-1",
+    "locationId": "location-1",
+    "contactId": "contact-1",
+    "assignedUserId": "user-1",
+    "appointmentStatus": "showed",
+    "title": "Massage",
+    "startTime": "2026-11-02T09:00:00+02:00",
+    "endTime": "2026-11-02T10:00:00+02:00",
+    "dateAdded": "2026-10-01T00:00:00Z",
+    "dateUpdated": "2026-10-02T00:00:00Z",
+    "rrule": "RRULE:FREQ=WEEKLY",
+}
+
+
+def listed(*events: Any, blocked: tuple[Any, ...] = ()) -> list[Any]:
+    """What `decode_all` makes of these events and blocked slots."""
+    texts = texts_under("events")(json.dumps({"events": events, "traceId": "t"}).encode())
+    others = texts_under("events")(json.dumps({"traceId": "u", "events": blocked}).encode())
+    return decode_all(appointments_body(texts, others)).records
+
+
+def test_an_event_in_the_columns_of_an_appointment() -> None:
+    (row,) = appointment_rows("location-1", listed(EVENT)).rows["appointments"].arrow().to_pylist()
+    assert {name: row[name] for name in ("id", "service_id", "team_id", "user_id", "assigned_user_id")} == {
+        "id": "event-1",
+        "service_id": "calendar-1",
+        "team_id": "group-1",
+        "user_id": "user-1",
+        "assigned_user_id": "user-1",
+    }
+    assert (row["appoinment_status"], row["appointment_status"]) == ("showed", "showed")
+    assert (row["calendar_id"], row["status"], row["selected_timezone"]) == (None, None, None)
+    assert row["start_time"].isoformat() == "2026-11-02T07:00:00+00:00"
+    assert [row[name].isoformat()[:10] for name in ("created_at", "updated_at")] == ["2026-10-01", "2026-10-02"]
+    assert json.loads(row["extra"]) == {"rrule": "RRULE:FREQ=WEEKLY"}
+
+
+def test_both_spellings_of_the_attendance() -> None:
+    (record,) = listed({**EVENT, "appoinmentStatus": "noshow"})
+    assert (record["appoinmentStatus"], record["appointmentStatus"]) == ("noshow", "showed")
+
+
+def test_a_field_that_means_another_one_in_the_table_is_kept_apart() -> None:
+    (record,) = listed({**EVENT, "userId": "user-9", "createdAt": "yesterday"})
+    assert (record["userId"], record["otherUserId"]) == ("user-1", "user-9")
+    assert (record["createdAt"], record["otherCreatedAt"]) == ("2026-10-01T00:00:00Z", "yesterday")
+
+
+def test_blocked_slots_follow_the_events_and_are_booked() -> None:
+    blocked = {"id": "block-1", "calendarId": "calendar-1", "startTime": EVENT["startTime"]}
+    records = listed(EVENT, blocked=(blocked, {**EVENT, "title": "again"}))
+    assert [record["id"] for record in records] == ["event-1", "block-1"]
+    assert records[0]["title"] == "Massage"
+    assert records[1]["status"] == "booked"
+    assert "contactId" not in records[1]
+
+
+@pytest.mark.parametrize("odd", [None, 7, "text", [1], True])
+def test_records_that_are_no_objects_come_through(odd: Any) -> None:
+    assert listed(EVENT, odd, blocked=(odd,))[1:] == [odd, odd]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"appointments": []}', b'{"events": {}}', b"<html>", b'{"events": [}'])
+def test_another_body_is_unreadable(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        texts_under("events")(body)
+
+
+def test_json_that_strict_parsers_refuse() -> None:
+    body = b'{"events": [{"id": "event-1", "calendarId": "c", "big": 123456789012345678901, "odd": NaN}]}'
+    (record,) = decode_all(appointments_body(texts_under("events")(body), [])).records
+    assert record == {"id": "event-1", "calendarServiceId": "c", "big": "123456789012345678901", "odd": None}
+
+
+_NAMES = st.sampled_from(["id", "calendarId", "userId", "assignedUserId", "appointmentStatus", "dateAdded", "x", "é"])
+_VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.text('aé\U0001f600"', max_size=3)
+    | st.lists(st.integers(0, 2), max_size=2)
+)
+
+
+@given(st.lists(st.dictionaries(_NAMES, _VALUES)))
+def test_texts_and_decoded_values_are_renamed_alike(events: list[dict[str, Any]]) -> None:
+    assert listed(*events) == [EVENTS.renamed(each) for each in events]
+
+
+def test_a_contact() -> None:
+    fields = [{"id": "field-1", "value": "x"}]
+    assert CONTACT_FIELDS.renamed({"id": "c", "customFields": fields}) == {"id": "c", "customField": fields}
