@@ -86,6 +86,9 @@ _WHOLE = 0  # the whole dataset
 _GATE = -1  # the right to inspect the holders and to become one
 
 _GATE_TIMEOUT = "30s"
+"""How long one run may keep the gate, which it needs while it creates tables and indexes."""
+_TIMED_OUT = "55P03"
+"""PostgreSQL's error code lock_not_available."""
 
 _APPLICATION = "bookings"
 """First word of the connection's application_name. Other runs read the holder from that name."""
@@ -111,10 +114,12 @@ class _ServerLock(Lock):
         self._client = client
         self._dataset = int.from_bytes(blake2b(dataset.encode(), digest_size=4).digest(), "big", signed=True)
         self._backend: Any = None
+        self._name = _APPLICATION
 
     def acquire(self, part: Part | None, since: DateTime) -> None:
         wanted = part.of << 16 | part.index if part else _WHOLE
-        self._query("SELECT set_config('application_name', %s, FALSE)", _application_name(since))
+        self._name = _application_name(since)
+        self._query("SELECT set_config('application_name', %s, FALSE)", self._name)
         with self.exclusive():
             for held, application_name in self._holders():
                 if part is None or held >> 16 != part.of or held == wanted:
@@ -128,15 +133,29 @@ class _ServerLock(Lock):
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        self._query("SELECT set_config('lock_timeout', %s, FALSE)", _GATE_TIMEOUT)
-        try:
-            self._client.execute_sql("SELECT pg_advisory_lock(%s, %s)", self._dataset, _GATE)
-        except DatabaseException:
-            raise LockedError(f"{_UNKNOWN}, which has been creating tables for over {_GATE_TIMEOUT}") from None
+        while not self._take_gate():
+            pass
         try:
             yield
         finally:
             self._query("SELECT pg_advisory_unlock(%s, %s)", self._dataset, _GATE)
+
+    def _take_gate(self) -> bool:
+        """Waits for the gate. Returns False if other runs took turns all the time: of many parts that begin at once,
+        the last waits for all others. Raises LockedError if one run kept the gate."""
+        before = self._gate_holder()
+        self._query("SELECT set_config('lock_timeout', %s, FALSE)", _GATE_TIMEOUT)
+        try:
+            self._client.execute_sql("SELECT pg_advisory_lock(%s, %s)", self._dataset, _GATE)
+        except DatabaseException as error:
+            if getattr(error.__cause__, "pgcode", None) != _TIMED_OUT:
+                raise
+            self._query("SELECT set_config('application_name', %s, FALSE)", self._name)  # dlt resets it after an error
+            if before is None or before != self._gate_holder():
+                return False
+            holder = f"{_holder_of(before[1])}, which has been creating tables for over {_GATE_TIMEOUT}"
+            raise LockedError(holder) from None
+        return True
 
     def check(self) -> None:
         try:
@@ -147,20 +166,27 @@ class _ServerLock(Lock):
             raise LoadError("the connection with the lock was closed, so another run may have begun. Run again.")
 
     def _holders(self) -> list[tuple[int, str]]:
-        """The second number of each lock on the dataset, and its connection's application_name."""
+        """The second number of each lock on the dataset but the gate, and its connection's application_name."""
+        return [(number, name) for number, _, name in self._held() if number != _GATE & 0xFFFFFFFF]
+
+    def _gate_holder(self) -> tuple[int, str] | None:
+        """The process number on the server and the application_name of the connection that has the gate."""
+        return next(((pid, name) for number, pid, name in self._held() if number == _GATE & 0xFFFFFFFF), None)
+
+    def _held(self) -> list[tuple[int, int, str]]:
+        """Other connections' locks on the dataset: the second number, the process number, and the application_name."""
         rows = self._client.execute_sql(
             """
-            SELECT held.objid::bigint, holder.application_name
+            SELECT held.objid::bigint, held.pid, holder.application_name
             FROM pg_locks AS held
             LEFT JOIN pg_stat_activity AS holder ON holder.pid = held.pid
             WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 2 AND held.pid <> pg_backend_pid()
               AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-              AND held.classid = %s AND held.objid <> %s
+              AND held.classid = %s
             """,
             self._dataset & 0xFFFFFFFF,
-            _GATE & 0xFFFFFFFF,
         )
-        return [(int(held), str(name or "")) for held, name in rows or ()]
+        return [(int(number), int(pid), str(name or "")) for number, pid, name in rows or ()]
 
     def _query(self, sql: str, *values: Any) -> Any:
         """The first value of the result; None without one."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from hashlib import blake2b
 
 import pendulum
+import psycopg2
 import pytest
 
 from bookings_sync.config.settings import Settings
@@ -67,8 +71,13 @@ def test_another_process_fails_and_names_the_holder(site: Site, database: Databa
 
 def _until_free(database: Database) -> None:
     """The server takes a moment to notice a closed connection."""
+    _until(database, "SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
+
+
+def _until(database: Database, condition: str, *values: object) -> None:
+    """Waits until the condition is true, for at most half a minute."""
     deadline = time.monotonic() + 30
-    while database.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'") and time.monotonic() < deadline:
+    while database.query(condition, *values) != [(True,)] and time.monotonic() < deadline:
         time.sleep(0.01)
 
 
@@ -94,6 +103,60 @@ def test_runs_that_exclude_each_other(hold: Hold, held: Settings, wanted: Settin
                 hold(stack, wanted)
     with ExitStack() as stack:
         hold(stack, wanted)  # everything was released
+
+
+def take_turns(database: Database, since: str, *seconds: float) -> list[threading.Thread]:
+    """Keeps the gate of the dataset on one connection after the other, so long each. They wait for it in this order."""
+    turns = [psycopg2.connect(database.url, application_name=f"bookings {n} {since} host") for n in range(len(seconds))]
+    gate = int.from_bytes(blake2b(b"bookings_raw", digest_size=4).digest(), "big", signed=True), -1
+
+    def take(turn: int) -> None:
+        with turns[turn].cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", gate)
+            waits[turn].set()
+            time.sleep(seconds[turn])
+        turns[turn].close()
+
+    waits = [threading.Event() for _ in seconds]
+    threads = [threading.Thread(target=take, args=(turn,)) for turn in range(len(seconds))]
+    for turn, thread in enumerate(threads):
+        thread.start()
+        if turn == 0:
+            waits[0].wait()
+        else:
+            _until(database, "SELECT count(*) = %s FROM pg_locks WHERE locktype = 'advisory'", turn + 1)
+    return threads
+
+
+def test_parts_that_begin_at_once_wait_for_their_turn(
+    database: Database, hold: Hold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each creates tables for less than the timeout, and all of them together for longer."""
+    monkeypatch.setattr("bookings_sync.warehouse.lock._GATE_TIMEOUT", "1500ms")
+    threads = take_turns(database, "2026-11-02T09:00:00Z", 1, 1, 1, 1)
+    with ExitStack() as stack:
+        hold(stack, WHOLE.shard(1, 4))
+        names = database.query(
+            "SELECT DISTINCT split_part(application_name, ' ', 2) FROM pg_stat_activity JOIN pg_locks USING (pid)"
+            " WHERE locktype = 'advisory'"
+        )
+        assert names == [(str(os.getpid()),)], "other runs read the holder from there"
+    for thread in threads:
+        thread.join()
+
+
+def test_a_run_that_keeps_creating_tables_is_named(
+    database: Database, hold: Hold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bookings_sync.warehouse.lock._GATE_TIMEOUT", "300ms")
+    threads = take_turns(database, "2026-11-02T09:00:00Z", 3)
+    with (
+        pytest.raises(LockedError, match=r"process 0 on host, since 2026-11-02T09:00:00Z, .* for over 300ms"),
+        ExitStack() as stack,
+    ):
+        hold(stack, WHOLE)
+    for thread in threads:
+        thread.join()
 
 
 def test_a_lost_lock_is_noticed(database: Database, hold: Hold) -> None:

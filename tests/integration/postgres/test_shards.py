@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -42,11 +43,12 @@ print(result.outcome, result.row["errors"], flush=True)
 
 
 def run_shards(site: Site, of: int, environment: dict[str, str]) -> list[str]:
-    """Syncs every part at the same time, each in its own process. Returns their summaries."""
+    """Syncs every part at the same time, each in its own process. Returns the summary or the traceback of each."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", SHARD, str(index), str(of)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=os.environ | environment,
         )
         for index in range(1, of + 1)
     ]  # fmt: skip
@@ -57,7 +59,11 @@ def run_shards(site: Site, of: int, environment: dict[str, str]) -> list[str]:
         assert process.stdin is not None
         process.stdin.write(f"{site.clock().to_iso8601_string()}\n")
         process.stdin.flush()
-    return [process.communicate()[0].strip() for process in processes]
+    with ThreadPoolExecutor(of) as threads:  # or a process would wait for its full pipe to be read
+        said = list(threads.map(subprocess.Popen.communicate, processes))
+    return [
+        out.strip() if process.returncode == 0 else err for process, (out, err) in zip(processes, said, strict=True)
+    ]
 
 
 def test_shards_are_added_and_removed(open_site: Callable[..., Site], database: Database, tmp_path: Path) -> None:
