@@ -18,7 +18,6 @@ import resource
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Sequence
@@ -122,18 +121,17 @@ def _main() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         readable, writable = os.pipe()
-        with tempfile.TemporaryFile() as printed:
-            child = os.fork()
-            if child == 0:
-                os.dup2(printed.fileno(), 1)
-                os.dup2(printed.fileno(), 2)
-                os._exit(_carry_out(order, writable))
-            os.close(writable)
-            _, status = os.waitpid(child, 0)
-            with os.fdopen(readable) as pipe:
-                calls = int(pipe.read() or 0)
-            printed.seek(0)
-            text = printed.read().decode(errors="replace")
+        said, says = os.pipe()  # not a file, which would have a limit of its size, too
+        child = os.fork()
+        if child == 0:
+            os.dup2(says, 1)
+            os.dup2(says, 2)
+            os._exit(_carry_out(order, writable))
+        os.close(says)
+        os.close(writable)
+        with os.fdopen(said, errors="replace") as printed, os.fdopen(readable) as counted:
+            text, calls = printed.read(), int(counted.read() or 0)
+        _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
         print(json.dumps({"exit_code": code, "calls": calls, "printed": text}), flush=True)
 
