@@ -1,7 +1,8 @@
 """Faults of the machine, call by call: memory, SQL statements and the disk fail once, or from one call on.
 
 After each fault: the command fails (or its work is complete), no traceback reaches the user, the warehouse is
-readable and its history in order. Only a library that gets no memory may abort the process. The next healthy run ends equal to the truth and leaves nothing behind.
+readable and its history in order. Only a library that gets no memory may abort the process. The next healthy run ends
+equal to the truth and leaves nothing behind.
 """
 
 from __future__ import annotations
