@@ -24,7 +24,10 @@ from bookings_sync.records.columns import Key, row_digests
 from bookings_sync.records.interpretation import Alike, Declarations, Interpretation
 from bookings_sync.records.rows import Rows
 from bookings_sync.records.schema import STAMPED
+from bookings_sync.records.tables import APPOINTMENTS, Table
 from bookings_sync.records.values import canonical
+
+_ATTENDANCE = frozenset({"appointment_status", "appoinment_status"})
 
 
 class Rereading:
@@ -73,16 +76,22 @@ class Rereading:
 def unchanged_since(rows: Rows, held: pa.Table, alike: Alike) -> dict[Key, datetime]:
     """By key, since when the API has shown these rows as they are, if they differ from the held ones only in what is
     read in another way. `held` are whole rows with `_dlt_valid_from`."""
-    before = dict(zip(keys_of(held, rows.table), _common_digests(rows.location_id, held, alike), strict=True))
+    before = dict(
+        zip(keys_of(held, rows.table), _common_digests(rows.table, rows.location_id, held, alike), strict=True)
+    )
     begun = zip(held["unchanged_since"].to_pylist(), held["_dlt_valid_from"].to_pylist(), strict=True)
     since = dict(zip(before, (marked or valid_from for marked, valid_from in begun), strict=True))
-    now = _common_digests(rows.location_id, rows.columns, alike)
+    now = _common_digests(rows.table, rows.location_id, rows.columns, alike)
     return {key: since[key] for key, digest in zip(rows.keys, now, strict=True) if before.get(key) == digest}
 
 
-def _common_digests(location_id: str, columns: pa.Table, alike: Alike) -> list[str]:
+def _common_digests(table: Table, location_id: str, columns: pa.Table, alike: Alike) -> list[str]:
     """A digest of each row over what is alike."""
     common = {name: columns[name] for name in columns.column_names if name in alike.columns and name not in STAMPED}
+    if table is APPOINTMENTS and not common.keys() >= _ATTENDANCE:
+        # One fact in two columns, of which an API fills either or both: it is alike although the columns are not.
+        told = zip(*(columns[name].to_pylist() for name in sorted(_ATTENDANCE)), strict=True)
+        common["attendance"] = pa.chunked_array([pa.array([first or second for first, second in told], pa.string())])
     if "extra" in common:
         texts = [_without(text, alike.fields) for text in common["extra"].to_pylist()]
         common["extra"] = pa.chunked_array([pa.array(texts, pa.string())])

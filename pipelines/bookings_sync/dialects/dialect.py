@@ -126,7 +126,7 @@ class ContactCalls(Protocol):
 class Dialect:
     """One API.
 
-    `columns` has the API's field for each column ("appointments.service_id") that the first API has elsewhere.
+    `columns` says what fills a column ("appointments.service_id") if its values may differ from those of the first API.
     `lists_cost` is the number of requests that one list of appointments takes.
     """
 

@@ -9,8 +9,9 @@ from bookings_sync.dialects.v2.calendars import COLUMNS
 from bookings_sync.dialects.v2.calls import V2Calls
 from bookings_sync.dialects.v2.contacts import V2Contacts
 from bookings_sync.dialects.v2.errors import pace, refusal
-from bookings_sync.dialects.v2.fields import CONTACT_FIELDS, EVENTS
+from bookings_sync.dialects.v2.fields import CONTACT_FIELDS, EVENTS, of_v2
 from bookings_sync.errors import ConfigurationError
+from bookings_sync.records.tables import CONTACT_CUSTOM_FIELDS
 
 
 def _check(location: Location) -> None:
@@ -29,7 +30,7 @@ V2 = Dialect(
     url_setting="v2_base_url",
     check=_check,
     calls=V2Calls,
-    columns={**EVENTS.columns, **CONTACT_FIELDS.columns, **COLUMNS},
+    columns={**EVENTS.columns, **CONTACT_FIELDS.columns, **of_v2(CONTACT_CUSTOM_FIELDS, {}, alike=()), **COLUMNS},
     lists_cost=2,
     refusal=refusal,
     pace=pace,

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bookings_sync.dialects.v2.fields import of_v2
 from bookings_sync.records.json_text import Record, Records
 from bookings_sync.records.listed import objects
+from bookings_sync.records.tables import SERVICE_HOURS, SERVICE_MEMBERS, SERVICES, SLOTS, TEAM_MEMBERS, TEAMS
 from bookings_sync.records.values import usable_id
 
 _WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
@@ -47,54 +49,43 @@ _LENGTHS = ("slotDuration", "slotInterval", "slotBuffer")
 _HOUR_FIELDS = ("openHour", "openMinute", "closeHour", "closeMinute")
 
 COLUMNS: dict[str, str] = {
-    "teams.description": "description",
-    "teams.slug": "slug",
-    "teams.calendar_name": "",
-    "teams.link": "",
-    "teams.should_assign_contact_to_team_member": "",
-    "teams.should_skip_assigning_contact_for_existing": "",
-    "teams.extra": "fields of v2",
-    "team_members.name": "user.name",
-    "team_members.email": "user.email",
-    "team_members.extra": "fields of v2",
-    "services.team_id": "groupId",
-    "services.appointment_title": "eventTitle",
-    "services.meeting_location": "meetingLocation or locationConfigurations.location",
-    "services.slot_duration": "slotDuration, slotDurationUnit",
-    "services.slot_interval": "slotInterval, slotIntervalUnit",
-    "services.slot_buffer": "slotBuffer, slotBufferUnit",
-    "services.appointments_per_slot": "appoinmentPerSlot",
-    "services.appointments_per_day": "appoinmentPerDay",
-    "services.allow_booking_after": "allowBookingAfter",
-    "services.allow_booking_after_unit": "allowBookingAfterUnit",
-    "services.allow_booking_for": "allowBookingFor",
-    "services.allow_booking_for_unit": "allowBookingForUnit",
-    "services.custom_form_id": "formId",
-    "services.sticky_contact": "stickyContact",
-    "services.alert_email": "alertEmail",
-    "services.has_auto_confirm": "autoConfirm",
-    "services.has_google_send_invitation_email": "googleInvitationEmails",
-    "services.has_allow_reschedule": "allowReschedule",
-    "services.has_allow_cancellation": "allowCancellation",
-    "services.has_send_email_to_assigned_member": "shouldSendAlertEmailsToAssignedMember",
-    "services.notes": "notes",
-    "services.facebook_pixel_id": "pixelId",
-    "services.custom_code": "",
-    "services.sync_option": "",
-    "services.google_calendar_id": "",
-    "services.google_calendar_name": "",
-    "services.clio_calendar_id": "",
-    "services.clio_calendar_name": "",
-    "services.drchrono_calendar_id": "",
-    "services.drchrono_calendar_name": "",
-    "services.form_submission_type": "formSubmitType",
-    "services.form_submission_content": "formSubmitThanksMessage, formSubmitRedirectURL",
-    "services.extra": "fields of v2",
-    "service_members.priority": "priority",
-    "service_members.extra": "fields of v2",
-    "service_hours.extra": "fields of v2",
+    **of_v2(TEAMS, {"description": "description", "slug": "slug"}, alike=("name",)),
+    **of_v2(TEAM_MEMBERS, {"name": "user.name", "email": "user.email"}, alike=()),
+    **of_v2(
+        SERVICES,
+        {
+            "team_id": "groupId",
+            "appointment_title": "eventTitle",
+            "meeting_location": "meetingLocation or locationConfigurations.location",
+            "slot_duration": "slotDuration, slotDurationUnit",
+            "slot_interval": "slotInterval, slotIntervalUnit",
+            "slot_buffer": "slotBuffer, slotBufferUnit",
+            "appointments_per_slot": "appoinmentPerSlot",
+            "appointments_per_day": "appoinmentPerDay",
+            "allow_booking_after": "allowBookingAfter",
+            "allow_booking_after_unit": "allowBookingAfterUnit",
+            "allow_booking_for": "allowBookingFor",
+            "allow_booking_for_unit": "allowBookingForUnit",
+            "custom_form_id": "formId",
+            "sticky_contact": "stickyContact",
+            "alert_email": "alertEmail",
+            "has_auto_confirm": "autoConfirm",
+            "has_google_send_invitation_email": "googleInvitationEmails",
+            "has_allow_reschedule": "allowReschedule",
+            "has_allow_cancellation": "allowCancellation",
+            "has_send_email_to_assigned_member": "shouldSendAlertEmailsToAssignedMember",
+            "notes": "notes",
+            "facebook_pixel_id": "pixelId",
+            "form_submission_type": "formSubmitType",
+            "form_submission_content": "formSubmitThanksMessage, formSubmitRedirectURL",
+        },
+        alike=("name",),
+    ),
+    **of_v2(SERVICE_MEMBERS, {}, alike=()),
+    **of_v2(SERVICE_HOURS, {}, alike=("open_hour", "open_minute", "close_hour", "close_minute")),
+    **of_v2(SLOTS, {}, alike=()),
 }
-"""Where v2 has the columns of these tables; "" for those that v2 does not have."""
+"""What v2 fills the columns of these tables with."""
 
 
 def service(calendar: Any, *, sunday: int) -> Any:

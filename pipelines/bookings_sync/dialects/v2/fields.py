@@ -6,7 +6,7 @@ Output: the same values under the first API's names. A field that no column hold
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from bookings_sync.records.json_text import Unreadable, decode
+from bookings_sync.records.schema import STAMPED
 from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, Table
 from bookings_sync.records.values import canonical
 
@@ -23,10 +24,11 @@ V = TypeVar("V")
 @dataclass(frozen=True)
 class Fields:
     """Where v2 has the fields of a table. `found_in` has, for each field that v2 calls otherwise, v2's names: the first
-    one that a record has counts."""
+    one that a record has counts. The columns that are `alike` have the same values in both APIs."""
 
     table: Table
     found_in: Mapping[str, tuple[str, ...]]
+    alike: Collection[str]
 
     def renamed(self, record: Mapping[str, V]) -> dict[str, V]:
         """The record under the first API's names. A v2 field with the name of another field of the table, which says
@@ -51,15 +53,28 @@ class Fields:
         """v2's fields whose name means another field in the table."""
         return {each: f"other{each[0].upper()}{each[1:]}" for each in self.found_in if each not in self._used}
 
-    @cached_property
+    @property
     def columns(self) -> dict[str, str]:
-        """The sources of the table's columns that the first API has elsewhere."""
+        """What v2 fills the table's columns with."""
         found = {
-            f"{self.table.name}.{column.name}": " or ".join(self.found_in[source])
+            column.name: " or ".join(self.found_in[source])
             for column in self.table.columns
             if (source := (column.derived.source if column.derived else column.source) or "") in self.found_in
         }
-        return {**found, f"{self.table.name}.extra": "fields of v2"}
+        return of_v2(self.table, found, self.alike)
+
+
+def of_v2(table: Table, found: Mapping[str, str], alike: Collection[str]) -> dict[str, str]:
+    """What v2 fills the columns with, as `Dialect.columns` has it, except the columns that are `alike` in both APIs.
+
+    Only a difference in what is alike counts as a change when a location moves to v2. All other columns may differ
+    although nothing changed: v2 lacks the field, or writes it in another form (UNK).
+    """
+    return {
+        f"{table.name}.{column.name}": f"v2 {found.get(column.name, column.source or '')}"
+        for column in table.columns
+        if column.name not in alike and column.name not in STAMPED and column.name not in table.key
+    }
 
 
 EVENTS = Fields(
@@ -75,10 +90,13 @@ EVENTS = Fields(
         "createdAt": ("dateAdded",),
         "updatedAt": ("dateUpdated",),
     },
+    alike=("start_time", "end_time", "contact_id"),
 )
 """Both spellings of the attendance occur in v2's replies (CODE), with the same meaning, so both columns get it."""
 
-CONTACT_FIELDS = Fields(CONTACTS, {"customField": ("customFields",)})
+CONTACT_FIELDS = Fields(
+    CONTACTS, {"customField": ("customFields",)}, alike=("email", "first_name", "last_name", "phone")
+)
 
 
 def texts_under(name: str) -> Callable[[bytes], list[msgspec.Raw]]:
