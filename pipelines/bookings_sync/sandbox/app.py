@@ -1,7 +1,8 @@
 """Assembles the ASGI application.
 
 Input:  an `endpoint.Sandbox`.
-Output: the API under `/v1`, every path with and without a trailing slash; the control routes under `/sandbox`.
+Output: v1 under `/v1`, v2 at the root, every path with and without a trailing slash; the control routes under
+        `/sandbox`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from starlette.types import Receive, Scope, Send
 
 from bookings_sync.sandbox import appointment_routes as appointments
 from bookings_sync.sandbox import calendar_routes as calendars
+from bookings_sync.sandbox.api_version import V1, ApiVersion
 from bookings_sync.sandbox.control_routes import control_routes
 from bookings_sync.sandbox.endpoint import Endpoint, Handler, Sandbox
-from bookings_sync.sandbox.error_replies import not_found
+from bookings_sync.sandbox.v2.routes import v2_routes
+from bookings_sync.sandbox.v2.transport import V2
 
 ENDPOINTS: dict[str, tuple[str, dict[str, Handler]]] = {
     "/calendars/teams": ("/calendars/teams", {"GET": calendars.list_teams, "POST": calendars.create_team}),
@@ -53,9 +56,12 @@ def application(sandbox: Sandbox) -> Router:
         for path, (template, handlers) in ENDPOINTS.items()
         for slash in ("", "/")
     ]
-    return Router([*routes, *control_routes(sandbox)], redirect_slashes=False, default=_no_route)
+    routes += [*control_routes(sandbox), *v2_routes(sandbox)]
 
+    async def no_route(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            api: ApiVersion = V1() if scope["path"].startswith(("/v1/", "/sandbox/")) else V2()
+            refusal = api.no_route(sandbox.world, scope["method"], scope["path"])
+            await api.response(sandbox.world, refusal)(scope, receive, send)
 
-async def _no_route(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "http":
-        await not_found().response()(scope, receive, send)
+    return Router(routes, redirect_slashes=False, default=no_route)

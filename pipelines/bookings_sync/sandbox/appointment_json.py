@@ -112,17 +112,17 @@ def _fields(row: Appointment, switches: Switches) -> Json:
         fields |= {"calendarId": row.service_id, "assignedUserId": row.user_id, "contactId": contact_id}
         del fields["calendarServiceId"], fields["userId"]
     if switches.missing_service_ids:
-        _remove_ids(fields, row.id)
+        remove_ids(fields, row.id, "calendarServiceId", "calendarProviderId", "userId", "assignedUserId")
     return fields
 
 
-def _remove_ids(fields: Json, row_id: str) -> None:
+def remove_ids(fields: Json, row_id: str, service: str, *others: str) -> None:
     """Removes the service from some appointments, and service, team and user from others: no key, or null."""
     names: tuple[str, ...] = ()
     if picked(row_id, 5):
-        names = ("calendarServiceId",)
+        names = (service,)
     elif picked(row_id[::-1], 8):
-        names = ("calendarServiceId", "calendarProviderId", "userId", "assignedUserId")
+        names = (service, *others)
     for name in names:
         if picked(row_id, 2):
             fields[name] = None

@@ -125,6 +125,28 @@ class Appointments(Contacts):
             data.add_to_indexes(row)
             self._changed(row, "reassigned")
 
+    def edit(
+        self,
+        location_id: str,
+        appointment_id: str,
+        *,
+        end: datetime | None = None,
+        title: str | None = None,
+        address: str | None = None,
+        notes: str | None = None,
+    ) -> None:
+        """Changes the end and the texts of an appointment. None leaves a field as it is."""
+        with self.lock:
+            data, row = self.data[location_id], self.get_appointment(location_id, appointment_id)
+            if end is not None:
+                data.remove_from_indexes(row)
+                row.end_ms, row.moved_ms = to_ms(end), self.now_ms
+                data.add_to_indexes(row)
+            for name, value in (("title", title), ("address", address), ("notes", notes)):
+                if value is not None:
+                    setattr(row, name, value)
+            self._changed(row, "edited")
+
     def mark(self, location_id: str, appointment_id: str, status: Attendance) -> None:
         """Sets the attendance. A cancelled appointment frees its slot; confirming it takes the slot again."""
         with self.lock:
@@ -213,4 +235,6 @@ class Appointments(Contacts):
 
     def _changed(self, row: Appointment, kind: str) -> None:
         row.updated_ms, row.head = self.now_ms, None
+        if kind in ("rescheduled", "reassigned"):
+            row.moved_ms = self.now_ms
         self.note(kind, row.location_id, row.id)

@@ -11,12 +11,25 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bookings_sync.sandbox.calendar_json import Hours, jwt_key, opaque_key, service_json, team_json
-from bookings_sync.sandbox.model import Change, Location, LocationData, Member, Service, Team, new_id
+from bookings_sync.sandbox.model import Change, Location, LocationData, Member, Service, Team, new_id, new_uuid
 from bookings_sync.sandbox.times import from_ms, to_ms
+
+ALL_SCOPES = frozenset(
+    {
+        "calendars.readonly",
+        "calendars/groups.readonly",
+        "calendars/events.readonly",
+        "calendars/events.write",
+        "contacts.readonly",
+        "users.readonly",
+        "locations.readonly",
+    }
+)
+"""The v2 scopes of the endpoints that the sandbox serves (DOC)."""
 
 
 class Calendars:
@@ -29,8 +42,14 @@ class Calendars:
         self.now_ms = to_ms(now)
         self.data: dict[str, LocationData] = {}
         self.keys: dict[str, str] = {}
-        """Location ids by API key."""
-        self.wrong_key = jwt_key(self.rng, company_id=new_id(self.rng))
+        """Location ids by v1 API key."""
+        self.pits: dict[str, str] = {}
+        """Location ids by v2 private integration token."""
+        self.scopes: dict[str, frozenset[str]] = {}
+        """The scopes of each location's v2 token. By default all of `ALL_SCOPES`."""
+        self.company_id = new_id(self.rng)
+        """The agency that all locations belong to. v2 needs it to search users."""
+        self.wrong_key = jwt_key(self.rng, company_id=self.company_id)
         """The key of an agency instead of a location. It gets 401 "Switch to the new API token" (OBS)."""
         self.journal: list[Change] = []
 
@@ -48,21 +67,37 @@ class Calendars:
         self.journal.append(Change(self.now_ms, kind, location_id, object_id))
 
     def add_location(self, name: str, timezone: str, *, opaque: bool = False) -> Location:
-        """Adds a location. Its key is a JWT with the location's id, or opaque."""
+        """Adds a location with a v1 key and a v2 token. The key is a JWT with the location's id, or opaque."""
         with self.lock:
             location_id = new_id(self.rng)
             key = opaque_key(self.rng) if opaque else jwt_key(self.rng, location_id=location_id)
-            location = Location(location_id, name, key, timezone)
+            # The token has its own generator, so a world of v1 does not depend on what v2 needs.
+            pit = f"pit-{new_uuid(random.Random(f'{self.seed}/pit/{location_id}'))}"
+            location = Location(location_id, name, key, timezone, pit)
             self.data[location_id] = LocationData(location)
-            self.keys[key] = location_id
+            self.keys[key], self.pits[pit], self.scopes[location_id] = location_id, location_id, ALL_SCOPES
             self.note("location_added", location_id, location_id)
             return location
 
     def revoke_key(self, location_id: str) -> None:
-        """Revokes the location's key: it gets 401."""
+        """Revokes the location's v1 key: it gets 401. The v2 token remains valid."""
         with self.lock:
             self.keys.pop(self.data[location_id].location.key, None)
             self.note("key_revoked", location_id, location_id)
+
+    def revoke_pit(self, location_id: str) -> None:
+        """Revokes the location's v2 token: it gets 401. The v1 key remains valid."""
+        with self.lock:
+            self.pits.pop(self.data[location_id].location.pit, None)
+            self.note("pit_revoked", location_id, location_id)
+
+    def set_scopes(self, location_id: str, scopes: Iterable[str]) -> None:
+        """Sets the scopes of the location's v2 token, a part of `ALL_SCOPES`. Raises ValueError for another scope."""
+        with self.lock:
+            given = frozenset(scopes)
+            if unknown := sorted(given - ALL_SCOPES):
+                raise ValueError(f"expected scopes of {sorted(ALL_SCOPES)}, got {unknown}")
+            self.scopes[self.data[location_id].location.id] = given
 
     def add_member(self, location_id: str, name: str, email: str) -> Member:
         with self.lock:
@@ -168,6 +203,12 @@ class Calendars:
         with self.lock:
             self.data[location_id].services[service_id].body["name"] = name
             self.note("service_renamed", location_id, service_id)
+
+    def set_active(self, location_id: str, service_id: str, active: bool) -> None:
+        """Makes a service active or a draft. Only v2 shows the difference."""
+        with self.lock:
+            self.data[location_id].services[service_id].active = active
+            self.note("service_updated", location_id, service_id)
 
     def delete_service(self, location_id: str, service_id: str) -> None:
         """Deletes a service. Its appointments remain."""

@@ -24,6 +24,7 @@ class Contacts(Calendars):
             data, contact_id = self.data[location_id], new_id(self.rng)
             body = contact_json(contact_id, location_id, new_uuid(self.rng), utc_iso(self.now_ms)) | dict(fields)
             contact = data.contacts[contact_id] = Contact.of(body)
+            data.contact_order = None
             for name in ("emailLowerCase", "phone"):
                 if body.get(name):
                     data.contact_by_address[body[name]] = contact
@@ -36,10 +37,16 @@ class Contacts(Calendars):
             body = contact.body() | dict(changes)
             contact.name = Contact.of(body).name
             contact.replace(body)
+            contact.updated_ms = self.now_ms
+            if changes.keys() - {"tags", "customField"}:
+                contact.named_ms = self.now_ms
+            if "dateAdded" in changes:
+                self.data[location_id].contact_order = None
             self.note("contact_updated", location_id, contact_id)
 
     def delete_contact(self, location_id: str, contact_id: str) -> None:
         """Deletes a contact. Its appointments remain, with null as contact."""
         with self.lock:
             self.data[location_id].contacts.pop(contact_id).replace(None)
+            self.data[location_id].contact_order = None
             self.note("contact_deleted", location_id, contact_id)

@@ -20,6 +20,7 @@ from bookings_sync.sandbox.endpoint import Sandbox, json_response
 from bookings_sync.sandbox.error_replies import JSON_TYPE
 from bookings_sync.sandbox.faults import Faults
 from bookings_sync.sandbox.quota import Quota, QuotaTracker
+from bookings_sync.sandbox.v2.truth import truth_v2_json
 
 
 def control_routes(sandbox: Sandbox) -> list[Route]:
@@ -34,6 +35,7 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         Route("/sandbox/switches", control.switches, methods=["GET", "POST"]),
         Route("/sandbox/faults", control.faults, methods=["GET", "POST"]),
         Route("/sandbox/limits", control.limits, methods=["GET", "POST"]),
+        Route("/sandbox/scopes", control.scopes, methods=["POST"]),
         Route("/sandbox/requests", control.requests, methods=["GET", "DELETE"]),
     ]
 
@@ -43,8 +45,9 @@ class _Control:
         self._sandbox, self._world = sandbox, sandbox.world
 
     async def locations(self, _request: Request) -> Response:
-        """Name, id, key and time zone of each location."""
-        return json_response({"locations": [location._asdict() for location in self._world.locations]})
+        """Name, id, time zone, v1 key and v2 token (`pit`) of each location, and the company of all of them."""
+        locations = [location._asdict() for location in self._world.locations]
+        return json_response({"companyId": self._world.company_id, "locations": locations})
 
     async def clock(self, _request: Request) -> Response:
         return json_response({"now": self._world.now, "nowMs": self._world.now_ms})
@@ -60,11 +63,15 @@ class _Control:
         return json_response({"now": self._world.now, "changes": changes})
 
     async def truth(self, request: Request) -> Response:
-        """`?location=<id>&start=<ISO 8601>&end=<ISO 8601>`. The times limit the slots; by default the next 14 days."""
+        """`?location=<id>&api=v2&start=<ISO 8601>&end=<ISO 8601>`. The times limit the slots; by default the next 14
+        days. The data has the form of v1, or of v2 if `api` says so."""
         query = request.query_params
         try:
             start, end = (_instant(query.get(name)) for name in ("start", "end"))
-            body = self._world.truth_json(query["location"], start=start, end=end)
+            if query.get("api") == "v2":
+                body = truth_v2_json(self._world, query["location"], start=start, end=end)
+            else:
+                body = self._world.truth_json(query["location"], start=start, end=end)
         except (KeyError, ValueError) as error:
             return _bad_request(error)
         return Response(body, media_type=JSON_TYPE)
@@ -84,6 +91,15 @@ class _Control:
             except ValueError as error:
                 return _bad_request(error)
         return json_response(asdict(self._world.switches))
+
+    async def scopes(self, request: Request) -> Response:
+        """`{"location": <id>, "scopes": ["calendars.readonly", ...]}`: the scopes of the location's v2 token."""
+        try:
+            body = await _json(request)
+            self._world.set_scopes(body["location"], body["scopes"])
+        except (KeyError, TypeError, ValueError) as error:
+            return _bad_request(error)
+        return json_response({"scopes": sorted(self._world.scopes[body["location"]])})
 
     async def faults(self, request: Request) -> Response:
         """POST replaces all rules. `{}` removes them."""

@@ -1,6 +1,6 @@
 """Takes an API request: checks key and quota, injects faults, calls the handler, logs the request.
 
-Input:  the handlers of one path, by method.
+Input:  the handlers of one path, by method, and the version of the API that the path belongs to.
 Output: `Endpoint`, an ASGI application per path. All endpoints share one `Sandbox`, which the control routes change.
 """
 
@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from bookings_sync.sandbox import error_replies
+from bookings_sync.sandbox.api_version import V1, ApiVersion
 from bookings_sync.sandbox.error_replies import HTML, JSON_TYPE, RefusedError
 from bookings_sync.sandbox.faults import LISTS, PROXY_FAULTS, Fault, Faults
 from bookings_sync.sandbox.fields import FORM_TYPE, Fields, form_values
@@ -51,6 +52,8 @@ class Call:
     query: QueryParams
     raw_body: bytes
     content_type: str = ""
+    version: str = ""
+    """The Version header, which only v2 has."""
 
     def query_fields(self) -> Fields:
         return Fields(self.query, texts=True)
@@ -78,16 +81,20 @@ def json_response(content: object) -> Response:
 class Endpoint:
     """One path of the API. `template` names the path in faults and in the log, for example `/appointments/:id`."""
 
-    def __init__(self, sandbox: Sandbox, template: str, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self, sandbox: Sandbox, template: str, handlers: Mapping[str, Handler], api: ApiVersion | None = None
+    ) -> None:
         self._sandbox, self._template, self._handlers = sandbox, template, handlers
+        self._api = api or V1()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         method, path, query = request.method, str(scope["path"]), scope["query_string"].decode("latin-1")
         raw_body = await request.body() if method in ("POST", "PUT") else b""
-        endpoint, sandbox = f"{method} {self._template}", self._sandbox
-        location_id, refused = self._authenticate(request)
-        decision = sandbox.quota.check(location_id) if location_id is not None else None
+        endpoint, sandbox, api = f"{method} {self._template}", self._sandbox, self._api
+        world = sandbox.world
+        location_id, refused = api.authenticate(world, request)
+        decision = api.count(world, sandbox.quota, location_id) if location_id is not None else None
         identity = f"{location_id} {method} {path}?{query}"
         limited = decision is not None and decision.wait_s is not None
         fault = None if limited else sandbox.faults.pick(endpoint, location_id, identity)
@@ -97,69 +104,68 @@ class Endpoint:
             await asyncio.sleep(pause_s)
 
         if decision is not None and decision.wait_s is not None:
-            response = too_many_requests(sandbox.world.switches, decision.wait_s)
+            response = too_many_requests(world.switches, decision.wait_s, api.too_many_requests)
         elif fault is not None and fault.kind in PROXY_FAULTS:
-            response = _proxy_reply(fault)
+            response = _proxy_reply(fault, api.too_many_requests)
         elif refused is not None or location_id is None:
-            response = (refused or error_replies.not_found()).response()
+            response = api.response(world, refused or error_replies.not_found())
         elif fault is not None and fault.kind == "empty_list":
             response = json_response(LISTS[endpoint])
         elif fault is not None and fault.kind.startswith("gone_"):
-            response = error_replies.unknown_id(fault.kind.removeprefix("gone_")).response()
+            response = api.response(world, api.unknown_id(fault.kind.removeprefix("gone_")))
         else:
-            content_type = request.headers.get("content-type", "")
-            call = Call(sandbox.world, location_id, request.path_params, request.query_params, raw_body, content_type)
-            response = self._handle(_of_other_tenant(call) if fault and fault.kind == "other_tenant" else call, method)
-        if decision is not None and sandbox.world.switches.limit_headers:
+            call = Call(
+                world,
+                location_id,
+                request.path_params,
+                request.query_params,
+                raw_body,
+                request.headers.get("content-type", ""),
+                request.headers.get("version", ""),
+            )
+            asked = _of_other_tenant(call) if fault and fault.kind == "other_tenant" else call
+            response = self._handle(asked, method, path)
+        if decision is not None and world.switches.limit_headers:
             response.headers.update(decision.headers)
         reset = fault is not None and fault.kind in ("reset", "reset_after")
         status = 0 if reset else response.status_code
-        sandbox.world.requests.add(LoggedRequest(time.monotonic(), location_id, endpoint, path, query, status))
+        world.requests.add(LoggedRequest(time.monotonic(), location_id, endpoint, path, query, status))
         await _send(response, fault, scope, receive, send)
 
-    def _authenticate(self, request: Request) -> tuple[str | None, RefusedError | None]:
-        world = self._sandbox.world
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        location_id = world.keys.get(key.strip()) if scheme.lower() == "bearer" else None
-        if location_id is not None:
-            return location_id, None
-        if key.strip() == world.wrong_key:
-            return None, RefusedError(401, "Unauthorized, Switch to the new API token.")
-        return None, RefusedError(401, world.switches.invalid_key_message)
-
-    def _handle(self, call: Call, method: str) -> Response:
+    def _handle(self, call: Call, method: str, path: str) -> Response:
         handler = self._handlers.get(method)
         if handler is None:
-            return error_replies.not_found().response()
+            return self._api.response(call.world, self._api.no_route(call.world, method, path))
         try:
             with call.world.lock:
                 return handler(call)
         except RefusedError as refusal:
-            return refusal.response()
+            return self._api.response(call.world, refusal)
 
 
 def _of_other_tenant(call: Call) -> Call:
-    """The same call to the next location, with the ids of its services, teams and users in the same positions."""
+    """The same call to the next location, with its own id and those of its services, teams and users in the same
+    positions."""
     with call.world.lock:
         locations = list(call.world.data)
         other_id = locations[(locations.index(call.location_id) + 1) % len(locations)]
         mine, other = call.world.data[call.location_id], call.world.data[other_id]
-        others: dict[str, str] = {}
+        others = {call.location_id: other_id}
         for name in ("services", "teams", "members"):
             ids, other_ids = list(getattr(mine, name)), list(getattr(other, name))
             others |= {each: other_ids[number % len(other_ids)] for number, each in enumerate(ids) if other_ids}
         query = QueryParams([(name, others.get(value, value)) for name, value in call.query.multi_items()])
-        return replace(call, location_id=other_id, query=query)
+        path = {name: others.get(value, value) for name, value in call.path.items()}
+        raw_body = call.raw_body.replace(call.location_id.encode(), other_id.encode())
+        return replace(call, location_id=other_id, query=query, path=path, raw_body=raw_body)
 
 
-def _proxy_reply(fault: Fault) -> Response:
+def _proxy_reply(fault: Fault, too_many_body: bytes) -> Response:
     if fault.kind in ("500", "502", "503"):
         return Response(HTML % int(fault.kind), int(fault.kind), media_type="text/html")
     if fault.kind == "html":
         return Response(HTML % 200, 200, media_type="text/html")
-    return Response(
-        b'{"msg":"Too Many Requests"}', 429, retry_after(fault.kind.removeprefix("429_"), fault.seconds), JSON_TYPE
-    )
+    return Response(too_many_body, 429, retry_after(fault.kind.removeprefix("429_"), fault.seconds), JSON_TYPE)
 
 
 async def _send(response: Response, fault: Fault | None, scope: Scope, receive: Receive, send: Send) -> None:

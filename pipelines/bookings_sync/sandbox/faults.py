@@ -57,10 +57,10 @@ FalseKind = Literal[
 """Replies in perfect form that are not true:
 
 - `empty_list`: a list without records
-- `gone_400`, `gone_404`, `gone_422`, `gone_empty`, `gone_object`: an appointment that exists is unknown. `empty` is 200
-  without a body, `object` 200 with `{}`.
-- `other_tenant`: the reply of another location. Ids of services, teams and users are replaced with its own. An
-  appointment's id is unknown there.
+- `gone_400`, `gone_404`, `gone_422`, `gone_empty`, `gone_object`: an appointment that exists is unknown; in v2 also a
+  contact. `empty` is 200 without a body, `object` 200 with `{}`.
+- `other_tenant`: the reply of another location. Ids of services, teams and users are replaced with its own. The id of
+  an appointment or a contact is unknown there.
 """
 
 FaultKind = Literal[BrokenKind, FalseKind]
@@ -70,9 +70,19 @@ LISTS: dict[str, dict[str, Any]] = {
     "GET /calendars/services": {"services": []},
     "GET /appointments/": {"appointments": []},
     "GET /appointments/slots": {},
+    "GET /calendars/groups": {"groups": []},
+    "GET /calendars/": {"calendars": []},
+    "GET /calendars/events": {"events": []},
+    "GET /calendars/blocked-slots": {"events": []},
+    "GET /calendars/:id/free-slots": {},
+    "POST /contacts/search": {"contacts": [], "total": 0},
+    "GET /contacts/": {"contacts": [], "meta": {"total": 0}},
+    "GET /users/search": {"users": [], "count": 0},
+    "GET /users/": {"users": []},
 }
 """The bodies of `empty_list`."""
-GET_APPOINTMENT = "GET /appointments/:id"
+BY_ID = frozenset({"GET /appointments/:id", "GET /calendars/events/appointments/:id", "GET /contacts/:id"})
+"""The endpoints that `gone_*` can befall."""
 
 PROXY_FAULTS = frozenset({"429", "429_seconds", "429_date", "500", "502", "503", "reset", "html"})
 """Faults of a proxy in front of the API. The API never sees the request, so a write has no effect."""
@@ -159,5 +169,5 @@ def _possible(kind: FaultKind, endpoint: str) -> bool:
     if kind == "empty_list":
         return endpoint in LISTS
     if kind == "other_tenant":
-        return endpoint in LISTS or endpoint == GET_APPOINTMENT
-    return endpoint == GET_APPOINTMENT or not kind.startswith("gone_")
+        return endpoint in LISTS or endpoint in BY_ID
+    return endpoint in BY_ID or not kind.startswith("gone_")

@@ -30,7 +30,7 @@ _EMPTY = StartIndex()
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """The query of GET /appointments/: a window in epoch milliseconds, and at least one scope.
+    """The query of a list of appointments: a window in epoch milliseconds, and at least one scope.
 
     With several scopes, an appointment must match all of them.
     """
@@ -43,8 +43,15 @@ class ListQuery:
 
 
 def list_appointments(world: World, location_id: str, query: ListQuery) -> list[Appointment]:
-    """The appointments of one list call, by start."""
-    data, switches = world.data[location_id], world.switches
+    """The appointments of one list call of v1, by start."""
+    rows = in_window(world.data[location_id], world.switches, query)
+    if not world.switches.blocked_listed:
+        rows = [row for row in rows if not row.block]
+    return capped(rows, world.switches)
+
+
+def in_window(data: LocationData, switches: Switches, query: ListQuery) -> list[Appointment]:
+    """The appointments in the window that match all scopes, by start, without a cap."""
     if query.end_ms < query.start_ms:
         raise error_replies.invalid("endDate")
     if switches.max_window_days is not None and query.end_ms - query.start_ms > switches.max_window_days * DAY_MS:
@@ -57,9 +64,7 @@ def list_appointments(world: World, location_id: str, query: ListQuery) -> list[
     for other in others:
         within = set(map(id, other.all()))
         rows = [row for row in rows if id(row) in within]
-    if not switches.blocked_listed:
-        rows = [row for row in rows if not row.block]
-    return _capped(rows, switches)
+    return rows
 
 
 def _within(index: StartIndex, switches: Switches, query: ListQuery) -> list[Appointment]:
@@ -102,7 +107,8 @@ def _scope(indexes: dict[str, StartIndex], key: str, known: bool, parameter: str
     return indexes.get(key, _EMPTY)
 
 
-def _capped(rows: list[Appointment], switches: Switches) -> list[Appointment]:
+def capped(rows: list[Appointment], switches: Switches) -> list[Appointment]:
+    """The appointments that fit into a reply."""
     cap = switches.ignores_window or switches.max_rows
     if cap is None or len(rows) <= cap:
         return rows

@@ -41,12 +41,13 @@ def new_uuid(rng: random.Random) -> str:
 
 
 class Location(NamedTuple):
-    """A tenant. Its API key reads only its own data. `timezone` is an IANA name."""
+    """A tenant. `key` is for v1, `pit` for v2. Both read only its own data. `timezone` is an IANA name."""
 
     id: str
     name: str
     key: str
     timezone: str
+    pit: str = ""
 
 
 class Change(NamedTuple):
@@ -84,13 +85,16 @@ class Team:
 
 @dataclass(slots=True)
 class Service:
-    """`body` is the service's JSON, which has no slug. `weight` is the relative demand for the service."""
+    """`body` is the service's JSON in v1, which has no slug. `weight` is the relative demand for the service. A service
+    that is not `active` is a draft, which only v2 shows.
+    """
 
     id: str
     team_id: str
     slug: str
     body: Json
     weight: float = 1.0
+    active: bool = True
 
     @property
     def name(self) -> str:
@@ -111,12 +115,20 @@ class Service:
 class Contact:
     """A customer.
 
-    `tail` is the end of an appointment's JSON, `,"contact":{…}}`. It is cached because lists contain it often.
+    - `tail`: the end of an appointment's JSON in v1, `,"contact":{…}}`. It is cached because lists contain it often.
+    - `updated_ms`: the last change, `named_ms`: the last change of something else than tags and custom fields. None if
+      there was none since the contact was added.
+    - `v2`: its JSON in v2, cached with the tail and the switches that it was made from
+    - `added`: its `added_ms`, cached with the tail
     """
 
     id: str
     name: str
     tail: bytes
+    updated_ms: int | None = None
+    named_ms: int | None = None
+    v2: tuple[bytes, object, bytes] | None = None
+    added: tuple[bytes, int] | None = None
 
     @classmethod
     def of(cls, body: Json) -> Contact:
@@ -148,7 +160,9 @@ class Appointment:
     - `zone`: the time zone it was booked in. The offsets in its JSON follow it.
     - `attendance`: the value of appoinmentStatus. `stale` keeps `status` at "booked" although it was cancelled.
     - `series`: (base id, first start, plain id) of an instance of a recurring appointment
-    - `head`: its JSON up to the contact, cached. Reset it to None after changing another attribute.
+    - `moved_ms`: when it last got another time, service or user. None if never.
+    - `head`: its JSON in v1 up to the contact, cached. Reset it to None after changing another attribute.
+    - `event`: its JSON in v2, cached with the head and the switches that it was made from
     """
 
     id: str
@@ -173,7 +187,9 @@ class Appointment:
     deleted: bool = False
     series: tuple[str, int, str] | None = None
     shape: Shape | None = None
+    moved_ms: int | None = None
     head: bytes | None = None
+    event: tuple[bytes, object, bytes] | None = None
 
     @property
     def active(self) -> bool:
@@ -197,6 +213,8 @@ class LocationData:
     contacts: dict[str, Contact] = field(default_factory=dict)
     contact_by_address: dict[str, Contact] = field(default_factory=dict)
     """Contacts by lower-case e-mail address and by phone number."""
+    contact_order: list[Contact] | None = None
+    """The contacts in the order of v2's lists. None before they are listed, and after one was added or deleted."""
     appointments: dict[str, Appointment] = field(default_factory=dict)
     deleted: list[Appointment] = field(default_factory=list)
     by_start: StartIndex = field(default_factory=StartIndex)

@@ -148,10 +148,17 @@ def custom_field(rng: random.Random, field_id: str) -> Json:
 
 
 def contact_change(rng: random.Random, body: Json) -> Json:
-    """A change of a contact: phone, tags, or a custom field, which may change from a string to a list."""
+    """A change of a contact: phone, e-mail address, name, tags, or a custom field, which may change from a string to a
+    list."""
     kind = rng.randrange(4)
     if kind == 0:
-        return {"phone": f"+1555{rng.randrange(10**7):07d}"}
+        number = rng.randrange(10**7)
+        email = f"New.{number}@example.com"
+        return (
+            {"phone": f"+1555{number:07d}"},
+            {"email": email, "emailLowerCase": email.lower()},
+            {"lastName": LAST_NAMES[number % len(LAST_NAMES)]},
+        )[number % 3]
     if kind == 1:
         return {"tags": [*(body.get("tags") or ()), f"seen-{rng.randrange(1000)}"]}
     if kind == 2:

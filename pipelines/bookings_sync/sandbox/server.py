@@ -73,8 +73,13 @@ class SandboxServer:
 
     @property
     def base_url(self) -> str:
-        """The base URL of the API, `http://127.0.0.1:<port>/v1`."""
+        """The base URL of v1, `http://127.0.0.1:<port>/v1`."""
         return f"{self.url}/v1"
+
+    @property
+    def base_url_v2(self) -> str:
+        """The base URL of v2, `http://127.0.0.1:<port>`. The real one has no path either."""
+        return self.url
 
     @property
     def rate_limited(self) -> int:
@@ -100,7 +105,7 @@ class SandboxServer:
 
     @property
     def quota(self) -> Quota | None:
-        """The quota. Setting it resets the counts."""
+        """The quota, for v1 and v2 each. Setting it resets the counts."""
         return self._sandbox.quota.quota
 
     @quota.setter

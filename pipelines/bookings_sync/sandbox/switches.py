@@ -99,13 +99,66 @@ class Switches:
     limit_headers: bool = True
     """Whether replies have the X-RateLimit-* headers of the successor API, if there is a quota."""
 
+    # -- only v2. The switches above also concern v2 where v2 has the same thing. --------------------------------------
+
+    trial_account: bool = False
+    """Whether v2 tokens have the limits of a trial account: 25 requests in 10 s, and 10,000 a day (DOC)."""
+    trace_id: Literal["none", "some", "all"] = "some"
+    """Which replies have a `traceId`, which is different in every reply: lists of events and free slots (OBS, CODE), or
+    all."""
+    error_messages: Literal["list", "text"] = "list"
+    """Whether the message of a 422 is a list of texts or one text."""
+    unknown_route: Literal["401", "404"] = "404"
+    """The status of an unknown path. Both were observed."""
+    unknown_pit_message: Literal["Invalid Private Integration token", "Invalid JWT"] = (
+        "Invalid Private Integration token"
+    )
+    """The message of the 401 for a token that does not exist or was revoked."""
+    ignored_put_version: Literal["none", "2021-07-28"] = "2021-07-28"
+    """The version under which a PUT of an event gets 200 and changes nothing (CODE)."""
+    iso_window: Literal["422", "empty"] = "422"
+    """The reply to an event list whose startTime is ISO text."""
+    lists_by_user: Literal["work", "empty"] = "work"
+    """Whether event lists by userId contain events."""
+    lists_by_group: Literal["work", "empty"] = "work"
+    """Whether event lists by groupId contain events."""
+    events_contain_blocked: bool = False
+    """Whether the list of events contains blocked-off time, too."""
+    deleted_listed: bool = False
+    """Whether lists still contain deleted events, with `"deleted": true`."""
+    deleted_needs_version: Literal["any", "v3"] = "any"
+    """The version that a request must name, so that events have the field `deleted`."""
+    date_updated: Literal["every_change", "some_changes", "absent"] = "every_change"
+    """When dateUpdated of events and contacts moves. With "some_changes", marking or deleting an event does not move
+    it, nor does a change of a contact's tags and custom fields."""
+    date_format: Literal["milliseconds", "offset", "epoch"] = "milliseconds"
+    """dateAdded and dateUpdated as `2020-07-22T10:30:00.000Z`, `2020-07-22T10:30:00+00:00`, or epoch milliseconds."""
+    event_zone: Literal["location", "booked", "utc"] = "location"
+    """The time zone of the offsets in startTime and endTime: the location's, that of the booking, or UTC."""
+    event_status_spelling: Literal["right", "sic", "both"] = "right"
+    """Whether read events have appointmentStatus, appoinmentStatus, or both."""
+    series_ids: Literal["same", "own"] = "same"
+    """Whether an instance of a series has the same id as in v1, or `<masterId>_<epochMs>_<durationSec>`."""
+    days_of_week: Literal["sunday_0", "monday_0", "sunday_1"] = "sunday_0"
+    """Which day daysOfTheWeek counts from, and with which number."""
+    meeting_location: Literal["same", "field", "configuration"] = "same"
+    """Whether meetingLocation and locationConfigurations agree, or which of them is true. The other one is outdated."""
+    contacts_updated_filter: Literal["works", "ignored", "422"] = "works"
+    """The effect of a dateUpdated filter in a contact search."""
+
     @property
     def tells_lists_plainly(self) -> bool:
         """Whether lists show each appointment once, as it is."""
         return (
+            self.tells_events_plainly and self.contact_variants == "same" and self.moving_field in ("none", "calendar")
+        )
+
+    @property
+    def tells_events_plainly(self) -> bool:
+        """The same, for lists without contacts."""
+        return (
             self.repeated_rows == "none"
-            and self.contact_variants == "same"
-            and self.moving_field in ("none", "calendar")
+            and self.moving_field in ("none", "calendar", "contact")
             and not self.two_services
         )
 

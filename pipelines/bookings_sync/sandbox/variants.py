@@ -65,7 +65,7 @@ def calendars_json(world: World, name: str, records: Iterable[Json]) -> bytes:
     """The reply of a list of teams or services."""
     told = [shown_service(world, record) if name == "services" else record for record in records]
     if world.switches.moving_field in ("calendar", "all"):
-        told = [record | {"previewLink": _link(world)} for record in told]
+        told = [record | {"previewLink": new_link(world)} for record in told]
     return orjson.dumps({name: told})
 
 
@@ -115,12 +115,13 @@ def _as_booked(row: Appointment, body: Json) -> Json:
 def _moving(world: World, body: Json) -> Json:
     moving = world.switches.moving_field
     if moving in ("appointment", "all"):
-        body["joinLink"] = _link(world)
+        body["joinLink"] = new_link(world)
     if moving in ("contact", "all") and body.get("contact"):
-        body["contact"]["portalLink"] = _link(world)
+        body["contact"]["portalLink"] = new_link(world)
     return body
 
 
-def _link(world: World) -> str:
+def new_link(world: World) -> str:
+    """A link that is different in every reply."""
     world.links += 1
     return f"https://booking.example.com/join?token={world.links:08x}"

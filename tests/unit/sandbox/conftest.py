@@ -41,6 +41,25 @@ class Api:
         days = self.json("GET", "/appointments/slots", params=params)
         return [slot for name, day in days.items() if name[:2] == "20" for slot in day["slots"]]
 
+    def v2(self, path: str, version: str = "2021-04-15", status: int = 200, **query: Any) -> Any:
+        """The reply of v2 to a GET of the first location."""
+        response = self.v2_request("GET", path, version=version, params=query)
+        assert response.status_code == status, response.text
+        return response.json()
+
+    def v2_request(
+        self, method: str, path: str, *, token: str | None = None, version: str | None = "2021-04-15", **kwargs: Any
+    ) -> httpx.Response:
+        """A request to v2. Without a token, that of the first location; no version means no Version header."""
+        headers = {"Authorization": f"Bearer {token or self.location.pit}"} | ({"Version": version} if version else {})
+        return self.client.request(method, self.server.base_url_v2 + path, headers=headers, **kwargs)
+
+    def events(self, path: str = "/calendars/events", **query: Any) -> list[dict[str, Any]]:
+        """The events of a list of v2, by default of all time."""
+        window = {"locationId": self.location.id, "startTime": "0", "endTime": "4102444800000"}
+        rows: list[dict[str, Any]] = self.v2(path, **window | query)["events"]
+        return rows
+
     @property
     def service_id(self) -> str:
         """The first service of the location. One appointment per slot, open Monday to Friday."""

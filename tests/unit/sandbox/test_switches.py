@@ -23,8 +23,9 @@ def rows_of(api: Any, start: datetime, end: datetime) -> list[str]:
 
 
 def test_every_switch_has_a_test() -> None:
-    """Looks for `name=` of each switch in this file and in test_variants.py."""
-    source = "".join(Path(__file__).with_name(name).read_text() for name in ("test_switches.py", "test_variants.py"))
+    """Looks for `name=` of each switch in the tests of switches and variants."""
+    names = ("test_switches.py", "test_variants.py", "test_v2_switches.py", "test_v2_errors.py")
+    source = "".join(Path(__file__).with_name(name).read_text() for name in names)
     assert [field.name for field in fields(Switches) if f"{field.name}=" not in source] == []
 
 
