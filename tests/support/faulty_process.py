@@ -126,6 +126,7 @@ def _main() -> None:
         if child == 0:
             os.dup2(says, 1)
             os.dup2(says, 2)
+            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")  # the old ones may believe that they can seek
             os._exit(_carry_out(order, writable))
         os.close(says)
         os.close(writable)
