@@ -543,13 +543,16 @@ def forget(
     epilog=examples(
         "bookings sandbox",
         "bookings sandbox --locations 30 --appointments 1000000 --rate-limit 0",
-        "bookings sandbox --port 8080",
+        "bookings sandbox --port 8080 --api v2",
         "curl -X POST http://127.0.0.1:8080/sandbox/advance -d '{\"days\": 14}'",
     )
 )
 def sandbox(
     ctx: typer.Context,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1. 0 means any free port.")] = 0,
+    api: Annotated[
+        Literal["v1", "v2"], typer.Option(help="The API to print settings for. The sandbox serves both.")
+    ] = "v1",
     seed: Annotated[int, typer.Option(help="Seed of the data. The same seed gives the same data.")] = 1,
     locations: Annotated[int, typer.Option(min=1, help="Number of locations. Each has its own API key.")] = 3,
     appointments: Annotated[int, typer.Option(min=0, help="Appointments in all locations together.")] = 20_000,
@@ -575,6 +578,7 @@ def sandbox(
 
     code = run_sandbox(
         _output(ctx, as_json=as_json),
+        api=api,
         now=now,
         seed=seed,
         locations=locations,

@@ -12,6 +12,7 @@ import time
 import tomllib
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import httpx
@@ -43,8 +44,9 @@ def test_sandbox_serves_until_ctrl_c_with_the_given_rate_limit(start: Start) -> 
     assert (process.returncode, stdout, stderr) == (0, "", "")
 
 
-def test_the_printed_snippet_is_a_valid_secrets_file(start: Start) -> None:
-    process = start(["sandbox", *SMALL])
+def printed_secrets(start: Start, *options: str) -> Any:
+    """The settings that the sandbox prints for pasting."""
+    process = start(["sandbox", *SMALL, *options])
     assert process.stdout is not None
     lines = []
     for line in process.stdout:
@@ -52,11 +54,27 @@ def test_the_printed_snippet_is_a_valid_secrets_file(start: Start) -> None:
         if "Ctrl-C" in line:
             break
     snippet = "".join(lines).partition("# Paste this into .dlt/secrets.toml")[2].partition("# Simulate two weeks")[0]
-    secrets = tomllib.loads("#" + snippet)["sources"]["bookings"]
+    return tomllib.loads("#" + snippet)["sources"]["bookings"]
+
+
+def test_the_printed_snippet_is_a_valid_secrets_file(start: Start) -> None:
+    secrets = printed_secrets(start)
     for location in secrets["locations"].values():
         headers = {"Authorization": f"Bearer {location['api_key']}"}
         reply = httpx.get(f"{secrets['base_url']}/calendars/teams", headers=headers, trust_env=False)
         assert reply.status_code == 200
+
+
+def test_the_printed_snippet_is_valid_for_v2(start: Start) -> None:
+    secrets = printed_secrets(start, "--api", "v2")
+    assert len(secrets["locations"]) == 2
+    for location in secrets["locations"].values():
+        headers = {"Authorization": f"Bearer {location['api_key']}", "Version": "2021-04-15"}
+        query = {"locationId": location["location_id"]}
+        url = f"{secrets['v2_base_url']}/calendars/groups"
+        reply = httpx.get(url, params=query, headers=headers, trust_env=False)
+        assert reply.status_code == 200
+        assert reply.json()["groups"]
 
 
 def test_while_stdin_option_stops_the_sandbox_when_stdin_closes(start: Start) -> None:
