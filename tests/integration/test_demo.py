@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
 from bookings_sync.cli.demo_proof import FIELDS, count_differences
 
 SMALL = ["demo", "--locations", "3", "--services", "2", "--appointments", "1500"]
 
 
-def test_the_demo_syncs_twice_and_matches_the_calendar(tmp_path: Path) -> None:
+@pytest.mark.parametrize("api", ["v1", "v2"])
+def test_the_demo_syncs_twice_and_matches_the_calendar(tmp_path: Path, api: str) -> None:
     hidden = ("SOURCES__", "DESTINATION__", "BOOKINGS__")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     done = subprocess.run(
-        [sys.executable, "-m", "bookings_sync.cli", *SMALL, "--json", "--folder", "shown"],
+        [sys.executable, "-m", "bookings_sync.cli", *SMALL, "--api", api, "--json", "--folder", "shown"],
         cwd=tmp_path,
         env={**environment, "HOME": str(tmp_path)},
         capture_output=True,
@@ -59,7 +61,7 @@ def appointment(service: str, **changes: str) -> dict[str, Any]:
 
 
 def in_warehouse(service: str) -> tuple[Any, ...]:
-    return tuple(appointment(service).get(field) for field in FIELDS.values())
+    return tuple(appointment(service).get(field) for field in FIELDS["v1"].values())
 
 
 def test_missing_surplus_and_different_appointments_are_counted() -> None:
@@ -69,9 +71,9 @@ def test_missing_surplus_and_different_appointments_are_counted() -> None:
         ("L", "missing"): appointment("S"),
     }
     warehouse = {("L", name): in_warehouse("S") for name in ("same", "different", "surplus")}
-    assert count_differences(warehouse, calendar, {"S"}) == (4, 3)
+    assert count_differences(warehouse, calendar, {"S"}, FIELDS["v1"]) == (4, 3)
 
 
 def test_appointments_of_a_service_that_was_never_listed_are_not_compared() -> None:
     calendar = {("L", "unknown"): appointment("created and deleted between syncs"), ("L", "known"): appointment("S")}
-    assert count_differences({}, calendar, {"S"}) == (1, 1)
+    assert count_differences({}, calendar, {"S"}, FIELDS["v1"]) == (1, 1)

@@ -64,18 +64,16 @@ class DemoWorld:
     seed: int
 
 
-def run_demo(output: Output, world: DemoWorld, folder: Path) -> int:
-    """Runs the demo. Returns the exit code, which is 1 if the warehouse differs from the calendar."""
+def run_demo(output: Output, world: DemoWorld, folder: Path, api: str) -> int:
+    """Runs the demo with the calendar behind this API. Returns the exit code, which is 1 if the warehouse differs from
+    the calendar."""
     began = time.monotonic()
     text = DemoOutput(output)
     database = _new_database(folder)
     starts_at = utc_now().start_of("minute").subtract(days=DAYS)
     with run_sandbox_process(now=starts_at, **asdict(world)) as sandbox, _destination(database):
-        settings = Settings(
-            base_url=sandbox.base_url,
-            locations={each["name"]: Location(each["name"], each["api_key"]) for each in sandbox.locations},
-        )
-        text.calendar(sandbox.base_url, world.locations, world.services, world.appointments)
+        settings = _settings(sandbox, api)
+        text.calendar(sandbox.base_urls[api], world.locations, world.services, world.appointments)
         first = _sync(output, settings, sandbox)
         text.first_sync(first)
         text.transformed(_transform(output, settings, sandbox))
@@ -86,7 +84,7 @@ def run_demo(output: Output, world: DemoWorld, folder: Path) -> int:
         built = _transform(output, settings, sandbox)
         text.transformed(built)
         with open_client(settings) as client:
-            compared, differing = compare_with_calendar(client, settings, sandbox)
+            compared, differing = compare_with_calendar(client, settings, sandbox, api)
             questions = _questions(second.row["started_at"], sandbox.now.date())
             answers = [_ask(client, question, sql) for question, sql in questions]
             figures = report_figures(client, settings, sandbox.now)
@@ -113,6 +111,16 @@ def run_demo(output: Output, world: DemoWorld, folder: Path) -> int:
         exit_code=exit_code,
     )
     return exit_code
+
+
+def _settings(sandbox: SandboxProcess, api: str) -> Settings:
+    keys = {"v1": "key", "v2": "pit"}
+    locations = [Location(each["name"], each[keys[api]], each["id"], api=api) for each in sandbox.locations]
+    return Settings(
+        base_url=sandbox.base_urls["v1"],
+        v2_base_url=sandbox.base_urls["v2"],
+        locations={each.name: each for each in locations},
+    )
 
 
 def _new_database(folder: Path) -> Path:

@@ -14,7 +14,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from bookings_sync.cli.sandbox_process import SandboxProcess
 from bookings_sync.config.settings import Settings
 
-FIELDS = {
+_V1 = {
     "start_time_raw": "startTime",
     "end_time_raw": "endTime",
     "status": "status",
@@ -26,15 +26,27 @@ FIELDS = {
     "service_id": "calendarServiceId",
     "title": "title",
 }
-"""Columns of the raw appointments, and the API fields they must equal."""
+_V2 = {
+    "start_time_raw": "startTime",
+    "end_time_raw": "endTime",
+    "appointment_status": "appointmentStatus",
+    "user_id": "assignedUserId",
+    "contact_id": "contactId",
+    "service_id": "calendarId",
+    "title": "title",
+}
+FIELDS = {"v1": _V1, "v2": _V2}
+"""By API: columns of the raw appointments, and the API fields they must equal."""
 
 Key = tuple[str, str]
 """Location id and appointment id."""
 
 
-def compare_with_calendar(client: SqlClientBase[Any], settings: Settings, sandbox: SandboxProcess) -> tuple[int, int]:
+def compare_with_calendar(
+    client: SqlClientBase[Any], settings: Settings, sandbox: SandboxProcess, api: str
+) -> tuple[int, int]:
     """The number of appointments compared, and of those that differ."""
-    columns = ", ".join(FIELDS)
+    columns = ", ".join(FIELDS[api])
     current = client.execute_sql(
         f"SELECT location_id, id, {columns} FROM {settings.raw_dataset}.appointments"  # noqa: S608
         " WHERE _dlt_valid_to IS NULL AND deleted_at IS NULL"
@@ -44,24 +56,28 @@ def compare_with_calendar(client: SqlClientBase[Any], settings: Settings, sandbo
     listed_services = {row[0] for row in services or ()}
     calendar: dict[Key, dict[str, Any]] = {}
     for location in sandbox.locations:
-        truth = sandbox.truth(location["location_id"])
-        listed_services |= {service["id"] for service in truth["services"]}
-        calendar |= {(location["location_id"], each["id"]): each for each in truth["appointments"]}
-    return count_differences(warehouse, calendar, listed_services)
+        truth = sandbox.truth(location["id"], api)
+        listed_services |= {service["id"] for service in truth.get("services") or truth["calendars"]}
+        shown = truth.get("appointments") or [*truth["events"], *truth["blockedSlots"]]
+        calendar |= {(location["id"], each["id"]): each for each in shown}
+    return count_differences(warehouse, calendar, listed_services, FIELDS[api])
 
 
 def count_differences(
-    warehouse: Mapping[Key, tuple[Any, ...]], calendar: Mapping[Key, dict[str, Any]], listed_services: Set[str]
+    warehouse: Mapping[Key, tuple[Any, ...]],
+    calendar: Mapping[Key, dict[str, Any]],
+    listed_services: Set[str],
+    fields: Mapping[str, str],
 ) -> tuple[int, int]:
-    """The number of appointments compared, and of those that are missing, surplus or different.
+    """The number of appointments compared, and of those that are missing, surplus or different in these fields.
 
     An appointment is not compared if its service was created and deleted between two syncs. The API never listed that
     service to the connector, so the connector could not ask for its appointments.
     """
     expected = {
-        key: tuple(_expected(appointment, field) for field in FIELDS.values())
+        key: tuple(_expected(appointment, field) for field in fields.values())
         for key, appointment in calendar.items()
-        if key in warehouse or appointment.get("calendarServiceId") in listed_services
+        if key in warehouse or appointment.get(fields["service_id"]) in listed_services
     }
     keys = warehouse.keys() | expected.keys()
     return len(keys), sum(1 for key in keys if warehouse.get(key) != expected.get(key))

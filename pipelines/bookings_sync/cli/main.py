@@ -594,7 +594,9 @@ def sandbox(
     raise typer.Exit(code)
 
 
-@app.command(epilog=examples("bookings demo", "bookings demo --appointments 100000 --folder big-demo"))
+@app.command(
+    epilog=examples("bookings demo", "bookings demo --api v2", "bookings demo --appointments 100000 --folder big-demo")
+)
 def demo(
     ctx: typer.Context,
     folder: Annotated[
@@ -606,6 +608,7 @@ def demo(
     ] = 5,
     appointments: Annotated[int, typer.Option(min=100, help="Number of appointments.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Seed of the data. Another seed gives other data.")] = 7,
+    api: Annotated[Literal["v1", "v2"], typer.Option(help="The API that the simulated calendar has.")] = "v1",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -619,7 +622,7 @@ def demo(
 
     output = _output(ctx, as_json=as_json, quiet=quiet)
     world = DemoWorld(locations=locations, services=services, appointments=appointments, seed=seed)
-    raise typer.Exit(run_demo(output, world, folder))
+    raise typer.Exit(run_demo(output, world, folder, api))
 
 
 # -- the process -------------------------------------------------------------------------------------------------------

@@ -31,11 +31,10 @@ class SandboxProcess:
     """
 
     def __init__(self, ready: dict[str, Any]) -> None:
-        self.base_url: str = ready["base_url"]
-        self.locations: list[dict[str, Any]] = ready["locations"]
-        self._control = httpx.Client(
-            base_url=self.base_url.removesuffix("/v1") + "/sandbox", timeout=120, trust_env=False
-        )
+        root = ready["base_url"].removesuffix("/v1")
+        self.base_urls = {"v1": f"{root}/v1", "v2": root}
+        self._control = httpx.Client(base_url=f"{root}/sandbox", timeout=120, trust_env=False)
+        self.locations: list[dict[str, Any]] = self._get("/locations")["locations"]
         self._set_clock(ready["now"])
 
     def close(self) -> None:
@@ -52,10 +51,13 @@ class SandboxProcess:
         changes: dict[str, int] = reply["changes"]
         return changes
 
-    def truth(self, location_id: str) -> dict[str, Any]:
-        """Everything the API would return for a location now."""
-        truth: dict[str, Any] = self._control.get("/truth", params={"location": location_id}).raise_for_status().json()
-        return truth
+    def truth(self, location_id: str, api: str) -> dict[str, Any]:
+        """Everything that this API would return for a location now."""
+        return self._get("/truth", location=location_id, api=api)
+
+    def _get(self, path: str, **params: str) -> dict[str, Any]:
+        reply: dict[str, Any] = self._control.get(path, params=params).raise_for_status().json()
+        return reply
 
     def _set_clock(self, now: str) -> None:
         parsed = pendulum.parse(now)
