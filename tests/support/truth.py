@@ -1,6 +1,6 @@
 """Compares a synced warehouse with the sandbox's truth, without any code of the connector.
 
-Input:  `World.truth` of each location, and the warehouse's live rows.
+Input:  `World.truth` or `truth_v2` of each location, and the warehouse's live rows.
 Output: `differences`: one short line for each row or field that is not as the API would show it.
 
 It is an oracle: nothing of the connector is imported, and every column and path is written out here a second time.
@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import duckdb
 
-Json = dict[str, Any]
-Expected = dict[tuple[Any, ...], Json]
-"""Rows by key (without the location): column to value."""
+from support import truth_v2
+from support.shapes import Expected, Json, Shape, instant, known_zone, slot_rows
 
 _SHOWN = 4
 """Differences shown per table."""
@@ -30,6 +27,7 @@ def differences(
 ) -> list[str]:
     """The differences of these locations; empty if the warehouse equals the truth.
 
+    Each truth has the form of the API that its location was read by: `World.truth` for v1, `truth_v2` for v2.
     `slot_days` is how far ahead slots were read; each truth must reach as far.
     """
     found: list[str] = []
@@ -37,7 +35,9 @@ def differences(
         connection.execute("SET TimeZone = 'UTC'")
         live = {name: _live_rows(connection, f"{dataset}.{name}") for name in _SHAPES}
     for truth in truths:
-        expected = _expected(truth, slot_days)
+        is_v2 = "calendars" in truth
+        expected = (truth_v2.expected_rows if is_v2 else _expected)(truth, slot_days)
+        held = {row["id"] for row in live["contacts"].get(truth["location"]["id"], [])}
         for name, shape in _SHAPES.items():
             rows = live[name].get(truth["location"]["id"], [])
             actual = {tuple(row[key] for key in shape.key): row for row in rows}
@@ -46,8 +46,12 @@ def differences(
             if name in ("contacts", "contact_custom_fields"):  # a contact without appointments may remain
                 contacts = {key[0] for key in expected["contacts"]}
                 actual = {key: row for key, row in actual.items() if key[0] in contacts}
+                if is_v2:  # the list of v2 has every contact, but a sync need not know those without appointments
+                    known = held | truth_v2.mentioned_contacts(truth)
+                    expected[name] = {key: row for key, row in expected[name].items() if key[0] in known}
             if name == "slots":
-                actual = _still_open(actual, truth)
+                notices = (truth_v2.notices if is_v2 else _notices)(truth)
+                actual = _still_open(actual, truth, notices)
             found += _compare(name, actual, expected[name])
     return found
 
@@ -80,36 +84,8 @@ def _parsed(column: str, value: Any) -> Any:
 # -- what each table must hold -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """How a record becomes a row: columns by path, columns with instants, fields with their own tables."""
-
-    key: tuple[str, ...]
-    texts: str = ""
-    """`column=path` pairs: values that are kept as they came."""
-    instants: str = ""
-    elsewhere: tuple[str, ...] = ()
-    extra: bool = True
-
-    @property
-    def paths(self) -> dict[str, str]:
-        return dict(pair.split("=") for pair in self.texts.split())
-
-    @property
-    def instant_paths(self) -> dict[str, str]:
-        return dict(pair.split("=") for pair in self.instants.split())
-
-    def row(self, record: Json) -> Json:
-        row = {column: _at(record, path) for column, path in self.paths.items()}
-        row |= {column: _utc(_at(record, path)) for column, path in self.instant_paths.items()}
-        if self.extra:
-            named = {*self.paths.values(), *self.instant_paths.values(), *self.elsewhere}
-            row["extra"] = _beyond(record, named) or None
-        return row
-
-
 _SHAPES = {
-    "teams": _Shape(
+    "teams": Shape(
         ("id",),
         """
         id=id name=name calendar_name=calendarConfig.calendarName description=calendarConfig.description
@@ -119,8 +95,8 @@ _SHAPES = {
         """,
         elsewhere=("members",),
     ),
-    "team_members": _Shape(("team_id", "user_id"), "user_id=id name=name email=email"),
-    "services": _Shape(
+    "team_members": Shape(("team_id", "user_id"), "user_id=id name=name email=email"),
+    "services": Shape(
         ("id",),
         """
         id=id name=name description=description appointment_title=appointmentTitle meeting_location=meetingLocation
@@ -151,15 +127,15 @@ _SHAPES = {
         """,
         elsewhere=("teamMembers", "availability.officeHours"),
     ),
-    "service_members": _Shape(
+    "service_members": Shape(
         ("service_id", "user_id"),
         "user_id=userId priority=priority selected=selected meeting_location=meetingLocation",
     ),
-    "service_hours": _Shape(
+    "service_hours": Shape(
         ("service_id", "weekday", "position"),
         "open_hour=openHour open_minute=openMinute close_hour=closeHour close_minute=closeMinute",
     ),
-    "appointments": _Shape(
+    "appointments": Shape(
         ("id",),
         """
         id=id service_id=calendarServiceId team_id=calendarProviderId calendar_id=calendarId user_id=userId
@@ -172,7 +148,7 @@ _SHAPES = {
         instants="start_time=startTime end_time=endTime created_at=createdAt updated_at=updatedAt",
         elsewhere=("contact",),
     ),
-    "contacts": _Shape(
+    "contacts": Shape(
         ("id",),
         """
         id=id api_location_id=locationId email=email email_lower_case=emailLowerCase first_name=firstName
@@ -182,8 +158,8 @@ _SHAPES = {
         instants="date_added=dateAdded",
         elsewhere=("customField",),
     ),
-    "contact_custom_fields": _Shape(("contact_id", "custom_field_id"), "custom_field_id=id value=value"),
-    "slots": _Shape(("service_id", "start_time"), extra=False),
+    "contact_custom_fields": Shape(("contact_id", "custom_field_id"), "custom_field_id=id value=value"),
+    "slots": Shape(("service_id", "start_time"), extra=False),
 }
 
 
@@ -205,12 +181,12 @@ def _expected(truth: Json, slot_days: int) -> dict[str, Expected]:
         for weekday, position, opening in _openings(service):
             put("service_hours", opening, service["id"], weekday, position)
     for appointment in map(_with_both_ids, truth["appointments"]):
-        put("appointments", appointment, timezone=_known_zone(appointment.get("selectedTimezone")))
+        put("appointments", appointment, timezone=known_zone(appointment.get("selectedTimezone")))
         if contact := appointment.get("contact"):
             put("contacts", contact)
             for custom in contact.get("customField") or ():
                 put("contact_custom_fields", custom, contact["id"])
-    rows["slots"] = _slots(truth, slot_days)
+    rows["slots"] = slot_rows(truth, slot_days)
     return rows
 
 
@@ -229,64 +205,16 @@ def _openings(service: Json) -> Iterator[tuple[str, int, Json]]:
             yield weekday, position, opening
 
 
-def _slots(truth: Json, days: int) -> Expected:
-    until = _instant(truth["now"]) + timedelta(days=days)
-    return {
-        (service_id, _instant(start)): {"start_time_raw": start, "slot_date": start[:10]}
-        for service_id, starts in truth["slots"].items()
-        for start in starts
-        if _instant(start) < until
-    }
-
-
-def _still_open(actual: Expected, truth: Json) -> Expected:
+def _still_open(actual: Expected, truth: Json, notices: Mapping[str, timedelta]) -> Expected:
     """The slots after now plus the service's notice. A nearer slot was free to the end and stays live."""
-    now = _instant(truth["now"])
-    notice = {service["id"]: _notice(service) for service in truth["services"]}
-    return {key: row for key, row in actual.items() if key[1] >= now + notice.get(key[0], timedelta(0))}
+    now = instant(truth["now"])
+    return {key: row for key, row in actual.items() if key[1] >= now + notices.get(key[0], timedelta(0))}
 
 
-def _notice(service: Json) -> timedelta:
-    schedule = service["availability"]["schedule"]
-    return timedelta(**{schedule["allowBookingAfterUnit"].lower(): schedule["allowBookingAfter"]})
-
-
-# -- values ------------------------------------------------------------------------------------------------------------
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def _utc(text: str | None) -> datetime | None:
-    return None if text is None else _instant(text)
-
-
-def _known_zone(name: str | None) -> str | None:
-    try:
-        return str(ZoneInfo(name)) if name else None
-    except (ZoneInfoNotFoundError, ValueError):
-        return None
-
-
-def _at(record: Json, path: str) -> Any:
-    value: Any = record
-    for name in path.split("."):
-        value = (value or {}).get(name)
-    return value
-
-
-def _beyond(record: Json, named: Iterable[str], prefix: str = "") -> Json:
-    """The fields without a column. Null counts as missing, and empty branches are left out."""
-    named = set(named)
-    rest: Json = {}
-    for name, value in record.items():
-        path = prefix + name
-        if value is None or path in named:
-            continue
-        if any(each.startswith(path + ".") for each in named):
-            value = _beyond(value, named, path + ".")
-            if not value:
-                continue
-        rest[name] = value
-    return rest
+def _notices(truth: Json) -> dict[str, timedelta]:
+    """The notice of each service."""
+    schedules = {service["id"]: service["availability"]["schedule"] for service in truth["services"]}
+    return {
+        service_id: timedelta(**{schedule["allowBookingAfterUnit"].lower(): schedule["allowBookingAfter"]})
+        for service_id, schedule in schedules.items()
+    }
