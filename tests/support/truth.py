@@ -36,7 +36,7 @@ def differences(
         live = {name: _live_rows(connection, f"{dataset}.{name}") for name in _SHAPES}
     for truth in truths:
         is_v2 = "calendars" in truth
-        expected = (truth_v2.expected_rows if is_v2 else _expected)(truth, slot_days)
+        expected = (truth_v2.expected_rows if is_v2 else expected_rows)(truth, slot_days)
         held = {row["id"] for row in live["contacts"].get(truth["location"]["id"], [])}
         for name, shape in _SHAPES.items():
             rows = live[name].get(truth["location"]["id"], [])
@@ -163,7 +163,8 @@ _SHAPES = {
 }
 
 
-def _expected(truth: Json, slot_days: int) -> dict[str, Expected]:
+def expected_rows(truth: Json, slot_days: int) -> dict[str, Expected]:
+    """By table, the rows of one location that is read by v1."""
     rows: dict[str, Expected] = {name: {} for name in _SHAPES}
 
     def put(table: str, record: Json, *owner: Any, **more: Any) -> None:

@@ -9,7 +9,7 @@ column are expected in `extra`. Columns that v2 has no source for are expected t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -106,10 +106,8 @@ def expected_rows(truth: Json, slot_days: int, *, days: tuple[str, ...] = SUNDAY
             put("service_members", member, calendar["id"])
             if calendar["groupId"] in {group["id"] for group in truth["groups"]}:
                 put("team_members", users.get(member["userId"], {"id": member["userId"]}), calendar["groupId"])
-        for entry in calendar["openHours"]:
-            for number in entry["daysOfTheWeek"]:
-                for position, opening in enumerate(entry["hours"]):
-                    put("service_hours", opening, calendar["id"], days[number], position)
+        for weekday, position, opening in _openings(calendar, days):
+            put("service_hours", opening, calendar["id"], weekday, position)
     for event in truth["events"]:
         put("appointments", event)
     for blocked in truth["blockedSlots"]:
@@ -141,6 +139,13 @@ def same_in_both(table: str) -> Iterable[str]:
     differing = {"start_time_raw", "end_time_raw", "appoinment_status", "appointment_status", "priority", "extra"}
     differing |= {"allow_booking_after_unit", "allow_booking_for_unit", *_NULL.get(table, ())}
     return {*shape.paths, *shape.instant_paths, *(LENGTHS.values() if table == "services" else ())} - differing
+
+
+def _openings(calendar: Json, days: tuple[str, ...]) -> Iterator[tuple[str, int, Json]]:
+    for entry in calendar["openHours"]:
+        for number in entry["daysOfTheWeek"]:
+            for position, opening in enumerate(entry["hours"]):
+                yield days[number], position, opening
 
 
 def _minutes(calendar: Json) -> Json:

@@ -17,7 +17,7 @@ TABLES = ("teams", "services", "service_members", "service_hours", "appointments
 @pytest.mark.parametrize("days", [0, 40])
 def test_the_rows_of_both_apis_agree(api: Any, days: int) -> None:
     api.world.advance(timedelta(days=days), seed=2)
-    v1 = of_v1._expected(api.world.truth(api.location.id), 14)
+    v1 = of_v1.expected_rows(api.world.truth(api.location.id), 14)
     truth = truth_v2(api.world, api.location.id)
     v2 = of_v2.expected_rows(truth, 14)
     assert v1["slots"] == v2["slots"] != {}
