@@ -20,6 +20,9 @@ BookingsError                   exit code 1
     ├── ConnectionFailed        retried
     ├── TimedOut                retried
     ├── AuthenticationFailed
+    │   ├── MissingScope
+    │   └── WrongLocation
+    ├── UnknownPath
     ├── RequestRefused
     ├── RateLimited             retried
     ├── ServerFailed            retried
@@ -206,6 +209,18 @@ class TimedOut(ApiError):  # noqa: N818
 
 class AuthenticationFailed(ApiError):  # noqa: N818
     """401 or 403: the API key is unknown, revoked or of the wrong kind (OBS)."""
+
+
+class MissingScope(AuthenticationFailed):
+    """401: the token lacks a permission (OBS). The message names the scope to enable."""
+
+
+class WrongLocation(AuthenticationFailed):
+    """403: the token belongs to another location (OBS)."""
+
+
+class UnknownPath(ApiError):  # noqa: N818
+    """404 for a path that the API does not serve (OBS). It does not say whether a record exists."""
 
 
 class RequestRefused(ApiError):  # noqa: N818

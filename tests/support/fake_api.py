@@ -1,6 +1,6 @@
 """A fake API for replies that the sandbox cannot give.
 
-Input:  a function from a request (method and path with its query, headers) to a reply.
+Input:  a function from a request (method, path with its query, headers, body) to a reply.
 Output: a server on 127.0.0.1, any free port, in a thread; `requests` is what it was asked, with the headers.
 """
 
@@ -19,6 +19,8 @@ class Asked(NamedTuple):
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
 
 class Replied(NamedTuple):
@@ -42,7 +44,8 @@ class FakeApi:
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 query = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-                asked = Asked(parts.path, query, dict(self.headers))
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                asked = Asked(parts.path, query, dict(self.headers), self.command, body)
                 outer.requests.append(asked)
                 replied = answer(asked)
                 headers = {"Content-Type": "application/json", "Content-Length": str(len(replied.body))}
@@ -50,6 +53,8 @@ class FakeApi:
                 lines += [f"{name}: {value}" for name, value in (headers | dict(replied.headers)).items()]
                 # In one piece: two pieces would wait for an acknowledgement.
                 self.wfile.write("\r\n".join([*lines, "", ""]).encode() + replied.body)
+
+            do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
 
             def log_message(self, *_: Any) -> None:
                 """Silent."""

@@ -29,7 +29,7 @@ from bookings_sync.api.bodies import BODIES, Beyond, Undecodable, decompressed
 from bookings_sync.api.connections import ConnectionPool
 from bookings_sync.api.limits import RateLimiter
 from bookings_sync.config.settings import Location, Settings
-from bookings_sync.dialects.dialect import ApiCall, Dialect
+from bookings_sync.dialects.dialect import ApiCall, Dialect, Pace, Refusal
 from bookings_sync.dialects.replies import OtherAnswer, Reply, is_object
 from bookings_sync.errors import (
     MISTAKES,
@@ -105,6 +105,8 @@ class Sender:
         self._limiter = RateLimiter(settings.rate_limit, settings.rate_period_seconds, monotonic=monotonic, sleep=sleep)
         self._max_bytes = settings.max_reply_mb * 1_000_000
         self._counting = threading.Lock()
+        self.pace: Pace | None = None
+        """What the last reply with such headers said about the rate limit."""
         self.requests_sent = 0
         """Requests sent so far, retries included."""
         self.request_limit: int | None = None
@@ -177,10 +179,12 @@ class Sender:
             seconds * 1000,
         )
         self._heed(headers)
-        if status in call.not_found_statuses and is_object(body):
+        if status // 100 != 2:
+            refusal = self._dialect.refusal(call, status, body)
+            is_of_record = refusal is None or refusal.kind is RequestRefused
+            if not (status in call.not_found_statuses and is_object(body) and is_of_record):
+                raise self._error_for_status(call, status, headers, body, refusal)
             body = b""  # `one_with` reads an empty body as "no such record"
-        elif status // 100 != 2:
-            raise self._error_for_status(call, status, headers, body)
         digest = digest_of(body)
         try:
             records = None if digest == known_digest else decode_body(body)
@@ -268,16 +272,21 @@ class Sender:
         BODIES.largest = max(BODIES.largest, len(body))
         return body
 
-    def _error_for_status(self, call: ApiCall, status: int, headers: httpx.Headers, body: bytes) -> ApiError:
+    def _error_for_status(
+        self, call: ApiCall, status: int, headers: httpx.Headers, body: bytes, refusal: Refusal | None
+    ) -> ApiError:
         """The error for a status that is not 2xx. Pauses the rate limiter if the API asks for a pause."""
-        if refusal := self._dialect.refusal(call, status, body):
-            return self._error(refusal.kind, refusal.what, call, status)
+        if refusal is not None:
+            error = self._error(refusal.kind, refusal.what, call, status)
+            if isinstance(error, RequestRefused):
+                error.fields = refusal.fields
+            return error
         if status in {401, 403}:
             return self._error(AuthenticationFailed, "the API key was refused", call, status)
         if status == 408:
             return self._error(TimedOut, "the server timed out waiting for the request", call, status)
         if status == 429 or status >= 500:
-            error: ApiError = (
+            error = (
                 self._error(RateLimited, "too many requests", call, status)
                 if status == 429
                 else self._error(ServerFailed, "the server failed", call, status)
@@ -302,7 +311,10 @@ class Sender:
     def _heed(self, headers: httpx.Headers) -> None:
         """Keeps to a lower limit than the configured one, if the reply names one."""
         pace = self._dialect.pace(headers)
-        if pace is not None and pace.limit:
+        if pace is None:
+            return
+        self.pace = pace
+        if pace.limit:
             self._limiter.lower(pace.limit, pace.period_seconds)
 
     def _error(self, kind: type[E], what: str, call: ApiCall, status: int | None) -> E:

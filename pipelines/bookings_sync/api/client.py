@@ -16,7 +16,7 @@ from bookings_sync.api.calls import Sender
 from bookings_sync.api.connections import ConnectionPool, open_http
 from bookings_sync.api.listing import decode_all
 from bookings_sync.config.settings import Location, Settings
-from bookings_sync.dialects import AboutLocation, dialect_of
+from bookings_sync.dialects import AboutLocation, Pace, dialect_of
 from bookings_sync.dialects.replies import FreeSlots, Reply
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window
@@ -49,6 +49,8 @@ class Client:
         dialect = self.dialect = dialect_of(location)
         dialect.check(location)
         self.sender = Sender(location, settings, self._http, dialect, clock=clock, monotonic=monotonic, sleep=sleep)
+        self.probes = dialect.probes(location, settings, self.sender.send) if dialect.probes else None
+        """What only a check asks this API; None if its calls answer everything."""
         self._calls = dialect.calls(location, settings, self.sender.send)
         self.contacts = dialect.contacts(location, settings, self.sender.send) if dialect.contacts else None
         """The calls that list contacts; None if appointments embed them."""
@@ -72,12 +74,17 @@ class Client:
         """Requests sent so far, retries included."""
         return self.sender.requests_sent
 
+    @property
+    def pace(self) -> Pace | None:
+        """What the last reply said about the rate limit; None if it said nothing."""
+        return self.sender.pace
+
     def limit_requests(self, most: int) -> None:
         """Allows `most` requests in all, retries included. Further calls raise BudgetSpent."""
         self.sender.request_limit = most
 
     def get_location(self) -> Reply[AboutLocation] | None:
-        """The location's name and time zone, or None if the API has no such call."""
+        """The location's name and time zone, or None if the API has no such call. It is requested once."""
         return self._calls.get_location()
 
     def list_teams(self) -> Reply[Records]:

@@ -24,7 +24,6 @@ def run_check(output: Output, *, locations: Sequence[str]) -> int:
     settings = load_settings()
     if locations:
         settings = settings.only(locations)
-    output.print(styled(settings.base_url, "dim"))
     checked = []
     for location in check(settings, clock=utc_now):
         checked.append(location)
@@ -45,6 +44,7 @@ def run_check(output: Output, *, locations: Sequence[str]) -> int:
 
 def _print_findings(output: Output, location: LocationCheck) -> None:
     output.print("", styled(f"{location.name}  ({location.requests} requests)", "bold"))
+    output.print(styled(f"  {location.base_url}, API {location.api}", "dim"))
     width = max(len(finding.subject) for finding in location.findings)
     for finding in location.findings:
         mark, style = _MARKS[finding.verdict]

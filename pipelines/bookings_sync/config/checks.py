@@ -26,6 +26,9 @@ ScopeKind = Literal["service", "team", "user"]
 HttpTransport = Literal["socket", "httpx"]
 """What sends requests: our own HTTP/1.1 client over a socket, or httpx's transport."""
 
+SUNDAYS = (0, 1, 6)
+"""The numbers that Sunday may have among the days of a week: 6 if the first day, 0, is Monday."""
+
 PII_LISTS: dict[str, Rule] = {"pii_keep": "keep", "pii_hash": "hash", "pii_drop": "drop"}
 """Settings that list fields with another rule than `pii`."""
 
@@ -185,8 +188,10 @@ def _check_numbers(settings: Settings) -> None:
     for name, least in _AT_LEAST.items():
         if getattr(settings, name) < least:
             raise invalid(name, f"{getattr(settings, name)} is too small", f"Write {least} or more.")
-    if settings.v2_sunday not in {0, 1}:
-        raise invalid("v2_sunday", f"cannot be {settings.v2_sunday}", "Write 0, or 1 if 7 is Saturday.")
+    if settings.v2_sunday not in SUNDAYS:
+        raise invalid(
+            "v2_sunday", f"cannot be {settings.v2_sunday}", "Write 0, 1 if 7 is Saturday, or 6 if 0 is Monday."
+        )
     for name in _SECONDS:
         if not 0 < getattr(settings, name) <= _LONGEST_SECONDS:
             fix = f"Write seconds, more than 0 and at most {_LONGEST_SECONDS}."

@@ -7,12 +7,15 @@ Output: `Calls`: the calendar's lists and records, with the fields of the first 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 
+from pendulum import DateTime
+
 from bookings_sync.config.settings import Location, Settings
+from bookings_sync.dialects.findings import Finding
 from bookings_sync.dialects.replies import FreeSlots, Reply
 from bookings_sync.errors import ApiError
 from bookings_sync.planning.scopes import Scope
@@ -54,19 +57,24 @@ class Send(Protocol):
 
 
 class Refusal(NamedTuple):
-    """What a status that is no success means: the kind of error, and one line that names the cause and the fix."""
+    """What a status that is no success means: the kind of error, and one line that names the cause and the fix.
+
+    `fields` are the names of the fields that the API rejects. Neither holds a value of the reply.
+    """
 
     kind: type[ApiError]
     what: str
+    fields: tuple[str, ...] = ()
 
 
 class Pace(NamedTuple):
-    """What a reply says about the rate limit: `limit` requests in any `period_seconds`. `is_day_spent`: no request is
-    left today."""
+    """What a reply says about the rate limit: `limit` requests in any `period_seconds`, `per_day` in a day.
+    `is_day_spent`: no request is left today."""
 
     limit: int | None = None
     period_seconds: float | None = None
     is_day_spent: bool = False
+    per_day: int | None = None
 
 
 class ContactPage(NamedTuple):
@@ -81,16 +89,17 @@ class ContactPage(NamedTuple):
 class AboutLocation(NamedTuple):
     """What the API says about a location itself. None: it does not say. `timezone` is an IANA name (DOC)."""
 
-    id: str | None
-    name: str | None
-    timezone: str | None
+    id: str | None = None
+    name: str | None = None
+    timezone: str | None = None
+    company_id: str | None = None
 
 
 class Calls(Protocol):
     """The read calls of one location. Every call raises ApiError."""
 
     def get_location(self) -> Reply[AboutLocation] | None:
-        """The location itself, or None if the API has no such call."""
+        """The location itself, or None if the API has no such call. It is requested once, and then kept."""
 
     def list_teams(self) -> Reply[Records]: ...
 
@@ -122,6 +131,17 @@ class ContactCalls(Protocol):
         """One contact, or an empty list if the API has no such contact."""
 
 
+class Probes(Protocol):
+    """What `bookings check` asks one API in addition to a sync's own calls. Errors of the API become findings, except
+    ConnectionFailed and TimedOut of `access`."""
+
+    def access(self) -> Iterator[Finding]:
+        """Whether the key opens the location, and which lists it lacks a permission for."""
+
+    def behavior(self, now: DateTime) -> Iterator[Finding]:
+        """What the API's reference leaves open, and a setting has to say."""
+
+
 @dataclass(frozen=True)
 class Dialect:
     """One API.
@@ -140,12 +160,15 @@ class Dialect:
     calls: Callable[[Location, Settings, Send], Calls]
     columns: Mapping[str, str]
     lists_cost: int = 1
+    has_service_id_parameter: bool = False
+    """Whether the setting `service_id_parameter` names what lists are asked by."""
     refusal: Callable[[ApiCall, int, bytes], Refusal | None] = lambda *_: None
     """How the API words a refusal. None: the status says it all."""
     pace: Callable[[Mapping[str, str]], Pace | None] = lambda _: None
     """What a reply's headers say about the rate limit."""
     contacts: Callable[[Location, Settings, Send], ContactCalls] | None = None
     """None if appointments embed their contacts."""
+    probes: Callable[[Location, Settings, Send], Probes] | None = None
     where_id_is: str | None = None
     """Where a user finds the location's id, for a dialect that must be told. None if the key or the data tell it."""
 

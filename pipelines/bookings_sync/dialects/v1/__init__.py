@@ -11,5 +11,6 @@ V1 = Dialect(
     url_setting="base_url",
     check=lambda _: None,
     calls=V1Calls,
+    has_service_id_parameter=True,
     columns={},  # `records.tables` names the fields of this API
 )

@@ -10,6 +10,7 @@ from bookings_sync.dialects.v2.calls import V2Calls
 from bookings_sync.dialects.v2.contacts import V2Contacts
 from bookings_sync.dialects.v2.errors import pace, refusal
 from bookings_sync.dialects.v2.fields import CONTACT_FIELDS, EVENTS, of_v2
+from bookings_sync.dialects.v2.probes import V2Probes
 from bookings_sync.errors import ConfigurationError
 from bookings_sync.records.tables import CONTACT_CUSTOM_FIELDS
 
@@ -36,4 +37,5 @@ V2 = Dialect(
     pace=pace,
     contacts=V2Contacts,
     where_id_is="in the app: Settings > Business Profile, and in the address of every page, after /location/",
+    probes=V2Probes,
 )

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from bookings_sync.config.locations import is_timezone
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.dialects.dialect import AboutLocation, ApiCall, Send, path_segment
 from bookings_sync.dialects.replies import FreeSlots, Reply, decode_object, list_under, one_under, slots_around
@@ -29,9 +30,6 @@ VERSION = "2021-07-28"
 """Of contacts, users and locations (DOC)."""
 
 _USERS_PER_PAGE = 100
-
-_ABOUT = ("id", "name", "timezone")
-"""The fields of a location that `AboutLocation` has."""
 
 _decode_groups = list_under("groups")
 _decode_calendars = list_under("calendars")
@@ -58,13 +56,14 @@ class V2Calls:
         self._settings = settings
         self._send = send
         self._calendars: Reply[Records] | None = None
+        self._location: Reply[AboutLocation] | None = None
 
     def get_location(self) -> Reply[AboutLocation]:
-        """The location's record, with its name and time zone (DOC)."""
-        reply = self._location_record()
-        record = reply.records or {}
-        texts = (each if isinstance(each := record.get(name), str) and each else None for name in _ABOUT)
-        return joined([reply], AboutLocation(*texts))
+        """The location's name, IANA time zone and company (DOC)."""
+        if self._location is None:
+            call = get(f"/locations/{path_segment(self._location_id)}", version=VERSION)
+            self._location = self._send(call, decode_location)
+        return self._location
 
     def list_teams(self) -> Reply[Records]:
         """All groups (DOC), with the members of their calendars."""
@@ -84,13 +83,11 @@ class V2Calls:
     def _list_calendars(self) -> Reply[Records]:
         return self._send(get("/calendars/", {"locationId": self._location_id}), _decode_calendars)
 
-    def _location_record(self) -> Reply[dict[str, Any]]:
-        return self._send(get(f"/locations/{path_segment(self._location_id)}", version=VERSION), decode_location)
-
     def _list_users(self) -> list[Reply[Records]]:
         """All users (DOC), page by page. The list needs the company's id, which the location's record has."""
-        company_id = (self._location_record().records or {}).get("companyId")
-        if not isinstance(company_id, str):
+        location = self.get_location().records
+        company_id = location.company_id if location else None
+        if company_id is None:
             call = get("/users/", {"locationId": self._location_id}, version=VERSION)
             return [self._send(call, _decode_users)]  # deprecated, and needs no company (DOC)
         replies: list[Reply[Records]] = []
@@ -169,11 +166,14 @@ class V2Calls:
         return replace(reply, records={"slug": slug, "isSlugAvailable": (reply.records or {}).get("available")})
 
 
-def decode_location(body: bytes) -> dict[str, Any]:
-    """The record of a location, which may stand under `location` (UNK)."""
+def decode_location(body: bytes) -> AboutLocation:
+    """The record of a location, which may stand under `location` (UNK). A zone that is no IANA zone counts as none."""
     value = decode_object(body)
     inside = value.get("location")
-    return inside if isinstance(inside, dict) else value
+    record = inside if isinstance(inside, dict) else value
+    fields = (record.get(name) for name in ("id", "name", "timezone", "companyId"))
+    found = AboutLocation(*(field if isinstance(field, str) and field.strip() else None for field in fields))
+    return found if found.timezone and is_timezone(found.timezone) else found._replace(timezone=None)
 
 
 def joined(replies: Sequence[Reply[Any]], records: T | None) -> Reply[T]:
