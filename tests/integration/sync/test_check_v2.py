@@ -8,6 +8,8 @@ from typing import Any
 import pendulum
 import pytest
 
+from bookings_sync.config.settings import Location, Settings
+from bookings_sync.sandbox import SandboxServer, Switches, WorldSpec, generate
 from bookings_sync.sync.check import Finding, check
 from support.fake_api import Replied
 from support.fake_v2 import NOW, READ_SCOPES, FakeV2, as_json, event
@@ -182,3 +184,39 @@ def test_no_value_of_a_record_is_reported(api: FakeV2) -> None:
     api.contacts = [{"id": "K1", "email": "anna@example.org", "dateUpdated": "2026-10-01T10:00:00.000Z"}]
     api.events = [event("e1", title="Anna Karenina")]
     assert "anna" not in str(checked(api)).lower()
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[SandboxServer]:
+    world = generate(WorldSpec(now=NOW, seed=3, locations=1, appointments=600))
+    with SandboxServer(world, quota=None) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("switches", "subject", "expected", "words"),
+    [
+        ({}, "scopes", "ok", ()),
+        ({"max_rows": 5}, "caps", "note", ("cut off",)),
+        ({"lists_by_user": "empty", "lists_by_group": "empty"}, "appointments", "ok", ("0 by team, 0 by user",)),
+        ({"end_inclusive": False}, "window edges", "ok", ("end is not listed",)),
+        ({"days_of_week": "monday_0"}, "weekdays", "failed", ("v2_sunday = 6",)),
+        ({"days_of_week": "sunday_1"}, "weekdays", "failed", ("v2_sunday = 1",)),
+        ({"contacts_updated_filter": "422"}, "changed contacts", "note", ("filters",)),
+        ({"contacts_updated_filter": "ignored"}, "changed contacts", "note", ("ignores",)),
+        ({"date_updated": "absent"}, "update times", "note", ("0 of",)),
+        ({"unknown_id": "422"}, "unknown id", "ok", ("422",)),
+    ],
+)
+def test_each_switch_of_the_sandbox_is_found(
+    sandbox: SandboxServer, switches: dict[str, Any], subject: str, expected: str, words: tuple[str, ...]
+) -> None:
+    sandbox.world.switches = Switches(**switches)
+    here = sandbox.world.locations[0]
+    locations = {here.name: Location(here.name, here.pit, location_id=here.id)}
+    settings = Settings(v2_base_url=sandbox.base_url_v2, locations=locations)
+    (location,) = check(settings, clock=lambda: pendulum.instance(NOW))
+    found = {each.subject: each for each in location.findings}
+    assert verdict(found[subject], *words) == expected
+    failed = [each.subject for each in location.findings if each.verdict == "failed"]
+    assert failed == [subject] * (expected == "failed")
