@@ -20,6 +20,9 @@ from bookings_sync.records.values import canonical
 
 V = TypeVar("V")
 
+_MOST_SHAPES = 1_000
+"""Orders of fields to remember. If there are more, the API uses data as names."""
+
 
 @dataclass(frozen=True)
 class Fields:
@@ -33,16 +36,26 @@ class Fields:
     def renamed(self, record: Mapping[str, V]) -> dict[str, V]:
         """The record under the first API's names. A v2 field with the name of another field of the table, which says
         something else, becomes `other` and its name."""
-        renamed: dict[str, V] = {}
-        for name, value in record.items():
-            if name not in self._used:
-                renamed[self._other_names.get(name, name)] = value
-        for field, names in self.found_in.items():
-            for name in names:
-                if name in record:
-                    renamed[field] = record[name]
-                    break
-        return renamed
+        names = tuple(record)
+        shape = self._shapes.get(names)
+        if shape is None:
+            shape = self._shape(names)
+            if len(self._shapes) < _MOST_SHAPES:
+                self._shapes[names] = shape
+        return {field: record[name] for field, name in shape}
+
+    def _shape(self, names: tuple[str, ...]) -> list[tuple[str, str]]:
+        """For a record with these fields in this order: the fields to give it, and the field of each one's value."""
+        kept = [(self._other_names.get(name, name), name) for name in names if name not in self._used]
+        found = {
+            field: next((each for each in others if each in names), None) for field, others in self.found_in.items()
+        }
+        return kept + [(field, name) for field, name in found.items() if name is not None]
+
+    @cached_property
+    def _shapes(self) -> dict[tuple[str, ...], list[tuple[str, str]]]:
+        """What was worked out for each order of fields. A list has few of them."""
+        return {}
 
     @cached_property
     def _used(self) -> frozenset[str]:
