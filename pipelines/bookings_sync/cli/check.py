@@ -27,7 +27,7 @@ def run_check(output: Output, *, locations: Sequence[str]) -> int:
     checked = []
     for location in check(settings, clock=utc_now):
         checked.append(location)
-        _print_findings(output, location)
+        print_findings(output, location)
     passed = sum(1 for location in checked if location.passed)
     outcome = "ok" if passed == len(checked) else "partial" if passed else "failed"
     output.print(
@@ -42,7 +42,8 @@ def run_check(output: Output, *, locations: Sequence[str]) -> int:
     return exit_code
 
 
-def _print_findings(output: Output, location: LocationCheck) -> None:
+def print_findings(output: Output, location: LocationCheck) -> None:
+    """Prints one line per finding, and the fix below each that has one."""
     output.print("", styled(f"{location.name}  ({location.requests} requests)", "bold"))
     output.print(styled(f"  {location.base_url}, API {location.api}", "dim"))
     width = max(len(finding.subject) for finding in location.findings)

@@ -19,6 +19,7 @@ EXIT_CODES = """\
 START = """\
 [bold]Start here[/bold]
   bookings demo         see it work on a simulated calendar
+  bookings init         set up a location of your own: ask for its key, test it
   bookings check        test every API key and endpoint
   bookings sync --plan  show the requests of the next sync, and their duration
   bookings sync         bring the warehouse up to date with the calendar
@@ -26,7 +27,7 @@ START = """\
   bookings report       write report.html
 
 API keys belong in .dlt/secrets.toml and all other settings in
-.dlt/config.toml, in the folder where you run the command. Environment
+.dlt/config.toml: bookings init writes both, in the folder where you run the command. Environment
 variables override both files, for example
 SOURCES__BOOKINGS__LOCATIONS__BERLIN__API_KEY=…"""
 

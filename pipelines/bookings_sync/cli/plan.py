@@ -13,6 +13,7 @@ from bookings_sync.cli.formatting import duration, migrations_due, styled, table
 from bookings_sync.cli.output import Output
 from bookings_sync.cli.sync_options import SyncOptions
 from bookings_sync.clock import utc_now
+from bookings_sync.config.settings import Settings
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.windows import Window
 from bookings_sync.sync.pipeline import plan_run
@@ -60,7 +61,7 @@ def run_plan(output: Output, options: SyncOptions) -> int:
         requests[name] += group.requests
     # Locations have separate rate limits and are read in parallel: the busiest one takes longest.
     busiest = max(requests.values(), default=0)
-    least_seconds = max(busiest - 1, 0) // settings.rate_limit * settings.rate_period_seconds
+    seconds = least_seconds(settings, busiest)
     total = sum(requests.values())
 
     rows = [
@@ -70,7 +71,7 @@ def run_plan(output: Output, options: SyncOptions) -> int:
     output.print(
         table(("location", "reads", "why", "windows", "requests", "from", "to"), rows),
         styled(
-            f"A sync would send {total:,} requests{_at_least(least_seconds)}. The limit is {settings.rate_limit} per "
+            f"A sync would send {total:,} requests{at_least(seconds)}. The limit is {settings.rate_limit} per "
             f"{settings.rate_period_seconds:g} s and location. Nothing was read.",
             "bold",
         ),
@@ -85,7 +86,7 @@ def run_plan(output: Output, options: SyncOptions) -> int:
     output.print_json(
         outcome="planned",
         requests=total,
-        least_seconds=least_seconds,
+        least_seconds=seconds,
         never_synced=never_synced,
         migrations=planned.migrations,
         reads=[
@@ -111,5 +112,11 @@ def _dates(window: Window | None) -> tuple[str | None, str | None]:
     return window.start.to_date_string(), window.end.to_date_string()
 
 
-def _at_least(seconds: float) -> str:
+def least_seconds(settings: Settings, requests: int) -> float:
+    """How long the rate limit makes so many requests to one location take at least."""
+    return max(requests - 1, 0) // settings.rate_limit * settings.rate_period_seconds
+
+
+def at_least(seconds: float) -> str:
+    """ " and take at least 2 min 10 s"; empty if the rate limit does not slow the requests down."""
     return f" and take at least {duration(seconds)}" if seconds else ""

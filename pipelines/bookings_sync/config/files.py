@@ -29,7 +29,7 @@ _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 def file_error(error: ConfigProviderException) -> ConfigurationError:
     """The error for a file that dlt could not read."""
     for file in getattr(error, "full_paths", ()):
-        if found := _problem_of(Path(file)):
+        if found := problem_of(Path(file)):
             return found
     file = SECRETS_FILE if "secrets.toml" in str(error).splitlines()[0] else CONFIG_FILE
     return _invalid(Path(file), f"not TOML: {str(error).splitlines()[-1]}", "Correct that line.")
@@ -38,6 +38,8 @@ def file_error(error: ConfigProviderException) -> ConfigurationError:
 def check_files() -> None:
     """Raises ConfigurationError for a name that is there and no file: dlt would take it for missing."""
     for file in (Path(SECRETS_FILE), Path(CONFIG_FILE)):
+        if file.parent.exists() and not file.parent.is_dir():
+            raise _invalid(file, f"{file.parent} is a file, and a folder was expected", "Move that file away.")
         if file.is_dir():
             raise _invalid(file, "a folder, and a file was expected", "Move the folder away, and write the file.")
         if file.is_symlink() and not file.exists():
@@ -64,7 +66,8 @@ def without_unreadable_files() -> Iterator[list[str]]:
         SettingsTomlProvider._read_toml_file = read  # type: ignore[method-assign]
 
 
-def _problem_of(file: Path) -> ConfigurationError | None:
+def problem_of(file: Path) -> ConfigurationError | None:
+    """Why a file cannot be read as text, or None. A missing file is no problem."""
     try:
         content = file.read_bytes()
     except PermissionError:

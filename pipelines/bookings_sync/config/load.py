@@ -39,8 +39,8 @@ def load_settings(*, need_locations: bool = True) -> Settings:
         lookup.find_locations(found)
         if not found.locations:
             fix = (
-                f'Copy {SECRETS_FILE}.example to {SECRETS_FILE} and write api_key = "…" under '
-                f"[{LOCATIONS_SECTION}.<name>], or set SOURCES__BOOKINGS__LOCATIONS__<NAME>__API_KEY."
+                f'Run `bookings init`, or write api_key = "…" under [{LOCATIONS_SECTION}.<name>], '
+                f"or set SOURCES__BOOKINGS__LOCATIONS__<NAME>__API_KEY."
             )
             raise invalid("locations", "no location is configured", fix, SECRETS_FILE)
     try:
