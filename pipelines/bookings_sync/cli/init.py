@@ -100,6 +100,8 @@ def _asked(questions: Questions, options: InitOptions, secrets: NewFile, config:
         api=options.api or (None if decides else before.get("api")),
     )
     if location.location_id is None and (where := dialect_of(location).where_id_is):
+        location = replace(location, location_id=location_id_from_key(str(before.get("api_key", ""))))
+    if location.location_id is None and where:
         questions.must_be_possible(["--location-id ID"])
         location = replace(location, location_id=questions.location_id(where))
     if location.location_id is not None:

@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from bookings_sync.cli.main import app
 from bookings_sync.errors import BookingsError, ConfigurationError, LockedError, NewerWarehouseError
 
-COMMANDS = ("sync", "transform", "report", "query", "explore", "docs", "check", "status", "doctor", "sandbox", "demo")
+COMMANDS = (
+    "init", "sync", "transform", "report", "query", "explore", "docs", "check", "status", "doctor", "sandbox", "demo",
+)  # fmt: skip
 HEAVY = ("dlt", "duckdb", "pyarrow", "httpx", "pendulum", "starlette", "uvicorn", "sqlglot", "orjson")
 
 _LOADED = """

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from bookings_sync.cli.main import app
 from bookings_sync.config.new_files import example_config
+from bookings_sync.sandbox import ALL_SCOPES
 
 from .conftest import Project, Result, reload_configuration
 
@@ -107,6 +108,61 @@ def test_the_estimate_is_near_the_requests_of_the_first_sync(empty: Project) -> 
     assert estimated / 1.5 <= len(empty.world.requests.records) <= estimated * 1.5
 
 
+# -- the successor API -------------------------------------------------------------------------------------------------
+
+
+def init_v2(project: Project, *arguments: str, number: int = 0) -> Result:
+    """Runs init with a token of v2 and the id of its location."""
+    location = project.world.locations[number]
+    options = ["--base-url", project.server.base_url_v2, "--location-id", location.id, *arguments]
+    return init(project, *options, key=location.pit, url=False)
+
+
+def test_a_token_tells_time_zone_name_and_contacts(empty: Project) -> None:
+    result = init_v2(empty, "--name", "berlin", "--json")
+    assert result.exit_code == 0, result.stdout + result.stderr
+    berlin = empty.world.locations[0]
+    assert result.json["api"] == "v2"
+    assert result.json["timezone"] == berlin.timezone
+    assert result.json["first_sync"]["contacts"] > 0
+    assert written(empty) == {
+        "berlin": {"api_key": berlin.pit, "location_id": berlin.id, "timezone": berlin.timezone},
+    }
+    config = tomllib.loads((empty.folder / ".dlt/config.toml").read_text())["sources"]["bookings"]
+    assert config["v2_base_url"] == empty.server.base_url_v2
+    synced = empty.bookings("sync", "--json")
+    assert (synced.exit_code, synced.json["outcome"]) == (0, "ok")
+
+
+def test_the_estimate_of_v2_is_near_the_requests_of_the_first_sync(empty: Project) -> None:
+    estimated = init_v2(empty, "--name", "berlin", "--json").json["first_sync"]["requests"]
+    empty.world.requests.reset()
+    assert empty.bookings("sync").exit_code == 0
+    assert estimated / 1.5 <= len(empty.world.requests.records) <= estimated * 1.5
+
+
+@pytest.mark.parametrize(
+    "scope", ["calendars.readonly", "calendars/events.readonly", "calendars/groups.readonly", "contacts.readonly"]
+)
+def test_a_missing_scope_is_named_and_writes_nothing(empty: Project, scope: str) -> None:
+    berlin = empty.world.locations[0]
+    empty.world.set_scopes(berlin.id, ALL_SCOPES - {scope})
+    try:
+        result = init_v2(empty, "--name", "berlin")
+    finally:
+        empty.world.set_scopes(berlin.id, ALL_SCOPES)
+    assert result.exit_code == 1
+    assert f"enable the scope {scope}" in result.stderr
+    assert not (empty.folder / ".dlt").exists()
+
+
+def test_a_token_of_another_location_writes_nothing(empty: Project) -> None:
+    result = init_v2(empty, "--name", "berlin", "--location-id", empty.world.locations[1].id)
+    assert result.exit_code == 1
+    assert "the token belongs to another location" in result.stderr
+    assert not (empty.folder / ".dlt").exists()
+
+
 # -- a second location -------------------------------------------------------------------------------------------------
 
 
@@ -168,6 +224,18 @@ def test_a_token_replaces_an_older_key(empty: Project) -> None:
     moving = ["--name", "berlin", "--replace", "--offline", "--location-id", "Zx81"]
     assert init(empty, *moving, key="pit-new", url=False).exit_code == 0
     assert written(empty) == {"berlin": {"api_key": "pit-new", "location_id": "Zx81"}}
+
+
+def test_moving_to_v2_takes_the_id_from_the_older_key(empty: Project) -> None:
+    init(empty, "--name", "berlin", key=key_of(empty))
+    berlin = empty.world.locations[0]
+    result = init(
+        empty, "--name", "berlin", "--replace", "--base-url", empty.server.base_url_v2, key=berlin.pit, url=False
+    )
+    assert result.exit_code == 0, result.stderr
+    assert written(empty) == {
+        "berlin": {"api_key": berlin.pit, "location_id": berlin.id, "timezone": berlin.timezone},
+    }
 
 
 def test_replacing_needs_a_location(empty: Project) -> None:

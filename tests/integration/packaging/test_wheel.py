@@ -9,10 +9,13 @@ import subprocess
 import sys
 import venv
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from uv import find_uv_bin
+
+from bookings_sync.sandbox import SandboxServer, WorldSpec, generate
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,13 +48,45 @@ def test_the_wheel_contains_the_models_and_no_tests(wheel: Path) -> None:
     assert {f"bookings_sync/{model}" for model in models} <= set(names)
     assert "bookings_sync/sql/metrics.yml" in names
     assert "bookings_sync/py.typed" in names
+    assert zipfile.ZipFile(wheel).read("bookings_sync/config/example.toml") == (ROOT / ".dlt/config.toml").read_bytes()
     assert "bookings_sync/dictionary/page.html.j2" in names
     assert not [name for name in names if name.startswith("tests/")]
 
 
+def clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SOURCES__"))}
+
+
 def test_the_demo_runs_in_an_empty_folder(bookings: Path, tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SOURCES__"))}
     demo = [bookings, "demo", "--locations", "2", "--services", "1", "--appointments", "500"]
-    ran = subprocess.run(demo, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    ran = subprocess.run(demo, cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert list(tmp_path.rglob("*.duckdb"))
+
+
+def test_a_new_user_can_set_up_a_location_and_sync(bookings: Path, tmp_path: Path) -> None:
+    """The wheel holds everything that `bookings init` writes: a user has no checkout to copy from."""
+    world = generate(WorldSpec(now=datetime.now(UTC), locations=1, services_per_location=1, appointments=60))
+    (location,) = world.locations
+    with SandboxServer(world) as server:
+        address = server.base_url_v2
+        init = [
+            "init",
+            "--name",
+            "berlin",
+            "--key-stdin",
+            "--location-id",
+            location.id,
+            "--base-url",
+            address,
+        ]
+        for arguments, key in ((init, location.pit), (["sync"], "")):
+            command = [str(bookings), *arguments]
+            ran = subprocess.run(
+                command, input=key, cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False
+            )
+            assert ran.returncode == 0, ran.stderr[-2000:]
+    committed = (ROOT / ".dlt/config.toml").read_text().splitlines()
+    config = (tmp_path / ".dlt/config.toml").read_text().splitlines()
+    changed = [(ours, theirs) for ours, theirs in zip(config, committed, strict=True) if ours != theirs]
+    assert changed == [(f'v2_base_url = "{address}"', 'v2_base_url = "https://services.leadconnectorhq.com"')]
