@@ -13,12 +13,12 @@ Audits:
   check unbroken_within: read_from <= unbroken_from AND unbroken_from < read_to
 Columns:
   windows: Windows that were read.
-  read_from: Start of the earliest window, UTC; null for teams and services, which are read without a window.
-  read_to: End of the latest window, UTC, exclusive; null for teams and services.
+  read_from: Start of the earliest window, UTC; null for teams, services and contacts, which are read without a window.
+  read_to: End of the latest window, UTC, exclusive; null for teams, services and contacts.
   unbroken_from: Start of the latest range without gaps, UTC; everything from here to read_to was read.
   gap_minutes: Time between read_from and read_to that was never read, in minutes.
   newest_read_at: When any window was last read, UTC.
-  fresh_at: When the window around now was last read, UTC; null if never. For teams and services, the last read.
+  fresh_at: When the window around now was last read, UTC; null if never. For teams, services and contacts, the last read.
 */
 WITH windows AS (
   SELECT

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from bookings_sync.planning.ledger import LOST, Read, with_lost_rows
+from bookings_sync.records.interpretation import endpoints_of
 from bookings_sync.records.tables import TABLES
 
 NOTHING = "{}"
@@ -98,6 +99,9 @@ def _is_whole(found: list[Counted], entry: list[int], load_id: str) -> bool:
 
 def without_lost_rows(reads: Iterable[Read], lost: Mapping[str, set[str]]) -> Iterable[Read]:
     """The reads, and instead of those with lost rows the same reads as they count now."""
-    endpoints = {location_id: {TABLES[table].resource for table in tables} for location_id, tables in lost.items()}
+    endpoints = {
+        location_id: {endpoint for table in tables for endpoint in endpoints_of(TABLES[table])}
+        for location_id, tables in lost.items()
+    }
     for read in reads:
         yield with_lost_rows(read) if read.endpoint in endpoints.get(read.location_id, ()) else read

@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from bookings_sync.changes.held import keys_of
+from bookings_sync.planning.contacts import ways_of
 from bookings_sync.planning.ledger import Ledger, Read, within
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.records.columns import Key, row_digests
@@ -70,6 +71,8 @@ class Rereading:
             stretches = within(self._ledger.stretches(read.location_id, read.scope), read.window)
             return {stretch.read.rules for stretch in stretches}
         last = self._ledger.newest(read.location_id, read.endpoint, read.scope)
+        if last is not None and read.endpoint == "contacts":
+            return ways_of(last)
         return {last.rules.partition(" ")[0]} if last else ()
 
 

@@ -50,6 +50,7 @@ class Settings:
 
     scopes: tuple[ScopeKind, ...] = ("service",)
     include_contacts: bool = True
+    contacts_changed_filter: bool = False
     slots: bool = True
     slots_horizon_days: int = 31
     slots_days_per_call: int = 31

@@ -17,8 +17,9 @@ from typing import Literal
 from bookings_sync.planning.scopes import Kind, Scope
 from bookings_sync.planning.windows import ALL_TIME, Window, gaps
 
-Endpoint = Literal["teams", "services", "appointments", "slots", "contents"]
-"""`contents` is no read: this entry counts the rows of the location the warehouse holds (`changes.contents`)."""
+Endpoint = Literal["teams", "services", "appointments", "contacts", "slots", "contents"]
+"""`contacts` are those that an API lists on their own (`planning.contacts`). `contents` is no read: this entry counts
+the rows of the location the warehouse holds (`changes.contents`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from hashlib import blake2b
 from typing import Literal, NamedTuple
 
 from bookings_sync.planning.plan import Span
-from bookings_sync.planning.scopes import UNLISTED, Scope
+from bookings_sync.planning.scopes import CONTACT, UNLISTED, Scope
 from bookings_sync.planning.windows import Window, to_ms
 
 Answer = Literal["found", "another id", "refused", "closed"]
@@ -76,7 +76,10 @@ class LookUps:
         hot: Window,
         cadence_ms: int,
     ) -> None:
-        self._known = {location_id: dict(each) for location_id, each in known.items()}
+        self._known = {
+            location_id: {named: look_up for named, look_up in each.items() if named[1] != CONTACT}
+            for location_id, each in known.items()
+        }
         self._unlisted = unlisted
         self._span = span
         self._now_ms = to_ms(span.now)
@@ -90,7 +93,7 @@ class LookUps:
                     self._omitted[location_id, scope].add(each)
         found_once: Counter[str] = Counter(
             location_id
-            for location_id, of_location in known.items()
+            for location_id, of_location in self._known.items()
             for (_, scope), look_up in of_location.items()
             if _is_found_once(look_up, scope)
         )
@@ -194,6 +197,62 @@ class LookUps:
         if omitted := self._omitted.get((location_id, scope)):
             for record_id in omitted.intersection(record_ids):
                 self.note(location_id, record_id, scope, "closed")
+
+    def take_changed(self) -> dict[Due, LookUp]:
+        """The look-ups since the last call."""
+        changed, self._changed = self._changed, {}
+        return changed
+
+
+class UnknownContacts:
+    """The contacts that appointments mention and the API does not know by their ids, or answers with another one.
+
+    The next run asks once more, if they are few: a contact may be younger than the API's index. After that, an answer
+    holds for half of `cadence_ms` to the whole.
+    """
+
+    def __init__(self, known: Mapping[str, Mapping[Named, LookUp]], span: Span, cadence_ms: int) -> None:
+        self._known = {
+            location_id: {record_id: look_up for (record_id, scope), look_up in each.items() if scope == CONTACT}
+            for location_id, each in known.items()
+        }
+        self._few = {
+            location_id
+            for location_id, each in self._known.items()
+            if sum(look_up.times == 1 for look_up in each.values()) <= MOST_ASKED_AGAIN
+        }
+        self._span = span
+        self._now_ms = to_ms(span.now)
+        self._cadence_ms = cadence_ms
+        self._own: set[tuple[str, str]] = set()
+        self._changed: dict[Due, LookUp] = {}
+
+    def is_due(self, location_id: str, contact_id: str) -> bool:
+        """Whether this run asks for the contact."""
+        if (location_id, contact_id) in self._own:
+            return False
+        last = self._known.get(location_id, {}).get(contact_id)
+        if last is None or self._span.full or (last.times == 1 and location_id in self._few):
+            return True
+        age_ms = self._now_ms - last.asked_at_ms
+        return not 0 <= age_ms < self._cadence_ms * (1 + _fraction_of(contact_id)) / 2
+
+    def note(self, location_id: str, contact_id: str, answer: Answer) -> int:
+        """Takes in an answer without the contact. Returns how many runs in a row got it."""
+        of_location = self._known.setdefault(location_id, {})
+        last = of_location.get(contact_id)
+        times = last.times + 1 if last is not None and last.answer == answer else 1
+        of_location[contact_id] = LookUp(self._now_ms, answer, times)
+        self._own.add((location_id, contact_id))
+        self._changed[Due(location_id, contact_id, CONTACT)] = of_location[contact_id]
+        return times
+
+    def close(self, location_id: str, contact_ids: Iterable[str]) -> None:
+        """Ends the look-ups of contacts that were found after all."""
+        of_location = self._known.get(location_id, {})
+        for contact_id in of_location.keys() & set(contact_ids):
+            del of_location[contact_id]
+            self._changed[Due(location_id, contact_id, CONTACT)] = LookUp(self._now_ms, "closed")
 
     def take_changed(self) -> dict[Due, LookUp]:
         """The look-ups since the last call."""

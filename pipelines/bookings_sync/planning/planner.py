@@ -43,7 +43,8 @@ class Remaining(NamedTuple):
 
 
 class Planner:
-    """Plans the reads of one run. `budget_left` returns the requests that a location may still send."""
+    """Plans the reads of one run. `budget_left` returns the requests that a location may still send, and `contacts` the
+    reads of its contacts, if its API lists them on their own."""
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Planner:
         calendars: KnownCalendars,
         outside: Outside,
         budget_left: Callable[[str], int],
+        contacts: Callable[[str], list[PlannedRead]] = lambda _: [],
     ) -> None:
         self.span = span
         self.ledger = ledger
@@ -60,6 +62,7 @@ class Planner:
         self._calendars = calendars
         self._outside = outside
         self._budget_left = budget_left
+        self._contacts = contacts
         self._listed: set[str] = set()
         self._cold: dict[tuple[str, Scope], list[Window]] | None = None
         """The cold windows that this run reads, once their share is fixed."""
@@ -132,12 +135,13 @@ class Planner:
         return chosen[:most]
 
     def everything(self, location_ids: Collection[str]) -> list[PlannedRead]:
-        """All reads of the run according to the warehouse: whole lists, slots and appointments."""
+        """All reads of the run according to the warehouse: whole lists, slots, contacts and appointments."""
         reads: list[PlannedRead] = []
         for location_id in location_ids:
             scope = Scope("location", location_id)
             reads += [PlannedRead(location_id, each, scope, None, "list") for each in ("teams", "services")]
             reads += plan_slots(self._settings, location_id, self._calendars.of(location_id).services, self.span.now)
+            reads += self._contacts(location_id)
         return reads + self.remaining(location_ids).reads
 
     def is_listed(self, endpoint: str) -> bool:

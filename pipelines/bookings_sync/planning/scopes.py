@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, cast
 
-Kind = Literal["location", "service", "team", "user", "unlisted"]
+Kind = Literal["location", "service", "team", "user", "unlisted", "contact"]
 """`location`: the lists of teams and services, which are read whole. `unlisted`: appointments that no list call
-returns, so each is asked for by its id."""
+returns, so each is asked for by its id. `contact`: contacts that an API lists on their own."""
 
 COLUMN: dict[Kind, str] = {"service": "service_id", "team": "team_id", "user": "user_id"}
 """The column of `appointments` with the id of the scope that lists an appointment. The API's fields are documented,
@@ -34,6 +34,9 @@ class Scope(NamedTuple):
 
 UNLISTED = Scope("unlisted", "")
 """The scope of the appointments that no list call returns."""
+
+CONTACT = Scope("contact", "")
+"""The scope of contacts that were asked for by their ids."""
 
 
 def scope_of(text: str) -> Scope:

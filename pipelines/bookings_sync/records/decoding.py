@@ -219,6 +219,20 @@ def appointment_rows(
     return batch
 
 
+def contact_rows(
+    location_id: str,
+    records: Iterable[Any],
+    privacy: Privacy = KEEP_ALL,
+    held: HeldDigests = nothing_held,
+    zone: str | None = None,
+) -> Batch:
+    """Rows of `contacts`, of an API that lists them on their own. Their custom fields are in `Rows.lists`."""
+    sorting = _Sorting(location_id, CONTACTS, held=held, zone=zone)
+    for contact_id, record in _distinct(sorting, CONTACTS, [privacy.contact(each) for each in records]):
+        sorting.add(CONTACTS, (contact_id,), record)
+    return sorting.batch()
+
+
 def with_contact_ids(record: Any) -> Any:
     """The appointment with one id for its contact, in `contactId` and in `contact.id`.
 

@@ -21,7 +21,7 @@ from bookings_sync.config.settings import Settings
 from bookings_sync.planning.ledger import Endpoint
 from bookings_sync.records.privacy import Privacy, personal_field
 from bookings_sync.records.schema import STAMPED, Column, Derived
-from bookings_sync.records.tables import APPOINTMENTS, TABLES, Table, nested_tables
+from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, TABLES, Table, nested_tables
 from bookings_sync.records.values import digest
 
 REVISIONS: Mapping[str, int] = {
@@ -62,6 +62,7 @@ _SETTINGS: Mapping[Endpoint, tuple[str, ...]] = {
     "teams": ("deleted_when", "ignored_fields"),
     "services": ("deleted_when", "ignored_fields", "v2_sunday"),
     "appointments": ("include_contacts", "service_id_parameter", "reply_cap", "deleted_when", "ignored_fields"),
+    "contacts": ("ignored_fields",),
     "slots": (),
     "contents": (),
 }
@@ -151,7 +152,14 @@ def declared_before(settings: Settings, rules: str) -> Declarations:
     }
 
 
+def endpoints_of(table: Table) -> list[Endpoint]:
+    """The endpoints whose replies fill the table."""
+    return [endpoint for endpoint in get_args(Endpoint) if table.name in _tables_of(endpoint)]
+
+
 def _tables_of(endpoint: Endpoint) -> list[str]:
+    if endpoint == "contacts":
+        return [CONTACTS.name, *(child.name for child, _ in nested_tables(CONTACTS))]
     return [table.name for table in TABLES.values() if table.history and table.resource == endpoint]
 
 

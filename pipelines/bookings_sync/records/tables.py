@@ -411,18 +411,20 @@ READS = _merged(
         _text("location_id", "The location."),
         _text(
             "endpoint",
-            "What was read: teams, services, appointments or slots. The entry contents is no read: see that column.",
+            "What was read: teams, services, appointments, slots, or contacts (in one entry per location, if the API "
+            "lists contacts on their own). The entry contents is no read: see that column.",
         ),
         _text("scope", "What the list was asked by: location, service, team or user."),
         _text("scope_id", "Id of the service, team or user; the location's id for scope location."),
-        _timestamp("window_start", "Start of the window, UTC, inclusive; null for teams and services."),
-        _timestamp("window_end", "End of the window, UTC, exclusive; null for teams and services."),
+        _timestamp("window_start", "Start of the window, UTC, inclusive; null for teams, services and contacts."),
+        _timestamp("window_end", "End of the window, UTC, exclusive; null for teams, services and contacts."),
         _timestamp("read_at", "When the request was sent, UTC."),
         _text("run_id", "The run that read it."),
         _text(
             "rules",
             "Fingerprint of how the reply was read: columns, decoding, privacy rules and settings; for slots also the "
-            "service's notice, in milliseconds. A reply that was read in another way is looked at again.",
+            "service's notice, in milliseconds; for contacts also how far they were read, as JSON. A reply that was "
+            "read in another way is looked at again.",
         ),
         _text("reply_digest", "Digest of the reply's bytes. An equal reply is not decoded again."),
         Column(
@@ -450,19 +452,20 @@ READS = _merged(
 LOOK_UPS = _merged(
     "look_ups",
     "Appointments that the API was asked for by their ids although no list had changed: their list omits them, or no "
-    "list can return them. One row per appointment and list. A row counts only if its _dlt_load_id stands in "
-    "_dlt_loads with status 0.",
+    "list can return them. Also contacts that appointments mention and the API does not know. One row per appointment "
+    "and list, or per contact. A row counts only if its _dlt_load_id stands in _dlt_loads with status 0.",
     resource="appointments",
     key=("location_id", "id", "scope", "scope_id"),
     columns=[
         _text("location_id", "The location."),
-        _text("id", "The appointment's id."),
-        _text("scope", "What the list is asked by: service, team or user; unlisted if no list can return it."),
-        _text("scope_id", "Id of the service, team or user; empty for unlisted."),
+        _text("id", "The appointment's id, or the contact's."),
+        _text("scope", "What the list is asked by: service, team or user; unlisted if no list can return it; contact."),
+        _text("scope_id", "Id of the service, team or user; empty for unlisted and contact."),
         _timestamp("asked_at", "When the run began that asked last, UTC."),
         _text(
             "answer",
-            "found; another id (the reply held another appointment); refused (it stays deleted); closed (its list "
+            "found; another id (the reply held another record); refused (it stays deleted, or the API does not know "
+            "the contact); closed (its list "
             "contains it again, or should no longer).",
         ),
         _integer("times", "How many runs in a row got this answer."),

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pendulum import DateTime
 
 from bookings_sync.changes.journal import Journal
 from bookings_sync.dialects.replies import Reply
+from bookings_sync.planning.contacts import Progress
 from bookings_sync.planning.ledger import Endpoint, Read
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import to_ms
+
+WHOLE = "whole"
+"""The digest of an entry about contacts: later loads are complete, as far as they are known."""
+
+
+class Totals(NamedTuple):
+    """What several replies amount to: their bytes, the rows in them, and the seconds that they took."""
+
+    bytes: int = 0
+    rows: int = 0
+    seconds: float = 0.0
 
 
 class CompletedReads:
@@ -59,6 +71,24 @@ class CompletedReads:
         )
         self._journal.complete(read)
         return read
+
+    def contacts(self, location_id: str, progress: Progress, totals: Totals, *, is_whole: bool) -> None:
+        """Adds the entry about the contacts that the location's API lists on their own. `is_whole`: no torn load may
+        have changed held contacts since."""
+        read = Read(
+            location_id,
+            "contacts",
+            Scope("location", location_id),
+            None,
+            to_ms(self._clock()),
+            self._run_id,
+            progress.text,
+            WHOLE if is_whole else None,
+            totals.bytes,
+            totals.rows,
+            totals.seconds,
+        )
+        self._journal.complete(read)
 
     def contents(self, location_id: str, contents: str) -> Read:
         """The ledger's entry about the rows that a location has now."""

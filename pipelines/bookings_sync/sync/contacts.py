@@ -1,12 +1,12 @@
-"""Contacts: stages the contacts that appointments embed, each in many lists.
+"""Contacts: stages the contacts that appointments embed, each in many lists, and those that an API lists on their own.
 
-Input:  the contacts of lists, or of an appointment asked for by its id.
+Input:  the contacts of lists, of an appointment asked for by its id, or of `contact_reads`.
 Output: `(table name, Arrow table)` pairs of `contacts` and `contact_custom_fields`, for `appointments`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from bookings_sync.changes.places import places_held
 from bookings_sync.changes.rereading import Rereading
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.planning.ledger import Read
+from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import custom_field_rows
 from bookings_sync.records.rows import Rows
@@ -79,6 +80,10 @@ class ListedContacts:
             if sum(len(each.rows) for each in self._waiting) >= MOST_WAITING:
                 yield from self.take_waiting()
 
+    def take_own(self, contacts: Rows, held: dict[Key, Held], read: PlannedRead) -> Iterator[Emitted]:
+        """Stages contacts that were read on their own. No appointment embeds them, so no list can dispute them."""
+        yield from self._stage_compared(contacts, held, read)
+
     def take_waiting(self) -> Iterator[Emitted]:
         """Asks the warehouse for the waiting contacts, and stages the new versions among them."""
         waiting, self._waiting = self._waiting, []
@@ -114,12 +119,28 @@ class ListedContacts:
         return self._held_rows.of_contacts(location_id, (key[0] for key in contacts))
 
     def _stage_with_news(self, contacts: Rows, held: dict[Key, Held], read: Read | None) -> Iterator[Emitted]:
-        outdated = self._rereading.is_outdated(read)
-        torn = {key[0] for key in contacts.keys} if outdated else self._torn.get(contacts.location_id, set())
-        staged = self._stage.rows
-        yield from self._stage_compared(contacts, held, read, self._caches.of(outdated=outdated), torn)
-        if read is not None and self._stage.rows > staged:
+        rows = self._stage.rows
+        self._disputes.add_conflicts(contacts, read)
+        staged = yield from self._stage_compared(contacts, held, read)
+        if staged is not None:
+            self._caches.of(outdated=self._rereading.is_outdated(read)).remember(staged)
+            self._withdraw_lists([key[0] for key in staged.keys if key in held], staged.location_id, read)
+        if read is not None and self._stage.rows > rows:
             self._journal.record(Change("news", contacts.location_id, read))
+
+    def _withdraw_lists(self, changed: list[str], location_id: str, read: Read | None) -> None:
+        """Each list with an appointment of the changed contacts embeds a contact as it was."""
+        if changed:
+            shown = self._held_rows.of_contacts(location_id, changed).values()
+            placed = chain.from_iterable(each.values() for each in shown)
+            places = places_held(placed, self._journal.kinds, apart_from=read)
+            self._journal.record(Change("contact changed", location_id, read, places))
+
+    def _torn_among(self, contacts: Rows, read: Read | PlannedRead | None) -> set[str]:
+        """The ids of the contacts whose held custom fields may be others than their digests say."""
+        if self._rereading.is_outdated(read):
+            return {key[0] for key in contacts.keys}
+        return self._torn.get(contacts.location_id, set())
 
     def _stage_new(self, contacts: Rows, cache: ContactCache) -> Iterator[Emitted]:
         """Contacts that neither the warehouse nor this load holds, with their custom fields."""
@@ -133,30 +154,24 @@ class ListedContacts:
                 yield staged_fields.emitted
 
     def _stage_compared(
-        self, contacts: Rows, held: dict[Key, Held], read: Read | None, cache: ContactCache, torn: set[str]
-    ) -> Iterator[Emitted]:
-        """The contacts that are new or changed, with their custom fields. A contact's digest covers both, except for
-        the `torn` ones."""
-        location_id = contacts.location_id
-        self._disputes.add_conflicts(contacts, read)
+        self, contacts: Rows, held: dict[Key, Held], read: Read | PlannedRead | None
+    ) -> Generator[Emitted, None, Rows | None]:
+        """The contacts that are new or changed, with their custom fields. Returns the contacts. A contact's digest
+        covers both, except for the torn ones."""
+        torn = self._torn_among(contacts, read)
         staged = self._stage.add_changed(contacts, held, read)
         if staged is not None:
-            cache.remember(staged.rows)
             yield staged.emitted
-            known = [key[0] for key in staged.rows.keys if key in held]
-            if known:
-                shown = self._held_rows.of_contacts(location_id, known).values()
-                placed = chain.from_iterable(each.values() for each in shown)
-                places = places_held(placed, self._journal.kinds, apart_from=read)
-                self._journal.record(Change("contact changed", location_id, read, places))
-            yield from self._stage_custom_fields(
-                staged.rows, [*known, *(key[0] for key in staged.rows.keys if key[0] in torn)], read
-            )
+            known = [key[0] for key in staged.rows.keys if key in held or key[0] in torn]
+            yield from self._stage_custom_fields(staged.rows, known, read)
         if torn:
             rows = contacts.take([position for position, key in enumerate(contacts.keys) if key[0] in torn])
             yield from self._stage_custom_fields(rows, [key[0] for key in rows.keys], read)
+        return staged.rows if staged else None
 
-    def _stage_custom_fields(self, contacts: Rows, known: list[str], read: Read | None) -> Iterator[Emitted]:
+    def _stage_custom_fields(
+        self, contacts: Rows, known: list[str], read: Read | PlannedRead | None
+    ) -> Iterator[Emitted]:
         """The custom fields of these contacts. The warehouse may hold some for the `known` contact ids."""
         location_id = contacts.location_id
         fields = custom_field_rows(location_id, contacts, self._held_rows.digests)

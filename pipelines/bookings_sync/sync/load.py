@@ -22,6 +22,7 @@ from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.rereading import Rereading
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.planning.ledger import LOST, Read
+from bookings_sync.planning.look_ups import Due
 from bookings_sync.planning.plan import PlannedRead, hot_range, plan_slots
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.records.columns import Key
@@ -34,7 +35,8 @@ from bookings_sync.sync.absences import Absences
 from bookings_sync.sync.appointment_rows import AppointmentRows
 from bookings_sync.sync.appointments import AppointmentReads
 from bookings_sync.sync.burials import bury_appointments
-from bookings_sync.sync.completed import CompletedReads
+from bookings_sync.sync.completed import CompletedReads, Totals
+from bookings_sync.sync.contact_reads import ContactReads, Mentions
 from bookings_sync.sync.contacts import ListedContacts
 from bookings_sync.sync.controls import Controls
 from bookings_sync.sync.disputes import Disputes, Unsettled
@@ -44,6 +46,10 @@ from bookings_sync.sync.run import Run
 from bookings_sync.sync.slots import SlotReads
 from bookings_sync.sync.whole_lists import WholeLists
 from bookings_sync.warehouse.held_rows import HeldRows
+from bookings_sync.warehouse.history import History
+
+_ROWS_BEFORE_CONTACTS = 20_000
+"""Rows of a load that may also read contacts."""
 
 
 class Load:
@@ -51,6 +57,7 @@ class Load:
 
     def __init__(self, run: Run, client: SqlClientBase[Any], load_id: str, started_at: DateTime) -> None:
         self._run = run
+        self._client = client
         self._held_rows = HeldRows(client, run.rechecks)
         self._rereading = Rereading(run.planner.ledger, run.interpretation_of, run.declared)
         self.stage = Stage(
@@ -110,25 +117,58 @@ class Load:
     def appointments(self) -> Iterator[Emitted]:
         """The appointments that are planned next, and their contacts, as many as one load takes; and those to ask for
         by their ids in turn."""
-        run = self._run
-        reads = yield from self._listed_appointments()
+        run, mentions = self._run, Mentions(self._run.own_contacts)
+        for location_id, progress in run.own_contacts.take_moved().items():
+            self._completed.contacts(location_id, progress, Totals(), is_whole=not run.snapshot.torn_contacts)
+        reads = yield from mentions.seen(self._listed_appointments())
         if due := run.look_ups.take_due(run.findings.active):
-            yield from self._appointment_reads().look_up(due)
+            yield from mentions.seen(self._looked_up(due))
             reads |= self._settle()
+        yield from self._contacts(mentions)
+        reads |= self._settle()
         if run.is_one_load or not run.goes_on:
             yield from bury_appointments(
                 run.deletions, run.findings, run.look_ups, self._held_rows, self.stage, self._journal
             )
             reads |= self._settle()
         yield from self._ledger(reads)
-        if answers := self._run.look_ups.take_changed():
-            yield "look_ups", self.stage.stamped(look_up_rows(answers, self._run.span.run_id))
+        if answers := run.look_ups.take_changed() | run.own_contacts.unknown.take_changed():
+            yield "look_ups", self.stage.stamped(look_up_rows(answers, run.span.run_id))
+
+    def _contacts(self, mentions: Mentions) -> Iterator[Emitted]:
+        """The contacts of APIs that list them on their own, in the last load of a run. A large load comes without: a
+        kill would lose both."""
+        run = self._run
+        run.own_contacts.reopen(mentions.ids)
+        location_ids = run.own_contacts.unfinished(run.findings.active)
+        is_last = not (run.remaining() or run.unsettled) and self.stage.rows <= _ROWS_BEFORE_CONTACTS
+        if not location_ids or not (is_last or run.is_one_load):
+            return
+        missing: set[tuple[str, Key]] = set()
+        reads = ContactReads(
+            run.settings,
+            run.client,
+            run.own_contacts,
+            run.findings,
+            run.budget,
+            History(self._client, location_ids),
+            self._held_rows,
+            self.stage,
+            self._completed,
+            self._contact_rows(missing),
+            self._privacy,
+            run.proof,
+            mentions,
+        )
+        yield from reads.carry_out(location_ids)
 
     def _listed_appointments(self) -> Generator[Emitted, None, dict[str, Read]]:
         self._whole_lists.learn_scopes()
         run = self._run
         run.planner.fix_cold_share(run.findings.active)
         self._reserve_for_slots()
+        for location_id in run.own_contacts.unfinished(run.findings.active):
+            run.budget.reserve_for_contacts(run.findings.of(location_id).name)
         most = run.settings.reads_per_load
         reads: dict[str, Read] = {}
         if self._unsettled_before:
@@ -208,16 +248,7 @@ class Load:
         run, stage, journal = self._run, self.stage, self._journal
         hot = hot_range(run.settings, run.span.now)
         missing: set[tuple[str, Key]] = set()
-        contacts = ListedContacts(
-            run.contacts,
-            run.first_sync,
-            run.snapshot.torn_contacts,
-            self._held_rows,
-            stage,
-            journal,
-            self._rereading,
-            self._disputes(CONTACTS, missing),
-        )
+        contacts = self._contact_rows(missing)
         absences = Absences(
             run.client,
             run.planner,
@@ -272,6 +303,22 @@ class Load:
             absences=absences,
             controls=self._controls,
             proof=run.proof,
+        )
+
+    def _looked_up(self, due: list[Due]) -> Generator[Emitted]:
+        yield from self._appointment_reads().look_up(due)
+
+    def _contact_rows(self, missing: set[tuple[str, Key]]) -> ListedContacts:
+        run = self._run
+        return ListedContacts(
+            run.contacts,
+            run.first_sync,
+            run.snapshot.torn_contacts,
+            self._held_rows,
+            self.stage,
+            self._journal,
+            self._rereading,
+            self._disputes(CONTACTS, missing),
         )
 
     def _reserve_for_slots(self) -> None:

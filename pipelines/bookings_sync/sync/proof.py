@@ -42,7 +42,7 @@ _MOST_KNOWN_LISTS = 20
 _MOST_OTHER_REPLIES = 3
 """Replies of another location, before any reply with the location's own appointments, after which the key is wrong."""
 
-_STRAY = "the record names another location"
+STRAY = "the record names another location"
 
 HoldersOf = Callable[[Iterable[str]], Mapping[str, int]]
 """Counts, by location, how many of these appointments the warehouse holds."""
@@ -263,9 +263,9 @@ class Proof:
         strays = frozenset(appointments.keys).difference(rows["appointments"].keys)
         return replace(batch, rows=rows, rejected=rejected, strays=strays)
 
-    def check_records(self, location_id: str, path: str, appointments: Records) -> None:
-        """Raises OtherReply if an appointment that was requested by its id is another location's."""
-        whose = self._owners.of_records(location_id, appointments)
+    def check_records(self, location_id: str, path: str, records: Records) -> None:
+        """Raises OtherReply if most of these appointments or contacts are another location's."""
+        whose = self._owners.of_records(location_id, records)
         if whose.verdict == "other":
             raise self._other_reply(location_id, path, whose)
 
@@ -282,7 +282,7 @@ class Proof:
         if not len(rows) or not (strays := set(self._owners.strays(rows))):
             return rows
         records = rows.columns.take(sorted(strays)).to_pylist()
-        rejected += [Rejected(rows.table.name, rows.location_id, _STRAY, _plain(record)) for record in records]
+        rejected += [Rejected(rows.table.name, rows.location_id, STRAY, _plain(record)) for record in records]
         return rows.take([position for position in range(len(rows)) if position not in strays])
 
 

@@ -3,10 +3,11 @@
 Input:  settings, a clock, optionally a range to read.
 Output: `Run`. Each part has one job: `snapshot` keeps the warehouse as it was at the beginning, `calendars` what is
         known of each location, `planner` the reads that are left, `look_ups` which appointments to ask for by their ids
-        in turn, `budget` counts requests, `findings` keeps figures and errors, `deletions` holds back what looks
-        deleted without enough evidence, `listed` samples what lists return, `contacts` and `first_sync` save look-ups,
-        `doubts` notices lists that are not what they seem. A run is one or more bounded loads (`load`). What a load has
-        read is in the ledger before the next one is planned.
+        in turn, `own_contacts` the contacts of APIs that list them on their own, `budget` counts requests, `findings`
+        keeps figures and errors, `deletions` holds back what looks deleted without enough evidence, `listed` samples
+        what lists return, `contacts` and `first_sync` save look-ups, `doubts` notices lists that are not what they
+        seem. A run is one or more bounded loads (`load`). What a load has read is in the ledger before the next one is
+        planned.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from bookings_sync.sync.first_sync import FirstSync
 from bookings_sync.sync.identity import check_move, same_calendar, stored_id
 from bookings_sync.sync.identity_search import find_id
 from bookings_sync.sync.kept_replies import KeptReplies
+from bookings_sync.sync.own_contacts import OwnContacts
 from bookings_sync.sync.proof import Proof
 from bookings_sync.sync.report_row import report_row
 from bookings_sync.sync.snapshot import Snapshot, take_snapshot
@@ -72,6 +74,7 @@ class Run:
     calendars: KnownCalendars
     planner: Planner
     look_ups: LookUps
+    own_contacts: OwnContacts
     deletions: Deletions
     first_sync: FirstSync
     doubts: Doubts
@@ -146,6 +149,9 @@ class Run:
         self._newest_version = self.snapshot.newest_version
         ledger = self.snapshot.ledger
         self.calendars = KnownCalendars(self.snapshot.calendars, self.settings.scopes)
+        self.own_contacts = OwnContacts(
+            self.settings, self.span, self.client, self.rules_of, ledger, self.snapshot, self.findings.location_ids
+        )
         self.planner = Planner(
             self.settings,
             self.span,
@@ -153,6 +159,9 @@ class Run:
             self.calendars,
             self.snapshot.outside,
             lambda location_id: self.budget.left_for(self.findings.of(location_id).name),
+            lambda location_id: self.own_contacts.planned(
+                location_id, History(client, self.own_contacts.locations).lacking_contacts
+            ),
         )
         self.look_ups = LookUps(
             self.snapshot.look_ups,
@@ -281,8 +290,9 @@ class Run:
 
     @property
     def goes_on(self) -> bool:
-        """Whether another load follows: for reads that are left, or for a record that two lists told differently."""
-        return bool(self.remaining() or self.unsettled)
+        """Whether another load follows: for reads that are left, for a record that two lists told differently, or for
+        contacts of an API that lists them on their own."""
+        return bool(self.remaining() or self.unsettled or self.own_contacts.unfinished(self.findings.active))
 
     def row(self, *, complete: bool) -> dict[str, Any]:
         """The run's row in `runs` as things are now. `complete` is False while more loads follow."""

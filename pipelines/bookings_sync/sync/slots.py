@@ -145,7 +145,7 @@ class SlotReads:
     def _within_budget(self, location_id: str, planned: list[PlannedRead]) -> list[PlannedRead]:
         """The reads of one location that its request budget allows: all, or those of the services read longest ago."""
         name = self._findings.of(location_id).name
-        reserve = self._budget.release(name)
+        reserve = self._budget.release(name, "slots")
         left = self._budget.left_for(name)
         if sum(read.requests for read in planned) <= left:
             return planned

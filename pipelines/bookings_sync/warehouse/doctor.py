@@ -21,6 +21,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from bookings_sync.errors import BookingsError
 from bookings_sync.planning.ledger import LOST
 from bookings_sync.records.columns import row_digests
+from bookings_sync.records.interpretation import endpoints_of
 from bookings_sync.records.schema import STAMPED
 from bookings_sync.records.tables import TABLES, Table, nested_tables
 from bookings_sync.warehouse.raw_tables import RawTables, in_chunks
@@ -302,10 +303,11 @@ class Doctor:
             if flaw.table == "reads":
                 continue
             where = f"location_id IN ({self._raw.literals(flaw.location_ids)})"
-            endpoint = self._raw.literal(TABLES[flaw.table].resource)
+            table = TABLES[flaw.table]
+            endpoints = self._raw.literals(sorted({table.resource, *endpoints_of(table)}))
             self._execute(
                 f"UPDATE {reads} SET rules = {self._raw.literal(LOST)}, reply_digest = NULL, record_digests = NULL"  # noqa: S608
-                f" WHERE {where} AND endpoint = {endpoint}"
+                f" WHERE {where} AND endpoint IN ({endpoints})"
             )
             # The number of versions is as it is now.
             self._execute(f"DELETE FROM {reads} WHERE {where} AND endpoint = 'contents'")  # noqa: S608

@@ -22,6 +22,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync.errors import BookingsError
+from bookings_sync.planning.ledger import LOST
 from bookings_sync.records.columns import row_digests
 from bookings_sync.records.erased import Erased, Identifier, normalized
 from bookings_sync.records.privacy import Privacy
@@ -143,6 +144,7 @@ class Erasure:
             self._rejected(rows.rejected, found, apply=apply)
             self._delete_holds(found, apply=apply)
             if apply:
+                self._forget_ids(found)
                 self._withdraw_digests({location_id for location_id, _ in found.contacts})
                 receipt = {
                     "erasure_id": uuid.uuid4().hex,
@@ -278,6 +280,20 @@ class Erasure:
         self._client.execute_sql(
             f"UPDATE {self._raw.name('reads')} SET reply_digest = NULL, record_digests = NULL WHERE {where}"  # noqa: S608
         )
+
+    def _forget_ids(self, found: Found) -> None:
+        """Ids of contacts that are no longer in any row: of contacts that the API does not know, and in the cursor of
+        the reads of contacts. These begin anew."""
+        location_ids = {location_id for location_id, _ in found.contacts}
+        if self._raw.columns("look_ups"):
+            for location_id in location_ids:
+                ids = [contact_id for each, contact_id in found.contacts if each == location_id]
+                where = f"scope = 'contact' AND {self._raw.with_ids(location_id, 'id', ids)}"
+                self._client.execute_sql(f"DELETE FROM {self._raw.name('look_ups')} WHERE {where}")  # noqa: S608
+        if self._raw.columns("reads"):
+            where = f"endpoint = 'contacts' AND location_id IN ({self._raw.literals(sorted(location_ids))})"
+            lost = self._raw.literal(LOST)
+            self._client.execute_sql(f"UPDATE {self._raw.name('reads')} SET rules = {lost} WHERE {where}")  # noqa: S608
 
     def _rejected(self, cleared: Callable[[str, str, Any], Any], found: Found, *, apply: bool) -> None:
         """Rewrites the rejected records. `cleared` returns what stays of one, or `stored.NOTHING`."""

@@ -21,6 +21,7 @@ from bookings_sync.planning.ledger import Ledger, Read
 from bookings_sync.planning.look_ups import LookUp, Named, Unlisted
 from bookings_sync.planning.scopes import COLUMN, Kind, Scope, ids_of_lists, scope_of
 from bookings_sync.planning.windows import DAY_MS, Window, joined, to_ms
+from bookings_sync.records.erased import PSEUDONYM
 from bookings_sync.records.holds import Hold, holds_from
 from bookings_sync.records.reads import reads_from
 from bookings_sync.records.tables import LOOK_UPS, READS, TABLES
@@ -212,6 +213,38 @@ class History:
                 if start_ms is None or not _lists_of(row, kinds):
                     found.setdefault(row["location_id"], []).append(Unlisted(row["id"], start_ms, row["deleted"]))
         return found
+
+    def lacking_contacts(self) -> dict[str, set[str]]:
+        """The contacts that appointments mention and the warehouse does not hold, by location. Tombstones count too:
+        their contacts are held where appointments embed them. Pseudonyms are no ids."""
+        ids: tuple[str, ...] = ()
+        held = "SELECT '' AS location_id, '' AS id"  # no load has created the table yet
+        if self._raw.columns("contacts"):
+            contacts, ids = self._raw.name("contacts"), self._ids
+            held = f"SELECT location_id, id FROM {contacts} WHERE {self._where} AND _dlt_valid_to IS NULL"  # noqa: S608
+        rows = self._raw.dicts(
+            "SELECT DISTINCT a.location_id, a.contact_id"  # noqa: S608 - our own names
+            f" FROM (SELECT location_id, contact_id FROM {self._raw.name('appointments')}"
+            f" WHERE {self._where} AND _dlt_valid_to IS NULL AND contact_id IS NOT NULL"
+            f" AND substr(contact_id, 1, {len(PSEUDONYM)}) <> %s) AS a"
+            f" LEFT JOIN ({held}) AS c ON c.location_id = a.location_id AND c.id = a.contact_id WHERE c.id IS NULL",
+            *(*self._ids, PSEUDONYM, *ids),
+        )
+        found: dict[str, set[str]] = {}
+        for row in rows:
+            found.setdefault(row["location_id"], set()).add(row["contact_id"])
+        return found
+
+    def contacts_after(self, location_id: str, after: str | None, most: int) -> list[str]:
+        """The ids of the held contacts after this one, in the order of their ids. Without pseudonyms."""
+        literal, prefix = self._raw.literal, self._raw.literal(PSEUDONYM)
+        rows = self._raw.dicts(
+            f"SELECT id FROM {self._raw.name('contacts')} WHERE location_id = {literal(location_id)}"  # noqa: S608
+            f" AND _dlt_valid_to IS NULL AND deleted_at IS NULL AND substr(id, 1, {len(PSEUDONYM)}) <> {prefix}"
+            + (f" AND id > {literal(after)}" if after is not None else "")
+            + f" ORDER BY id LIMIT {most}"
+        )
+        return [row["id"] for row in rows]
 
     def look_ups(self) -> dict[str, dict[Named, LookUp]]:
         """The last answers to appointments that were asked for by their ids in turn, by location."""

@@ -13,7 +13,7 @@ from bookings_sync.records.json_text import Records, Unreadable, decode
 from bookings_sync.records.values import canonical
 
 _PER_PAGE = 500
-"""Contacts per page of a search: the largest that clients use (CODE)."""
+"""Contacts per page of a search: the largest that clients use (CODE). The API may send fewer (UNK)."""
 
 
 class V2Contacts:
@@ -50,7 +50,7 @@ def _decode_page(body: bytes) -> ContactPage:
         raise Unreadable('expected a list under "contacts" in the JSON object')
     last = contacts[-1] if contacts and isinstance(contacts[-1], dict) else {}
     after = last.get("searchAfter")
-    is_last = len(contacts) < _PER_PAGE or not after
+    is_last = not after or (len(contacts) < _PER_PAGE and len(contacts) == total)
     records = [
         CONTACT_FIELDS.renamed({name: field for name, field in each.items() if name != "searchAfter"})
         if isinstance(each, dict)
