@@ -139,6 +139,12 @@ def test_free_slots_have_a_longest_range(api: Any, days: int, status: int) -> No
     api.v2(f"/calendars/{api.service_id}/free-slots", status=status, **query)
 
 
+def test_free_slots_need_two_numbers(api: Any) -> None:
+    query = {"startDate": "2026-06-01T00:00:00Z"}
+    message = api.v2(f"/calendars/{api.service_id}/free-slots", status=422, **query)["message"]
+    assert message == ["startDate is invalid", "endDate should not be empty"]
+
+
 def test_free_slots_of_an_unknown_calendar(api: Any) -> None:
     query = {"startDate": api.world.now_ms, "endDate": api.world.now_ms + DAY_MS}
     assert "calendarId is invalid" in api.v2("/calendars/nope/free-slots", status=422, **query)["message"]
@@ -155,6 +161,8 @@ def test_free_slots_of_an_unknown_calendar(api: Any) -> None:
         {"pageLimit": 10, "filters": [{"field": "dateAdded", "operator": "range", "value": {"gt": "soon"}}]},
         {"pageLimit": 10, "filters": [{"field": "shoeSize", "operator": "eq", "value": 42}]},
         {"pageLimit": 10, "filters": ["dateAdded"]},
+        {"pageLimit": 10, "filters": 5},
+        {"pageLimit": 10, "filters": [{"filters": [{"filters": [{"filters": [{"filters": [{"filters": []}]}]}]}]}]},
     ],
 )
 def test_an_invalid_search_is_refused(api: Any, body: dict[str, Any]) -> None:
@@ -162,7 +170,9 @@ def test_an_invalid_search_is_refused(api: Any, body: dict[str, Any]) -> None:
     assert (response.status_code, response.json()["error"]) == (422, "Unprocessable Entity")
 
 
-@pytest.mark.parametrize("query", [{"limit": "101"}, {"startAfter": "yesterday", "startAfterId": "x"}])
+@pytest.mark.parametrize(
+    "query", [{"limit": "101"}, {"startAfter": "yesterday", "startAfterId": "x"}, {"startAfterId": "x"}]
+)
 def test_an_invalid_list_of_contacts_is_refused(api: Any, query: dict[str, Any]) -> None:
     api.v2("/contacts/", status=422, **mine(api, **query))
 

@@ -16,17 +16,15 @@ from starlette.responses import Response
 from bookings_sync.sandbox import listing
 from bookings_sync.sandbox.appointment_json import picked
 from bookings_sync.sandbox.endpoint import Call
-from bookings_sync.sandbox.fields import FIRST_MS, LAST_MS, Fields
 from bookings_sync.sandbox.listing import ListQuery
 from bookings_sync.sandbox.model import Appointment, Json, LocationData
 from bookings_sync.sandbox.switches import Switches
 from bookings_sync.sandbox.times import local_iso
 from bookings_sync.sandbox.v2.event_json import event_id, event_json, shown_date
-from bookings_sync.sandbox.v2.transport import V2, check_location, reply
+from bookings_sync.sandbox.v2.transport import V2, check_location, epoch_ms, reply
 from bookings_sync.sandbox.variants import new_link
 from bookings_sync.sandbox.world import World
 
-_EPOCH_MS = re.compile(r"-?[0-9]{1,15}")
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -69,20 +67,11 @@ def _list(call: Call, *, blocks: bool) -> Response:
     is_iso = any(_ISO.match(fields.optional_text(name) or "") for name in ("startTime", "endTime"))
     if is_iso and switches.iso_window == "empty":
         return reply(call, {"events": []}, traced=True)
-    query = ListQuery(_epoch_ms(fields, "startTime"), _epoch_ms(fields, "endTime"), user_id, calendar_id, group_id)
+    query = ListQuery(epoch_ms(fields, "startTime"), epoch_ms(fields, "endTime"), user_id, calendar_id, group_id)
     fields.check()
     hidden = (user_id and switches.lists_by_user == "empty") or (group_id and switches.lists_by_group == "empty")
     rows = [] if hidden else _selected(data, switches, query, blocks=blocks)
     return reply(call, {"events": _events_json(call, rows, query)}, traced=True)
-
-
-def _epoch_ms(fields: Fields, name: str) -> int:
-    """A required time in epoch milliseconds, as text (DOC)."""
-    value = fields.text(name)
-    if value and not (_EPOCH_MS.fullmatch(value) and FIRST_MS <= int(value) <= LAST_MS):
-        fields.invalid(name)
-        return 0
-    return int(value or 0)
 
 
 def _selected(data: LocationData, switches: Switches, query: ListQuery, *, blocks: bool) -> list[Appointment]:

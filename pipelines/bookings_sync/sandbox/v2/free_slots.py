@@ -12,7 +12,7 @@ from bookings_sync.sandbox import error_replies, listing
 from bookings_sync.sandbox.endpoint import Call
 from bookings_sync.sandbox.slots import free_slots
 from bookings_sync.sandbox.times import DAY_MS, days_between, local_iso
-from bookings_sync.sandbox.v2.transport import reply
+from bookings_sync.sandbox.v2.transport import epoch_ms, reply
 
 MAX_DAYS = 31
 """The longest range of a request (DOC)."""
@@ -21,7 +21,7 @@ MAX_DAYS = 31
 def list_free_slots(call: Call) -> Response:
     """`startDate` and `endDate` are epoch milliseconds. `userIds` is a list separated by commas, or a repeated name."""
     fields, switches = call.query_fields(), call.world.switches
-    start_ms, end_ms = fields.epoch_ms("startDate"), fields.epoch_ms("endDate")
+    start_ms, end_ms = epoch_ms(fields, "startDate"), epoch_ms(fields, "endDate")
     zone = listing.slot_zone(call.world, call.location_id, fields.zone("timezone"))
     user_ids: list[str | None] = [
         user_id

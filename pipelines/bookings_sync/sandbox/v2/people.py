@@ -26,13 +26,15 @@ from bookings_sync.sandbox.v2.contact_json import (
     shown_update_ms,
     user_json,
 )
-from bookings_sync.sandbox.v2.transport import V2, check_location, check_location_id, reply
+from bookings_sync.sandbox.v2.transport import V2, check_location, check_location_id, epoch_ms, reply
 from bookings_sync.sandbox.variants import new_link
 from bookings_sync.sandbox.world import World
 
 MAX_SEARCHED, MAX_LISTED = 500, 100
 """The largest pages of POST /contacts/search (CODE) and GET /contacts/ (DOC)."""
 
+_MAX_DEPTH = 3
+"""Levels of groups in a filter. More get 422."""
 _COMPARED: dict[str, Callable[[int, int], bool]] = {
     "gte": lambda at, limit: at >= limit,
     "gt": lambda at, limit: at > limit,
@@ -56,6 +58,8 @@ def search_contacts(call: Call) -> Response:
     limit = fields.number("pageLimit", least=1, most=MAX_SEARCHED) or MAX_SEARCHED
     after = _cursor(fields)
     conditions = fields.given("filters") or []
+    if not isinstance(conditions, list):
+        fields.invalid("filters")
     fields.check()
     found = [
         each
@@ -71,11 +75,9 @@ def list_contacts(call: Call) -> Response:
     fields, data = call.query_fields(), call.world.data[call.location_id]
     check_location(call, fields)
     limit = fields.number("limit", least=1, most=MAX_LISTED) or 20
-    start_after, start_after_id = fields.optional_text("startAfter"), fields.optional_text("startAfterId")
-    if start_after is not None and not start_after.lstrip("-").isdigit():
-        fields.invalid("startAfter")
+    start_after_id = fields.optional_text("startAfterId")
+    after = (-epoch_ms(fields, "startAfter"), start_after_id) if start_after_id is not None else None
     fields.check()
-    after = (-int(start_after), start_after_id or "") if start_after is not None else None
     everything = _contacts_in_order(data)
     page = [each for each in everything if after is None or _key(each) > after][:limit]
     last = page[-1] if page else None
@@ -140,12 +142,12 @@ def _cursor(fields: Fields) -> tuple[int, str] | None:
     return None
 
 
-def _matches(contact: Contact, condition: Any, switches: Switches) -> bool:
+def _matches(contact: Contact, condition: Any, switches: Switches, depth: int = 0) -> bool:
     """A filter `{field, operator, value}` or a group `{group, filters}`. Unknown fields and operators get 422."""
-    if not isinstance(condition, dict):
+    if not isinstance(condition, dict) or depth > _MAX_DEPTH:
         raise _invalid_filter()
     if isinstance(condition.get("filters"), list):
-        results = [_matches(contact, each, switches) for each in condition["filters"]]
+        results = [_matches(contact, each, switches, depth + 1) for each in condition["filters"]]
         return any(results) if condition.get("group") == "OR" else all(results)
     name, operator, value = (condition.get(each) for each in ("field", "operator", "value"))
     if operator == "range" and name in ("dateAdded", "dateUpdated") and isinstance(value, dict):

@@ -8,6 +8,7 @@ Fields are read with `fields.Fields`, as in v1. `V2.response` rewrites its error
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import orjson
@@ -17,7 +18,7 @@ from starlette.responses import Response
 from bookings_sync.sandbox.api_version import bearer_token
 from bookings_sync.sandbox.endpoint import Call, Handler
 from bookings_sync.sandbox.error_replies import JSON_TYPE, RefusedError
-from bookings_sync.sandbox.fields import Fields
+from bookings_sync.sandbox.fields import FIRST_MS, LAST_MS, Fields
 from bookings_sync.sandbox.quota import Decision, QuotaTracker
 from bookings_sync.sandbox.world import World
 
@@ -26,6 +27,9 @@ VERSIONS = ("2021-04-15", "2021-07-28", "2023-02-21", "v3")
 
 _ERRORS = {400: "Bad Request", 404: "Not Found", 422: "Unprocessable Entity"}
 """The `error` of replies by status. 401 and 403 have none (OBS)."""
+
+
+_EPOCH_MS = re.compile(r"-?[0-9]{1,15}")
 
 
 class V2:
@@ -89,6 +93,15 @@ def check_location(call: Call, fields: Fields) -> None:
 def check_location_id(call: Call, location_id: str) -> None:
     if location_id != call.location_id:
         raise RefusedError(403, "The token does not have access to this location.")
+
+
+def epoch_ms(fields: Fields, name: str) -> int:
+    """A required time in epoch milliseconds, as text (DOC)."""
+    value = fields.text(name)
+    if value and not (_EPOCH_MS.fullmatch(value) and FIRST_MS <= int(value) <= LAST_MS):
+        fields.invalid(name)
+        return 0
+    return int(value or 0)
 
 
 def reply(call: Call, parts: Mapping[str, object], *, status: int = 200, traced: bool = False) -> Response:

@@ -62,7 +62,7 @@ def update_appointment(call: Call) -> Response:
     if calendar_id is not None and calendar_id not in data.services:
         fields.invalid("calendarId")
     changes = _Changes(call, fields, row)
-    if changes.start is not None and row.service_id not in (None, *data.services):
+    if changes.start is not None and (calendar_id or row.service_id) not in (None, *data.services):
         fields.invalid("calendarId")
     fields.check()
     if call.version == world.switches.ignored_put_version:
