@@ -17,6 +17,7 @@ from typing import Annotated
 
 import typer
 
+from dialects import dialects
 from first_load import first_load
 from many_locations import many_locations
 from measure import progress
@@ -34,6 +35,7 @@ class Part(StrEnum):
     STANDING = "standing"
     LOCATIONS = "locations"
     RATE = "rate"
+    DIALECTS = "dialects"
 
 
 def main(
@@ -56,6 +58,7 @@ def main(
             Part.STANDING: lambda: standing(rows, runs, folder),
             Part.LOCATIONS: lambda: many_locations(locations, runs, folder),
             Part.RATE: lambda: rate(rows, folder),
+            Part.DIALECTS: lambda: dialects(rows, runs, folder),
         }
         for part in only or parts:
             done = parts[part]()

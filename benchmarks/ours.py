@@ -28,22 +28,23 @@ _TRIES = 5
 
 
 class Ours:
-    """`bookings`, configured for a world in `folder`. `database` is the warehouse."""
+    """`bookings`, configured for a world in `folder`, which it reads by `api`. `database` is the warehouse."""
 
-    def __init__(self, world: World, folder: Path, *, rate_limit: int = NO_LIMIT) -> None:
+    def __init__(self, world: World, folder: Path, *, rate_limit: int = NO_LIMIT, api: str = "v1") -> None:
         self._world, self.folder = world, folder
         self.database = folder / "bookings.duckdb"
         (folder / ".dlt").mkdir(parents=True, exist_ok=True)
         (folder / ".dlt" / "config.toml").write_text(
-            f'[sources.bookings]\nbase_url = "{world.base_url}"\nhistory_start = {world.history_start}\n'
-            f"rate_limit = {rate_limit}\n",
+            f'[sources.bookings]\nbase_url = "{world.base_url}"\nv2_base_url = "{world.v2_base_url}"\n'
+            f"history_start = {world.history_start}\nrate_limit = {rate_limit}\n",
             encoding="utf-8",
         )
         secrets = ['[destination.duckdb]\ncredentials = "bookings.duckdb"\n']
         secrets += (
-            f'[sources.bookings.locations.{each.name}]\napi_key = "{each.key}"\ntimezone = "{each.timezone}"\n'
+            f'[sources.bookings.locations.{each.name}]\ntimezone = "{each.timezone}"\n'
+            + f'api_key = "{each.key if api == "v1" else each.pit}"\n'
             # Some of many small locations have no appointment near now from which their id could be learnt.
-            + (f'location_id = "{each.id}"\n' if len(world.locations) > 1 else "")
+            + (f'location_id = "{each.id}"\n' if len(world.locations) > 1 or api != "v1" else "")
             for each in world.locations
         )
         (folder / ".dlt" / "secrets.toml").write_text("\n".join(secrets), encoding="utf-8")

@@ -25,7 +25,8 @@ def main() -> None:
     gc.freeze()  # the world lives as long as the process; the collector would only walk a million rows
     with SandboxServer(world) as server:
         locations = [location._asdict() for location in world.locations]
-        _reply({"base_url": server.base_url, "now": world.now.isoformat(), "locations": locations})
+        urls = {"base_url": server.base_url, "v2_base_url": server.base_url_v2}
+        _reply({**urls, "now": world.now.isoformat(), "locations": locations})
         for line in sys.stdin:
             _reply(_handle(server, **json.loads(line)))
 

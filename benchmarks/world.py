@@ -25,6 +25,7 @@ class Location:
     id: str
     name: str
     key: str
+    pit: str
     timezone: str
 
 
@@ -35,8 +36,10 @@ class World:
         self._process = process
         ready = self._receive()
         self.base_url: str = ready["base_url"]
+        self.v2_base_url: str = ready["v2_base_url"]
         self.locations = [
-            Location(each["id"], each["name"], each["key"], each["timezone"]) for each in ready["locations"]
+            Location(each["id"], each["name"], each["key"], each["pit"], each["timezone"])
+            for each in ready["locations"]
         ]
         self.now = datetime.fromisoformat(ready["now"])
         self.now_ms = round(self.now.timestamp() * 1000)
