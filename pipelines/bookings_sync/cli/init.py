@@ -21,7 +21,8 @@ from bookings_sync.config.load import load_settings
 from bookings_sync.config.locations import PLACEHOLDER, Location, is_timezone, location_id_from_key
 from bookings_sync.config.new_files import NewFile, config_file, locations_in, secrets_file
 from bookings_sync.config.settings import Settings
-from bookings_sync.dialects import DIALECTS, Dialect, dialect_of
+from bookings_sync.dialects import DIALECTS, AboutLocation, Dialect, Pace, dialect_of
+from bookings_sync.dialects.findings import Finding
 from bookings_sync.errors import ApiError, BookingsError, ConfigurationError
 from bookings_sync.sync.check import LocationCheck, check
 from bookings_sync.sync.estimate import Estimate, estimate_first_sync
@@ -29,11 +30,13 @@ from bookings_sync.sync.estimate import Estimate, estimate_first_sync
 _WRITTEN_ALTHOUGH = 3
 """Exit code if the files are written, and a check of the calendar failed."""
 
+_NOTHING_WRITTEN = "Nothing was written. Correct this and run the command again; --offline writes without a test."
+
 _ATTEMPTS = 2
 """Attempts per request of the estimate, as in a check."""
 
-_STOPPING = "location id"
-"""A failed check of this subject writes nothing: the key belongs to another location than the one that was named."""
+_STOPPING = {"check", "configuration", "host", "key", "location", "location id", "scopes"}
+"""If the check of one of these fails, nothing is written: the key does not open this location."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,14 @@ class InitOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Tested:
-    """What the API said: the location with its time zone, its name there, the check, and the cost of a first sync."""
+    """What the API said: the location with its time zone, its name there, the check, and the cost of a first sync.
+    `settings` keep to the API's rate limit if that is lower."""
 
     location: Location
     called: str | None
     checked: LocationCheck
     first: Estimate
+    settings: Settings
 
 
 def run_init(output: Output, options: InitOptions) -> int:
@@ -69,14 +74,11 @@ def run_init(output: Output, options: InitOptions) -> int:
     tested = None if options.offline else _tested(output, settings, location)
     if tested is not None:
         location = tested.location
-        if _failed(tested.checked, _STOPPING):
-            print_findings(output, tested.checked)
-            raise BookingsError("the key and the location id do not belong together, so nothing was written")
     _set_location(secrets, config, location)
     files = [file.name for file in (config, secrets) if file.is_changed]
     config.write()
     secrets.write()
-    return _report(output, settings, dialect, location, tested, files)
+    return _report(output, dialect, location, tested, files)
 
 
 # -- what the user says ------------------------------------------------------------------------------------------------
@@ -176,32 +178,40 @@ def _check_address(dialect: Dialect, location: Location, secrets: NewFile) -> No
 
 
 def _tested(output: Output, settings: Settings, location: Location) -> _Tested:
-    """Tries the key. Raises BookingsError if a request that every sync needs is refused."""
+    """Tries the key. Raises BookingsError if it does not open the location, or if a request that every sync needs is
+    refused."""
     from bookings_sync.api import Client
 
     if not output.quiet:
         output.stderr.print("Testing the key …")
-    now = utc_now()
+    (checked,) = check(settings, clock=utc_now)
+    if failed := [f"{each.subject}: {each.what}" for each in checked.findings if _stops(each)]:
+        raise BookingsError(f"{'; '.join(failed)}. {_NOTHING_WRITTEN}")
     careful = replace(settings, attempts=min(settings.attempts, _ATTEMPTS))
     try:
         with Client(location, careful, clock=utc_now) as client:
             client.limit_requests(settings.request_budget)
             reply = client.get_location()
-            about = reply.records if reply else None
-            first = estimate_first_sync(client, settings, now)
+            first = estimate_first_sync(client, settings, utc_now())
+            settings = _with_pace(settings, client.pace)
     except ApiError as error:
-        raise BookingsError(
-            f"{error}. Nothing was written. Correct this and run the command again; --offline writes without a test."
-        ) from None
-    zone = about.timezone if about else None
-    if location.timezone is None and zone is not None and is_timezone(zone):
-        location = replace(location, timezone=zone)
-    (checked,) = check(replace(settings, locations={location.name: location}), clock=utc_now)
-    return _Tested(location, about.name if about else None, checked, first)
+        raise BookingsError(f"{error}. {_NOTHING_WRITTEN}") from None
+    about = reply.records if reply and reply.records else AboutLocation()
+    if location.timezone is None and about.timezone is not None and is_timezone(about.timezone):
+        location = replace(location, timezone=about.timezone)
+    return _Tested(location, about.name, checked, first, settings)
 
 
-def _failed(checked: LocationCheck, subject: str) -> bool:
-    return any(each.subject == subject and each.verdict == "failed" for each in checked.findings)
+def _stops(finding: Finding) -> bool:
+    return finding.verdict == "failed" and finding.subject in _STOPPING
+
+
+def _with_pace(settings: Settings, pace: Pace | None) -> Settings:
+    """The settings with the API's own rate limit if that is lower, as for trial accounts."""
+    if pace is None or not pace.limit:
+        return settings
+    period = max(pace.period_seconds or 0, settings.rate_period_seconds)
+    return replace(settings, rate_limit=min(pace.limit, settings.rate_limit), rate_period_seconds=period)
 
 
 # -- what is written, and said -----------------------------------------------------------------------------------------
@@ -227,16 +237,15 @@ def _overriding(dialect: Dialect, location: Location) -> list[str]:
     return sorted({section, *own, f"SOURCES__BOOKINGS__{dialect.url_setting.upper()}"} & set(os.environ))
 
 
-def _report(
-    output: Output, settings: Settings, dialect: Dialect, location: Location, tested: _Tested | None, files: list[str]
-) -> int:
+def _report(output: Output, dialect: Dialect, location: Location, tested: _Tested | None, files: list[str]) -> int:
     """Says what was found and written, and what comes next. Returns the exit code."""
     overriding = _overriding(dialect, location)
     first = tested.first if tested else None
-    seconds = least_seconds(settings, first.requests) if first else None
+    seconds = least_seconds(tested.settings, tested.first.requests) if tested else None
     exit_code = 0 if tested is None or tested.checked.passed else _WRITTEN_ALTHOUGH
     next_command = "bookings sync" if tested and not exit_code else "bookings check"
     if tested is not None and first is not None and seconds is not None:
+        settings = tested.settings
         print_findings(output, tested.checked)
         called = f', called "{tested.called}" in the calendar' if tested.called else ""
         contacts = f", {count(first.contacts, 'contact')}" if first.contacts is not None else ""

@@ -20,9 +20,9 @@ from typer.testing import CliRunner
 
 from bookings_sync.cli.main import app
 from bookings_sync.config.new_files import example_config
-from bookings_sync.sandbox import ALL_SCOPES
+from bookings_sync.sandbox import ALL_SCOPES, Quota, SandboxServer, generate
 
-from .conftest import Project, Result, reload_configuration
+from .conftest import Project, Result, reload_configuration, small_world
 
 
 @pytest.fixture
@@ -141,8 +141,23 @@ def test_the_estimate_of_v2_is_near_the_requests_of_the_first_sync(empty: Projec
     assert estimated / 1.5 <= len(empty.world.requests.records) <= estimated * 1.5
 
 
+def test_a_trial_accounts_lower_rate_limit_counts(empty: Project) -> None:
+    """The API names its limit in each reply. The duration of a first sync follows from it."""
+    with SandboxServer(generate(small_world(locations=1, appointments=50)), quota=Quota(requests=25)) as server:
+        found = init_v2(Project(empty.folder, server), "--name", "berlin", "--json").json["first_sync"]
+    assert found["least_seconds"] == (found["requests"] - 1) // 25 * 10.0
+
+
 @pytest.mark.parametrize(
-    "scope", ["calendars.readonly", "calendars/events.readonly", "calendars/groups.readonly", "contacts.readonly"]
+    "scope",
+    [
+        "calendars.readonly",
+        "calendars/events.readonly",
+        "calendars/groups.readonly",
+        "contacts.readonly",
+        "users.readonly",
+        "locations.readonly",
+    ],
 )
 def test_a_missing_scope_is_named_and_writes_nothing(empty: Project, scope: str) -> None:
     berlin = empty.world.locations[0]
@@ -152,7 +167,7 @@ def test_a_missing_scope_is_named_and_writes_nothing(empty: Project, scope: str)
     finally:
         empty.world.set_scopes(berlin.id, ALL_SCOPES)
     assert result.exit_code == 1
-    assert f"enable the scope {scope}" in result.stderr
+    assert f"scopes: the token lacks {scope}" in result.stderr
     assert not (empty.folder / ".dlt").exists()
 
 
@@ -277,7 +292,7 @@ def test_a_key_of_another_location_writes_nothing(empty: Project) -> None:
     other_id = ["--location-id", empty.world.locations[1].id]
     result = init(empty, "--name", "berlin", *other_id, key=key_of(empty))
     assert result.exit_code == 1
-    assert "do not belong together" in result.stderr
+    assert "location id: the configuration says" in result.stderr
     assert not (empty.folder / ".dlt").exists()
 
 
