@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from bookings_sync.sandbox import SandboxServer, WorldSpec, generate
 from support.pages import ROOT, code_blocks
 from support.user_folder import UserFolder
 
@@ -24,11 +27,31 @@ def scheduled() -> list[str]:
     return re.findall(r"\.venv/bin/(bookings \w+ --quiet)", README.read_text(encoding="utf-8"))
 
 
-def test_commands_and_examples_run(user_folder: UserFolder) -> None:
+@pytest.fixture
+def server() -> Iterator[SandboxServer]:
+    world = generate(WorldSpec(now=datetime.now(UTC), locations=1, services_per_location=2, appointments=400))
+    with SandboxServer(world) as server:
+        yield server
+
+
+def answers(server: SandboxServer) -> tuple[list[str], str]:
+    """What a user tells `bookings init`, as the options of a script, and the token on stdin."""
+    (location,) = server.world.locations
+    options = ["--name", "berlin", "--location-id", location.id, "--base-url", server.base_url_v2, "--key-stdin"]
+    return options, location.pit
+
+
+def test_commands_and_examples_run(tmp_path: Path, server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder, as a new user has it."""
+    user_folder = UserFolder(tmp_path)
+    monkeypatch.setenv("SOURCES__BOOKINGS__RATE_LIMIT", "10000")
     assert len(commands(README)) >= 8
+    assert commands(README)[0].startswith("bookings init ")
     assert scheduled() == ["bookings sync --quiet", "bookings transform --quiet"]
     for command in [*commands(README), *scheduled(), *commands(ANALYSIS)]:
-        ran = user_folder.run(shlex.split(command, comments=True))
+        words = shlex.split(command, comments=True)
+        options, token = answers(server) if words == ["bookings", "init"] else ([], "")
+        ran = user_folder.run([*words, *options], token)
         assert ran.returncode == 0, f"{command}: {ran.stderr}"
     queries = code_blocks(ANALYSIS, "sql")
     assert queries

@@ -15,11 +15,13 @@ class UserFolder:
 
     path: Path
 
-    def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+    def run(self, command: list[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         # dlt keeps a pipeline's state under the pipeline's name, outside the working directory.
         environment = {**os.environ, "PATH": path, "DLT_DATA_DIR": str(self.path / "dlt")}
-        return subprocess.run(command, cwd=self.path, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, input=stdin, cwd=self.path, env=environment, capture_output=True, text=True, check=False
+        )
 
     def python(self, example: str) -> str:
         """Runs a page's example and returns what it prints."""

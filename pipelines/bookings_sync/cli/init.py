@@ -55,8 +55,8 @@ class InitOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Tested:
-    """What the API said: the location with its time zone, its name there, the check, and the cost of a first sync.
-    `settings` keep to the API's rate limit if that is lower."""
+    """The test of a location: the location with its time zone, its name in the calendar, the check, and the cost of a
+    first sync. `settings` keep to the API's rate limit if that is lower."""
 
     location: Location
     called: str | None
@@ -81,7 +81,7 @@ def run_init(output: Output, options: InitOptions) -> int:
     return _report(output, dialect, location, tested, files)
 
 
-# -- what the user says ------------------------------------------------------------------------------------------------
+# -- the user's answers ------------------------------------------------------------------------------------------------
 
 
 def _asked(questions: Questions, options: InitOptions, secrets: NewFile, config: NewFile) -> Location:
@@ -174,7 +174,7 @@ def _check_address(dialect: Dialect, location: Location, secrets: NewFile) -> No
             raise ConfigurationError(problem, key=where, where=CONFIG_FILE, fix=fix)
 
 
-# -- what the API says -------------------------------------------------------------------------------------------------
+# -- the API's answers -------------------------------------------------------------------------------------------------
 
 
 def _tested(output: Output, settings: Settings, location: Location) -> _Tested:
@@ -214,7 +214,7 @@ def _with_pace(settings: Settings, pace: Pace | None) -> Settings:
     return replace(settings, rate_limit=min(pace.limit, settings.rate_limit), rate_period_seconds=period)
 
 
-# -- what is written, and said -----------------------------------------------------------------------------------------
+# -- files and report -------------------------------------------------------------------------------------------------
 
 
 def _set_location(secrets: NewFile, config: NewFile, location: Location) -> None:
@@ -230,7 +230,7 @@ def _set_location(secrets: NewFile, config: NewFile, location: Location) -> None
 
 
 def _overriding(dialect: Dialect, location: Location) -> list[str]:
-    """Environment variables that take the place of what was written. Their values are shown nowhere."""
+    """Names of environment variables that override the files."""
     section = LOCATIONS_SECTION.upper().replace(".", "__")
     fields = ("API_KEY", "LOCATION_ID", "TIMEZONE", "API")
     own = {f"{section}__{location.name.upper()}__{each}" for each in fields}
@@ -238,7 +238,7 @@ def _overriding(dialect: Dialect, location: Location) -> list[str]:
 
 
 def _report(output: Output, dialect: Dialect, location: Location, tested: _Tested | None, files: list[str]) -> int:
-    """Says what was found and written, and what comes next. Returns the exit code."""
+    """Prints the findings, the files and the next command. Returns the exit code."""
     overriding = _overriding(dialect, location)
     first = tested.first if tested else None
     seconds = least_seconds(tested.settings, tested.first.requests) if tested else None

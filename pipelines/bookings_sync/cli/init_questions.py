@@ -1,7 +1,7 @@
-"""What `bookings init` asks for: a name, a key that is not shown, and the id of the location.
+"""The questions of `bookings init`: a name, a key that is not shown, and the id of the location.
 
 Input:  a terminal, or a key on a pipe.
-Output: checked answers. Raises typer.BadParameter, whose message never has the answer in it.
+Output: checked answers. Raises typer.BadParameter, with a message that never quotes the answer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LONGEST_KEY = 1 << 16
 _ENDED = "the input ended before an answer came"
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Unicode categories of characters that nobody sees, or that steer a terminal."""
+"""Unicode categories of characters that are invisible or that steer a terminal."""
 
 
 class Questions:
@@ -116,8 +116,8 @@ def _ask(question: str) -> str:
 def _ask_unseen(question: str) -> str:
     """Asks again until something comes.
 
-    getpass hides what is typed before it shows the question. typer asks first, so a key that is pasted at once would be
-    shown. Raises BadParameter where nothing can be hidden.
+    getpass turns echo off before it shows the question. typer asks first, so the terminal would echo a key that is
+    pasted at once. Raises BadParameter where nothing can be hidden.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error", getpass.GetPassWarning)

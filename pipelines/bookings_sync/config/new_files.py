@@ -70,7 +70,7 @@ class NewFile:
         return not self.exists or self.text != self.before
 
     def write(self) -> None:
-        """Writes the file if it changed, for its owner alone (0600) from the first byte on.
+        """Writes the file if it changed. Only its owner may read it (0600), from the first byte on.
 
         Raises ConfigurationError if another program changed the file in the meantime.
         """

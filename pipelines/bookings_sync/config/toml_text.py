@@ -1,7 +1,7 @@
 """Changes the text of a TOML file and keeps everything else in it, byte for byte: comments, order, spaces, line ends.
 
 Input:  the text, a section, and the strings to write there.
-Output: the new text. Pure. The result is parsed again, and refused unless it says exactly what was asked for.
+Output: the new text. Pure. The result is parsed again, and refused unless it differs in exactly these strings.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Estimates what the first sync of a location costs, from a few of its own requests.
+"""Estimates what the first sync of a location costs, from a few of its requests.
 
 Input:  a client of the location, settings and the time. Only reads are sent: the lists, and the first window of some
         calendars, as a first sync does.

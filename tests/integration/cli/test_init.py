@@ -405,7 +405,7 @@ def test_without_a_terminal_missing_options_are_named(empty: Project, arguments:
     ("key", "problem"),
     [("", "stdin is empty"), ("two words", "a space"), ("a\nb", "a line break"), ("ключ", "special")],
 )
-def test_what_is_no_key_is_refused_unseen(empty: Project, key: str, problem: str) -> None:
+def test_a_text_that_cannot_be_a_key_is_refused_unseen(empty: Project, key: str, problem: str) -> None:
     result = init(empty, "--name", "berlin", key=key)
     assert result.exit_code == 2
     assert problem in result.stderr
@@ -466,7 +466,7 @@ def test_the_first_message_of_every_command_names_init(empty: Project) -> None:
 
 
 class Terminal:
-    """The command on a terminal of its own. `shown` is all that the terminal has shown."""
+    """The command on a new terminal. `shown` is all that the terminal has shown."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self._controller, terminal = pty.openpty()
