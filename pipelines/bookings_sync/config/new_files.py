@@ -23,6 +23,9 @@ _NEW_SECRETS = "# API keys. Never commit this file. `bookings init` adds a locat
 
 _OWNER_ONLY = 0o600
 
+_NEW_BINARY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+"""Without O_BINARY, Windows would change line ends."""
+
 
 def example_config() -> str:
     """Every setting at its default, with comments: the checkout's .dlt/config.toml, which the wheel holds as a copy."""
@@ -118,7 +121,7 @@ def locations_in(file: NewFile) -> dict[str, dict[str, Any]]:
 def _replace(path: Path, content: bytes) -> None:
     """Puts a file in place of `path` in one step, so that a reader, a crash or a full disk never sees half of it."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+    descriptor = os.open(temporary, _NEW_BINARY, _OWNER_ONLY)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
