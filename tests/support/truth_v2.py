@@ -101,17 +101,16 @@ def expected_rows(truth: Json, slot_days: int, *, days: tuple[str, ...] = SUNDAY
         put("teams", group)
     users = {user["id"]: user for user in truth["users"]}
     for calendar in truth["calendars"]:
-        put("services", calendar, **_minutes(calendar), form_submission_content=_content(calendar))
+        put("services", calendar, **_minutes(calendar), **_texts(calendar))
         for member in calendar["teamMembers"]:
             put("service_members", member, calendar["id"])
             if calendar["groupId"] in {group["id"] for group in truth["groups"]}:
                 put("team_members", users.get(member["userId"], {"id": member["userId"]}), calendar["groupId"])
         for weekday, position, opening in _openings(calendar, days):
             put("service_hours", opening, calendar["id"], weekday, position)
-    for event in truth["events"]:
-        put("appointments", event)
-    for blocked in truth["blockedSlots"]:
-        put("appointments", blocked, status="booked")
+    for status, events in ((None, truth["events"]), ("booked", truth["blockedSlots"])):
+        for event in events:
+            put("appointments", event, **_attendance(event) | {"status": status})
     for contact in truth["contacts"]:
         put("contacts", contact)
         for custom in contact["customFields"] or ():
@@ -156,7 +155,15 @@ def _minutes(calendar: Json) -> Json:
     }
 
 
-def _content(calendar: Json) -> str | None:
-    name = "formSubmitRedirectURL" if calendar["formSubmitType"] == "RedirectURL" else "formSubmitThanksMessage"
-    content: str | None = calendar[name]
-    return content
+def _texts(calendar: Json) -> Json:
+    """The columns with two sources each."""
+    content = "formSubmitRedirectURL" if calendar["formSubmitType"] == "RedirectURL" else "formSubmitThanksMessage"
+    places = [each["location"] for each in calendar["locationConfigurations"]]
+    place = calendar["meetingLocation"] or next(iter(places), calendar["meetingLocation"])
+    return {"form_submission_content": calendar[content], "meeting_location": place}
+
+
+def _attendance(event: Json) -> Json:
+    """Each column of the attendance is filled from the other spelling if its own is missing."""
+    sic, right = event.get("appoinmentStatus"), event.get("appointmentStatus")
+    return {"appoinment_status": sic or right, "appointment_status": right or sic}
