@@ -352,15 +352,19 @@ class _Life:
                 if (location_id, row["id"]) not in hidden and row.get("deleted") is not True
             ]
             accept_variants(self.database, self.world, truth)
-            if not self.world.switches.contact_in_get and self.world.switches.vanished_service != "listed":
-                self.hide_contacts(location_id, truth["appointments"])
+            self.hide_contacts(location_id, truth["appointments"])
         self.problems += [f"{when}: {each}" for each in differences(self.database, truths, slot_days=SLOT_DAYS)]
 
     def hide_contacts(self, location_id: str, rows: list[dict[str, Any]]) -> None:
         """Hides contacts that no reply can show: their rows are in no list, and single rows come without a contact."""
+        if self.world.switches.contact_in_get:
+            return
+        data = self.world.data[location_id]
+        listed = {*data.services}
+        if self.world.switches.vanished_service == "listed":
+            listed |= {*data.deleted_services}
         for row in rows:
-            data = self.world.data[location_id]
-            if data.appointments[row["id"]].service_id not in data.services:
+            if data.appointments[row["id"]].service_id not in listed:
                 row.pop("contact", None)
 
 
