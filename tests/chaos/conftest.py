@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+import bookings_sync
 from integration.sync.conftest import open_site, warehouse_file
 from support.victims import Victims
 
@@ -27,6 +30,18 @@ Amount = TypeVar("Amount")
 def amount(short: Amount, long: Amount) -> Amount:
     """What a short or a long run does, such as a number of repetitions."""
     return long if CHAOS_SEED else short
+
+
+def import_the_program() -> None:
+    """Imports all modules of the program. Hypothesis tries the constants of imported modules, so without this a seed
+    gives other examples after other tests."""
+    for module in pkgutil.walk_packages(bookings_sync.__path__, "bookings_sync."):
+        if not module.name.startswith(("bookings_sync.orchestration", "bookings_sync.cli.__main__")):
+            importlib.import_module(module.name)
+
+
+if CHAOS_SEED:
+    import_the_program()
 
 
 def pytest_report_header() -> str:
