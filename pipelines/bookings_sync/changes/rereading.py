@@ -91,7 +91,7 @@ def unchanged_since(rows: Rows, held: pa.Table, alike: Alike) -> dict[Key, datet
 def _common_digests(table: Table, location_id: str, columns: pa.Table, alike: Alike) -> list[str]:
     """A digest of each row over what is alike."""
     common = {name: columns[name] for name in columns.column_names if name in alike.columns and name not in STAMPED}
-    if table is APPOINTMENTS and not common.keys() >= _ATTENDANCE:
+    if table is APPOINTMENTS and not common.keys() >= _ATTENDANCE and not alike.new & _ATTENDANCE:
         # One fact in two columns, of which an API fills either or both: it is alike although the columns are not.
         told = zip(*(columns[name].to_pylist() for name in sorted(_ATTENDANCE)), strict=True)
         common["attendance"] = pa.chunked_array([pa.array([first or second for first, second in told], pa.string())])

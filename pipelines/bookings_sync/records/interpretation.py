@@ -75,10 +75,11 @@ Declarations = Mapping[str, Mapping[str, str]]
 
 class Alike(NamedTuple):
     """What two ways of reading a table have in common: its `columns` with equal declarations, and the `fields` (dotted
-    paths) that either of them may have left in `extra`."""
+    paths) that either of them may have left in `extra`. `new` are columns that an earlier way did not fill."""
 
     columns: frozenset[str]
     fields: frozenset[str]
+    new: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,8 @@ class Interpretation:
                 for child, where in nested_tables(TABLES[name])
                 if any(child.name not in each for each in earlier)
             ]
-            found[name] = Alike(frozenset(same), frozenset([*map(_field_of, differing), *nested]))
+            new = {column for column in columns if any(column not in other for other in others)}
+            found[name] = Alike(frozenset(same), frozenset([*map(_field_of, differing), *nested]), frozenset(new))
         return found
 
 

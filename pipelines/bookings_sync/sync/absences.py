@@ -381,7 +381,7 @@ class Absences:
         else:
             yield from self._take_changed(absent, rows)
         read = absent.reads[-1] if absent.reads else None
-        yield from self._contacts.take(batch.rows["contacts"], read)
+        yield from self._contacts.take(batch.rows["contacts"], read, is_look_up=True)
 
     def _take_changed(self, absent: Absent, rows: Rows) -> Iterator[Emitted]:
         """Stages a row that is not as it is held. The next replies of the lists that omit it must be compared again."""

@@ -35,6 +35,7 @@ MOST_WAITING = 10_000
 class _Waiting(NamedTuple):
     rows: Rows
     read: Read | None
+    is_look_up: bool
 
 
 class ListedContacts:
@@ -65,9 +66,12 @@ class ListedContacts:
         self._disputes = disputes
         self._waiting: list[_Waiting] = []
 
-    def take(self, contacts: Rows, read: Read | None) -> Iterator[Emitted]:
+    def take(self, contacts: Rows, read: Read | None, *, is_look_up: bool = False) -> Iterator[Emitted]:
         """Stages the contacts that cannot be held, and skips those that are known to be held as they are. The others
-        wait until the warehouse is asked for many of them together. No `read` brought the contacts of a look-up."""
+        wait until the warehouse is asked for many of them together.
+
+        `read` brought the contacts. The `read` of a look-up is the one that missed the appointment, if any did.
+        """
         cache = self._caches.of(outdated=self._rereading.is_outdated(read))
         unknown, changed, equal = cache.classify(contacts)
         cache.remember(contacts.take(equal))
@@ -76,7 +80,7 @@ class ListedContacts:
         if unknown:
             yield from self._stage_new(contacts.take(unknown), cache)
         if changed:
-            self._waiting.append(_Waiting(contacts.take(changed), read))
+            self._waiting.append(_Waiting(contacts.take(changed), read, is_look_up))
             if sum(len(each.rows) for each in self._waiting) >= MOST_WAITING:
                 yield from self.take_waiting()
 
@@ -88,13 +92,13 @@ class ListedContacts:
         """Asks the warehouse for the waiting contacts, and stages the new versions among them."""
         waiting, self._waiting = self._waiting, []
         keys: dict[str, dict[Key, None]] = {}
-        for contacts, _ in waiting:
+        for contacts, *_ in waiting:
             keys.setdefault(contacts.location_id, {}).update(dict.fromkeys(contacts.keys))
         held = {
             location_id: self._held_rows.by_id(CONTACTS, location_id, (key[0] for key in each))
             for location_id, each in keys.items()
         }
-        for contacts, read in waiting:
+        for contacts, read, is_look_up in waiting:
             of_location = held[contacts.location_id]
             digests = [each.digest if (each := of_location.get(key)) else None for key in contacts.keys]
             pairs = enumerate(zip(digests, contacts.digests, strict=True))
@@ -105,7 +109,7 @@ class ListedContacts:
             self._caches.of(outdated=self._rereading.is_outdated(read)).remember(as_held)
             yield from self._stage_with_news(contacts.take(places[False]), of_location, read)
             if places[True]:
-                self._disputes.add(contacts.take(places[True]), read)
+                self._disputes.add(contacts.take(places[True]), read, is_look_up=is_look_up)
         if self._disputes.is_full:
             yield from self.settle()
 

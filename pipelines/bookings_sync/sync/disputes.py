@@ -47,11 +47,13 @@ Appointments = Mapping[Key, Placed]
 
 
 class _Told(NamedTuple):
-    """One variant of a record. `trusted` if its list agreed with the warehouse until now, or was never read before;
+    """One variant of a record, and the lists that told it. `brought_by` is the read that brought the rows, or after
+    which they were looked up. `trusted` if its list agreed with the warehouse until now, or was never read before;
     `at_home` if the record itself names the list and the window that told it."""
 
     rows: Rows
     position: int
+    brought_by: Read | None
     reads: list[Read]
     trusted: bool
     at_home: bool
@@ -62,7 +64,7 @@ class _Told(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """Rows of one read that count. No read brought the rows of a look-up."""
+    """Rows of one read that count, or of look-ups after it."""
 
     rows: Rows
     read: Read | None
@@ -118,17 +120,18 @@ class Disputes:
     def is_full(self) -> bool:
         return self._size >= _MOST_DISPUTED
 
-    def add(self, rows: Rows, read: Read | None, *, at_home: bool = True) -> None:
-        """Lets rows wait that differ from the held ones. No `read` brought the rows of a look-up."""
-        trusted = self._is_trusted(read)
+    def add(self, rows: Rows, read: Read | None, *, at_home: bool = True, is_look_up: bool = False) -> None:
+        """Lets rows wait that differ from the held ones. The list of a look-up's `read` told nothing about them."""
+        list_ = None if is_look_up else read
+        trusted = self._is_trusted(list_)
         told = self._told[rows.location_id]
         for position, (key, digest) in enumerate(zip(rows.keys, rows.digests, strict=True)):
             by_digest = told.setdefault(key, {})
             before = by_digest.get(digest)
             self._size += before is None
             by_digest[digest] = _Told(
-                *((rows, position) if before is None else before[:2]),
-                [*(before.reads if before else ()), *([read] if read else ())],
+                *((rows, position, read) if before is None else before[:3]),
+                [*(before.reads if before else ()), *([list_] if list_ else ())],
                 trusted or (before is not None and before.trusted),
                 at_home or (before is not None and before.at_home),
             )
@@ -174,7 +177,7 @@ class Disputes:
             self._contradict(read for each in variants.values() if each is not found for read in each.reads)
             chosen.setdefault(id(found.rows), (found, []))[1].append(found.position)
         for found, positions in chosen.values():
-            yield Decided(found.rows.take(sorted(positions)), next(iter(found.reads), None))
+            yield Decided(found.rows.take(sorted(positions)), found.brought_by)
 
     def unsettled(self) -> Iterator[Decided]:
         """The rows of an earlier load of this run that count more than what that load staged."""

@@ -213,6 +213,18 @@ def test_a_variant_ends_with_its_list(calendar: ScriptedCalendar) -> None:
     assert calendar.idle(2) == 0
 
 
+def test_a_reply_by_id_that_disagrees_with_a_list_about_a_contact(calendar: ScriptedCalendar) -> None:
+    """The list no longer contains one appointment of the contact, and still shows the contact with the other one."""
+    calendar.services = [{"id": "s1"}]
+    calendar.lists = {"s1": [of_contact("a", "s1", "Ada"), of_contact("b", "s1", "Ada")]}
+    calendar.sync()
+    calendar.lists["s1"].pop()
+    calendar.lists["no service"] = [booked("b", calendarServiceId=None, contact={"id": "c", "firstName": "Eve"})]
+    assert calendar.sync().changes.total == 1, "the appointment has lost its service"
+    assert calendar.idle() == 0
+    assert calendar.live("contacts", "first_name") == ["Ada"]
+
+
 def test_cold_windows_that_disagree_with_hot_ones(calendar: ScriptedCalendar) -> None:
     calendar.knobs = {"cold_reread_days": 1, "window_days": 4, "lookback_days": 1}
     hot, cold = of_contact("a", "s1", "Ada"), of_contact("b", "s1", "Bea", startTime=at(-15), endTime=at(-15))
