@@ -387,7 +387,7 @@ class Absences:
         """Stages a row that is not as it is held. The next replies of the lists that omit it must be compared again."""
         location_id = absent.location_id
         before = self._held_rows.placed(location_id, [absent.key[0]]).get(absent.key)
-        rows.listed_by = _list_kept(rows, before)
+        rows.listed_by = self._list_named(rows) or _list_kept(rows, before)
         if staged := self._stage.add_changed(
             rows, {absent.key: absent.held}, absent.reads[-1] if absent.reads else None
         ):
@@ -402,6 +402,15 @@ class Absences:
             places = places_held([before] if before else [], self._journal.kinds)
             self._journal.record(Change("looked up", location_id, places=places))
             yield staged.emitted
+
+    def _list_named(self, rows: Rows) -> Scope | None:
+        """The service that a row found by its id names as its calendar, as public clients read it (CODE): the row is in
+        this service's list now, whatever list it came from."""
+        service_id, calendar_id = (rows.columns[name][0].as_py() for name in ("service_id", "calendar_id"))
+        if service_id is not None or calendar_id is None:
+            return None
+        scope = Scope("service", calendar_id)
+        return scope if self._calendars.of(rows.location_id).lists(scope) else None
 
     def _record(self, what: What, absent: Absent) -> None:
         for read in absent.reads:

@@ -107,7 +107,7 @@ class ListedContacts:
                 places[before is not None and before != now].append(position)
             as_held = contacts.take([position for position in places[False] if digests[position] is not None])
             self._caches.of(outdated=self._rereading.is_outdated(read)).remember(as_held)
-            yield from self._stage_with_news(contacts.take(places[False]), of_location, read)
+            yield from self._stage_with_news(contacts.take(places[False]), of_location, read, is_look_up=is_look_up)
             if places[True]:
                 self._disputes.add(contacts.take(places[True]), read, is_look_up=is_look_up)
         if self._disputes.is_full:
@@ -122,9 +122,12 @@ class ListedContacts:
     def _appointments_of(self, location_id: str, contacts: Collection[Key]) -> dict[Key, dict[Key, Placed]]:
         return self._held_rows.of_contacts(location_id, (key[0] for key in contacts))
 
-    def _stage_with_news(self, contacts: Rows, held: dict[Key, Held], read: Read | None) -> Iterator[Emitted]:
+    def _stage_with_news(
+        self, contacts: Rows, held: dict[Key, Held], read: Read | None, *, is_look_up: bool = False
+    ) -> Iterator[Emitted]:
         rows = self._stage.rows
-        self._disputes.add_conflicts(contacts, read)
+        if not is_look_up:  # what a list of this load has shown counts more
+            self._disputes.add_conflicts(contacts, read)
         staged = yield from self._stage_compared(contacts, held, read)
         if staged is not None:
             self._caches.of(outdated=self._rereading.is_outdated(read)).remember(staged)

@@ -9,8 +9,8 @@ would write the variant that it reads last. So the rows wait until all lists of 
 
 - If another list of the run still shows the held version, that version stays, unless the row was changed later
   by its own account (`records.variants`).
-- Otherwise the record changed. Of several new variants, the newest counts; then one of a list that agreed with the
-  warehouse until now; then the one with the smallest digest.
+- Otherwise the record changed. Of several new variants, the newest counts; then one of a list before one of a reply by
+  id; then one of a list that agreed with the warehouse until now; then the one with the smallest digest.
 - A list that shows an appointment of another service, team, user or window counts less than one that the appointment
   names itself.
 
@@ -229,6 +229,7 @@ def _chosen(variants: list[_Told]) -> _Told:
     each = [told.variant for told in variants]
     times = {variant.changed_ms for variant in each}
     if len(times) == 1 or None in times:  # the rule of the newest cannot decide
+        variants = [told for told in variants if told.reads] or variants
         variants = [told for told in variants if told.trusted] or variants
     return variants[best([told.variant for told in variants])]
 
