@@ -115,7 +115,9 @@ class ListedContacts:
 
     def settle(self) -> Iterator[Emitted]:
         """Stages the contacts that changed, once all lists are in."""
-        for contacts, read in chain(self._disputes.unsettled(), self._disputes.settle(self._appointments_of)):
+        for contacts, read in chain(
+            self._disputes.unsettled(self._appointments_of), self._disputes.settle(self._appointments_of)
+        ):
             held = self._held_rows.by_id(CONTACTS, contacts.location_id, (key[0] for key in contacts.keys))
             yield from self._stage_with_news(contacts, held, read)
 

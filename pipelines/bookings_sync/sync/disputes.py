@@ -10,7 +10,8 @@ would write the variant that it reads last. So the rows wait until all lists of 
 - If another list of the run still shows the held version, that version stays, unless the row was changed later
   by its own account (`records.variants`).
 - Otherwise the record changed. Of several new variants, the newest counts; then one of a list before one of a reply by
-  id; then one of a list that agreed with the warehouse until now; then the one with the smallest digest.
+  id; then one of a list that the warehouse holds the record in; then one of a list that agreed with the warehouse until
+  now; then the one with the smallest digest.
 - A list that shows an appointment of another service, team, user or window counts less than one that the appointment
   names itself.
 
@@ -44,6 +45,10 @@ _MOST_DISPUTED = 50_000
 
 Appointments = Mapping[Key, Placed]
 """The held appointments that show a record, by key: the appointment itself, or the appointments of a contact."""
+
+
+Shows = Callable[[str, Collection[Key]], Mapping[Key, Appointments]]
+"""Finds the held appointments that show records of a location."""
 
 
 class _Told(NamedTuple):
@@ -148,7 +153,7 @@ class Disputes:
             if at_home and self._is_trusted(read):
                 self._now.rows[self._table.name].append(Decided(rows.take(positions), read))
 
-    def settle(self, appointments: Callable[[str, Collection[Key]], Mapping[Key, Appointments]]) -> Iterator[Decided]:
+    def settle(self, appointments: Shows) -> Iterator[Decided]:
         """The rows that count, once all lists are in. `appointments` finds the held appointments that show these
         records."""
         told, self._told, self._size = self._told, defaultdict(dict), 0
@@ -165,12 +170,17 @@ class Disputes:
                     f"{self._findings.of(location_id).name}: some {self._table.name} are told in several ways by the "
                     "API's lists; one variant is kept"
                 )
-            yield from self._decided(by_key, held)
+            yield from self._decided(by_key, held, shown)
 
-    def _decided(self, by_key: Mapping[Key, Mapping[str, _Told]], held: Mapping[Key, Variant]) -> Iterator[Decided]:
+    def _decided(
+        self,
+        by_key: Mapping[Key, Mapping[str, _Told]],
+        held: Mapping[Key, Variant],
+        shown: Mapping[Key, Appointments],
+    ) -> Iterator[Decided]:
         chosen: dict[int, tuple[_Told, list[int]]] = {}
         for key, variants in by_key.items():
-            found = _chosen(list(variants.values()))
+            found = _chosen(list(variants.values()), _places_of(shown.get(key, {})))
             if key in held and not (found.at_home and best([held[key], found.variant], held[key].digest)):
                 self._contradict(read for each in variants.values() for read in each.reads)
                 continue
@@ -179,22 +189,42 @@ class Disputes:
         for found, positions in chosen.values():
             yield Decided(found.rows.take(sorted(positions)), found.brought_by)
 
-    def unsettled(self) -> Iterator[Decided]:
-        """The rows of an earlier load of this run that count more than what that load staged."""
-        for rows, read in self._before.take(self._table):
-            held = self._held(rows.location_id, rows.keys)
-            positions = [
-                position
-                for position, key in enumerate(rows.keys)
-                if key in held and best([held[key], variant_of(rows, position)]) == 1
-            ]
+    def unsettled(self, appointments: Shows | None = None) -> Iterator[Decided]:
+        """The rows of an earlier load of this run that count more than what that load staged. `appointments` finds the
+        held appointments that show contacts: a list that the warehouse holds one of them in counts more than others."""
+        before = self._before.take(self._table)
+        reads: defaultdict[tuple[str, Key], list[Read]] = defaultdict(list)
+        for rows, read in before:
+            for key in rows.keys:
+                reads[rows.location_id, key] += [read] if read else []
+        for rows, read in before:
+            location_id = rows.location_id
+            held = self._held(location_id, rows.keys)
+            shown = appointments(location_id, held) if appointments and held else {}
+            positions: list[int] = []
+            for position, key in enumerate(rows.keys):
+                if key not in held:
+                    continue
+                variant = variant_of(rows, position)
+                wins = bool(best([held[key], variant]))
+                is_newer_known = None not in (times := {held[key].changed_ms, variant.changed_ms}) and len(times) > 1
+                if read is not None and not is_newer_known and (of_key := shown.get(key)):
+                    is_placed = read.scope in _places_of(of_key)
+                    if is_placed != self._is_told(location_id, of_key, reads[location_id, key]):
+                        wins = is_placed
+                if wins:
+                    positions.append(position)
             if positions:
                 yield Decided(rows.take(positions), read)
 
     def _is_still_told(self, location_id: str, shown: Appointments, variants: Iterable[_Told]) -> bool:
-        """Whether a list of this run still shows the held version. A list that was read and told nothing
-        different told the same."""
-        different = {read.read_id for each in variants for read in each.reads}
+        """Whether a list of this run still shows the held version."""
+        return self._is_told(location_id, shown, [read for each in variants for read in each.reads])
+
+    def _is_told(self, location_id: str, shown: Appointments, differing: Iterable[Read]) -> bool:
+        """Whether a list of this run has shown the held version. A list that was read and told nothing different, as
+        the `differing` reads did, told the same."""
+        different = {read.read_id for read in differing}
         return any(
             read.run_id == self._run_id and read.reply_bytes and read.read_id not in different
             for key, placed in shown.items()
@@ -224,14 +254,19 @@ class Disputes:
             self._journal.record(Change("contradicted", read.location_id, read))
 
 
-def _chosen(variants: list[_Told]) -> _Told:
+def _chosen(variants: list[_Told], places: Collection[Scope]) -> _Told:
     variants = [told for told in variants if told.at_home] or variants
     each = [told.variant for told in variants]
     times = {variant.changed_ms for variant in each}
     if len(times) == 1 or None in times:  # the rule of the newest cannot decide
         variants = [told for told in variants if told.reads] or variants
+        variants = [told for told in variants if any(read.scope in places for read in told.reads)] or variants
         variants = [told for told in variants if told.trusted] or variants
     return variants[best([told.variant for told in variants])]
+
+
+def _places_of(shown: Appointments) -> set[Scope]:
+    return {scope for placed in shown.values() for scope in _scopes_of(placed)}
 
 
 def _scopes_of(placed: Placed) -> list[Scope]:

@@ -225,6 +225,22 @@ def test_a_reply_by_id_that_disagrees_with_a_list_about_a_contact(calendar: Scri
     assert calendar.live("contacts", "first_name") == ["Ada"]
 
 
+@pytest.mark.parametrize("late", ORDERS)
+@pytest.mark.parametrize("names", [("Ada", "Bea"), ("Bea", "Ada"), ("Cleo", "Dan")])
+def test_a_contact_told_differently_by_the_second_service_of_its_appointment(
+    calendar: ScriptedCalendar, names: tuple[str, str], late: tuple[str, ...]
+) -> None:
+    """The list that the warehouse holds the appointment in counts."""
+    calendar.lists = {"s1": [of_contact("a", "s1", names[0])], "s2": []}
+    calendar.sync()
+    calendar.lists["s1"] = [of_contact("a", "s1", f"{names[0]} Two")]
+    calendar.lists["s2"] = [of_contact("a", "s2", f"{names[1]} Two")]
+    calendar.late = late
+    calendar.sync()
+    assert calendar.live("contacts", "first_name") == [f"{names[0]} Two"]
+    assert calendar.idle() == 0
+
+
 def test_cold_windows_that_disagree_with_hot_ones(calendar: ScriptedCalendar) -> None:
     calendar.knobs = {"cold_reread_days": 1, "window_days": 4, "lookback_days": 1}
     hot, cold = of_contact("a", "s1", "Ada"), of_contact("b", "s1", "Bea", startTime=at(-15), endTime=at(-15))
