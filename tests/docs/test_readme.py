@@ -47,7 +47,7 @@ def test_commands_and_examples_run(tmp_path: Path, server: SandboxServer, monkey
     monkeypatch.setenv("SOURCES__BOOKINGS__RATE_LIMIT", "10000")
     assert len(commands(README)) >= 8
     assert commands(README)[0].startswith("bookings init ")
-    assert scheduled() == ["bookings sync --quiet", "bookings transform --quiet"]
+    assert scheduled() == ["bookings run --quiet"]
     for command in [*commands(README), *scheduled(), *commands(ANALYSIS)]:
         words = shlex.split(command, comments=True)
         options, token = answers(server) if words == ["bookings", "init"] else ([], "")

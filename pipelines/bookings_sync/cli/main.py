@@ -286,6 +286,40 @@ def sync(
 
 @app.command(
     epilog=examples(
+        "bookings run",
+        "bookings run --report report.html",
+        "bookings run --quiet                   for cron",
+        "bookings run --json > last-run.json    for an orchestrator",
+    )
+)
+def run(
+    ctx: typer.Context,
+    page: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write the report to this file as well.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Sync, transform, and if you like write the report, in one process.
+
+    It is what cron and orchestrators should call: it starts once, and prints
+    one summary. The tables are published even if some locations failed or
+    deletions are held; the exit code is the sync's. If the sync cannot run at
+    all, or an audit fails, nothing is published.
+    """
+    from bookings_sync.cli.memory import limit_memory_use
+
+    limit_memory_use()
+    from bookings_sync.cli.run import run_all
+    from bookings_sync.cli.sync_options import SyncOptions
+
+    output = _output(ctx, as_json=as_json, quiet=quiet)
+    options = SyncOptions(locations=(), shard=None, start=None, end=None, full=False)
+    raise typer.Exit(run_all(output, options, page))
+
+
+@app.command(
+    epilog=examples(
         "bookings transform",
         "bookings transform --select +rpt_show_rate      and the models it reads",
         "bookings transform --audit-only                 check the live tables",

@@ -61,8 +61,7 @@ def run_report(
         elif not text:
             figures = report_figures(client, settings, now, locations=locations, member_names=member_names)
     if figures is not None:
-        write_html(render(figures), out)
-        _print_key_figures(output, figures, out, now)
+        _write(output, figures, out, now)
         if open_page:
             webbrowser.open(out.absolute().as_uri())
     else:
@@ -74,6 +73,19 @@ def run_report(
         exit_code=0,
     )
     return 0
+
+
+def report_and_print(output: Output, settings: Settings, out: Path) -> None:
+    """Writes the page of all locations, and prints the key figures."""
+    now = utc_now()
+    with open_published(settings, or_live=True) as client:
+        figures = report_figures(client, settings, now)
+    _write(output, figures, out, now)
+
+
+def _write(output: Output, figures: Figures, out: Path, now: DateTime) -> None:
+    write_html(render(figures), out)
+    _print_key_figures(output, figures, out, now)
 
 
 def report_figures(

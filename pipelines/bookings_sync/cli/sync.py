@@ -30,6 +30,14 @@ _STYLES = {"new": "green", "changed": "yellow", "moved": "cyan", "deleted": "red
 
 def run_sync(output: Output, options: SyncOptions) -> int:
     """Syncs. Returns the exit code."""
+    result = sync_and_print(output, options)
+    exit_code = BY_OUTCOME[result.outcome]
+    output.print_json(**result_json(result), exit_code=exit_code)
+    return exit_code
+
+
+def sync_and_print(output: Output, options: SyncOptions) -> SyncResult:
+    """Syncs, and prints the summary and the errors."""
     settings, asked = options.load()
     run_id = output.log_formatter.run_id = uuid.uuid4().hex
     with watch(settings).sync(run_id) as report_result:
@@ -51,9 +59,7 @@ def run_sync(output: Output, options: SyncOptions) -> int:
     )
     for error in dict.fromkeys(json.loads(result.row["errors"])):
         output.print_error(error)
-    exit_code = BY_OUTCOME[result.outcome]
-    output.print_json(**result_json(result), exit_code=exit_code)
-    return exit_code
+    return result
 
 
 def result_json(result: SyncResult) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from bookings_sync.cli.time_options import parse_past_time
 from bookings_sync.cli.unusable import print_unusable
 from bookings_sync.clock import utc_now
 from bookings_sync.config.load import load_settings
+from bookings_sync.config.settings import Settings
 from bookings_sync.models.access import datasets, open_client
 from bookings_sync.models.transform import Datasets, TransformResult, transform
 
@@ -61,16 +62,36 @@ def run_transform(
         output.print(
             f"Built in {result.datasets.staging} and {result.datasets.marts}{as_known}. The live tables are unchanged."
         )
-    output.print_json(
-        outcome="ok",
-        published=result.published,
-        rebuilt=result.rebuilt,
-        staging=result.datasets.staging,
-        marts=result.datasets.marts,
-        seconds=round(result.seconds, 3),
-        warnings=[str(each) for each in (*result.zone_changes, *result.warnings)],
-        unusable=[asdict(each) for each in result.unusable],
-        models=[
+    output.print_json(**result_json(result), exit_code=0)
+    return 0
+
+
+def publish_and_print(output: Output, settings: Settings) -> TransformResult:
+    """Builds and publishes the live tables, and prints one line and the warnings. Raises AuditError."""
+    with (
+        watch(settings).transform() as report_result,
+        open_client(settings, writes=True, publishes=True) as client,
+        transform_progress(output) as progress,
+    ):
+        result = transform(client, datasets(settings), now=utc_now(), progress=progress)
+        report_result(result)
+    output.print(summary_line(result))
+    print_warnings(output, result)
+    return result
+
+
+def result_json(result: TransformResult) -> dict[str, Any]:
+    """A transform for --json."""
+    return {
+        "outcome": "ok",
+        "published": result.published,
+        "rebuilt": result.rebuilt,
+        "staging": result.datasets.staging,
+        "marts": result.datasets.marts,
+        "seconds": round(result.seconds, 3),
+        "warnings": [str(each) for each in (*result.zone_changes, *result.warnings)],
+        "unusable": [asdict(each) for each in result.unusable],
+        "models": [
             {
                 "layer": each.layer,
                 "name": each.name,
@@ -80,9 +101,7 @@ def run_transform(
             }
             for each in result.models
         ],
-        exit_code=0,
-    )
-    return 0
+    }
 
 
 def print_warnings(output: Output, result: TransformResult) -> None:

@@ -71,6 +71,13 @@ def test_members_of_a_calendar() -> None:
     assert (row["user_id"], row["priority"], row["meeting_location"]) == ("user-1", 0.5, "Room 2")
 
 
+@pytest.mark.parametrize("empty", ["", None])
+def test_an_empty_place_stays_as_it_came(empty: str | None) -> None:
+    member = {"userId": "user-1", "meetingLocation": empty, "locationConfigurations": []}
+    (row,) = rows({**CALENDAR, "teamMembers": [member]})["service_members"]
+    assert row["meeting_location"] == empty
+
+
 def test_a_length_of_an_unknown_unit_is_no_number() -> None:
     (row,) = rows({**CALENDAR, "slotDurationUnit": "fortnights"})["services"]
     assert row["slot_duration"] is None

@@ -150,8 +150,9 @@ def _member(member: Any) -> Any:
 
 def _meeting_location(member: Record) -> Any:
     """Where a member's appointments take place: the older field, else the first configuration (UNK which wins)."""
+    own = member.get("meetingLocation")
     configured = objects(member.get("locationConfigurations"))
-    return member.get("meetingLocation") or (configured[0].get("location") if configured else None)
+    return own or (configured[0].get("location") if configured else None) or own
 
 
 def _minutes(length: Any, unit: Any) -> Any:
