@@ -157,7 +157,9 @@ def test_whether_contacts_are_filtered_by_change(api: FakeV2) -> None:
     api.contacts = [{"id": f"K{day}", "dateUpdated": f"2026-10-0{day}T10:00:00.000Z"} for day in (1, 2, 3)]
     assert verdict(checked(api)["changed contacts"], "contacts_changed_filter = true") == "ok"
     api.heeds_changed = False
-    assert verdict(checked(api)["changed contacts"], "contacts_changed_filter = false") == "note"
+    assert verdict(checked(api)["changed contacts"], "Keep contacts_changed_filter = false") == "note"
+    found = checked(api, contacts_changed_filter=True)["changed contacts"]
+    assert verdict(found, "Write contacts_changed_filter = false") == "failed"
 
 
 def test_records_without_update_times(api: FakeV2) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bookings_sync.config.keys import CONFIG_FILE
 from bookings_sync.dialects import ContactCalls
+from bookings_sync.dialects.findings import Verdict
 from bookings_sync.errors import ApiError
 from bookings_sync.planning.windows import Window
 from bookings_sync.records.columns import value_at
@@ -44,18 +45,21 @@ def try_contacts(state: State, contacts: ContactCalls) -> None:
         return
     since = changed[-1] // 1000 * 1000
     since = since if since > changed[0] else changed[-1]
-    fix = f"Keep contacts_changed_filter = false in {CONFIG_FILE}."
+    is_used = state.settings.contacts_changed_filter
+    bad: Verdict = "failed" if is_used else "note"
+    fix = f"{'Write' if is_used else 'Keep'} contacts_changed_filter = false in {CONFIG_FILE}."
     try:
         answer = contacts.list_contacts(None, since).records
     except ApiError as error:
-        state.find("changed contacts", "note", f"the search cannot be asked for changed contacts: {error}", fix)
+        state.find("changed contacts", bad, f"the search cannot be asked for changed contacts: {error}", fix)
         return
     times = [instant_ms(each.get("dateUpdated")) for each in objects(answer.records if answer else [])]
     if times and all(each is not None and each >= since for each in times):
-        fix = f"Write contacts_changed_filter = true in {CONFIG_FILE}: a sync then reads fewer contacts."
-        state.find("changed contacts", "ok", "the search leaves out contacts that did not change since a time", fix)
+        fix = f"Write contacts_changed_filter = true in {CONFIG_FILE}: a sync then sees changed contacts sooner."
+        what = "the search leaves out contacts that did not change since a time"
+        state.find("changed contacts", "ok", what, None if is_used else fix)
     else:
-        state.find("changed contacts", "note", "the search ignores the time since which contacts changed", fix)
+        state.find("changed contacts", bad, "the search ignores the time since which contacts changed", fix)
 
 
 def try_slug(state: State) -> None:
