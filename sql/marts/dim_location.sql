@@ -2,8 +2,9 @@
 Grain: one row per location.
 Question: Which locations exist, and which time zone is each in?
 Key: location_id
-Notes: Every local date and hour in the marts uses this time zone. It is the configured zone. Without one it is a guess:
-  the first zone that one of these finds.
+Notes: Every local date and hour in the marts uses this time zone. It is the configured zone, else the zone that
+  the API reports for the location (only API v2 does). Without either it is a guess: the first zone that one of these
+  finds.
   1. Office hours. Opening hours are local times and starts are instants, so a wrong zone places starts outside the
   opening hours. A zone fits if at least 95 % of the starts lie in the opening hours of their service. Starts are those of
   free slots and of bookings, from a year ago on. At least 20 are needed. Services that open for more than 16 hours are
@@ -19,13 +20,13 @@ Notes: Every local date and hour in the marts uses this time zone. It is the con
   Includes locations that appear only in records, not in the configuration.
 Audits:
   not null: location_id, timezone, timezone_source
-  accepted: timezone_source in configured, office hours, contacts, default
+  accepted: timezone_source in configured, API, office hours, contacts, default
 Columns:
   location_id: The location (tenant).
   name: The location's name in the configuration; its id if it has no name.
   timezone: IANA time zone of the location.
-  timezone_source: Where the time zone comes from: configured, or guessed from office hours or contacts, or default
-    (UTC).
+  timezone_source: Where the time zone comes from: configured, reported by the API, or guessed from office hours or
+    contacts, or default (UTC).
   is_deleted: Whether the location was removed from the configuration: a sync of all configured locations ran without
     it.
 */
@@ -47,15 +48,22 @@ WITH all_locations AS (
   SELECT location_id FROM staging.stg_slot_coverage
   UNION
   SELECT location_id FROM staging.stg_reads
-), configured_zones AS (
-  SELECT locations.location_id, locations.timezone, valid.canonical
+), stated_zones AS (
+  -- The configuration knows better than the API, which reports what the location's owner once chose.
+  SELECT
+    locations.location_id,
+    CASE WHEN configured.name IS NOT NULL THEN locations.timezone ELSE locations.api_timezone END AS timezone,
+    COALESCE(configured.canonical, reported.canonical) AS canonical,
+    CASE WHEN configured.name IS NOT NULL THEN 'configured' ELSE 'API' END AS source
   FROM staging.stg_locations AS locations
-  JOIN warehouse.timezones AS valid ON valid.name = locations.timezone
+  LEFT JOIN warehouse.timezones AS configured ON configured.name = locations.timezone
+  LEFT JOIN warehouse.timezones AS reported ON reported.name = locations.api_timezone
+  WHERE COALESCE(configured.name, reported.name) IS NOT NULL
 ), unset_locations AS (
   SELECT all_locations.location_id
   FROM all_locations
-  LEFT JOIN configured_zones ON configured_zones.location_id = all_locations.location_id
-  WHERE configured_zones.location_id IS NULL
+  LEFT JOIN stated_zones ON stated_zones.location_id = all_locations.location_id
+  WHERE stated_zones.location_id IS NULL
 ), known_zones AS (
   -- Zones that contacts chose, and zones of other locations.
   SELECT appointments.location_id, valid.canonical AS timezone, COUNT(*) AS appointments, 0 AS locations
@@ -64,10 +72,10 @@ WITH all_locations AS (
   JOIN warehouse.timezones AS valid ON valid.name = appointments.timezone
   GROUP BY appointments.location_id, valid.canonical
   UNION ALL
-  SELECT unset_locations.location_id, configured_zones.canonical, 0, COUNT(*)
+  SELECT unset_locations.location_id, stated_zones.canonical, 0, COUNT(*)
   FROM unset_locations
-  CROSS JOIN configured_zones
-  GROUP BY unset_locations.location_id, configured_zones.canonical
+  CROSS JOIN stated_zones
+  GROUP BY unset_locations.location_id, stated_zones.canonical
 ), ranked_zones AS (
   SELECT
     location_id,
@@ -174,9 +182,9 @@ WITH all_locations AS (
 SELECT
   all_locations.location_id,
   COALESCE(locations.name, all_locations.location_id) AS name,
-  COALESCE(configured_zones.timezone, fitting_zones.timezone, chosen_zones.timezone, 'UTC') AS timezone,
+  COALESCE(stated_zones.timezone, fitting_zones.timezone, chosen_zones.timezone, 'UTC') AS timezone,
   CASE
-    WHEN configured_zones.timezone IS NOT NULL THEN 'configured'
+    WHEN stated_zones.timezone IS NOT NULL THEN stated_zones.source
     WHEN fitting_zones.timezone IS NOT NULL THEN 'office hours'
     WHEN chosen_zones.timezone IS NOT NULL THEN 'contacts'
     ELSE 'default'
@@ -184,7 +192,7 @@ SELECT
   locations.deleted_at IS NOT NULL AS is_deleted
 FROM all_locations
 LEFT JOIN staging.stg_locations AS locations ON locations.location_id = all_locations.location_id
-LEFT JOIN configured_zones ON configured_zones.location_id = all_locations.location_id
+LEFT JOIN stated_zones ON stated_zones.location_id = all_locations.location_id
 LEFT JOIN fitting_zones ON fitting_zones.location_id = all_locations.location_id AND fitting_zones.fit_rank = 1
 LEFT JOIN ranked_zones AS chosen_zones
   ON chosen_zones.location_id = all_locations.location_id

@@ -6,6 +6,7 @@ Audits:
   not null: location_id
 Columns:
   timezone: IANA time zone of the location; null if the configuration has none.
+  api_timezone: IANA time zone that the API reports for the location; null if it reports none.
   deleted_at: When the location was removed from the configuration, UTC; null while it is configured.
   valid_from: When a sync first saw the record as it is now, UTC.
 Not read:
@@ -16,6 +17,7 @@ SELECT
   name,
   id_source,
   NULLIF(TRIM(timezone), '') AS timezone,
+  NULLIF(TRIM(api_timezone), '') AS api_timezone,
   deleted_at,
   COALESCE(unchanged_since, _dlt_valid_from) AS valid_from
 FROM raw.locations

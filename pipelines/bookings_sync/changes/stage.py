@@ -96,13 +96,20 @@ class Stage:
         return [position for position, (key, digest) in both if staged.get(key, digest) != digest]
 
     def add_changed(
-        self, rows: Rows, held: Mapping[Key, Held], read: Read | PlannedRead | None = None
+        self,
+        rows: Rows,
+        held: Mapping[Key, Held],
+        read: Read | PlannedRead | None = None,
+        alike: Mapping[str, Alike] | None = None,
     ) -> Staged | None:
-        """Stages the rows that are new or changed; None if there are none. `read` is the read that brought them."""
+        """Stages the rows that are new or changed; None if there are none. `read` is the read that brought them. By
+        default, it decides what the held rows were read `alike`."""
         staged = self._keys.get((rows.table.name, rows.location_id), {})
         if not staged.keys().isdisjoint(_hashes(rows.keys)):
             rows = rows.take([position for position, key in enumerate(_hashes(rows.keys)) if key not in staged])
-        since = self._unchanged_since(rows, held, read) if read is not None else {}
+        if alike is None and read is not None:
+            alike = self.alike(read)
+        since = self._unchanged_since(rows, held, alike) if alike is not None else {}
         found = difference(rows, held, since.keys())
         if found.changes.new < len(found.rows):
             self.merged.add(rows.table.name)
@@ -111,12 +118,9 @@ class Stage:
         return self._staged(found, since)
 
     def _unchanged_since(
-        self, rows: Rows, held: Mapping[Key, Held], read: Read | PlannedRead
+        self, rows: Rows, held: Mapping[Key, Held], alike: Mapping[str, Alike]
     ) -> Mapping[Key, datetime]:
         """The rows that differ from the held ones only because the list was last read in another way."""
-        alike = self.alike(read)
-        if alike is None:
-            return {}
         rows = changed(rows, held)
         if not len(rows):
             return {}

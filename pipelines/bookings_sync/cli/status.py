@@ -20,7 +20,7 @@ from bookings_sync.config.load import load_settings
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import ConfigurationError
 from bookings_sync.models.access import open_client
-from bookings_sync.models.zones import CONFIGURED
+from bookings_sync.models.zones import STATED
 from bookings_sync.records.holds import WHY
 from bookings_sync.status import LocationStatus, RunStatus, Status, read_status
 
@@ -67,11 +67,11 @@ def _print_status(output: Output, status: Status, now: DateTime) -> None:
             title="Last runs",
         ),
     )
-    guessed = [each for each in status.locations if each.timezone_source not in (None, CONFIGURED)]
+    guessed = [each for each in status.locations if each.timezone_source not in (None, *STATED)]
     if guessed:
         zones = [(each.name, each.timezone, each.timezone_source) for each in guessed]
         output.print(
-            table(("location", "time zone", "guessed from"), zones, title="Time zones that are not configured"),
+            table(("location", "time zone", "guessed from"), zones, title="Time zones that are guessed"),
             f"Local days and hours depend on them. To set one: timezone under [{LOCATIONS_SECTION}.LOCATION] in "
             f"{CONFIG_FILE}.",
         )

@@ -14,8 +14,8 @@ from sqlglot import exp
 from bookings_sync.models.destination import Destination
 from bookings_sync.models.zone_names import aliases
 
-CONFIGURED = "configured"
-"""The `timezone_source` of a zone that the configuration names. All other sources are guesses."""
+STATED = ("configured", "API")
+"""The `timezone_source` of a zone that the configuration or the API names. All other sources are guesses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class ZoneChange:
     """Where the new zone comes from: `dim_location.timezone_source`."""
 
     def __str__(self) -> str:
-        pin = "" if self.source == CONFIGURED else " Set the location's timezone to decide it."
+        pin = "" if self.source in STATED else " Set the location's timezone to decide it."
         return (
             f"{self.location}: the time zone changes from {self.before} to {self.after} (source: {self.source}). Local "
             f"days and hours of all its appointments change, also in the past.{pin}"

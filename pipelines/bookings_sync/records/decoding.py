@@ -147,9 +147,12 @@ class _Sorting:
         return Batch(rows, self.rejected)
 
 
-def location_rows(location_id: str, name: str, id_source: str, timezone: str | None) -> Rows:
-    """The one row of a configured location."""
-    return Rows.of(LOCATIONS, location_id, {(): {"name": name, "id_source": id_source, "timezone": timezone}})
+def location_rows(
+    location_id: str, name: str, id_source: str, timezone: str | None, api_timezone: str | None = None
+) -> Rows:
+    """The one row of a configured location. `api_timezone` is the zone that the API reports."""
+    row = {"name": name, "id_source": id_source, "timezone": timezone, "api_timezone": api_timezone}
+    return Rows.of(LOCATIONS, location_id, {(): row})
 
 
 def listed_rows(

@@ -101,7 +101,7 @@ def _timestamp(
 
 LOCATIONS = _history(
     "locations",
-    "The configured locations. One row per version of a location's configuration.",
+    "The configured locations. One row per version of a location's configuration and zone.",
     resource="locations",
     key=(),
     columns=[
@@ -110,6 +110,7 @@ LOCATIONS = _history(
             "id_source", "Where the id was found: config (location_id), key (the JWT's claims) or data (locationId)."
         ),
         _text("timezone", "IANA zone of the location, if the configuration names one."),
+        _text("api_timezone", "IANA zone that the API reports for the location; null if it reports none."),
     ],
     has_extra=False,
 )

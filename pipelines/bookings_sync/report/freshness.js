@@ -92,7 +92,10 @@ function freshness() {
   );
 }
 
-const isGuessed = (each) => each.timezone && each.timezone_source !== "configured";
+/** Whether a time zone with this source is a guess: neither the configuration nor the API names it. */
+const isGuess = (source) => !["configured", "API"].includes(source);
+
+const isGuessed = (each) => each.timezone && isGuess(each.timezone_source);
 
 /** A location's time zone, and where a guess comes from. */
 const zoneWords = (each) =>

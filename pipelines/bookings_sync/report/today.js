@@ -207,7 +207,7 @@ function yesterdayLine(place, scope, days) {
 
 function zoneLine(place) {
   const [zone, source] = DATA.day.zones[place];
-  if (source === "configured") return make("p", {class: "sub"}, `Times are those of ${zone}.`);
+  if (!isGuess(source)) return make("p", {class: "sub"}, `Times are those of ${zone}.`);
   const guess = source === "default" ? "no time zone is known" : `a guess from ${source}`;
   const text = `Times are those of ${zone}: ${guess}. `;
   const fix = DATA.past ? null : make("a", {href: "#freshness"}, "How to set it");

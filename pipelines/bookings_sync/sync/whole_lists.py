@@ -27,6 +27,7 @@ from bookings_sync.planning.scopes import Scope
 from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import listed_rows, location_rows
 from bookings_sync.records.deletion_marks import DeletionMarks
+from bookings_sync.records.interpretation import Alike
 from bookings_sync.records.json_text import Records
 from bookings_sync.records.listed import listed_services, listed_teams
 from bookings_sync.records.privacy import Privacy
@@ -82,15 +83,26 @@ class WholeLists:
 
     def locations(self, held: Mapping[str, Held]) -> Iterator[Emitted]:
         """The configured locations that are new or changed. `held` are the rows of `locations` by location id."""
-        rows_of = {location_id: self._row(location_id) for location_id in self._findings.active}
+        zones = self._api_zones(held)
+        rows_of = {location_id: self._row(location_id, zones.get(location_id)) for location_id in self._findings.active}
         known = {location_id: {(): held[location_id]} for location_id in rows_of if location_id in held}
         news = [each for each, rows in rows_of.items() if len(difference(rows, known.get(each, {})).rows)]
         self._proof.settle(news)
         for location_id, rows in rows_of.items():
             if self._proof.is_contradicted(location_id):
                 continue
-            if staged := self._stage.add_changed(rows, known.get(location_id, {})):
+            held_row = known.get(location_id, {})
+            alike = self._without_zone(location_id) if held_row and location_id in news else None
+            if staged := self._stage.add_changed(rows, held_row, alike=alike):
                 yield staged.emitted
+
+    def _without_zone(self, location_id: str) -> Mapping[str, Alike] | None:
+        """What a location's row keeps in common with the held one if the API's zone is known for the first time, for
+        example after a move to another API: that is no change of the location."""
+        if any(self._stage.held_rows(LOCATIONS, location_id, [()])["api_timezone"].to_pylist()):
+            return None
+        new = frozenset({"api_timezone"})
+        return {LOCATIONS.name: Alike(frozenset(LOCATIONS.names) - new, frozenset(), new)}
 
     def removed_locations(self, held: Mapping[str, Held]) -> Iterator[Emitted]:
         """Tombstones for the locations that the configuration no longer names; their other rows stay as they are.
@@ -105,10 +117,31 @@ class WholeLists:
             if not held[location_id].deleted and (gone := self._stage.add_deleted(LOCATIONS, location_id, [()])):
                 yield gone
 
-    def _row(self, location_id: str) -> Rows:
+    def _api_zones(self, held: Mapping[str, Held]) -> dict[str, str | None]:
+        """The zone that the API reports for each location. Without an answer, the held zone stays."""
+
+        def call(location_id: str, _: DecodingTurn) -> str | None:
+            reply = self._client(location_id).get_location()
+            return reply.records.timezone if reply and reply.records else None
+
+        zones: dict[str, str | None] = {}
+        for answer in Reading(self._findings.active, call, self._settings.concurrency):
+            if answer.error is None:
+                zones[answer.item] = answer.result
+                continue
+            if isinstance(answer.error, BudgetSpent):
+                self._findings.leave_out(answer.item, "the location's time zone")
+            else:
+                self._findings.failed(answer.item, answer.error)
+            if answer.item in held:
+                row = self._stage.held_rows(LOCATIONS, answer.item, [()])
+                zones[answer.item] = next(iter(row["api_timezone"].to_pylist()), None)
+        return zones
+
+    def _row(self, location_id: str, api_timezone: str | None) -> Rows:
         location = self._findings.of(location_id)
         timezone = self._settings.locations[location.name].timezone
-        return location_rows(location_id, location.name, location.id_source, timezone)
+        return location_rows(location_id, location.name, location.id_source, timezone, api_timezone)
 
     def teams(self) -> Iterator[Emitted]:
         """All teams of each location, and their members."""

@@ -257,10 +257,11 @@ def test_report_before_a_transform_names_transform(synced: Project) -> None:
 
 def test_status_says_which_time_zones_are_guessed_and_how_to_set_them(synced: Project) -> None:
     shown = synced.bookings("status")
-    assert "Time zones that are not configured" in shown.stdout
+    assert "Time zones that are guessed" in shown.stdout
     assert "timezone under [sources.bookings.locations.LOCATION] in .dlt/config.toml" in " ".join(shown.stdout.split())
     zones = {each.name: each.timezone for each in synced.world.locations}
     for each in synced.bookings("status", "--json").json["locations"]:
         assert (each["timezone"], each["timezone_source"]) == (zones[each["name"]], "office hours")
-    execute(synced, "UPDATE bookings_marts.dim_location SET timezone_source = 'configured'")
-    assert "Time zones that are not configured" not in synced.bookings("status").stdout
+    for source in ("configured", "API"):
+        execute(synced, f"UPDATE bookings_marts.dim_location SET timezone_source = '{source}'")
+        assert "Time zones that are guessed" not in synced.bookings("status").stdout

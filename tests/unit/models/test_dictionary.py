@@ -60,7 +60,11 @@ BY_HAND = [
     ("fct_appointments", "local_hour", {"stg_appointments.starts_at", "dim_location.timezone"}),
     ("fct_appointments", "times_rescheduled", {"fct_appointment_events.event"}),
     ("fct_appointment_events", "from_status", {"stg_appointment_versions.status"}),
-    ("dim_location", "timezone", {"stg_locations.timezone", "timezones.canonical"}),
+    (
+        "dim_location",
+        "timezone",
+        {"stg_locations.timezone", "stg_locations.api_timezone", "timezones.canonical", "timezones.name"},
+    ),
     ("dim_team", "name", {"stg_teams.name"}),
     ("rpt_bookings", "source", {"dim_contact.source"}),
     ("rpt_utilisation", "seat_utilisation", {"fct_appointments.duration_minutes", "fct_slots.free_seat_minutes"}),
