@@ -15,6 +15,7 @@ BookingsError                   exit code 1
 │   ├── LimitReached            memory, size of files, number of open files
 │   ├── DamagedFile
 │   └── FileHeld                exit code 75
+├── Unsupported                 the location's API cannot make a change; nothing was sent
 ├── ControlFailed               the API cannot tell what exists, so nothing is deleted
 └── ApiError                    a request failed; `retryable`: whether it is sent again
     ├── ConnectionFailed        retried
@@ -159,6 +160,16 @@ class ControlFailed(BookingsError):  # noqa: N818 - the name describes the event
         )
 
 
+class Unsupported(BookingsError):  # noqa: N818 - the name describes the event
+    """The location's API cannot make a change. Nothing was sent. `api` is its name, `location` the location's."""
+
+    def __init__(self, what: str, instead: str, *, api: str, location: str) -> None:
+        super().__init__(f"API {api} cannot {what}, location {location}. {instead}")
+        self.what = what
+        self.api = api
+        self.location = location
+
+
 class ApiError(BookingsError):
     """A request failed.
 
@@ -251,7 +262,8 @@ class BadReply(ApiError):  # noqa: N818
 
 
 class OtherReply(ApiError):  # noqa: N818
-    """The reply is readable and answers another question: it holds another record, or other days, than asked for."""
+    """The reply is readable and answers another question: it holds another record, or other days, than asked for,
+    or shows that a change was not made."""
 
 
 class ReplyTooLarge(ApiError):  # noqa: N818

@@ -6,7 +6,9 @@ Output: `Reply`, or an error of the tree in `errors`. Comes after `planning` and
 
 from bookings_sync.api.client import Client
 from bookings_sync.api.connections import ConnectionPool, open_http
-from bookings_sync.api.writes import (
+from bookings_sync.api.writes import Writer
+from bookings_sync.dialects.replies import FreeSlots, Reply
+from bookings_sync.dialects.writes import (
     BlockOffRequest,
     Booked,
     BookingRequest,
@@ -16,9 +18,7 @@ from bookings_sync.api.writes import (
     ServiceMember,
     ServiceRequest,
     TeamRequest,
-    Writer,
 )
-from bookings_sync.dialects.replies import FreeSlots, Reply
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.records.json_text import Record, Records
 

@@ -51,6 +51,8 @@ class Client:
         self.sender = Sender(location, settings, self._http, dialect, clock=clock, monotonic=monotonic, sleep=sleep)
         self.probes = dialect.probes(location, settings, self.sender.send) if dialect.probes else None
         """What only a check asks this API; None if its calls answer everything."""
+        self.writes = dialect.writes(location, settings, self.sender.send)
+        """The changes of this API (`writes.Writer`)."""
         self._calls = dialect.calls(location, settings, self.sender.send)
         self.contacts = dialect.contacts(location, settings, self.sender.send) if dialect.contacts else None
         """The calls that list contacts; None if appointments embed them."""

@@ -17,6 +17,7 @@ from pendulum import DateTime
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.dialects.findings import Finding
 from bookings_sync.dialects.replies import FreeSlots, Reply
+from bookings_sync.dialects.writes import Writes
 from bookings_sync.errors import ApiError
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window
@@ -158,6 +159,7 @@ class Dialect:
     check: Callable[[Location], None]
     """Raises ConfigurationError if the location lacks something that the dialect needs."""
     calls: Callable[[Location, Settings, Send], Calls]
+    writes: Callable[[Location, Settings, Send], Writes]
     columns: Mapping[str, str]
     lists_cost: int = 1
     has_service_id_parameter: bool = False

@@ -106,8 +106,15 @@ def saved_with(record_id: str | None) -> Callable[[bytes], Record]:
     The decoder raises OtherAnswer if the API reports another record than the one that was to be changed.
     """
 
+    return saved_under((), record_id)
+
+
+def saved_under(names: Sequence[str], record_id: str | None) -> Callable[[bytes], Record]:
+    """The same for a record that may stand under one of these names in the JSON object."""
+
     def decode_saved(body: bytes) -> Record:
-        record = decode_object(body)
+        value = decode_object(body)
+        record = next((value[name] for name in names if isinstance(value.get(name), dict)), value)
         if not isinstance(record.get("id"), str):
             raise Unreadable("the JSON object has no id")
         if record_id is not None and record["id"] != record_id:

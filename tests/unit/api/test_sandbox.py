@@ -26,9 +26,9 @@ from bookings_sync.api import (
     ServiceRequest,
     TeamRequest,
     Writer,
-    writes,
 )
 from bookings_sync.config.settings import HttpTransport, Location, Settings, location_id_from_key
+from bookings_sync.dialects.writes import Weekday
 from bookings_sync.planning.windows import Window
 from bookings_sync.sandbox import (
     BrokenKind,
@@ -155,7 +155,7 @@ def team_of(running: Running) -> TeamRequest:
 
 
 def service_of(team_id: str, user_id: str) -> ServiceRequest:
-    hours = {day: (Opening(9, 0, 12, 0), Opening(13, 0, 17, 0)) for day in get_args(writes.Weekday)}
+    hours = {day: (Opening(9, 0, 12, 0), Opening(13, 0, 17, 0)) for day in get_args(Weekday)}
     return ServiceRequest(
         team_id=team_id,
         name="Call",

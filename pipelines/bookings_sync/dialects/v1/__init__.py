@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bookings_sync.dialects.dialect import Dialect
 from bookings_sync.dialects.v1.calls import V1Calls
+from bookings_sync.dialects.v1.writes import V1Writes
 
 V1 = Dialect(
     name="v1",
@@ -11,6 +12,7 @@ V1 = Dialect(
     url_setting="base_url",
     check=lambda _: None,
     calls=V1Calls,
+    writes=V1Writes,
     has_service_id_parameter=True,
     columns={},  # `records.tables` names the fields of this API
 )

@@ -11,6 +11,7 @@ from bookings_sync.dialects.v2.contacts import V2Contacts
 from bookings_sync.dialects.v2.errors import pace, refusal
 from bookings_sync.dialects.v2.fields import CONTACT_FIELDS, EVENTS, of_v2
 from bookings_sync.dialects.v2.probes import V2Probes
+from bookings_sync.dialects.v2.writes import V2Writes
 from bookings_sync.errors import ConfigurationError
 from bookings_sync.records.tables import CONTACT_CUSTOM_FIELDS
 
@@ -31,6 +32,7 @@ V2 = Dialect(
     url_setting="v2_base_url",
     check=_check,
     calls=V2Calls,
+    writes=V2Writes,
     columns={**EVENTS.columns, **CONTACT_FIELDS.columns, **of_v2(CONTACT_CUSTOM_FIELDS, {}, alike=()), **COLUMNS},
     lists_cost=2,
     refusal=refusal,

@@ -16,7 +16,7 @@ from bookings_sync.records.listed import objects
 from bookings_sync.records.tables import SERVICE_HOURS, SERVICE_MEMBERS, SERVICES, SLOTS, TEAM_MEMBERS, TEAMS
 from bookings_sync.records.values import usable_id
 
-_WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 
 _MINUTES = {"min": 1, "mins": 1, "minute": 1, "minutes": 1, "hour": 60, "hours": 60}
 """Minutes per unit of a slot's length (DOC: mins, hours). Without a unit, a length is in minutes."""
@@ -169,7 +169,7 @@ def _office_hours(open_hours: list[Any], sunday: int) -> Record:
     for entry in objects(open_hours):
         days = entry.get("daysOfTheWeek")
         for day in days if isinstance(days, list) else []:
-            name = _WEEKDAYS[(day - sunday) % 7] if type(day) is int else str(day)
+            name = WEEKDAYS[(day - sunday) % 7] if type(day) is int else str(day)
             by_day.setdefault(name, []).extend(objects(entry.get("hours")))
     return {day: sorted(hours, key=_start) for day, hours in by_day.items()}
 
