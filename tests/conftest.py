@@ -32,6 +32,7 @@ _LONG = {
     "test_an_appointment_told_differently_by_service_and_by_user",
     "test_deletions_are_verified_within_the_budget_until_all_are",
     "test_each_kind_alone",
+    "test_killed_at_any_moment",
     "test_few_deletions_in_many_small_loads",
     "test_many_small_loads_exceed_the_share_together",
     "test_real_changes_are_still_counted",

@@ -253,7 +253,7 @@ def _report(output: Output, dialect: Dialect, location: Location, tested: _Teste
             "",
             f"{location.name}: API {dialect.name}{called}. {count(first.teams, 'team')}, "
             f"{count(first.services, 'service')}{contacts}.",
-            f"The first sync sends about {first.requests:,} requests{at_least(seconds)}: the limit is "
+            f"The first sync will send about {first.requests:,} requests{at_least(seconds)}: the limit is "
             f"{settings.rate_limit} per {settings.rate_period_seconds:g} s.{_runs(settings, first)}",
         )
     else:
