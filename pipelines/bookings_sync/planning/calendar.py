@@ -63,9 +63,19 @@ class KnownCalendars:
         self._kinds = kinds
         self._extra: dict[str, dict[Scope, None]] = defaultdict(dict)
         """Scopes that no list names: services that disappeared since the last run, and scopes found in appointments."""
+        self._held_back: dict[str, frozenset[Scope]] = {}
 
     def of(self, location_id: str) -> Calendar:
         return self._known.get(location_id, _NOTHING_KNOWN)
+
+    def lists(self, location_id: str, scope: Scope) -> bool:
+        """Whether the API lists this service, team or user today: not if only a deletion held back keeps it."""
+        return self.of(location_id).lists(scope) and scope not in self._held_back.get(location_id, ())
+
+    def hold_back(self, location_id: str, kind: Kind, ids: Iterable[str]) -> None:
+        """Takes in which teams or services the API no longer lists, although their deletion is held back."""
+        others = (each for each in self._held_back.get(location_id, ()) if each.kind != kind)
+        self._held_back[location_id] = frozenset([*others, *(Scope(kind, each) for each in ids)])
 
     def scopes(self, location_id: str) -> list[Scope]:
         """The scopes that the location's appointments are listed by."""

@@ -341,7 +341,7 @@ class Absences:
         """The row is as it is held. The list of a service that no longer exists proves nothing, so it must be compared
         again, and its rows are asked for, in the next run."""
         for read in absent.reads:
-            if self._calendars.of(absent.location_id).lists(read.scope):
+            if self._calendars.lists(absent.location_id, read.scope):
                 self._look_ups.note(absent.location_id, str(absent.key[0]), read.scope, "found")
             else:
                 self._journal.record(Change("omitted", absent.location_id, read))
@@ -410,7 +410,7 @@ class Absences:
         if service_id is not None or calendar_id is None:
             return None
         scope = Scope("service", calendar_id)
-        return scope if self._calendars.of(rows.location_id).lists(scope) else None
+        return scope if self._calendars.lists(rows.location_id, scope) else None
 
     def _record(self, what: What, absent: Absent) -> None:
         for read in absent.reads:

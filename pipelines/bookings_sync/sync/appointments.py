@@ -181,7 +181,7 @@ class AppointmentReads:
     def _is_gone(self, read: PlannedRead, error: ApiError) -> bool:
         """Whether the API refuses a list because the service, team or user no longer exists. It need not be listable
         then (UNK): its appointments are asked for one by one."""
-        return isinstance(error, RequestRefused) and not self._calendars.of(read.location_id).lists(read.scope)
+        return isinstance(error, RequestRefused) and not self._calendars.lists(read.location_id, read.scope)
 
     # -- a complete answer ---------------------------------------------------------------------------------------------
 

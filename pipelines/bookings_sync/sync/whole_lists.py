@@ -23,7 +23,7 @@ from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Endpoint
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.planner import Planner
-from bookings_sync.planning.scopes import Scope
+from bookings_sync.planning.scopes import Kind, Scope
 from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import listed_rows, location_rows
 from bookings_sync.records.deletion_marks import DeletionMarks
@@ -200,6 +200,8 @@ class WholeLists:
             held = self._held_back(SERVICES, location_id, self._calendars.of(location_id).services, services.ids)
             ids = (*services.ids, *(key[0] for key in held))
             self._calendars.learn_services(location_id, ids, services.users, services.notice_ms)
+        kind: Kind = "team" if endpoint == "teams" else "service"
+        self._calendars.hold_back(location_id, kind, (str(key[0]) for key in held))
         return held
 
     def _held_back(self, table: Table, location_id: str, known: Collection[str], listed: Iterable[str]) -> set[Key]:

@@ -177,6 +177,24 @@ def test_a_held_service_is_still_asked_for_its_appointments(site: Site) -> None:
     assert tombstones(site) == {}
 
 
+def test_services_that_are_held_back_and_whose_lists_are_refused(open_site: Callable[..., Site]) -> None:
+    """All services are gone at once. Their appointments are asked for by their ids meanwhile, and the run is held, not
+    partial."""
+    site = open_site(small(appointments=20), switches=Switches(vanished_service="422"), slots=False)
+    site.sync()
+    for service in site.live("services"):
+        site.world.delete_service(site.location_id, service["id"])
+    row = min(site.live("appointments"), key=lambda each: abs(each["start_time"] - site.world.now))
+    site.world.mark(site.location_id, row["id"], "noshow")
+    result = site.sync()
+    assert (result.outcome, result.row["errors"], held(result)) == ("held", "[]", {"services": (3, "empty list")})
+    assert site.live("appointments", "id = ?", row["id"])[0]["appoinment_status"] == "noshow"
+    for _ in range(2):
+        site.world.now_ms += 4 * 3_600_000
+        result = site.sync()
+    assert (result.outcome, site.live("services"), site.differences()) == ("ok", [], [])
+
+
 # -- records are really gone -------------------------------------------------------------------------------------------
 
 
