@@ -136,7 +136,8 @@ class ContactWork:
         if self.progress is None and (self.held or self.lacking):
             # No entry although contacts are held: the ledger lost it, or they must all be compared again.
             ways: tuple[str, ...] = (LOST,) if self.held else ()
-            self.progress = Progress(self.rules, ways, self.now_ms, is_done=not self.held)
+            changed_ms = 0 if self.held else self.now_ms
+            self.progress = Progress(self.rules, ways, self.now_ms, is_done=not self.held, changed_ms=changed_ms)
         elif self.progress is not None and self.progress.rules != self.rules:
             last = self.progress
             ways = tuple(dict.fromkeys((*last.ways, last.rules)))
@@ -179,7 +180,8 @@ class ContactWork:
         left = max(length - progress.steps, 1)
         if progress.is_done:
             return 1 if self._is_over(progress) else 0
-        if progress.ways or not progress.began_ms or self._is_over(progress):
+        is_unknown = progress.by == "pages" and not progress.pages  # how many pages there are, the walk finds out
+        if progress.ways or not progress.began_ms or is_unknown or self._is_over(progress):
             return left
         elapsed = (self.now_ms - progress.began_ms) / self._period_ms
         return min(left, max(int(length * elapsed) + 1 - progress.steps, 0))

@@ -31,7 +31,7 @@ from bookings_sync.records.json_text import Record, Records
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.rows import Batch, Rejected
 from bookings_sync.records.tables import APPOINTMENTS, CONTACTS
-from bookings_sync.records.values import usable_id
+from bookings_sync.records.values import canonical, usable_id
 from bookings_sync.sync.budget import RequestBudget
 from bookings_sync.sync.completed import CompletedReads, Totals
 from bookings_sync.sync.contacts import ListedContacts
@@ -120,6 +120,10 @@ class ContactReads:
         self._lacking: dict[str, set[str]] = {}
         self._works: dict[str, ContactWork] = {}
         self._begun: dict[str, Progress | None] = {}
+        self._kept: dict[str, Progress] = {}
+        """The last progress of each location that may be written."""
+        self._personal: set[str] = set()
+        """Cursors that name an erased contact, so they must not be written."""
         self._reading: Reading[_Ask, Reply[Any]] = Reading([], self._ask, settings.concurrency)
         self._waiting: Counter[str] = Counter()
         """Requests of each location's present step that are not answered."""
@@ -150,7 +154,7 @@ class ContactReads:
     def _new_mentions(self, location_id: str) -> set[str]:
         """The contacts that this load's appointments mention and the warehouse does not hold."""
         mentioned = {each for each in self._mentioned.get(location_id, ()) if not each.startswith(PSEUDONYM)}
-        if mentioned and not self._own.holds_none(location_id):
+        if mentioned and self._own.holds_any(location_id):
             mentioned -= {str(key[0]) for key in self._held_rows.by_id(CONTACTS, location_id, mentioned)}
         return {each for each in mentioned if not self._stage.holds(CONTACTS, location_id, (each,))}
 
@@ -214,11 +218,18 @@ class ContactReads:
                 self._findings.answered(location_id)
         if error is not None:
             self._fail(ask, error)
+        self._keep(location_id)
         self._waiting[location_id] -= 1
         if not self._waiting[location_id] and location_id not in self._stopped:
             if isinstance(ask.step, Held):
                 self._works[location_id].take_held(ask.step, self._held_ids[location_id])
             self._go_on(location_id)
+
+    def _keep(self, location_id: str) -> None:
+        """Notes the progress. Instead of a cursor that must not be written, the one before stays."""
+        progress = self._works[location_id].progress
+        if progress is not None and self._personal.isdisjoint((progress.cursor, progress.search_cursor)):
+            self._kept[location_id] = progress
 
     def _take_reply(self, ask: _Ask, reply: Reply[Any]) -> Iterator[Emitted]:
         location_id = ask.location_id
@@ -248,10 +259,14 @@ class ContactReads:
         by_id: dict[str, Records] = {}
         for record in records:
             contact_id = usable_id(record.get("id"))
-            if contact_id is not None and not self._privacy.erased.names(location_id, "contact", contact_id):
+            if contact_id is None:
+                continue
+            if not self._privacy.erased.names(location_id, "contact", contact_id):
                 by_id.setdefault(contact_id, []).append(record)
+            elif page.cursor and canonical(contact_id).decode()[1:-1] in page.cursor:
+                self._personal.add(page.cursor)
         held: dict[Key, HeldRow] = {}
-        if not self._own.holds_none(location_id):
+        if self._own.held_before(location_id):  # contacts that this run has stored need no comparison
             held = self._held_rows.by_id(CONTACTS, location_id, by_id)
         lacking = self._lacking[location_id]
         wanted = [each for each in by_id if each in lacking or (each,) in held]
@@ -269,7 +284,7 @@ class ContactReads:
     def _store_found(self, location_id: str) -> Iterator[Emitted]:
         records = self._found.pop(location_id, [])
         held: dict[Key, HeldRow] = {}
-        if records and not self._own.holds_none(location_id):
+        if records and self._own.held_before(location_id):
             ids = filter(None, (usable_id(each.get("id")) for each in records))
             held = self._held_rows.by_id(CONTACTS, location_id, ids)
         yield from self._store(location_id, records, held)
@@ -337,8 +352,10 @@ class ContactReads:
         entry = self._own.entry(location_id)
         is_whole = not self._own.torn_left(location_id, work)
         is_known = entry is not None and (entry.reply_digest is not None or not is_whole)
-        if work.progress is not None and (work.progress != self._begun[location_id] or not is_known):
-            self._completed.contacts(location_id, work.progress, totals, is_whole=is_whole)
+        self._keep(location_id)
+        kept = self._kept.get(location_id)
+        if kept is not None and (kept != self._begun[location_id] or not is_known):
+            self._completed.contacts(location_id, kept, totals, is_whole=is_whole)
 
     def _name(self, location_id: str) -> str:
         return self._findings.of(location_id).name

@@ -118,9 +118,12 @@ class Load:
         """The appointments that are planned next, and their contacts, as many as one load takes; and those to ask for
         by their ids in turn."""
         run, mentions = self._run, Mentions(self._run.own_contacts)
-        for location_id, progress in run.own_contacts.take_moved().items():
-            self._completed.contacts(location_id, progress, Totals(), is_whole=not run.snapshot.torn_contacts)
-        reads = yield from mentions.seen(self._listed_appointments())
+        reads: dict[str, Read] = {}
+        if moved := run.own_contacts.take_moved():
+            for location_id, progress in moved.items():
+                self._completed.contacts(location_id, progress, Totals(), is_whole=not run.snapshot.torn_contacts)
+            reads = self._settle()
+        reads |= yield from mentions.seen(self._listed_appointments())
         if due := run.look_ups.take_due(run.findings.active):
             yield from mentions.seen(self._looked_up(due))
             reads |= self._settle()

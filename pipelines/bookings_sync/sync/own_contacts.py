@@ -78,9 +78,13 @@ class OwnContacts:
         """Those of the locations with contacts that this run has yet to read, as far as it knows."""
         return [each for each in location_ids if self.is_own(each) and each not in self._finished]
 
-    def holds_none(self, location_id: str) -> bool:
-        """Whether the warehouse holds no contact of the location."""
-        return not self._held[location_id] and location_id not in self._stored
+    def held_before(self, location_id: str) -> bool:
+        """Whether the warehouse held a contact of the location when the run began."""
+        return bool(self._held[location_id])
+
+    def holds_any(self, location_id: str) -> bool:
+        """Whether the warehouse holds a contact of the location."""
+        return self.held_before(location_id) or location_id in self._stored
 
     def torn_left(self, location_id: str, work: ContactWork) -> bool:
         """Whether contacts of a torn load have yet to be read again."""
