@@ -38,10 +38,11 @@ class Progress:
     """What a location's earlier reads of contacts have come to.
 
     `rules` fingerprint how the present walk reads. `ways` are the other ways in which a held contact may have been read
-    last. A walk began at `began_ms` (epoch milliseconds) and has done `steps`: pages or ids. `seen` counts the contacts
-    on its pages, `size` is the size of its largest page. `total` and `pages` are the API's contacts and their pages as
-    last seen; 0 if unknown. `searched` counts the pages of a search that is not over. `is_exhausted`: a search has come
-    to the end of the list. `changed_ms` is since when changes have yet to be asked for.
+    last. The walk began at `began_ms` (epoch milliseconds; 0: not yet) and has done `steps`: pages or ids. `seen`
+    counts the contacts on its pages, `size` is the size of its largest page. `total` and `pages` are the API's contacts
+    and their pages as last seen; 0 if unknown. `searched` counts the pages of a search that is not over.
+    `is_exhausted`: a search has come to the end of the list. `changed_ms` is since when changes have yet to be asked
+    for.
     """
 
     rules: str
@@ -52,7 +53,6 @@ class Progress:
     steps: int = 0
     seen: int = 0
     size: int = 0
-    is_done: bool = False
     total: int = 0
     pages: int = 0
     searched: int = 0
@@ -137,12 +137,12 @@ class ContactWork:
             # No entry although contacts are held: the ledger lost it, or they must all be compared again.
             ways: tuple[str, ...] = (LOST,) if self.held else ()
             changed_ms = 0 if self.held else self.now_ms
-            self.progress = Progress(self.rules, ways, self.now_ms, is_done=not self.held, changed_ms=changed_ms)
+            self.progress = Progress(self.rules, ways, self.now_ms, changed_ms=changed_ms)
         elif self.progress is not None and self.progress.rules != self.rules:
             last = self.progress
             ways = tuple(dict.fromkeys((*last.ways, last.rules)))
-            begun = Progress(self.rules, ways, self.now_ms, is_done=not self.held)
-            self.progress = replace(begun, total=last.total, pages=last.pages, changed_ms=last.changed_ms)
+            begun = Progress(self.rules, ways, self.now_ms, changed_ms=last.changed_ms)
+            self.progress = replace(begun, total=last.total, pages=last.pages)
 
     # -- what is next --------------------------------------------------------------------------------------------------
 
@@ -160,7 +160,6 @@ class ContactWork:
         if not self.walks:
             return None
         if count := self._due(progress):
-            progress = self._walk(progress)
             if progress.by == "pages":
                 return Page("walk", progress.cursor)
             return Held(progress.cursor, min(count, _IDS_PER_STEP))
@@ -178,13 +177,15 @@ class ContactWork:
             return 0
         length = (progress.pages if progress.by == "pages" else self.held) or progress.steps + 1
         left = max(length - progress.steps, 1)
-        if progress.is_done:
-            return 1 if self._is_over(progress) else 0
         is_unknown = progress.by == "pages" and not progress.pages  # how many pages there are, the walk finds out
-        if progress.ways or not progress.began_ms or is_unknown or self._is_over(progress):
+        if is_unknown or self._is_at_once(progress):
             return left
         elapsed = (self.now_ms - progress.began_ms) / self._period_ms
-        return min(left, max(int(length * elapsed) + 1 - progress.steps, 0))
+        return min(left, max(int(length * elapsed) - progress.steps, 0))
+
+    def _is_at_once(self, progress: Progress) -> bool:
+        """Whether the walk is read to its end in this run."""
+        return bool(progress.ways) or not progress.began_ms or self._is_over(progress)
 
     def _is_over(self, progress: Progress) -> bool:
         """Whether the time of the present walk has passed, or its clock was wrong."""
@@ -193,14 +194,6 @@ class ContactWork:
     @property
     def _period_ms(self) -> float:
         return self.cadence_ms * SLACK
-
-    def _walk(self, progress: Progress) -> Progress:
-        """The progress, with a new walk if the last one has ended."""
-        if progress.is_done or not progress.began_ms:
-            progress = self.progress = replace(
-                progress, began_ms=self.now_ms, by="pages", cursor=None, steps=0, seen=0, size=0, is_done=False
-            )
-        return progress
 
     def _changed(self, progress: Progress) -> Step | None:
         if not self.uses_filter or self._is_changed_read or not self.held or progress.changed_ms == self.now_ms:
@@ -223,6 +216,7 @@ class ContactWork:
         if page.purpose == "changed":
             self._take_changed(cursor, total, goes_round=goes_round)
             return
+        was_unknown = not self.progress.pages
         largest = max(size, self.progress.size)
         self.progress = replace(self.progress, size=largest)
         if total and size and cursor is not None:
@@ -231,6 +225,10 @@ class ContactWork:
             self._take_searched(cursor, size, goes_round=goes_round)
         else:
             self._take_walked(size, cursor, total, goes_round=goes_round)
+            if was_unknown and self.progress.pages and not self._is_at_once(self.progress) and self.progress.cursor:
+                # This page came before its time. It comes again at its time, because all pages keep their distance.
+                self.progress = replace(self.progress, cursor=None, steps=0, seen=0)
+                self._cursors.clear()
 
     def _take_searched(self, cursor: str | None, size: int, *, goes_round: bool) -> None:
         assert self.progress is not None  # noqa: S101 - a step came from it
@@ -263,7 +261,8 @@ class ContactWork:
             self.progress = progress
 
     def _done(self, progress: Progress) -> Progress:
-        return replace(progress, is_done=True, cursor=None, ways=())
+        """The next walk begins at once. It is spread over its time, however fast this one was."""
+        return replace(progress, ways=(), began_ms=self.now_ms, by="pages", cursor=None, steps=0, seen=0, size=0)
 
     def _take_changed(self, cursor: str | None, total: int | None, *, goes_round: bool) -> None:
         assert self.progress is not None  # noqa: S101 - a step came from it

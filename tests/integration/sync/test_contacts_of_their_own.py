@@ -115,7 +115,7 @@ def own(warehouse_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         yield serve
 
 
-def rewritten(site: OwnSite, table: str) -> list[dict[str, int]]:
+def counted(site: OwnSite, table: str) -> list[dict[str, int]]:
     """What each run has counted in a table."""
     rows = site.query("SELECT tables FROM runs ORDER BY started_at")
     return [json.loads(row["tables"]).get(table, {}) for row in rows]
@@ -140,7 +140,8 @@ def test_a_first_sync_ends_its_search_when_nothing_is_lacking(own: Callable[...,
     site.add_unmentioned(300, dateAdded="2001-01-01T00:00:00.000Z")
     _, requests = site.run()
     assert site.differences() == []
-    assert requests.total() <= needed + 1 < site.pages
+    assert requests[SEARCH] <= needed
+    assert requests.total() < site.pages
 
 
 def test_few_contacts_of_many_are_asked_for_by_their_ids(own: Callable[..., OwnSite]) -> None:
@@ -262,13 +263,13 @@ def test_changes_are_versions_and_contacts_stay(own: Callable[..., OwnSite]) -> 
     changed, deleted = list(site.contacts)[:2]
     site.world.update_contact(site.location_id, changed, {"firstName": "New", "customField": []})
     site.world.delete_contact(site.location_id, deleted)
-    for _ in range(4):
+    for _ in range(5):
         site.later(hours=6)
         site.run()
     assert [row["first_name"] for row in site.versions("contacts", changed)][1:] == ["New"]
     assert len(site.versions("contacts", deleted)) == 1
     assert not site.live("contact_custom_fields", "contact_id = ?", changed)
-    assert rewritten(site, "contacts")[-1] == {} or not rewritten(site, "contacts")[-1].get("changed")
+    assert sum(each.get("changed", 0) for each in counted(site, "contacts")) == 1
 
 
 # -- kills and budgets -------------------------------------------------------------------------------------------------
@@ -276,12 +277,12 @@ def test_changes_are_versions_and_contacts_stay(own: Callable[..., OwnSite]) -> 
 
 def test_a_kill_in_the_middle_of_a_search(own: Callable[..., OwnSite], monkeypatch: pytest.MonkeyPatch) -> None:
     site = own()
-    monkeypatch.setattr(contact_reads, "_PAGES_PER_LOAD", 3)
+    monkeypatch.setattr(contact_reads, "_PAGES_PER_LOAD", 2)
     load_once, loads = pipeline._load_once, []
 
     def some_loads(*args: Any, **more: Any) -> None:
         loads.append(1)
-        if len(loads) == 4:
+        if len(loads) == 3:
             raise KeyboardInterrupt
         load_once(*args, **more)
 
@@ -294,7 +295,7 @@ def test_a_kill_in_the_middle_of_a_search(own: Callable[..., OwnSite], monkeypat
     site.later(minutes=5)
     _, requests = site.run()
     assert site.differences() == []
-    assert requests.total() <= site.pages - 8
+    assert requests.total() <= site.pages - 3
 
 
 @pytest.mark.parametrize("table", ["contacts", "contact_custom_fields", "appointments", "reads"])
@@ -377,7 +378,7 @@ def test_pages_that_are_shorter_than_asked_for(own: Callable[..., OwnSite], monk
     assert site.differences() == []
     for contact_id in site.contacts:
         site.world.update_contact(site.location_id, contact_id, {"firstName": "New"})
-    for _ in range(4):
+    for _ in range(5):
         site.later(hours=6)
         site.run()
     assert site.differences() == []
@@ -385,7 +386,7 @@ def test_pages_that_are_shorter_than_asked_for(own: Callable[..., OwnSite], monk
 
 def test_contacts_of_another_location(own: Callable[..., OwnSite]) -> None:
     site = own(small(locations=2, appointments=60))
-    site.server.faults = Faults([Fault("other_tenant", endpoints=(SEARCH, BY_ID), location_id=site.location_id)])
+    site.server.faults = Faults([Fault(kind="other_tenant", endpoints=(SEARCH, BY_ID), location_id=site.location_id)])
     result, _ = site.run()
     assert result.outcome == "partial"
     assert "location id" in result.row["errors"]
@@ -411,12 +412,12 @@ def test_contacts_that_are_added_during_a_walk(own: Callable[..., OwnSite]) -> N
 
 
 def test_contacts_are_under_the_rules(own: Callable[..., OwnSite]) -> None:
-    site = own(pii="hash", pii_key="a key of sixteen or more", ignored_fields=("contacts.city",))
+    site = own(pii="hash", pii_key="a key of sixteen or more", ignored_fields=("contacts.country",))
     site.run()
     rows = site.live("contacts")
     assert len(rows) > 50
     assert all(row["email"] is None or row["email"].startswith("hmac:") for row in rows)
-    assert all(row["city"] is None for row in rows)
+    assert all(row["country"] is None for row in rows)
     names = {name for each in site.contacts.values() if (name := each.body().get("lastName"))}
     assert not names & {row["last_name"] for row in rows}
 
@@ -479,8 +480,8 @@ def test_the_plan_has_the_reads_of_contacts(own: Callable[..., OwnSite]) -> None
     site.later(hours=1)
     assert planned() == {"list": 1}
     site.later(days=10)
-    assert planned() == {"cold": 1, "list": 1}
-    site.run()
+    assert planned() == {"cold": site.pages, "list": 1}
+    assert site.run()[1][SEARCH] >= site.pages + 1
     site.later(days=5)
     expected = planned()
     _, requests = site.run()
@@ -512,8 +513,8 @@ def test_a_move_changes_no_contact(own: Callable[..., OwnSite], monkeypatch: pyt
     assert site.differences() == []
     assert requests.total() <= site.pages + 1
     assert {row["id"] for row in site.live("contacts")} == held
-    counted = rewritten(site, "contacts")[-1]
-    assert (counted["new"], counted["changed"]) == (0, 1)
-    assert rewritten(site, "contact_custom_fields")[-1].get("changed", 0) == 0
+    contacts = counted(site, "contacts")[-1]
+    assert (contacts["new"], contacts["changed"]) == (0, 1)
+    assert counted(site, "contact_custom_fields")[-1].get("changed", 0) == 0
     site.later(hours=1)
     assert not site.run()[1]

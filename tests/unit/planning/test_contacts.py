@@ -126,6 +126,16 @@ def test_lost_progress_reads_all_held_contacts_at_once() -> None:
     assert progress_of(entry(LOST)) is None
 
 
+def test_the_first_page_may_come_twice_in_a_run() -> None:
+    api = ListOfContacts(names(100), set(), 10)
+    api.run(NOW, {"c00050"})
+    api.held.update(names(100))
+    work = api.run(NOW + 5 * DAY_MS)
+    assert not work.repeats
+    assert work.progress is not None
+    assert (work.progress.by, work.progress.steps) == ("pages", 5)
+
+
 def test_pages_that_go_round_are_left() -> None:
     work = ContactWork(None, {"a", "b", "c"}, 0, "r", NOW, DAY_MS)
     assert work.next() == Page("search", None)
