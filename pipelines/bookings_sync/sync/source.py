@@ -219,8 +219,10 @@ def _resource(name: str, shared: _SharedLoad, rows: Callable[[Load], Iterator[Em
 
 
 def _missing_tables(schema: Schema, load: Load, table_names: Iterable[str]) -> Iterator[Any]:
-    """Empty tables for those that the schema does not have yet, so that users can query every table after one load."""
-    for name in set(table_names) - schema.tables.keys():
+    """Empty tables for those that the schema does not have yet, or not with all columns, so that users can query every
+    column after one load."""
+    known = {name: schema.tables[name]["columns"].keys() for name in schema.tables}
+    for name in [each for each in table_names if not known.get(each, set()) >= set(TABLES[each].names)]:
         empty = TABLES[name].schema.empty_table()
         yield _with_hints(name, load.stage.version(empty) if TABLES[name].history else load.stage.stamped(empty))
 

@@ -58,7 +58,8 @@ def describe_columns(schema: Schema, descriptions: Mapping[str, Mapping[str, str
     for name in schema.tables.keys() & descriptions.keys():
         columns = schema.tables[name]["columns"]
         for column, description in descriptions[name].items():
-            columns[column].setdefault("description", description)
+            if column in columns:  # a new column is missing until the first rows that have it
+                columns[column].setdefault("description", description)
 
 
 def planned_table(resource_name: str, table_name: str, hints: Mapping[str, Any], *, history: bool) -> TTableSchema:
