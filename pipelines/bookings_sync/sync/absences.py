@@ -73,7 +73,8 @@ class Refused(NamedTuple):
 
 
 class Absences:
-    """The missing appointments of one load. `missing` collects their locations and keys."""
+    """The missing appointments of one load. `missing` collects their locations and keys, `restaged` where the held
+    appointments are that the load has staged."""
 
     def __init__(
         self,
@@ -90,6 +91,7 @@ class Absences:
         privacy: Privacy,
         look_ups: LookUps,
         missing: set[tuple[str, Key]],
+        restaged: dict[tuple[str, Key], Placed],
         marks: DeletionMarks,
         proof: Proof,
     ) -> None:
@@ -109,7 +111,7 @@ class Absences:
         self._marks = marks
         self._proof = proof
         self._absent: dict[tuple[str, Key], Absent] = {}
-        self._restaged: dict[tuple[str, Key], Placed] = {}
+        self._restaged = restaged
         self._found: set[tuple[str, Key]] = set()
         """The missing appointments that the API found by their ids."""
         self._before: dict[str, Control] = {}

@@ -43,6 +43,7 @@ class ListedContacts:
 
     `torn` are contacts by location. Their custom fields may not match the contact's digest, because a load was torn.
     The same is true of all contacts in an outdated list, which was last read by other rules or lost rows since.
+    `restaged` says where held appointments are that the load has staged.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class ListedContacts:
         journal: Journal,
         rereading: Rereading,
         disputes: Disputes,
+        restaged: Mapping[tuple[str, Key], Placed],
     ) -> None:
         self._rereading = rereading
         self._caches = caches
@@ -64,6 +66,7 @@ class ListedContacts:
         self._stage = stage
         self._journal = journal
         self._disputes = disputes
+        self._restaged = restaged
         self._waiting: list[_Waiting] = []
 
     def take(self, contacts: Rows, read: Read | None, *, is_look_up: bool = False) -> Iterator[Emitted]:
@@ -122,7 +125,12 @@ class ListedContacts:
             yield from self._stage_with_news(contacts, held, read)
 
     def _appointments_of(self, location_id: str, contacts: Collection[Key]) -> dict[Key, dict[Key, Placed]]:
-        return self._held_rows.of_contacts(location_id, (key[0] for key in contacts))
+        """The appointments of these contacts, where they are after this load."""
+        held = self._held_rows.of_contacts(location_id, (key[0] for key in contacts))
+        return {
+            contact: {key: self._restaged.get((location_id, key), placed) for key, placed in each.items()}
+            for contact, each in held.items()
+        }
 
     def _stage_with_news(
         self, contacts: Rows, held: dict[Key, Held], read: Read | None, *, is_look_up: bool = False

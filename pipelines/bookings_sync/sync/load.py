@@ -18,6 +18,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync.changes.contents import NOTHING
+from bookings_sync.changes.held import Placed
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.rereading import Rereading
 from bookings_sync.changes.stage import Emitted, Stage
@@ -158,7 +159,7 @@ class Load:
             self._held_rows,
             self.stage,
             self._completed,
-            self._contact_rows(missing),
+            self._contact_rows(missing, {}),
             self._privacy,
             run.proof,
             mentions,
@@ -251,7 +252,8 @@ class Load:
         run, stage, journal = self._run, self.stage, self._journal
         hot = hot_range(run.settings, run.span.now)
         missing: set[tuple[str, Key]] = set()
-        contacts = self._contact_rows(missing)
+        restaged: dict[tuple[str, Key], Placed] = {}
+        contacts = self._contact_rows(missing, restaged)
         absences = Absences(
             run.client,
             run.planner,
@@ -266,6 +268,7 @@ class Load:
             self._privacy,
             run.look_ups,
             missing,
+            restaged,
             self._marks,
             run.proof,
         )
@@ -311,7 +314,9 @@ class Load:
     def _looked_up(self, due: list[Due]) -> Generator[Emitted]:
         yield from self._appointment_reads().look_up(due)
 
-    def _contact_rows(self, missing: set[tuple[str, Key]]) -> ListedContacts:
+    def _contact_rows(
+        self, missing: set[tuple[str, Key]], restaged: Mapping[tuple[str, Key], Placed]
+    ) -> ListedContacts:
         run = self._run
         return ListedContacts(
             run.contacts,
@@ -322,6 +327,7 @@ class Load:
             self._journal,
             self._rereading,
             self._disputes(CONTACTS, missing),
+            restaged,
         )
 
     def _reserve_for_slots(self) -> None:

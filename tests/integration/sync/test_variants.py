@@ -241,6 +241,22 @@ def test_a_contact_told_differently_by_the_second_service_of_its_appointment(
     assert calendar.idle() == 0
 
 
+@pytest.mark.parametrize("late", ORDERS)
+def test_appointments_that_two_services_show_first_with_different_contacts(
+    calendar: ScriptedCalendar, late: tuple[str, ...]
+) -> None:
+    """Whichever list an appointment is held in after its first sync, its contact is of the same list."""
+    calendar.late = late
+    calendar.lists = {
+        list_: [booked(f"a{n}", list_, contact={"id": f"c{n}", "firstName": f"{list_} {n}"}) for n in range(12)]
+        for list_ in ("s1", "s2")
+    }
+    calendar.sync()
+    assert calendar.idle() == 0
+    held = zip(calendar.live("appointments", "id"), calendar.live("appointments", "service_id"), strict=True)
+    assert sorted(calendar.live("contacts", "first_name")) == sorted(f"{each} {id_[1:]}" for id_, each in held)
+
+
 def test_cold_windows_that_disagree_with_hot_ones(calendar: ScriptedCalendar) -> None:
     calendar.knobs = {"cold_reread_days": 1, "window_days": 4, "lookback_days": 1}
     hot, cold = of_contact("a", "s1", "Ada"), of_contact("b", "s1", "Bea", startTime=at(-15), endTime=at(-15))
