@@ -73,6 +73,12 @@ def loggers_as_they_were() -> Iterator[None]:
 
 
 @pytest.fixture
+def api() -> str:
+    """The API that serves the calendars of a test. A test that runs with several parametrizes it."""
+    return "v1"
+
+
+@pytest.fixture
 def tally(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
     """Counts attempts: `tally("kills", 1)`. The sums over all tests are printed at the end."""
 

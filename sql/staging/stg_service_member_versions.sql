@@ -17,6 +17,7 @@ SELECT
   selected AS is_selected,
   deleted_at IS NULL AND COALESCE(selected, TRUE) AS is_assigned,
   deleted_at,
+  unchanged_since,
   _dlt_valid_from AS valid_from,
   _dlt_valid_to AS valid_to
 FROM raw.service_members

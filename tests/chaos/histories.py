@@ -29,13 +29,14 @@ import duckdb
 import pendulum
 import stamina
 
-from bookings_sync.config.settings import Location, Settings
+from bookings_sync.config.settings import Settings
 from bookings_sync.errors import LoadError
 from bookings_sync.planning.windows import Window
 from bookings_sync.sandbox import Fault, Faults, SandboxServer, Switches, World, WorldSpec, generate
 from bookings_sync.sync import pipeline
 from bookings_sync.sync.pipeline import SyncResult
 from bookings_sync.sync.run import Run
+from support.apis import Api, api_of, locations, truths
 from support.older_program import OlderProgram
 from support.oracle import (
     Existing,
@@ -68,6 +69,7 @@ WHOLE = {
     "horizon_days": 700,
     "scopes": ("service",),
     "window_days": 512,
+    "contacts_changed_filter": True,
 }
 """Settings that read every possible happening in few windows."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -105,6 +107,8 @@ class Round:
     sync: Sync = Sync()
     damage: tuple[Damage, ...] = ()
     """What befalls the warehouse before the sync."""
+    apis: tuple[Api, ...] = ()
+    """By location: the API that serves it from now on. Empty: as before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,8 @@ class History:
     rounds: tuple[Round, ...] = ()
     again: bool = False
     older: int = 0
+    apis: tuple[Api, ...] = ()
+    """By location: the API that serves it at first. v1 serves those that are not named."""
 
 
 @dataclass
@@ -142,15 +148,29 @@ class _Life:
     """The warehouse after each round, if damage restores any."""
     lost: Seen = field(default_factory=dict)
     """The appointments that were as the API showed them before damage that no undisturbed sync has followed yet."""
+    moved_at: dict[str, datetime] = field(default_factory=dict)
+    """By location: when it last moved to another API."""
     victims: Victims | None = None
     older: OlderProgram | None = None
     """The program until the upgrade."""
+    apis: dict[str, Api] = field(default_factory=dict)
+    """The API of each location."""
+
+    def __post_init__(self) -> None:
+        self.apis = {each.id: "v1" for each in self.world.locations}
+        self.move(self.history.apis)
+
+    def move(self, apis: tuple[Api, ...]) -> None:
+        """Replaces the locations' keys."""
+        moved = {each.id: api for each, api in zip(self.world.locations, apis, strict=False)}
+        self.moved_at |= {each: self.world.now for each, api in moved.items() if api != self.apis[each] and self.loads}
+        self.apis |= moved
 
     def settings(self, **knobs: Any) -> Settings:
-        locations = {each.name: Location(each.name, each.key, timezone=each.timezone) for each in self.world.locations}
         plain: dict[str, Any] = {
             "base_url": self.server.base_url,
-            "locations": locations,
+            "v2_base_url": self.server.base_url_v2,
+            "locations": locations(self.world, self.apis),
             "rate_limit": 100_000,
             "rate_period_seconds": 0.1,
             "read_timeout_seconds": 10,
@@ -170,7 +190,7 @@ class _Life:
 
     def note_changes(self) -> None:
         """Compares the truth with what it was when this was last asked."""
-        now = shown(self.world)
+        now = shown(self.world, self.apis)
         for key in now.keys() | self.truth.keys():
             if now.get(key) != self.truth.get(key):
                 self.changed_at[key] = self.world.now
@@ -184,6 +204,7 @@ class _Life:
             self.world.advance(timedelta(hours=round_.hours))
         else:
             self.world.now_ms += round_.hours * 3_600_000
+        self.move(round_.apis)
         self.note_changes()
         if round_.sync.trouble:
             self.omitted_at = self.world.now
@@ -343,17 +364,20 @@ class _Life:
     def equal(self, when: str) -> None:
         ahead = self.world.now + timedelta(days=SLOT_DAYS)
         hidden = out_of_reach(self.world, self.database)
-        truths = [self.world.truth(location.id, end=ahead) for location in self.world.locations]
-        for truth in truths:
+        told = truths(self.world, self.apis, ahead)
+        for truth in told:
             location_id = truth["location"]["id"]
-            truth["appointments"] = [
-                row
-                for row in truth["appointments"]
-                if (location_id, row["id"]) not in hidden and row.get("deleted") is not True
-            ]
+            is_v2 = api_of(self.apis, location_id) == "v2"
+            for name in ("events", "blockedSlots") if is_v2 else ("appointments",):
+                truth[name] = [
+                    row
+                    for row in truth[name]
+                    if (location_id, row["id"]) not in hidden and row.get("deleted") is not True
+                ]
             accept_variants(self.database, self.world, truth)
-            self.hide_contacts(location_id, truth["appointments"])
-        self.problems += [f"{when}: {each}" for each in differences(self.database, truths, slot_days=SLOT_DAYS)]
+            if not is_v2:
+                self.hide_contacts(location_id, truth["appointments"])
+        self.problems += [f"{when}: {each}" for each in differences(self.database, told, slot_days=SLOT_DAYS)]
 
     def hide_contacts(self, location_id: str, rows: list[dict[str, Any]]) -> None:
         """Hides contacts that no reply can show: their rows are in no list, and single rows come without a contact."""

@@ -6,6 +6,7 @@ Output: `histories`, a strategy of `History`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -52,6 +53,8 @@ _settings = _knobs(
     concurrency=[1, 3],
     reply_cap=[2, 5],
 )
+
+_apis: st.SearchStrategy[Any] = st.sampled_from(["v1", "v2"])
 
 _syncs = st.builds(
     Sync,
@@ -108,6 +111,7 @@ def histories(locations: int, *, rounds: int) -> st.SearchStrategy[History]:
         st.lists(_happenings, max_size=4).map(tuple),
         _syncs,
         st.just(()) | st.just(()) | st.lists(_damage, max_size=2).map(tuple),
+        st.just(()) | st.just(()) | st.tuples(*[_apis] * locations),
     )
     return st.builds(
         History,
@@ -117,4 +121,13 @@ def histories(locations: int, *, rounds: int) -> st.SearchStrategy[History]:
         st.lists(each, min_size=1, max_size=rounds).map(tuple),
         st.booleans(),
         st.sampled_from(amount([0], [0, 0, 0, 1, 2])),
-    )
+        st.just(()) | st.tuples(*[_apis] * locations),
+    ).map(_all_of_v1_until_the_upgrade)
+
+
+def _all_of_v1_until_the_upgrade(history: History) -> History:
+    """The older program may not know v2."""
+    if not history.older:
+        return history
+    rounds = tuple(replace(each, apis=()) if n < history.older else each for n, each in enumerate(history.rounds))
+    return replace(history, rounds=rounds, apis=())

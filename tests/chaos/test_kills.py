@@ -21,6 +21,7 @@ from bookings_sync.models.transform import Datasets, transform
 from bookings_sync.sandbox import Switches
 from bookings_sync.sync import pipeline
 from integration.sync.conftest import Site, Tally, small
+from support.apis import BOTH, Api, alternating, truths
 from support.oracle import Existing, Seen, ended_falsely, existing_now, flaws, lies, shown, strangers
 from support.truth import differences
 from support.variants import accept_variants
@@ -43,10 +44,21 @@ def deaths(rng: random.Random, number: int) -> list[Death]:
     return [Death(moment, rng.randint(1, most[moment])) for moment in moments]
 
 
+APIS: tuple[Api, ...] = amount(("v1",), BOTH)
+"""Of one of two locations. v2 serves the other one."""
+
+
+def served(site: Site, api: Api) -> Site:
+    """The site, with its first location served by this API and the others by both in turn."""
+    site.apis = alternating(site.world) | {site.location_id: api}
+    return site
+
+
+@pytest.mark.parametrize("api", APIS)
 @pytest.mark.parametrize("first", [True, False], ids=["first-sync", "later-sync"])
-def test_boundaries(open_site: Callable[..., Site], victims: Victims, tally: Tally, first: bool) -> None:
+def test_boundaries(open_site: Callable[..., Site], victims: Victims, tally: Tally, api: Api, first: bool) -> None:
     """A kill at the end of each stage in turn. In a first sync these are the stages of its second load."""
-    site = open_site(WORLD, **KNOBS)
+    site = served(open_site(WORLD, **KNOBS), api)
     if not first:
         site.sync()
     for boundary in BOUNDARIES[int(first) :: amount(2, 1)]:
@@ -61,30 +73,32 @@ def test_boundaries(open_site: Callable[..., Site], victims: Victims, tally: Tal
     converges(site)
 
 
-@pytest.mark.parametrize("api", ["well", "in-trouble", "in-another-form"])
-def test_random_moments(open_site: Callable[..., Site], victims: Victims, tally: Tally, api: str) -> None:
+@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize("answers", ["well", "in-trouble", "in-another-form"])
+def test_random_moments(open_site: Callable[..., Site], victims: Victims, tally: Tally, api: Api, answers: str) -> None:
     """The API answers well; or each killed run meets another trouble, which has ended before the next run converges; or
     its replies have another form for good."""
-    rng = random.Random(f"{CHAOS_SEED} {api}")
-    forms = [{}] if api != "in-another-form" else [dict([each]) for each in LASTING]
-    troubles = [""] if api != "in-trouble" else list(TROUBLES)
+    rng = random.Random(f"{CHAOS_SEED} {api} {answers}")
+    forms = [{}] if answers != "in-another-form" else [dict([each]) for each in LASTING]
+    troubles = [""] if answers != "in-trouble" else list(TROUBLES)
     site, watch, died = None, Watch(), 0
     for number, death in enumerate(deaths(rng, RANDOM_DEATHS)):
         if site is None or (number % 10 == 5 and number > 5):
             if site is not None:  # another first sync, in a world that still has all its services
                 site.database.unlink()
-            site, watch = open_site(WORLD, switches=Switches().changed(rng.choice(forms)), **KNOBS), Watch()
+            site = served(open_site(WORLD, switches=Switches().changed(rng.choice(forms)), **KNOBS), api)
+            watch = Watch()
         site.world.advance(timedelta(hours=rng.randint(1, 60)))
         trouble = rng.choice(troubles)
         with troubled(site.server, trouble):
-            shown_now = shown(site.world)
+            shown_now = shown(site.world, site.apis)
             died += victims.order("sync", str(site.database), site.world.now, death, site.settings)
         if site.database.exists() and has_tables(site):
             assert watch.problems(site, shown_now) == [], (death, trouble)
         if rng.random() < 0.6 or number == RANDOM_DEATHS - 1:
             converges(site, (death, trouble), watch)
     tally("kills on DuckDB", died)
-    tally(f"kills with an API {api}", died)
+    tally(f"kills with an API {answers}", died)
     assert died >= RANDOM_DEATHS // 2, "most runs ended before they were killed: nothing was proved"
 
 
@@ -115,11 +129,13 @@ def converges(site: Site, after: object = "", watch: Watch | None = None) -> Non
     """One undisturbed run right after the kill: the lock must be free."""
     assert site.sync().row["errors"] == "[]", after
     days = site.settings.slots_horizon_days
-    truths = [site.world.truth(each.id, end=site.world.now + timedelta(days=days)) for each in site.world.locations]
-    for truth in truths:
+    told = truths(site.world, site.apis, site.world.now + timedelta(days=days))
+    for truth in told:
         accept_variants(str(site.database), site.world, truth)
-    assert differences(str(site.database), truths, slot_days=days) == [], after
-    assert (flaws(str(site.database)) if watch is None else watch.problems(site, shown(site.world))) == [], after
+    assert differences(str(site.database), told, slot_days=days) == [], after
+    assert (flaws(str(site.database)) if watch is None else watch.problems(site, shown(site.world, site.apis))) == [], (
+        after
+    )
 
 
 def has_tables(site: Site) -> bool:

@@ -13,8 +13,9 @@ from typing import Any
 
 from bookings_sync.sandbox import BrokenKind, FalseKind, Fault, Faults, SandboxServer
 
-_BY_ID = ("GET /appointments/:id",)
-_LISTS = ("GET /appointments/",)
+_BY_ID = ("GET /appointments/:id", "GET /calendars/events/appointments/:id")
+_LISTS = ("GET /appointments/", "GET /calendars/events", "GET /calendars/blocked-slots")
+_CALENDARS = ("GET /calendars/teams", "GET /calendars/services", "GET /calendars/groups", "GET /calendars/")
 _BROKEN: tuple[BrokenKind, ...] = ("503", "reset", "truncated", "cut", "list", "html")
 
 
@@ -38,9 +39,7 @@ TROUBLES: dict[str, Trouble] = {
     "outage object": _outage("gone_object"),
     "storm": Trouble(tuple(Fault(kind=kind, rate=0.11) for kind in _BROKEN)),
     "lists are empty": Trouble((Fault(kind="empty_list"),)),
-    "calendars are empty": Trouble(
-        (Fault(kind="empty_list", endpoints=("GET /calendars/teams", "GET /calendars/services")),)
-    ),
+    "calendars are empty": Trouble((Fault(kind="empty_list", endpoints=_CALENDARS),)),
     "some lists are empty": Trouble((Fault(kind="empty_list", rate=0.3, endpoints=_LISTS),)),
     "ids are unknown": Trouble((Fault(kind="gone_404"),)),
     "another tenant": Trouble((Fault(kind="other_tenant"),)),

@@ -15,7 +15,8 @@ from typing import Any
 
 import duckdb
 
-from bookings_sync.sandbox import World
+from bookings_sync.sandbox import World, truth_v2
+from support.apis import Apis, api_of
 
 Seen = Mapping[tuple[str, str], tuple[Any, ...]]
 """Live appointments by (location id, id): the values of `_FIELDS`."""
@@ -34,6 +35,18 @@ _FIELDS = {
     "calendarProviderId": "team_id",
     "calendarServiceId": "service_id",
 }
+
+_FIELDS_V2 = {
+    "startTime": "startTime",
+    "endTime": "endTime",
+    "appoinmentStatus": "appointmentStatus",
+    "appointmentStatus": "appointmentStatus",
+    "title": "title",
+    "userId": "assignedUserId",
+    "calendarProviderId": "groupId",
+    "calendarServiceId": "calendarId",
+}
+"""The field of v2 for each field of v1."""
 
 _HISTORIES = {
     "teams": "id",
@@ -70,16 +83,31 @@ class _Any:
 _ANY = _Any()
 
 
-def shown(world: World) -> Seen:
-    """The appointments that the API shows now, without those that a field calls deleted."""
+def shown(world: World, apis: Apis = "v1") -> Seen:
+    """The appointments that the APIs of the locations show now, without those that a field calls deleted."""
     found: dict[tuple[str, str], tuple[Any, ...]] = {}
     many = {"calendarServiceId": _ANY} if world.switches.two_services else {}
     for location in world.locations:
-        truth = world.truth(location.id, start=world.now, end=world.now)
-        for row in truth["appointments"]:
+        told = _shown_by_v1 if api_of(apis, location.id) == "v1" else _shown_by_v2
+        for row in told(world, location.id):
             if row.get("deleted") is not True:
                 found[location.id, row["id"]] = tuple((row | many).get(name) for name in _FIELDS)
     return found
+
+
+def _shown_by_v1(world: World, location_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.truth(location_id, start=world.now, end=world.now)["appointments"]
+    return found
+
+
+def _shown_by_v2(world: World, location_id: str) -> list[dict[str, Any]]:
+    """The same under v1's names. Only blocked-off time has a status."""
+    truth = truth_v2(world, location_id, start=world.now, end=world.now)
+    rows = [each | {"status": None} for each in truth["events"]]
+    rows += [each | {"status": "booked"} for each in truth["blockedSlots"]]
+    for row in rows:
+        row["appointmentStatus"] = row.get("appointmentStatus") or row.get("appoinmentStatus")
+    return [row | {name: row.get(theirs) for name, theirs in _FIELDS_V2.items()} for row in rows]
 
 
 def out_of_reach(world: World, database: str) -> set[tuple[str, str]]:

@@ -20,6 +20,13 @@ SUNDAY_FIRST = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday"
 LENGTHS = {"slotDuration": "slot_duration", "slotInterval": "slot_interval", "slotBuffer": "slot_buffer"}
 MINUTES = {"mins": 1, "hours": 60}
 
+DAYS = {
+    "sunday_0": SUNDAY_FIRST,
+    "sunday_1": ("", *SUNDAY_FIRST),
+    "monday_0": (*SUNDAY_FIRST[1:], "sunday"),
+}
+"""The same by the sandbox's switch `days_of_week`."""
+
 _SHAPES = {
     "teams": Shape(("id",), "id=id name=name description=description slug=slug"),
     "team_members": Shape(("team_id", "user_id"), "user_id=id name=name email=email", extra=False),
@@ -88,8 +95,8 @@ _NULL: dict[str, tuple[str, ...]] = {
 """Columns without a source in v2."""
 
 
-def expected_rows(truth: Json, slot_days: int, *, days: tuple[str, ...] = SUNDAY_FIRST) -> dict[str, Expected]:
-    """By table, the rows of one location. `days` names the numbers of `daysOfTheWeek`."""
+def expected_rows(truth: Json, slot_days: int) -> dict[str, Expected]:
+    """By table, the rows of one location. `truth["days"]` names the numbers of `daysOfTheWeek`, if they differ."""
     rows: dict[str, Expected] = {name: {} for name in _SHAPES}
 
     def put(table: str, record: Json, *owner: Any, **more: Any) -> None:
@@ -106,7 +113,7 @@ def expected_rows(truth: Json, slot_days: int, *, days: tuple[str, ...] = SUNDAY
             put("service_members", member, calendar["id"])
             if calendar["groupId"] in {group["id"] for group in truth["groups"]}:
                 put("team_members", users.get(member["userId"], {"id": member["userId"]}), calendar["groupId"])
-        for weekday, position, opening in _openings(calendar, days):
+        for weekday, position, opening in _openings(calendar, truth.get("days", SUNDAY_FIRST)):
             put("service_hours", opening, calendar["id"], weekday, position)
     for status, events in ((None, truth["events"]), ("booked", truth["blockedSlots"])):
         for event in events:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bookings_sync.dialects.replies import list_under
+from bookings_sync.dialects.replies import decode_object, list_under
 from bookings_sync.records.digests import short_digest_of
 from bookings_sync.records.json_text import holds_nul
 
@@ -37,7 +37,8 @@ The JSON contains no NUL. It may contain integers beyond 64 bits.
 
 
 class Listing(NamedTuple):
-    """A decoded list of `size` appointments.
+    """A decoded list of `size` appointments. `largest` is the size of the largest of the lists that it was joined from:
+    an API that cuts lists off cuts off each of them.
 
     Without a comparison, `records` holds all records and `missing` is None.
     After a comparison, `records` holds only the changed records, and `missing` the `id_digest` of each appointment
@@ -49,10 +50,16 @@ class Listing(NamedTuple):
     size: int
     digests: bytes | None = None
     missing: frozenset[bytes] | None = None
+    of_lists: int | None = None
+
+    @property
+    def largest(self) -> int:
+        return self.size if self.of_lists is None else self.of_lists
 
 
 class _Body(msgspec.Struct):
     appointments: list[msgspec.Raw]
+    largest: int | None = None
 
 
 _split = msgspec.json.Decoder(_Body)
@@ -65,7 +72,8 @@ def id_digest(record_id: str) -> bytes:
 def decode_all(body: bytes) -> Listing:
     """Decodes every record to a dict."""
     records = _decode_list(body)
-    return Listing(records, len(records))
+    largest = decode_object(body).get("largest")
+    return Listing(records, len(records), of_lists=largest if type(largest) is int else None)
 
 
 def split_decoder(read: ReadRecords) -> Callable[[bytes], Listing]:
@@ -89,7 +97,10 @@ def diff_decoder(known: bytes | None, read: ReadRecords) -> Callable[[bytes], Li
 def _split_or_decode(body: bytes, read_split: Callable[[Sequence[msgspec.Raw]], Listing | None]) -> Listing:
     """Splits the body into its records for `read_split`. Decodes the whole body if that is not possible."""
     try:
-        listing = read_split(_split.decode(body).appointments)
+        split = _split.decode(body)
+        listing = read_split(split.appointments)
+        if listing is not None and split.largest is not None:
+            listing = listing._replace(of_lists=split.largest)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         listing = None
     return decode_all(body) if listing is None else listing

@@ -43,10 +43,11 @@ class Changes:
 
 
 class Difference(NamedTuple):
-    """The rows to load, and their counts."""
+    """The rows to load, their counts, and how many held versions they end."""
 
     rows: Rows
     changes: Changes
+    ended: int = 0
 
 
 def changed(rows: Rows, held: Mapping[Key, Held]) -> Rows:
@@ -58,19 +59,19 @@ def changed(rows: Rows, held: Mapping[Key, Held]) -> Rows:
 def difference(rows: Rows, held: Mapping[Key, Held], rewritten: Collection[Key] = ()) -> Difference:
     """The rows that the warehouse does not hold as they are. Equal digests mean equal records. `rewritten` are the keys
     of rows that only this program reads in another way."""
-    if not held:
+    if not held and not rewritten:
         return Difference(rows, Changes(new=len(rows)))
-    changes = Changes()
+    changes, ended = Changes(), 0
     starts = rows.starts_ms()
     positions: list[int] = []
     for position, (key, found) in enumerate(zip(rows.keys, rows.digests, strict=True)):
         before = held.get(key)
-        if before is None:
-            changes.new += 1
-        elif before.digest == found:
+        if before is not None and before.digest == found:
             continue
-        elif key in rewritten:
+        if key in rewritten:
             changes.rewritten += 1
+        elif before is None:
+            changes.new += 1
         elif before.deleted:
             changes.restored += 1
         elif before.start_ms is not None and before.start_ms != starts[position]:
@@ -78,7 +79,8 @@ def difference(rows: Rows, held: Mapping[Key, Held], rewritten: Collection[Key] 
         else:
             changes.changed += 1
         positions.append(position)
-    return Difference(rows.take(positions), changes)
+        ended += before is not None
+    return Difference(rows.take(positions), changes, ended)
 
 
 def missing(held: Mapping[Key, Held], found: Collection[Key]) -> list[Key]:
@@ -86,11 +88,14 @@ def missing(held: Mapping[Key, Held], found: Collection[Key]) -> list[Key]:
     return [key for key, before in held.items() if not before.deleted and key not in found]
 
 
-def tombstones(table: Table, location_id: str, rows: pa.Table, deleted_at: DateTime) -> pa.Table:
-    """Tombstones: the held rows with `deleted_at` set, in the same shape."""
+def tombstones(
+    table: Table, location_id: str, rows: pa.Table, deleted_at: DateTime, *, unchanged_since: DateTime | None = None
+) -> pa.Table:
+    """Tombstones: the held rows with `deleted_at` set, in the same shape. `unchanged_since` marks rows that only this
+    program no longer finds."""
     digests = [digest([location_id, key, "deleted", deleted_at.isoformat()]) for key in keys_of(rows, table)]
     at = pa.repeat(pa.scalar(deleted_at, pa.timestamp("us", tz="UTC")), len(rows))
     gone = rows.set_column(table.names.index("deleted_at"), table.schema.field("deleted_at"), at)
-    never = pa.nulls(len(rows), at.type)
-    gone = gone.set_column(table.names.index("unchanged_since"), table.schema.field("unchanged_since"), never)
+    since = pa.repeat(pa.scalar(unchanged_since, at.type), len(rows))
+    gone = gone.set_column(table.names.index("unchanged_since"), table.schema.field("unchanged_since"), since)
     return gone.set_column(table.names.index("row_digest"), table.schema.field("row_digest"), pa.array(digests))

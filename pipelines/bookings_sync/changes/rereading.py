@@ -21,6 +21,7 @@ from bookings_sync.changes.held import keys_of
 from bookings_sync.planning.contacts import ways_of
 from bookings_sync.planning.ledger import Ledger, Read, within
 from bookings_sync.planning.plan import PlannedRead
+from bookings_sync.planning.windows import Window, gaps
 from bookings_sync.records.columns import Key, row_digests
 from bookings_sync.records.interpretation import Alike, Declarations, Interpretation
 from bookings_sync.records.rows import Rows
@@ -33,12 +34,18 @@ _ATTENDANCE = frozenset({"appointment_status", "appoinment_status"})
 
 class Rereading:
     """`interpretation_of` gives how this run reads a location's replies. `earlier` are the ways in which earlier runs
-    read replies, by the ledger's `rules`."""
+    read replies, by the ledger's `rules`. `torn` are the reads of loads that never completed: they replaced the entries
+    that said how their rows were read before."""
 
     def __init__(
-        self, ledger: Ledger, interpretation_of: Callable[[str], Interpretation], earlier: Mapping[str, Declarations]
+        self,
+        ledger: Ledger,
+        interpretation_of: Callable[[str], Interpretation],
+        earlier: Mapping[str, Declarations],
+        torn: Ledger | None = None,
     ) -> None:
         self._ledger = ledger
+        self._torn = torn or Ledger()
         self._interpretation_of = interpretation_of
         self._earlier = earlier
         self._known: dict[tuple[str, frozenset[str]], dict[str, Alike]] = {}
@@ -55,6 +62,10 @@ class Rereading:
             self._known[known] = interpretation.alike([self._earlier[each] for each in others])
         return self._known[known]
 
+    def ways_before(self, read: PlannedRead) -> str | None:
+        """The other ways in which the list was last read, for the ledger."""
+        return " ".join(sorted(self._others(read))) or None
+
     def is_outdated(self, read: Read | PlannedRead | None) -> bool:
         """Whether the list was last read in another way."""
         return bool(self._others(read))
@@ -68,12 +79,26 @@ class Rereading:
 
     def _last_rules(self, read: Read | PlannedRead) -> Iterable[str]:
         if read.endpoint == "appointments" and read.window is not None:
-            stretches = within(self._ledger.stretches(read.location_id, read.scope), read.window)
-            return {stretch.read.rules for stretch in stretches}
+            return self._rules_of_window(read, read.window)
         last = self._ledger.newest(read.location_id, read.endpoint, read.scope)
+        if last is None and (torn := self._torn.newest(read.location_id, read.endpoint, read.scope)):
+            return _ways(torn)
         if last is not None and read.endpoint == "contacts":
             return ways_of(last)
         return {last.rules.partition(" ")[0]} if last else ()
+
+    def _rules_of_window(self, read: Read | PlannedRead, window: Window) -> set[str]:
+        stretches = within(self._ledger.stretches(read.location_id, read.scope), window)
+        found = {stretch.read.rules for stretch in stretches}
+        torn = within(self._torn.stretches(read.location_id, read.scope), window)
+        if torn and gaps(window, [stretch.window for stretch in stretches]):
+            found.update(*(_ways(stretch.read) for stretch in torn))
+        return found
+
+
+def _ways(torn: Read) -> set[str]:
+    """How rows may have been read that a torn load has or has not written again."""
+    return {torn.rules.partition(" ")[0], *(torn.rules_before or "").split()}
 
 
 def unchanged_since(rows: Rows, held: pa.Table, alike: Alike) -> dict[Key, datetime]:

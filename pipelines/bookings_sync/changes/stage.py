@@ -100,32 +100,42 @@ class Stage:
         rows: Rows,
         held: Mapping[Key, Held],
         read: Read | PlannedRead | None = None,
+        *,
         alike: Mapping[str, Alike] | None = None,
+        is_whole_list: bool = False,
     ) -> Staged | None:
-        """Stages the rows that are new or changed; None if there are none. `read` is the read that brought them. By
-        default, it decides what the held rows were read `alike`."""
+        """Stages the rows that are new or changed; None if there are none. `read` is the read that brought them. Only
+        a difference in what is `alike` is a change, by default in what the last reading has in common with this one.
+        `is_whole_list`: `held` are all held rows of the list."""
         staged = self._keys.get((rows.table.name, rows.location_id), {})
         if not staged.keys().isdisjoint(_hashes(rows.keys)):
             rows = rows.take([position for position, key in enumerate(_hashes(rows.keys)) if key not in staged])
-        if alike is None and read is not None:
-            alike = self.alike(read)
-        since = self._unchanged_since(rows, held, alike) if alike is not None else {}
+        of_table = alike[rows.table.name] if alike else self._alike(rows.table, read)
+        since = self._unchanged_since(rows, held, of_table, is_whole_list=is_whole_list) if of_table else {}
         found = difference(rows, held, since.keys())
-        if found.changes.new < len(found.rows):
+        if found.ended:
             self.merged.add(rows.table.name)
         if found.changes.changed:
             self.samples.setdefault(rows.table.name, found.rows.take(range(min(len(found.rows), _SAMPLED))))
         return self._staged(found, since)
 
+    def _alike(self, table: Table, read: Read | PlannedRead | None) -> Alike | None:
+        """What the last reading of a list has in common with this one, if it was read in another way."""
+        alike = self.alike(read) if read else None
+        return alike[table.name] if alike else None
+
     def _unchanged_since(
-        self, rows: Rows, held: Mapping[Key, Held], alike: Mapping[str, Alike]
+        self, rows: Rows, held: Mapping[Key, Held], alike: Alike, *, is_whole_list: bool
     ) -> Mapping[Key, datetime]:
-        """The rows that differ from the held ones only because the list was last read in another way."""
+        """The rows that differ from the held ones only in what is not alike."""
+        come: dict[Key, datetime] = {}
+        if is_whole_list and not alike.finds_same_rows(rows.table):
+            come = {key: self.started_at for key in rows.keys if key not in held or held[key].deleted}
         rows = changed(rows, held)
         if not len(rows):
-            return {}
+            return come
         whole = self.held_rows(rows.table, rows.location_id, rows.keys)
-        return unchanged_since(rows, whole, alike[rows.table.name])
+        return come | unchanged_since(rows, whole, alike)
 
     def add_new(self, rows: Rows, *, may_come_again: bool = True) -> Staged | None:
         """Stages rows that are neither held nor staged, without looking them up; None if there are no rows. Their keys
@@ -143,22 +153,28 @@ class Stage:
             staged = self._keys.setdefault((rows.table.name, rows.location_id), {})
             staged.update(zip(_hashes(rows.keys), _hashes(rows.digests), strict=True))
         self.rows += len(rows)
-        self.growth.add(rows.location_id, rows.table.name, len(rows), len(rows) - found.changes.new)
+        self.growth.add(rows.location_id, rows.table.name, len(rows), found.ended)
         return Staged(rows, self.version(rows.arrow(since)))
 
-    def add_deleted(self, table: Table, location_id: str, keys: list[Key]) -> Emitted | None:
-        """Stages tombstones for these records; None if there are none."""
+    def add_deleted(
+        self, table: Table, location_id: str, keys: list[Key], read: PlannedRead | None = None
+    ) -> Emitted | None:
+        """Stages tombstones for these records; None if there are none. `read` is the whole list that lacks them: it may
+        lack them only because it was last read in another way."""
         staged = self._keys.setdefault((table.name, location_id), {})
         keys = [key for key in keys if _SHORT(hash(key)) not in staged]
         if not keys:
             return None
         whole = self.held_rows(table, location_id, keys).select(table.names)
-        rows = tombstones(table, location_id, whole, self.started_at)
+        alike = self._alike(table, read)
+        is_change = alike is None or alike.finds_same_rows(table)
+        since = None if is_change else self.started_at
+        rows = tombstones(table, location_id, whole, self.started_at, unchanged_since=since)
         staged.update(dict.fromkeys(_hashes(keys), _SHORT(hash("deleted"))))
         self.merged.add(table.name)
         self.rows += len(rows)
         self.growth.add(location_id, table.name, len(rows), len(rows))
-        self.count(table.name, Changes(deleted=len(rows)))
+        self.count(table.name, Changes(deleted=len(rows)) if is_change else Changes(rewritten=len(rows)))
         return table.name, self.version(rows)
 
     def forget_keys(self, table: Table, location_id: str) -> None:

@@ -171,6 +171,8 @@ class Dialect:
     contacts: Callable[[Location, Settings, Send], ContactCalls] | None = None
     """None if appointments embed their contacts."""
     probes: Callable[[Location, Settings, Send], Probes] | None = None
+    weekday_setting: str | None = None
+    """The setting that says how the API numbers weekdays. None if it names them."""
     where_id_is: str | None = None
     """Where a user finds the location's id, for a dialect that must be told. None if the key or the data tell it."""
 

@@ -21,7 +21,8 @@ _SAMPLE_ROWS = 1_000
 
 
 def new_fields(client: SqlClientBase[Any], *, since: DateTime) -> list[str]:
-    """`table.field` for each field in `extra` of versions since `since` but of none before. Empty on the first run."""
+    """`table.field` for each field in `extra` of versions since `since` but of none before. Nothing is new in a
+    location's first run, nor in a run that reads the location in another way: another API has other fields."""
     found: list[str] = []
     for table in TABLES.values():
         if "extra" not in table.names:
@@ -29,12 +30,12 @@ def new_fields(client: SqlClientBase[Any], *, since: DateTime) -> list[str]:
         name = client.make_qualified_table_name(table.name)
         new = (
             f"SELECT extra FROM {name} WHERE _dlt_valid_from >= %s AND extra IS NOT NULL"  # noqa: S608 - our own names
+            f" AND location_id IN (SELECT location_id FROM {name} WHERE _dlt_valid_from < %s)"
+            f" AND location_id NOT IN ({_REREAD.format(name)})"
             f" LIMIT {_SAMPLE_ROWS}"
         )
-        fields = {key for (extra,) in rows_if_any(client, new, since) for key in json.loads(extra)}
+        fields = {key for (extra,) in rows_if_any(client, new, since, since, since) for key in json.loads(extra)}
         old = f"SELECT 1 FROM {name} WHERE _dlt_valid_from < %s"  # noqa: S608 - our own names
-        if not fields or not rows_if_any(client, f"{old} LIMIT 1", since):
-            continue
         found += [
             f"{table.name}.{key}"
             for key in sorted(fields)
@@ -43,6 +44,7 @@ def new_fields(client: SqlClientBase[Any], *, since: DateTime) -> list[str]:
     return found
 
 
+_REREAD = "SELECT location_id FROM {} WHERE _dlt_valid_from >= %s AND unchanged_since IS NOT NULL"
 _HOLDS = "(extra LIKE %s ESCAPE '!' OR extra LIKE %s ESCAPE '!')"
 
 

@@ -43,6 +43,9 @@ class Read:
     contents: str | None = None
     reply_cap: int | None = None
     """The number of records at which the API was known to cut such replies off."""
+    rules_before: str | None = None
+    """The other `rules` by which the rows of the window may have been read until then, separated by blanks. If the load
+    of this read was torn, some rows are still read by these."""
 
     @property
     def read_id(self) -> str:

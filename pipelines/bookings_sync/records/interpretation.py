@@ -81,6 +81,11 @@ class Alike(NamedTuple):
     fields: frozenset[str]
     new: frozenset[str]
 
+    def finds_same_rows(self, table: Table) -> bool:
+        """Whether both ways make rows of the same records. If a key column is filled from other fields, a row may come
+        or go although nothing changed."""
+        return set(table.key) - STAMPED <= self.columns
+
 
 @dataclass(frozen=True, slots=True)
 class Interpretation:

@@ -29,6 +29,7 @@ _SAME_NAME = (
     "record_digests",
     "contents",
     "reply_cap",
+    "rules_before",
 )
 """Columns that hold the attribute of `Read` with the same name, in the order of `Read`'s arguments."""
 

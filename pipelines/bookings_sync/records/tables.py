@@ -427,6 +427,11 @@ READS = _merged(
             "service's notice, in milliseconds; for contacts also how far they were read, as JSON. A reply that was "
             "read in another way is looked at again.",
         ),
+        _text(
+            "rules_before",
+            "The other rules by which rows of the window may have been read before, separated by blanks. If the load "
+            "of this read was torn, some rows are still as these left them. Null if there are none.",
+        ),
         _text("reply_digest", "Digest of the reply's bytes. An equal reply is not decoded again."),
         Column(
             "record_digests",

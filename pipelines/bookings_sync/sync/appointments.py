@@ -206,7 +206,7 @@ class AppointmentReads:
     def _take_listing(
         self, planned: PlannedRead, replies: list[Reply[Listing]], listing: Listing, batch: Batch
     ) -> Iterator[Emitted]:
-        read = self._completed.add(planned, replies, rows=listing.size, record_digests=listing.digests)
+        read = self._completed.add(planned, replies, rows=listing.largest, record_digests=listing.digests)
         staged = self._stage.rows
         self._stage.reject(batch)
         rows = batch.rows["appointments"]

@@ -29,14 +29,20 @@ class Totals(NamedTuple):
 
 class CompletedReads:
     """Adds the completed reads of one run to the journal of a load. `rules` fingerprint how each endpoint of
-    a location is read."""
+    a location is read, `ways_before` how a list may have been read until now."""
 
     def __init__(
-        self, journal: Journal, run_id: str, rules: Callable[[str, Endpoint], str], clock: Callable[[], DateTime]
+        self,
+        journal: Journal,
+        run_id: str,
+        rules: Callable[[str, Endpoint], str],
+        ways_before: Callable[[PlannedRead], str | None],
+        clock: Callable[[], DateTime],
     ) -> None:
         self._journal = journal
         self._run_id = run_id
         self._rules = rules
+        self._ways_before = ways_before
         self._clock = clock
 
     def add(
@@ -68,6 +74,7 @@ class CompletedReads:
             reply_rows=rows,
             seconds=sum(reply.seconds for reply in replies),
             record_digests=record_digests,
+            rules_before=self._ways_before(planned),
         )
         self._journal.complete(read)
         return read

@@ -74,11 +74,13 @@ What = Literal["parts", "whole again", "far days"]
 
 @dataclass(slots=True)
 class _Probe:
-    """Reads that settle a doubt about a reply of `size` records for the read `whole`."""
+    """Reads that settle a doubt about a reply of `total` records for the read `whole`. `size` is that of the largest
+    list in the reply, at which an API may cut lists off."""
 
     what: What
     whole: PlannedRead
     size: int
+    total: int
     asked: list[PlannedRead]
     ids: set[Key] = field(default_factory=set)
     answers: list[Listed] = field(default_factory=list)
@@ -96,8 +98,8 @@ class _Evidence:
     is_first: bool
     """Whether no earlier run has read such a list with records."""
     largest: int = 0
-    of_largest: dict[tuple[Scope, Window | None], list[PlannedRead]] = field(default_factory=dict)
-    """The reads with the largest replies, and the two parts of each."""
+    of_largest: dict[tuple[Scope, Window | None], _Probe] = field(default_factory=dict)
+    """The reads with the largest replies, and what would settle a doubt about each."""
     whole_sizes: set[int] = field(default_factory=set)
     """Sizes at which replies are not cut off."""
     undecided: set[int] = field(default_factory=set)
@@ -181,10 +183,8 @@ class Doubts:
                 continue
             same = self._ledger.replies_of_size(evidence.location_id, evidence.kind, size)
             new = [read for read in same if (read.scope, read.window) in evidence.of_largest]
-            parts = evidence.of_largest[new[0].scope, new[0].window] if new else []
-            if (len(same) > 1 or evidence.is_first) and parts:
-                whole = replace(parts[0], window=new[0].window)
-                asked += self._try(evidence, _Probe("parts", whole, size, parts))
+            if (len(same) > 1 or evidence.is_first) and new:
+                asked += self._try(evidence, evidence.of_largest[new[0].scope, new[0].window])
         return asked
 
     def _judge(self, evidence: _Evidence, listed: Listed) -> Judged:
@@ -193,14 +193,15 @@ class Doubts:
             return self._take_everything(evidence, listed)
         if evidence.ignores_windows is None and (read.window == ALL_TIME or _is_elsewhere(listed)):
             days = _probes(replace(read, window=day, sends=None) for day in FAR_DAYS)
-            return self._wait(evidence, listed, _Probe("far days", read, listed.listing.size, days, listed.ids))
+            size, total = listed.listing.largest, listed.listing.size
+            return self._wait(evidence, listed, _Probe("far days", read, size, total, days, listed.ids))
         if read.window == ALL_TIME:
             self._ledger.learn_windows_are_heeded(evidence.location_id, evidence.kind)
             listed = listed._replace(read=replace(read, window=read.sends, sends=None))
         return self._judge_size(evidence, listed)
 
     def _judge_size(self, evidence: _Evidence, listed: Listed) -> Judged:
-        read, size = listed.read, listed.listing.size
+        read, size = listed.read, listed.listing.largest
         cap = self._cap(evidence)
         if cap and size > cap:
             self._refute_cap(evidence, size)
@@ -213,12 +214,13 @@ class Doubts:
             evidence.largest = size
             evidence.of_largest.clear()
         parts = _parts(listed) if size == evidence.largest else []
+        probe = _Probe("parts", replace(read, is_probe=True), size, listed.listing.size, parts)
         if parts:
-            evidence.of_largest[read.scope, read.window] = parts
+            evidence.of_largest[read.scope, read.window] = probe
         seen = max(evidence.largest, self._ledger.largest_reply(evidence.location_id, evidence.kind))
         is_doubtful = size in _USUAL and size >= seen and size not in evidence.whole_sizes
         if is_doubtful and parts:
-            return self._wait(evidence, listed, _Probe("parts", read, size, parts))
+            return self._wait(evidence, listed, probe)
         return Judged([listed], [])
 
     def _wait(self, evidence: _Evidence, listed: Listed, probe: _Probe) -> Judged:
@@ -248,9 +250,9 @@ class Doubts:
     def _compare_parts(self, evidence: _Evidence, probe: _Probe) -> list[PlannedRead]:
         """Each part holds about half of the reply's records. So if the reply was cut off, the parts hold more."""
         found = len(set().union(*(part.ids for part in probe.answers)))
-        if found > probe.size + _NEW_MEANWHILE:
+        if found > probe.total + _NEW_MEANWHILE:
             self._learn_cap(evidence, probe.size)
-        elif found > probe.size:
+        elif found > probe.total:
             again = replace(probe, what="whole again", asked=_probes([probe.whole]), answers=[])
             return self._try(evidence, again)
         elif parts := self._other_parts(probe):
@@ -266,7 +268,7 @@ class Doubts:
 
     def _compare_again(self, evidence: _Evidence, probe: _Probe) -> list[PlannedRead]:
         (again,) = probe.answers
-        if again.listing.size <= probe.size:
+        if again.listing.largest <= probe.size:
             self._learn_cap(evidence, probe.size)
         else:
             evidence.whole_sizes.add(probe.size)

@@ -60,7 +60,7 @@ class Load:
         self._run = run
         self._client = client
         self._held_rows = HeldRows(client, run.rechecks)
-        self._rereading = Rereading(run.planner.ledger, run.interpretation_of, run.declared)
+        self._rereading = Rereading(run.planner.ledger, run.interpretation_of, run.declared, run.snapshot.torn)
         self.stage = Stage(
             load_id,
             started_at,
@@ -75,7 +75,9 @@ class Load:
         self._controls = Controls(run.client, self._held_rows, run.settings.concurrency, run.listed)
         self._privacy = Privacy.of(run.settings, run.erased)
         self._marks = DeletionMarks.of(run.settings.deleted_when)
-        self._completed = CompletedReads(self._journal, run.span.run_id, run.rules_of, run.clock)
+        self._completed = CompletedReads(
+            self._journal, run.span.run_id, run.rules_of, self._rereading.ways_before, run.clock
+        )
         self._whole_lists = WholeLists(
             run.settings,
             run.client,

@@ -25,6 +25,7 @@ from pendulum import DateTime
 
 from bookings_sync.changes.diff import Changes
 from bookings_sync.config.settings import Settings
+from bookings_sync.dialects import dialect_of
 from bookings_sync.errors import BookingsError, LoadError, described
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.windows import Window
@@ -32,6 +33,7 @@ from bookings_sync.records.tables import TABLES
 from bookings_sync.sync.report_row import held_back
 from bookings_sync.sync.run import Run
 from bookings_sync.sync.source import bookings_source, raw_schema
+from bookings_sync.warehouse.closed_days import closed_days
 from bookings_sync.warehouse.dataset import (
     database_file,
     locked_dataset,
@@ -123,6 +125,7 @@ def sync(
                 collect_cycles()
                 _load_once(pipeline, settings, run, lock, is_first=False)
             _warn_of_unread_times(pipeline, settings, run)
+            _warn_of_closed_days(pipeline, settings, run)
     finally:
         run.close()
     findings = run.findings
@@ -195,6 +198,25 @@ def _warn_of_unread_times(pipeline: dlt.Pipeline, settings: Settings, run: Run) 
                 f"{each.examples}. {so}{hint}"
             )
 
+
+def _warn_of_closed_days(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> None:
+    """An API that numbers weekdays may count them in another way than the settings say."""
+    dialects = {each: dialect_of(settings.locations[run.findings.of(each).name]) for each in run.findings.location_ids}
+    numbered = {each: dialect.weekday_setting for each, dialect in dialects.items() if dialect.weekday_setting}
+    if not numbered:
+        return
+    with open_client(pipeline, settings) as client:
+        found = closed_days(client, now=run.span.now)
+    for each in found:
+        if each.location_id in numbered and each.closed > _CLOSED_SHARE * each.days:
+            run.findings.warn(
+                f"{run.findings.of(each.location_id).name}: services are closed on {each.closed:,} of {each.days:,} "
+                f"days with free slots, so {numbered[each.location_id]} may be wrong. Run bookings check."
+            )
+
+
+_CLOSED_SHARE = 0.1
+"""A calendar that opens from Monday to Friday is closed on one day of five if its weekdays are off by one."""
 
 _UNREAD = {
     "start_time": ("a start", "They are kept, but are in no report by day."),

@@ -34,7 +34,8 @@ class Snapshot:
     fields of `torn_contacts`, by location, may not match the digest of their contact, because a load was torn.
     `outside` are the days beyond the whole range that hold appointments. `look_ups` are the answers to appointments
     that were asked for by their ids in turn, and `unlisted` the appointments that no list returns. `ledger` are the
-    reads of earlier runs, as far as this run relies on them. `counted` are the versions in each table. `lost` are the
+    reads of earlier runs, as far as this run relies on them, and `torn` the reads of loads that never completed.
+    `counted` are the versions in each table. `lost` are the
     tables that hold other rows than the last sync left there, by location.
     `holds` are the deletions that earlier runs hold back.
     """
@@ -48,6 +49,7 @@ class Snapshot:
     unlisted: Mapping[str, Sequence[Unlisted]]
     newest_version: DateTime | None
     ledger: Ledger
+    torn: Ledger
     counted: Sequence[Counted]
     lost: Mapping[str, set[str]]
     holds: Sequence[Hold]
@@ -70,6 +72,7 @@ def take_snapshot(history: History, held_locations: Mapping[str, Held], settings
         unlisted=history.unlisted(settings.scopes),
         newest_version=history.newest_version(),
         ledger=Ledger(map(with_lost_rows, relied_on) if span.full else relied_on),
+        torn=Ledger(history.torn_reads()),
         counted=counted,
         lost=lost,
         holds=history.holds(),

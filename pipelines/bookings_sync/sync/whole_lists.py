@@ -92,17 +92,17 @@ class WholeLists:
             if self._proof.is_contradicted(location_id):
                 continue
             held_row = known.get(location_id, {})
-            alike = self._without_zone(location_id) if held_row and location_id in news else None
+            alike = self._alike(location_id, rows) if held_row and location_id in news else None
             if staged := self._stage.add_changed(rows, held_row, alike=alike):
                 yield staged.emitted
 
-    def _without_zone(self, location_id: str) -> Mapping[str, Alike] | None:
-        """What a location's row keeps in common with the held one if the API's zone is known for the first time, for
-        example after a move to another API: that is no change of the location."""
-        if any(self._stage.held_rows(LOCATIONS, location_id, [()])["api_timezone"].to_pylist()):
-            return None
-        new = frozenset({"api_timezone"})
-        return {LOCATIONS.name: Alike(frozenset(LOCATIONS.names) - new, frozenset(), new)}
+    def _alike(self, location_id: str, rows: Rows) -> Mapping[str, Alike]:
+        """What tells a change of the location from a move to another API, which may need the id in the configuration
+        and may or may not report a zone."""
+        held = self._stage.held_rows(LOCATIONS, location_id, [()])
+        both_tell_zone = all(any(each["api_timezone"].to_pylist()) for each in (held, rows.columns))
+        same = {"name", "timezone", "api_timezone"} if both_tell_zone else {"name", "timezone"}
+        return {LOCATIONS.name: Alike(frozenset(same), frozenset(), frozenset())}
 
     def removed_locations(self, held: Mapping[str, Held]) -> Iterator[Emitted]:
         """Tombstones for the locations that the configuration no longer names; their other rows stay as they are.
@@ -237,14 +237,14 @@ class WholeLists:
         for rows in batch.rows.values():
             is_first = self._first_sync.is_first(location_id)
             held = {} if is_first else self._held_rows.of_location(rows.table, location_id)
-            if staged := self._stage.add_changed(rows, held, planned):
+            if staged := self._stage.add_changed(rows, held, planned, is_whole_list=True):
                 yield staged.emitted
             gone = missing(held, set(rows.keys))
             if rows.table is not table:
                 self._deletions.exist(location_id, rows.table.name, rows.keys)
                 held_back |= self._held_parts(rows.table, location_id, [key for key in gone if key[:1] in listed], held)
             ended = [key for key in gone if key not in held_back and key[:1] not in held_back]
-            if tombstones := self._stage.add_deleted(rows.table, location_id, ended):
+            if tombstones := self._stage.add_deleted(rows.table, location_id, ended, planned):
                 self._deletions.deleted(location_id, rows.table.name, ended, self._stage.started_at)
                 yield tombstones
         if held_back:

@@ -47,9 +47,16 @@ class History:
         rows = self._completed_reads("r.*")  # the table of an older version may have fewer columns
         return [] if rows is None else list(zip(reads_from(rows), rows["_dlt_load_id"].to_pylist(), strict=True))
 
+    def torn_reads(self) -> list[Read]:
+        """The reads of loads that never completed. They say nothing but how their rows may have been read."""
+        rows = self._raw.rows(f"SELECT * FROM {self._torn('reads')} ORDER BY read_at", *self._ids)  # noqa: S608
+        return [] if rows is None else list(reads_from(rows))
+
     def coverage(self) -> Ledger:
         """The same reads without their record digests. Enough to report coverage and freshness."""
-        names = ", ".join(f"r.{name}" for name in READS.names if name not in ("record_digests", "contents"))
+        names = ", ".join(
+            f"r.{name}" for name in READS.names if name not in ("record_digests", "contents", "rules_before")
+        )
         rows = self._completed_reads(names)
         return Ledger() if rows is None else Ledger(reads_from(rows))
 

@@ -28,13 +28,23 @@ def client(tmp_path: Path) -> Iterator[SqlClientBase[Any]]:
     pipeline = dlt.pipeline("drift", destination=destination, dataset_name="raw", pipelines_dir=str(tmp_path))
     with pipeline.sql_client() as client:
         client.create_dataset()
-        client.execute_sql("CREATE TABLE raw.contacts (extra VARCHAR, _dlt_valid_from TIMESTAMP WITH TIME ZONE)")
+        instant = "TIMESTAMP WITH TIME ZONE"
+        columns = f"location_id VARCHAR, extra VARCHAR, _dlt_valid_from {instant}, unchanged_since {instant}"
+        client.execute_sql(f"CREATE TABLE raw.contacts ({columns})")
         yield client
     pipeline.deactivate()
 
 
-def add(client: SqlClientBase[Any], extra: dict[str, Any], at: pendulum.DateTime) -> None:
-    client.execute_sql("INSERT INTO raw.contacts VALUES (%s, %s)", canonical(extra).decode(), at)
+def add(
+    client: SqlClientBase[Any],
+    extra: dict[str, Any],
+    at: pendulum.DateTime,
+    *,
+    location_id: str = "L",
+    since: pendulum.DateTime | None = None,
+) -> None:
+    values = location_id, canonical(extra).decode(), at, since
+    client.execute_sql("INSERT INTO raw.contacts VALUES (%s, %s, %s, %s)", *values)
 
 
 def deep() -> Any:
@@ -60,3 +70,20 @@ def test_a_name_that_resembles_another_is_new(client: SqlClientBase[Any], held: 
     add(client, {held: 1}, BEFORE)
     add(client, {new: 1}, NOW)
     assert new_fields(client, since=NOW) == [f"contacts.{new}"]
+
+
+def test_a_location_that_is_read_in_another_way_has_no_new_fields(client: SqlClientBase[Any]) -> None:
+    """Another API has other fields, in versions that it rewrote and in new ones."""
+    add(client, {"of v1": 1}, BEFORE)
+    add(client, {"of v2": 1}, NOW, since=BEFORE)
+    add(client, {"of v2, new": 1}, NOW)
+    assert new_fields(client, since=NOW) == []
+    add(client, {"new": 1}, NOW.add(days=1))
+    assert new_fields(client, since=NOW.add(days=1)) == ["contacts.new"]
+
+
+def test_the_first_run_of_a_location_has_no_new_fields(client: SqlClientBase[Any]) -> None:
+    add(client, {"of v1": 1}, BEFORE)
+    add(client, {"of v2": 1}, NOW, location_id="M")
+    add(client, {"new": 1}, NOW)
+    assert new_fields(client, since=NOW) == ["contacts.new"]

@@ -17,12 +17,13 @@ from dlt.common.destination.exceptions import DestinationTerminalException
 from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from dlt.destinations.job_client_impl import SqlJobClientBase, SqlLoadJob
 
-from bookings_sync.config.settings import Location, Settings
+from bookings_sync.config.settings import Settings
 from bookings_sync.errors import LoadError
 from bookings_sync.planning.windows import Window
 from bookings_sync.sandbox import SandboxServer, Switches, World, WorldSpec, generate
 from bookings_sync.sync import pipeline
 from bookings_sync.sync.pipeline import SyncResult
+from support.apis import BOTH, Api, Apis, locations, truths
 from support.fake_calendar import FakeCalendar
 from support.truth import differences
 
@@ -40,6 +41,8 @@ class Site:
     knobs: dict[str, Any] = field(default_factory=dict)
     zones_named: bool = True
     """Whether the configuration sets each location's time zone."""
+    apis: Apis = "v1"
+    """The API that serves the locations."""
 
     @property
     def location_id(self) -> str:
@@ -52,11 +55,12 @@ class Site:
     @property
     def settings(self) -> Settings:
         """Settings for every location of the world, without a rate limit, changed by `knobs`."""
-        locations = {
-            each.name: Location(each.name, each.key, timezone=each.timezone if self.zones_named else None)
-            for each in self.world.locations
+        plain: dict[str, Any] = {
+            "base_url": self.server.base_url,
+            "v2_base_url": self.server.base_url_v2,
+            "rate_limit": 100_000,
+            "locations": locations(self.world, self.apis, zones_named=self.zones_named),
         }
-        plain: dict[str, Any] = {"base_url": self.server.base_url, "rate_limit": 100_000, "locations": locations}
         return Settings(**plain | self.knobs)
 
     def sync(self, *, asked: Window | None = None, full: bool = False, **knobs: Any) -> SyncResult:
@@ -82,9 +86,8 @@ class Site:
         """How the warehouse differs from the truth, of these locations or of all."""
         days = self.settings.slots_horizon_days
         ahead = self.world.now + timedelta(days=days)
-        chosen = location_ids or [each.id for each in self.world.locations]
-        truths = [self.world.truth(location_id, end=ahead) for location_id in chosen]
-        return differences(str(self.database), truths, slot_days=days)
+        told = truths(self.world, self.apis, ahead, location_ids)
+        return differences(str(self.database), told, slot_days=days)
 
 
 def sync_until_nothing_is_held(site: Site) -> None:
@@ -124,18 +127,27 @@ def warehouse_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+both_apis = pytest.mark.parametrize("api", BOTH)
+"""Runs a test with sites that v1 serves, and with sites that v2 serves."""
+
+
 @pytest.fixture
-def open_site(warehouse_file: Path) -> Iterator[Callable[..., Site]]:
+def open_site(warehouse_file: Path, api: Api) -> Iterator[Callable[..., Site]]:
     """Serves a world: `open_site(small(), switches=…, lookback_days=45)`. By default the hot range covers all
     history."""
     with ExitStack() as stack:
 
         def serve(
-            spec: WorldSpec | None = None, *, switches: Switches | None = None, zones_named: bool = True, **knobs: Any
+            spec: WorldSpec | None = None,
+            *,
+            switches: Switches | None = None,
+            zones_named: bool = True,
+            apis: Apis | None = None,
+            **knobs: Any,
         ) -> Site:
             server = stack.enter_context(SandboxServer(generate(spec or small()), switches=switches))
             quick = {"lookback_days": 250, "horizon_days": 120, "slots_horizon_days": 3, "history_start": NOW.date()}
-            return Site(server.world, server, warehouse_file, quick | knobs, zones_named)
+            return Site(server.world, server, warehouse_file, quick | knobs, zones_named, apis or api)
 
         yield serve
 

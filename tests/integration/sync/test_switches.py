@@ -56,10 +56,10 @@ def test_the_warehouse_equals_the_truth(
     site = open_site(
         spec, switches=switches, **{"rows_per_reply": 20, "max_window_days": 32, "lookback_days": 70, **knobs}
     )
-    _book_at_edges(site)
+    book_at_edges(site)
     assert site.sync().row["errors"] == "[]"
     assert _differences(site) == []
-    _live(site)
+    live_on(site)
     sync_until_nothing_is_held(site)
     assert _differences(site) == []
 
@@ -83,7 +83,7 @@ def _differences(site: Site) -> list[str]:
     return found if site.settings.slots else [line for line in found if not line.startswith("slots")]
 
 
-def _book_at_edges(site: Site) -> None:
+def book_at_edges(site: Site) -> None:
     """Appointments that start at, end at and span the boundary of two windows."""
     for service_id in site.world.data[site.location_id].services:
         for edge in EDGES:
@@ -92,7 +92,7 @@ def _book_at_edges(site: Site) -> None:
         site.world.block(site.location_id, service_id, EDGES[0] - timedelta(hours=2), EDGES[0] + timedelta(hours=6))
 
 
-def _live(site: Site) -> None:
+def live_on(site: Site) -> None:
     """Each kind of change once. A service disappears, then one of its appointments changes and one is deleted."""
     world, location_id = site.world, site.location_id
     data = world.data[location_id]

@@ -38,6 +38,7 @@ V2 = Dialect(
     refusal=refusal,
     pace=pace,
     contacts=V2Contacts,
+    weekday_setting="v2_sunday",
     where_id_is="in the app: Settings > Business Profile, and in the address of every page, after /location/",
     probes=V2Probes,
 )

@@ -51,6 +51,8 @@ _HOUR_FIELDS = ("openHour", "openMinute", "closeHour", "closeMinute")
 COLUMNS: dict[str, str] = {
     **of_v2(TEAMS, {"description": "description", "slug": "slug"}, alike=("name",)),
     **of_v2(TEAM_MEMBERS, {"name": "user.name", "email": "user.email"}, alike=()),
+    # A group has no members of its own: memberships may come and go when a location moves.
+    "team_members.user_id": "v2 calendar.teamMembers.userId",
     **of_v2(
         SERVICES,
         {
@@ -109,11 +111,12 @@ def service(calendar: Any, *, sunday: int) -> Any:
         del left["openHours"]
     if isinstance(members := left.pop("teamMembers", None), list):
         found["teamMembers"] = [_member(each) for each in members]
-        places = (_meeting_location(each) for each in objects(members))
-        left.setdefault("meetingLocation", next(filter(None, places), None))
+        if "meetingLocation" not in left:
+            places = (each.get("meetingLocation") for each in objects(found["teamMembers"]))
+            left["meetingLocation"] = next(filter(None, places), None)
     elif members is not None:
         found["teamMembers"] = members  # `decoding` rejects it
-    return {**left, **found}
+    return {**_with_meeting_location(left), **found}
 
 
 def team(group: Any, calendars: Records, users: Mapping[str, Record]) -> Any:
@@ -143,16 +146,19 @@ def _user(user_id: str, user: Record) -> Record:
 
 
 def _member(member: Any) -> Any:
-    if not isinstance(member, dict):
-        return member
-    return {**member, "meetingLocation": _meeting_location(member)}
+    return _with_meeting_location(member) if isinstance(member, dict) else member
 
 
-def _meeting_location(member: Record) -> Any:
-    """Where a member's appointments take place: the older field, else the first configuration (UNK which wins)."""
-    own = member.get("meetingLocation")
-    configured = objects(member.get("locationConfigurations"))
-    return own or (configured[0].get("location") if configured else None) or own
+def _with_meeting_location(record: Record) -> Record:
+    """The record with the place of its appointments: the older field, else the first configuration.
+
+    Which one is true if they differ is UNK. Then neither is taken: both are kept in `extra`.
+    """
+    place = record.get("meetingLocation")
+    configured = [each["location"] for each in objects(record.get("locationConfigurations")) if each.get("location")]
+    if place and configured and place not in configured:
+        return {**record, "meetingLocation": None, "otherMeetingLocation": place}
+    return {**record, "meetingLocation": place or configured[0]} if configured else record
 
 
 def _minutes(length: Any, unit: Any) -> Any:

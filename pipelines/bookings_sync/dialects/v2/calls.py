@@ -18,7 +18,7 @@ from bookings_sync.config.settings import Location, Settings
 from bookings_sync.dialects.dialect import AboutLocation, ApiCall, Send, path_segment
 from bookings_sync.dialects.replies import FreeSlots, Reply, decode_object, list_under, one_under, slots_around
 from bookings_sync.dialects.v2.calendars import service, team, users_by_id
-from bookings_sync.dialects.v2.fields import EVENTS, appointments_body, texts_under
+from bookings_sync.dialects.v2.fields import appointments_body, event, texts_under
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window
 from bookings_sync.records.digests import digest_of
@@ -139,7 +139,7 @@ class V2Calls:
         path = f"/calendars/events/appointments/{path_segment(appointment_id)}"
         call = replace(get(path), not_found_statuses=self._settings.unknown_id_statuses)
         reply = self._send(call, one_under(("event", "appointment"), appointment_id))
-        return replace(reply, records=[EVENTS.renamed(each) for each in reply.records or []])
+        return replace(reply, records=[event(each) for each in reply.records or []])
 
     def list_slots(
         self, service_id: str, window: Window, timezone: str | None, known_digest: str | None

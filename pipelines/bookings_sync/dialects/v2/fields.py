@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bookings_sync.records.json_text import Unreadable, decode
+from bookings_sync.records.json_text import Record, Unreadable, decode
 from bookings_sync.records.schema import STAMPED
 from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, Table
 from bookings_sync.records.values import canonical
@@ -135,30 +135,39 @@ def texts_under(name: str) -> Callable[[bytes], list[msgspec.Raw]]:
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 _BOOKED = msgspec.Raw(b'"booked"')
+_NULL = msgspec.Raw(b"null")
 
 
 def appointments_body(events: list[msgspec.Raw], blocked: list[msgspec.Raw]) -> bytes:
-    """The JSON `{"appointments": [record, …]}` of events and blocked slots, under the first API's names.
+    """The JSON `{"appointments": [record, …], "largest": …}` of events and blocked slots, under the first API's names.
 
-    A blocked slot that is also among the events counts once. Blocked slots have no status in v2; the first API calls
-    them booked.
+    A blocked slot that is also among the events counts once. `largest` is the size of the longer list.
     """
     records = [_renamed(each) for each in events]
     if blocked:
         known = {_id_text(each) for each in records} - {None}
-        new = [each for each in map(_renamed, blocked) if _id_text(each) not in known]
-        records += [{"status": _BOOKED, **each} if isinstance(each, dict) else each for each in new]
-    return _encode({"appointments": records})
+        records += [each for each in map(_renamed, blocked) if _id_text(each) not in known]
+    return _encode({"appointments": records, "largest": max(len(events), len(blocked))})
+
+
+def event(record: Record) -> Record:
+    """A decoded event under the first API's names."""
+    return _with_status(EVENTS.renamed(record), "booked")
+
+
+def _with_status(record: dict[str, V], booked: V) -> dict[str, V]:
+    """Blocked-off time, which has no contact, has no status in v2. The first API calls it booked."""
+    return record if record.get("contactId") not in (None, _NULL) else {"status": booked, **record}
 
 
 def _renamed(text: msgspec.Raw) -> dict[str, msgspec.Raw] | msgspec.Raw:
     try:
-        return EVENTS.renamed(_decode_fields(text))
+        return _with_status(EVENTS.renamed(_decode_fields(text)), _BOOKED)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         value = decode(bytes(text))
         if not isinstance(value, dict):
             return text  # `decoding` rejects it
-        return {name: msgspec.Raw(canonical(each)) for name, each in EVENTS.renamed(value).items()}
+        return {name: msgspec.Raw(canonical(each)) for name, each in event(value).items()}
 
 
 def _id_text(record: dict[str, msgspec.Raw] | msgspec.Raw) -> bytes | None:
