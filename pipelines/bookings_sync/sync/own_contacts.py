@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from bookings_sync.api.client import Client
 from bookings_sync.config.settings import Settings
-from bookings_sync.planning.contacts import ContactWork, Progress, progress_of
+from bookings_sync.planning.contacts import ContactWork, Progress, progress_of, ways_of
 from bookings_sync.planning.ledger import LOST, Endpoint, Ledger, Read
 from bookings_sync.planning.look_ups import UnknownContacts
 from bookings_sync.planning.plan import PlannedRead, Span
@@ -43,6 +43,7 @@ class OwnContacts:
         self._rules = rules
         self._ledger = ledger
         self._torn = snapshot.torn_contacts
+        self._torn_ledger = snapshot.torn
         self._cadence_ms = settings.cold_reread_days * DAY_MS
         self.locations = frozenset(each for each in location_ids if client(each).contacts is not None)
         """The locations with such an API, whether or not the run reads contacts."""
@@ -60,6 +61,8 @@ class OwnContacts:
         """How lists of appointments that embed contacts were read, if the location had such an API until now."""
         if self.entry(location_id) is not None:
             return ()
+        if torn := self._torn_ledger.newest(location_id, "contacts", Scope("location", location_id)):
+            return ways_of(torn)
         reads = (read for read in self._ledger.all() if read.location_id == location_id)
         rules = (read.rules.partition(" ")[0] for read in reads if read.endpoint == "appointments")
         return tuple(sorted(set(rules) - {LOST}))

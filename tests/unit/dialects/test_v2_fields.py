@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookings_sync.api.listing import decode_all
-from bookings_sync.dialects.v2.fields import CONTACT_FIELDS, EVENTS, appointments_body, texts_under
+from bookings_sync.dialects.v2.fields import CONTACT_FIELDS, appointments_body, event, texts_under
 from bookings_sync.records.decoding import appointment_rows
 from bookings_sync.records.json_text import Unreadable
 
@@ -86,12 +86,15 @@ def test_another_body_is_unreadable(body: bytes) -> None:
 
 
 def test_json_that_strict_parsers_refuse() -> None:
-    body = b'{"events": [{"id": "event-1", "calendarId": "c", "big": 123456789012345678901, "odd": NaN}]}'
+    body = b'{"events": [{"id": "e", "contactId": "p", "calendarId": "c", "big": 123456789012345678901, "odd": NaN}]}'
     (record,) = decode_all(appointments_body(texts_under("events")(body), [])).records
-    assert record == {"id": "event-1", "calendarServiceId": "c", "big": "123456789012345678901", "odd": None}
+    known = {"id": "e", "contactId": "p", "calendarServiceId": "c"}
+    assert record == {**known, "big": "123456789012345678901", "odd": None}
 
 
-_NAMES = st.sampled_from(["id", "calendarId", "userId", "assignedUserId", "appointmentStatus", "dateAdded", "x", "é"])
+_NAMES = st.sampled_from(
+    ["id", "contactId", "calendarId", "userId", "assignedUserId", "appointmentStatus", "dateAdded", "x", "é"]
+)
 _VALUES = (
     st.none()
     | st.booleans()
@@ -103,9 +106,25 @@ _VALUES = (
 
 @given(st.lists(st.dictionaries(_NAMES, _VALUES)))
 def test_texts_and_decoded_values_are_renamed_alike(events: list[dict[str, Any]]) -> None:
-    assert listed(*events) == [EVENTS.renamed(each) for each in events]
+    assert listed(*events) == [event(each) for each in events]
 
 
 def test_a_contact() -> None:
     fields = [{"id": "field-1", "value": "x"}]
     assert CONTACT_FIELDS.renamed({"id": "c", "customFields": fields}) == {"id": "c", "customField": fields}
+
+
+def test_time_without_a_contact_is_blocked_wherever_it_is_told() -> None:
+    """Alone by its id, among the events, among the blocked slots, and in both lists."""
+    blocked = {"id": "block-1", "calendarId": "c"}
+    assert event(blocked)["status"] == event({**blocked, "contactId": None})["status"] == "booked"
+    texts = texts_under("events")(json.dumps({"events": [blocked]}).encode())
+    for lists in ((texts, []), ([], texts), (texts, texts)):
+        assert decode_all(appointments_body(*lists)).records == [event(blocked)]
+
+
+def test_the_longer_of_both_lists_decides_whether_a_reply_may_be_cut_off() -> None:
+    rows = [{"id": str(number), "contactId": "p"} for number in range(5)]
+    events, blocked = (texts_under("events")(json.dumps({"events": each}).encode()) for each in (rows[:3], rows[3:]))
+    listing = decode_all(appointments_body(events, blocked))
+    assert (listing.size, listing.largest) == (5, 3)
