@@ -19,15 +19,28 @@ _TALLY = "tally: "
 _MANY = {
     "test_by_id", "test_damage", "test_doctor", "test_doubts", "test_dropped_columns", "test_false_deletions",
     "test_incremental", "test_kills", "test_lost_rows", "test_moving_fields", "test_privacy", "test_released",
-    "test_source", "test_there_and_back", "test_variants", "test_wrong_keys",
+    "test_source", "test_switches_v2", "test_there_and_back", "test_variants", "test_wrong_keys",
 }  # fmt: skip
 """Files with many variants of each test. `make test` runs the first and the last of each, `make chaos` all."""
 
+
+_BY_V2_TOO = {
+    "test_all_kinds_together", "test_equal_after_each_round", "test_it_reports_every_wrong_row",
+    "test_rows_outside_the_range_are_read_in_turn",
+}  # fmt: skip
+"""Tests that `make test` also runs with locations of v2. `make chaos` runs all tests with both APIs that can."""
+
+_ONE_OF_EACH = {
+    "test_equal_after_each_round": ("v1-1-location", "v1-3-locations", "v1-30-locations", "mixed-6-locations")
+}
+"""Variants that `make test` runs of a test with many."""
 
 _LONG = {
     "test_a_change_of_a_contact_that_two_lists_disagree_about",
     "test_a_first_sync_with_a_small_budget_reads_everything_over_many_runs",
     "test_a_migration_that_is_killed",
+    "test_a_move_of_hashed_data",
+    "test_a_move_within_a_small_budget",
     "test_a_run_that_finds_the_rows_starts_the_count_again",
     "test_an_appointment_told_differently_by_service_and_by_user",
     "test_deletions_are_verified_within_the_budget_until_all_are",
@@ -52,13 +65,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     variants: defaultdict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
     for item in items:
-        if item.path.stem in _MANY and isinstance(item, pytest.Function):
+        if item.path.stem in _MANY and isinstance(item, pytest.Function) and _api_of(item) != "v2":
             variants[item.path.stem, item.originalname].append(item)
     left_out = {id(item) for each in variants.values() for item in each[1:-1]}
     long = [item for item in items if isinstance(item, pytest.Function) and item.originalname in _LONG]
     left_out |= {id(item) for item in long if len(items) > len(long)}  # unless it is asked for by name
+    left_out |= {id(item) for item in items if isinstance(item, pytest.Function) and not _is_for_all_runs(item)}
     config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
     items[:] = [item for item in items if id(item) not in left_out]
+
+
+def _api_of(item: pytest.Function) -> object:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("api") if callspec else None
+
+
+def _is_for_all_runs(item: pytest.Function) -> bool:
+    """Whether a test runs outside of `make chaos`, as far as the API decides it."""
+    if item.originalname in _ONE_OF_EACH:
+        return item.callspec.id in _ONE_OF_EACH[item.originalname]
+    return _api_of(item) != "v2" or item.originalname in _BY_V2_TOO
 
 
 @pytest.fixture(autouse=True)

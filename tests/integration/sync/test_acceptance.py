@@ -13,7 +13,7 @@ from bookings_sync.planning.windows import to_ms
 from bookings_sync.sandbox import Appointment
 from bookings_sync.sync import pipeline
 
-from .conftest import Site, small
+from .conftest import Site, both_apis, small
 
 HISTORY = (
     "locations", "teams", "team_members", "services", "service_members", "service_hours", "appointments", "contacts",
@@ -28,6 +28,7 @@ def starting(site: Site, days_from_now: float) -> Appointment:
     return next(row for row in rows if row.contact is not None and row.attendance not in ("showed", "cancelled"))
 
 
+@both_apis
 @pytest.mark.parametrize(
     ("days_ago", "full"),
     [pytest.param(44, False, id="within-the-look-back"), pytest.param(200, True, id="long-ago-in-full")],
@@ -97,6 +98,7 @@ def test_nothing_new_writes_nothing_and_costs_the_plan(open_site: Callable[..., 
     assert result.row["requests"] == sum(read.requests for read in planned) == site.world.requests.total
 
 
+@both_apis
 def test_a_first_sync_counts_each_record_once(open_site: Callable[..., Site]) -> None:
     """The run's figures equal the rows in the tables, for any number of loads."""
     site = open_site(
@@ -141,6 +143,7 @@ def test_the_request_budget_is_kept(open_site: Callable[..., Site]) -> None:
     assert warned[0]
 
 
+@both_apis
 def test_a_requested_range_is_read_and_nothing_else(open_site: Callable[..., Site]) -> None:
     site = open_site(small())
     start, end = site.clock().subtract(days=20).start_of("day"), site.clock().subtract(days=10).start_of("day")
@@ -151,6 +154,7 @@ def test_a_requested_range_is_read_and_nothing_else(open_site: Callable[..., Sit
     assert held <= {row.id for row in truth.starting(to_ms(start), to_ms(end) + 1)}
 
 
+@both_apis
 def test_staleness_is_bounded(open_site: Callable[..., Site]) -> None:
     """A change in cold history is found within `cold_reread_days`, because each run reads a share."""
     spec = small(past_days=330, services_per_location=1, teams_per_location=1)
@@ -172,6 +176,7 @@ def test_staleness_is_bounded(open_site: Callable[..., Site]) -> None:
     assert stale == sorted(stale, reverse=True)
 
 
+@both_apis
 @pytest.mark.parametrize(
     "knobs",
     [
@@ -200,6 +205,7 @@ def test_a_share_of_the_cold_in_one_load_or_in_many(open_site: Callable[..., Sit
     assert found[1] == 1
 
 
+@both_apis
 def test_rows_outside_the_range_are_read_in_turn(open_site: Callable[..., Site]) -> None:
     """Rows that moved past the horizon, or that are older than a later history start: their changes are found
     within `cold_reread_days`, and the rest of that time is not asked for."""

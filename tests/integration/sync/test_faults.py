@@ -17,7 +17,7 @@ import stamina
 
 from bookings_sync.sandbox import BrokenKind, Fault, FaultKind, Faults, Quota, Switches
 
-from .conftest import Site, Tally, small
+from .conftest import Site, Tally, both_apis, small
 
 SEED = int(os.environ.get("CHAOS") or 0)
 LONG = bool(SEED)
@@ -38,6 +38,7 @@ def seconds_of(kind: FaultKind) -> float:
     return 0.0 if kind.startswith("429") else 0.05
 
 
+@both_apis
 @pytest.mark.usefixtures("no_backoff")
 def test_each_kind_alone(open_site: Callable[..., Site], tally: Tally) -> None:
     """Each sync meets one kind of fault in 30 % of its requests."""
@@ -53,6 +54,7 @@ def test_each_kind_alone(open_site: Callable[..., Site], tally: Tally) -> None:
         site.world.advance(timedelta(days=1))
 
 
+@both_apis
 @pytest.mark.usefixtures("no_backoff")
 def test_all_kinds_together(open_site: Callable[..., Site], tally: Tally) -> None:
     """30 % of all requests meet some fault."""

@@ -105,13 +105,13 @@ def _rounded(value: Any) -> Any:
 
 
 def told_by_v2(marts: Marts) -> Marts:
-    """The marts without what v2 cannot tell."""
+    """The marts without what v2 cannot tell, and without the coverage of contacts, which only v2 lists apart."""
     return {
         name: sorted(
             (
                 {key: value for key, value in row.items() if key not in UNTOLD.get(name, {})}
                 for row in rows
-                if row.get("endpoint") != "contacts"  # v2 lists contacts apart, so their coverage is reported
+                if row.get("endpoint") != "contacts"
             ),
             key=str,
         )
@@ -191,7 +191,7 @@ def test_real_changes_are_one_event_each(open_site: Callable[..., Site]) -> None
 
 def test_a_move_that_is_killed(open_site: Callable[..., Site], victims: Victims, tally: Tally) -> None:
     """At several moments. The run is repeated, by v2 or by v1 again."""
-    deaths = [Death("a table merged", 3), Death("answer", 9), Death("statement", 60), Death("all merged"),
+    deaths = [Death("a table merged", 3), Death("answer", 3), Death("statement", 60), Death("all merged"),
               Death("completed"), Death("a table staged", 2), Death("a staging copied", 2)]  # fmt: skip
     site = after_a_month(open_site)
     copy = shutil.copy(site.database, site.database.with_name("copy.duckdb"))
@@ -213,8 +213,8 @@ def test_a_move_that_is_killed(open_site: Callable[..., Site], victims: Victims,
 
 def test_a_move_within_a_small_budget(open_site: Callable[..., Site]) -> None:
     """Thirty requests a run: it takes many runs, and none of them counts a change."""
-    spread = {"max_window_days": 32, "lookback_days": 10, "horizon_days": 40, "history_start": date(2026, 7, 1)}
-    site = after_a_month(open_site, **spread)
+    spread = {"max_window_days": 32, "lookback_days": 10, "horizon_days": 120, "history_start": date(2026, 7, 1)}
+    site = after_a_month(open_site, compared=False, **spread)
     before, runs = events(build(site)), 0
     while runs < 60:
         runs += 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import duckdb
 
-from .conftest import Site, small
+from .conftest import Site, both_apis, small
 
 LIVE = "_dlt_valid_to IS NULL AND deleted_at IS NULL"
 TAMPERINGS = [
@@ -25,6 +25,7 @@ TAMPERINGS = [
 ]
 
 
+@both_apis
 def test_it_reports_every_wrong_row(open_site: Callable[..., Site]) -> None:
     site = open_site(small(appointments=30, past_days=20, services_per_location=1))
     site.sync()
@@ -40,6 +41,7 @@ def test_it_reports_every_wrong_row(open_site: Callable[..., Site]) -> None:
     assert site.differences() == []
 
 
+@both_apis
 def test_it_shows_a_few_differences_per_table(site: Site) -> None:
     site.sync()
     with duckdb.connect(str(site.database)) as connection:
