@@ -25,13 +25,13 @@ _MANY = {
 
 
 _BY_V2_TOO = {
-    "test_all_kinds_together", "test_equal_after_each_round", "test_it_reports_every_wrong_row",
-    "test_rows_outside_the_range_are_read_in_turn",
+    "test_all_kinds_together", "test_it_reports_every_wrong_row", "test_rows_outside_the_range_are_read_in_turn",
 }  # fmt: skip
 """Tests that `make test` also runs with locations of v2. `make chaos` runs all tests with both APIs that can."""
 
 _ONE_OF_EACH = {
-    "test_equal_after_each_round": ("v1-1-location", "v1-3-locations", "v1-30-locations", "mixed-6-locations")
+    "test_a_move_changes_no_mart": ("with-zone",),
+    "test_equal_after_each_round": ("1-location-v1", "3-locations-v1", "6-locations-mixed", "30-locations-v1"),
 }
 """Variants that `make test` runs of a test with many."""
 
