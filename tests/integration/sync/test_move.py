@@ -33,7 +33,7 @@ UNTOLD: dict[str, dict[str, str]] = {
     "fct_appointments": {"booking_state": "v2 has no status beside the attendance"},
     "dim_team": {"members": "members of a group that has no calendar"},
     "dim_member": {"teams": "the same"},
-    "dim_location": {"timezone_source": "v2 tells the zone that v1 left to a guess"},
+    "dim_location": {"timezone_source": "v2 reports the zone that v1 leaves to a guess"},
 }
 """Columns of the marts that v2 cannot tell, each with the reason."""
 
