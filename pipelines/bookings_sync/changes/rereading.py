@@ -62,9 +62,10 @@ class Rereading:
             self._known[known] = interpretation.alike([self._earlier[each] for each in others])
         return self._known[known]
 
-    def ways_before(self, read: PlannedRead) -> str | None:
-        """The other ways in which the list was last read, for the ledger."""
-        return " ".join(sorted(self._others(read))) or None
+    def ways_before(self, read: PlannedRead, run_id: str) -> str | None:
+        """The other ways in which the list was read before this run, for the ledger. A run may read a list again."""
+        earlier = (last.rules_before or "" for last in self._last_reads(read) if last.run_id == run_id)
+        return " ".join(sorted({*self._others(read), *" ".join(earlier).split()})) or None
 
     def is_outdated(self, read: Read | PlannedRead | None) -> bool:
         """Whether the list was last read in another way."""
@@ -86,6 +87,12 @@ class Rereading:
         if last is not None and read.endpoint == "contacts":
             return ways_of(last)
         return {last.rules.partition(" ")[0]} if last else ()
+
+    def _last_reads(self, read: PlannedRead) -> Iterable[Read]:
+        if read.endpoint == "appointments" and read.window is not None:
+            return [each.read for each in within(self._ledger.stretches(read.location_id, read.scope), read.window)]
+        last = self._ledger.newest(read.location_id, read.endpoint, read.scope)
+        return [last] if last else []
 
     def _rules_of_window(self, read: Read | PlannedRead, window: Window) -> set[str]:
         stretches = within(self._ledger.stretches(read.location_id, read.scope), window)

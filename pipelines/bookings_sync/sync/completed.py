@@ -29,14 +29,14 @@ class Totals(NamedTuple):
 
 class CompletedReads:
     """Adds the completed reads of one run to the journal of a load. `rules` fingerprint how each endpoint of
-    a location is read, `ways_before` how a list may have been read until now."""
+    a location is read, `ways_before` how a list was read before a run."""
 
     def __init__(
         self,
         journal: Journal,
         run_id: str,
         rules: Callable[[str, Endpoint], str],
-        ways_before: Callable[[PlannedRead], str | None],
+        ways_before: Callable[[PlannedRead, str], str | None],
         clock: Callable[[], DateTime],
     ) -> None:
         self._journal = journal
@@ -74,7 +74,7 @@ class CompletedReads:
             reply_rows=rows,
             seconds=sum(reply.seconds for reply in replies),
             record_digests=record_digests,
-            rules_before=self._ways_before(planned),
+            rules_before=self._ways_before(planned, self._run_id),
         )
         self._journal.complete(read)
         return read
@@ -82,10 +82,12 @@ class CompletedReads:
     def contacts(self, location_id: str, progress: Progress, totals: Totals, *, is_whole: bool) -> None:
         """Adds the entry about the contacts that the location's API lists on their own. `is_whole`: no torn load may
         have changed held contacts since."""
+        scope = Scope("location", location_id)
+        planned = PlannedRead(location_id, "contacts", scope, None, "list")
         read = Read(
             location_id,
             "contacts",
-            Scope("location", location_id),
+            scope,
             None,
             to_ms(self._clock()),
             self._run_id,
@@ -94,6 +96,7 @@ class CompletedReads:
             totals.bytes,
             totals.rows,
             totals.seconds,
+            rules_before=self._ways_before(planned, self._run_id),
         )
         self._journal.complete(read)
 

@@ -62,7 +62,8 @@ class OwnContacts:
         if self.entry(location_id) is not None:
             return ()
         if torn := self._torn_ledger.newest(location_id, "contacts", Scope("location", location_id)):
-            return ways_of(torn)
+            ways = {*ways_of(torn), *(torn.rules_before or "").split()}
+            return tuple(sorted(ways - {self._rules(location_id, "contacts")}))
         reads = (read for read in self._ledger.all() if read.location_id == location_id)
         rules = (read.rules.partition(" ")[0] for read in reads if read.endpoint == "appointments")
         return tuple(sorted(set(rules) - {LOST}))

@@ -216,6 +216,7 @@ def test_a_move_within_a_small_budget(open_site: Callable[..., Site]) -> None:
     """Thirty requests a run: it takes many runs, and none of them counts a change."""
     spread = {"max_window_days": 32, "lookback_days": 10, "horizon_days": 120, "history_start": date(2026, 7, 1)}
     site = after_a_month(open_site, compared=False, **spread)
+    site.sync(full=True)  # finds what changed in cold windows
     before, runs = events(build(site)), 0
     while runs < 60:
         runs += 1
