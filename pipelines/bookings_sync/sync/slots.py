@@ -282,12 +282,15 @@ class SlotReads:
         return not self._deletions.proven(location_id, SLOTS.name, [_ALL], "too many", rows=len(closing.keys))
 
     def _is_suspicious(self, location_id: str, closing: _Closing) -> bool:
-        """Whether more slots closed than usual, or all of them while the API does not find an appointment either."""
+        """Whether more slots closed than usual, or all of them while the API does not list the service or find an
+        appointment either."""
         guard, count = self._deletions.guard, len(closing.keys)
         if guard.is_too_much(count, closing.live, days=closing.days):
             return True
         if not guard.is_emptied(count, closing.live):
             return False
+        if any(self._deletions.holds(location_id, SERVICES.name, (read.scope.id,)) for read in closing.reads):
+            return True
         return not self._controls.existing({location_id: ()}, last=True)[location_id].found
 
     def _stage_free(

@@ -177,6 +177,18 @@ def test_a_held_service_is_still_asked_for_its_appointments(site: Site) -> None:
     assert tombstones(site) == {}
 
 
+def test_empty_lists_close_no_slots_of_a_small_location(open_site: Callable[..., Site]) -> None:
+    """So few slots may all close within a day, and appointments are still found by their ids. But the service, whose
+    list is empty too, is held back."""
+    site = open_site(small(appointments=20, services_per_location=1, teams_per_location=1), slots_horizon_days=1)
+    site.sync()
+    assert 0 < len(site.live("slots")) <= site.settings.deletion_guard_rows
+    site.server.faults = outage("empty_list")
+    assert site.sync().outcome == "held"
+    assert tombstones(site) == {}
+    recovers(site)
+
+
 def test_services_that_are_held_back_and_whose_lists_are_refused(open_site: Callable[..., Site]) -> None:
     """All services are gone at once. Their appointments are asked for by their ids meanwhile, and the run is held, not
     partial."""
