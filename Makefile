@@ -64,7 +64,7 @@ test-metricflow: metricflow
 ifndef SEED
 SEED := $(shell date +%s)
 endif
-chaos: setup  ## An hour or two of random histories, kills, faults and bad input; SEED=n repeats a run
+chaos: setup  ## About two hours of random histories, kills, faults and bad input; SEED=n repeats a run
 	@echo "make chaos SEED=$(SEED)"
 	@CHAOS=$(SEED) $(BIN)/pytest -n 2 --dist worksteal tests/chaos tests/integration/postgres tests/integration/sync tests/integration/upgrade tests/integration/recompute \
 		tests/integration/cli/test_doctor.py tests/unit/models/test_incremental.py
