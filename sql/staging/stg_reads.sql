@@ -7,6 +7,7 @@ Audits:
 Not read:
   record_digests: internal to the sync.
   reply_cap: internal to the sync.
+  rules_before: internal to the sync.
   contents: internal to the sync. Its entries are no reads, so they are left out.
 */
 SELECT
