@@ -67,7 +67,7 @@ endif
 chaos: setup  ## About two hours of random histories, kills, faults and bad input; SEED=n repeats a run
 	@echo "make chaos SEED=$(SEED)"
 	@CHAOS=$(SEED) $(BIN)/pytest -n 2 --dist worksteal tests/chaos tests/integration/postgres tests/integration/sync tests/integration/upgrade tests/integration/recompute \
-		tests/integration/cli/test_doctor.py tests/unit/models/test_incremental.py
+		tests/integration/cli/test_doctor.py tests/integration/cli/test_forget.py tests/unit/models/test_incremental.py
 
 bench: setup  ## Measure against the limit and other tools, into benchmarks/RESULTS.md; ARGS="--help" shows the parts
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
