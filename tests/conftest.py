@@ -17,9 +17,11 @@ settings.load_profile("bookings")
 _TALLY = "tally: "
 
 _MANY = {
-    "test_by_id", "test_damage", "test_doctor", "test_doubts", "test_dropped_columns", "test_false_deletions",
-    "test_incremental", "test_kills", "test_lost_rows", "test_moving_fields", "test_privacy", "test_released",
-    "test_source", "test_switches_v2", "test_there_and_back", "test_variants", "test_wrong_keys",
+    "test_by_id", "test_check_v2", "test_contacts_of_their_own", "test_damage", "test_doctor", "test_doubts",
+    "test_dropped_columns", "test_failures", "test_false_deletions", "test_faults", "test_incremental",
+    "test_kills", "test_location_zone", "test_lost_rows", "test_models", "test_move", "test_moving_fields",
+    "test_privacy", "test_released", "test_source", "test_switches", "test_switches_v2",
+    "test_there_and_back", "test_variants", "test_wrong_keys",
 }  # fmt: skip
 """Files with many variants of each test. `make test` runs the first and the last of each, `make chaos` all."""
 
