@@ -6,6 +6,8 @@ Output: `settle()`: the new rows of the raw table `reads`. Pure.
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pyarrow as pa
 
 from bookings_sync.changes.invalidation import Change, Places, Reads, stale_reads
@@ -23,17 +25,26 @@ class Journal:
         self._completed: dict[str, Read] = {}
         self._stale_earlier: dict[str, Read] = {}
         self._stale_ids: set[str] = set()
+        self._looked_up: defaultdict[tuple[str, Scope], list[int]] = defaultdict(list)
+        """By location and list: when the rows start that this load found by their ids, in epoch milliseconds."""
 
     def complete(self, read: Read) -> None:
-        """Adds a read that was answered in full."""
+        """Adds a read that was answered in full. It is stale if its list should contain a row that this load found by
+        its id: the warehouse does not hold the row yet, so nobody noticed whether the list omits it."""
         self._completed[read.read_id] = read
         self._current.add(read)
+        starts = self._looked_up.get((read.location_id, read.scope), ())
+        if read.window is not None and any(map(read.window.holds, starts)):
+            self._stale_ids.add(read.read_id)
 
     def record(self, change: Change) -> None:
         """Invalidates the reads that the change makes stale."""
         stale = stale_reads(Reads(self._earlier, self._current), change)
         self._stale_earlier.update({read.read_id: read for read in stale.earlier if read.reply_digest is not None})
         self._stale_ids.update(read.read_id for read in stale.current)
+        if change.what == "looked up":
+            for scope, starts in change.places.items():
+                self._looked_up[change.location_id, scope] += starts
         for read in stale.dropped:
             self._completed.pop(read.read_id, None)
 

@@ -25,7 +25,7 @@ from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.look_ups import Answer, Due, LookUps
 from bookings_sync.planning.planner import Planner
-from bookings_sync.planning.scopes import COLUMN, UNLISTED, Scope, scope_of
+from bookings_sync.planning.scopes import COLUMN, UNLISTED, Kind, Scope, scope_of
 from bookings_sync.records.columns import Key
 from bookings_sync.records.decoding import appointment_rows
 from bookings_sync.records.deletion_marks import DeletionMarks
@@ -78,6 +78,7 @@ class Absences:
 
     def __init__(
         self,
+        scope_kinds: Collection[Kind],
         client: Callable[[str], Client],
         planner: Planner,
         calendars: KnownCalendars,
@@ -95,6 +96,7 @@ class Absences:
         marks: DeletionMarks,
         proof: Proof,
     ) -> None:
+        self._scope_kinds = scope_kinds
         self._client = client
         self._planner = planner
         self._calendars = calendars
@@ -394,6 +396,8 @@ class Absences:
             rows, {absent.key: absent.held}, absent.reads[-1] if absent.reads else None
         ):
             (now,) = placed_rows(staged.arrow, [Held(rows.digests[0], deleted=False, start_ms=rows.starts_ms()[0])])
+            scopes = {Scope(kind, each) for kind, each in now.columns.items() if each is not None}
+            self._calendars.learn_scopes(location_id, {each for each in scopes if each.kind in self._scope_kinds})
             for read in absent.reads:
                 self._journal.record(Change("omitted", location_id, read))
                 self._look_ups.close(location_id, read.scope, [str(absent.key[0])])

@@ -257,6 +257,7 @@ class Load:
         restaged: dict[tuple[str, Key], Placed] = {}
         contacts = self._contact_rows(missing, restaged)
         absences = Absences(
+            run.settings.scopes,
             run.client,
             run.planner,
             run.calendars,

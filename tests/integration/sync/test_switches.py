@@ -10,7 +10,7 @@ import pytest
 
 from bookings_sync.sandbox import Switches
 
-from .conftest import Site, small, sync_until_nothing_is_held
+from .conftest import Site, both_apis, small, sync_until_nothing_is_held
 
 EDGES = (datetime(2026, 10, 10, tzinfo=UTC), datetime(2026, 11, 11, tzinfo=UTC))
 """The boundary of two windows of 32 days."""
@@ -75,6 +75,25 @@ def test_an_appointment_reveals_a_service_that_disappeared(open_site: Callable[.
     site.sync()
     assert site.live("appointments", "id = ?", blocked.id)
     assert _differences(site) == []
+
+
+@both_apis
+def test_an_appointment_moves_to_a_service_that_disappeared(open_site: Callable[..., Site]) -> None:
+    """No list names the service. The appointment's own reply does, so the same run reads the service's list."""
+    site = open_site(small(services_per_location=2), contacts_changed_filter=True)
+    world, location_id = site.world, site.location_id
+    gone, stays = world.data[location_id].services
+    world.delete_service(location_id, gone)
+    site.sync()
+    row = next(row for row in world.data[location_id].by_service[stays].all() if row.contact)
+    world.reassign(location_id, row.id, service_id=gone, team_id=row.team_id, user_id=row.user_id)
+    assert site.sync().outcome == "ok"
+    assert (
+        len(site.live("appointments", "service_id = ?", gone))
+        == len(world.data[location_id].by_service[gone].all())
+        > 1
+    )
+    assert site.differences() == []
 
 
 def _differences(site: Site) -> list[str]:
