@@ -204,9 +204,29 @@ def without_none(**fields: Any) -> Record:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def opening_body(span: Opening) -> Record:
+    """A span of opening hours, which all APIs write alike."""
+    return {
+        "openHour": span.open_hour,
+        "openMinute": span.open_minute,
+        "closeHour": span.close_hour,
+        "closeMinute": span.close_minute,
+    }
+
+
+def schedule_body(schedule: Schedule) -> Record:
+    """The notice and the reach of bookings, which all APIs write alike."""
+    return {
+        "allowBookingAfter": schedule.allow_booking_after,
+        "allowBookingAfterUnit": schedule.allow_booking_after_unit,
+        "allowBookingFor": schedule.allow_booking_for,
+        "allowBookingForUnit": schedule.allow_booking_for_unit,
+    }
+
+
 def record_of(reply: Reply[Record]) -> Record:
-    """The record of a reply, which is missing only for a known digest, and writes know none."""
-    assert reply.records is not None  # noqa: S101 - as above
+    """The record of a reply."""
+    assert reply.records is not None  # noqa: S101 - missing only for a known digest, and writes know none
     return reply.records
 
 

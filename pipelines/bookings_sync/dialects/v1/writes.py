@@ -12,14 +12,14 @@ from bookings_sync.dialects.writes import (
     BlockOffRequest,
     Booked,
     BookingRequest,
-    Opening,
     Saved,
-    Schedule,
     ServiceMember,
     ServiceRequest,
     TeamRequest,
+    opening_body,
     record_of,
     reject_html,
+    schedule_body,
     without_none,
 )
 from bookings_sync.errors import Unsupported
@@ -134,24 +134,6 @@ def _member(member: ServiceMember) -> Record:
     return without_none(userId=member.user_id, priority=member.priority, meetingLocation=member.meeting_location)
 
 
-def _opening(span: Opening) -> Record:
-    return {
-        "openHour": span.open_hour,
-        "openMinute": span.open_minute,
-        "closeHour": span.close_hour,
-        "closeMinute": span.close_minute,
-    }
-
-
-def _schedule(schedule: Schedule) -> Record:
-    return {
-        "allowBookingAfter": schedule.allow_booking_after,
-        "allowBookingAfterUnit": schedule.allow_booking_after_unit,
-        "allowBookingFor": schedule.allow_booking_for,
-        "allowBookingForUnit": schedule.allow_booking_for_unit,
-    }
-
-
 def _availability(service: ServiceRequest) -> Record:
     """The place of `slot_buffer` is inferred from the reply (UNK)."""
     return without_none(
@@ -159,8 +141,8 @@ def _availability(service: ServiceRequest) -> Record:
             slotDuration=service.slot_duration, slotInterval=service.slot_interval, slotBuffer=service.slot_buffer
         ),
         appointmentInfo=without_none(perSlot=service.per_slot, perDay=service.per_day) or None,
-        schedule=None if service.schedule is None else _schedule(service.schedule),
-        officeHours={day: [_opening(span) for span in spans] for day, spans in service.office_hours.items()},
+        schedule=None if service.schedule is None else schedule_body(service.schedule),
+        officeHours={day: [opening_body(span) for span in spans] for day, spans in service.office_hours.items()},
     )
 
 

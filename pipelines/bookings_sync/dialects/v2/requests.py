@@ -11,11 +11,11 @@ from typing import Any
 
 from bookings_sync.dialects.v2.calendars import WEEKDAYS
 from bookings_sync.dialects.writes import (
-    Opening,
-    Schedule,
     ServiceMember,
     ServiceRequest,
     TeamRequest,
+    opening_body,
+    schedule_body,
     without_none,
 )
 from bookings_sync.records.json_text import Record
@@ -93,11 +93,11 @@ def calendar_body(service: ServiceRequest, *, sunday: int) -> Record:
         appoinmentPerSlot=service.per_slot,
         appoinmentPerDay=service.per_day,
         openHours=[
-            {"daysOfTheWeek": [_day(day, sunday)], "hours": [_opening(span) for span in spans]}
+            {"daysOfTheWeek": [_day(day, sunday)], "hours": [opening_body(span) for span in spans]}
             for day, spans in service.office_hours.items()
             if spans
         ],
-        **(_schedule(service.schedule) if service.schedule else {}),
+        **(schedule_body(service.schedule) if service.schedule else {}),
         formId=service.custom_form_id,
         stickyContact=service.sticky_contact,
         autoConfirm=service.auto_confirm,
@@ -128,21 +128,3 @@ def _day(name: str, sunday: int) -> int:
     """The number of a weekday, the inverse of `calendars.service`: from 0 to 6, or from 1 to 7 if Sunday is 1."""
     number = (WEEKDAYS.index(name) + sunday) % 7
     return 7 if sunday == 1 and number == 0 else number
-
-
-def _opening(span: Opening) -> Record:
-    return {
-        "openHour": span.open_hour,
-        "openMinute": span.open_minute,
-        "closeHour": span.close_hour,
-        "closeMinute": span.close_minute,
-    }
-
-
-def _schedule(schedule: Schedule) -> Record:
-    return {
-        "allowBookingAfter": schedule.allow_booking_after,
-        "allowBookingAfterUnit": schedule.allow_booking_after_unit,
-        "allowBookingFor": schedule.allow_booking_for,
-        "allowBookingForUnit": schedule.allow_booking_for_unit,
-    }
