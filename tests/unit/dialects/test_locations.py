@@ -10,7 +10,7 @@ import pytest
 
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.dialects import DIALECTS, AboutLocation, ApiCall
-from bookings_sync.dialects.replies import Reply
+from bookings_sync.dialects.replies import OtherAnswer, Reply
 
 
 def about(name: str, body: Any) -> tuple[AboutLocation | None, list[ApiCall]]:
@@ -44,3 +44,8 @@ def test_a_field_of_another_type_says_nothing() -> None:
 
 def test_the_first_api_has_no_such_call() -> None:
     assert about("v1", {}) == (None, [])
+
+
+def test_the_record_of_another_location_is_refused() -> None:
+    with pytest.raises(OtherAnswer, match="another location"):
+        about("v2", {"location": {"id": "other", "name": "Rome", "timezone": "Europe/Rome"}})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bookings_sync.dialects.v2.calendars import service, team, users_by_id
+from bookings_sync.dialects.v2.calendars import service, team
 from bookings_sync.records.decoding import listed_rows
 from bookings_sync.records.tables import SERVICES, TEAMS
 
@@ -90,7 +90,7 @@ def test_odd_calendars_do_not_stop_the_list(odd: Any) -> None:
 
 
 def test_a_group_has_the_members_of_its_calendars() -> None:
-    users = users_by_id([{"id": "user-1", "firstName": "Ada", "lastName": "Holt", "email": "ada@example.invalid"}, 7])
+    users = {"user-1": {"id": "user-1", "firstName": "Ada", "lastName": "Holt", "email": "ada@example.invalid"}}
     others = {**CALENDAR, "id": "calendar-2", "groupId": "group-2", "teamMembers": [{"userId": "user-2"}]}
     group = {"id": "group-1", "name": "Salon", "slug": "salon", "description": "Hair", "isActive": True}
     batch = listed_rows(TEAMS, "location-1", [team(group, [CALENDAR, others], users)])

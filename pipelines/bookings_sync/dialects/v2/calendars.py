@@ -7,7 +7,7 @@ Output: the same facts in the form of the first API, which `records.tables` read
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bookings_sync.dialects.v2.fields import of_v2
@@ -126,16 +126,12 @@ def team(group: Any, calendars: Records, users: Mapping[str, Record]) -> Any:
     left = dict(group)
     page = {name: left.pop(name) for name in ("description", "slug") if name in left}
     own = [each for each in objects(calendars) if each.get("groupId") == group.get("id")]
-    members = _members(own)
+    members = members_of(own)
     return {**left, "calendarConfig": page, "members": [_user(each, users.get(each, {})) for each in members]}
 
 
-def users_by_id(records: Iterable[Any]) -> dict[str, Record]:
-    """Users by id, of those that have one."""
-    return {key: each for each in records if isinstance(each, dict) and (key := usable_id(each.get("id")))}
-
-
-def _members(calendars: Records) -> list[str]:
+def members_of(calendars: Records) -> list[str]:
+    """The ids of all members, each once."""
     listed = (each for calendar in calendars for each in objects(calendar.get("teamMembers")))
     return list(dict.fromkeys(filter(None, (usable_id(each.get("userId")) for each in listed))))
 

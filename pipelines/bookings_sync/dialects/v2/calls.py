@@ -1,14 +1,12 @@
 """The read calls of v2.
 
-Each list names the location, because a token does not (DOC). The `Version` header is compulsory (OBS): the newest dated
-version of each family of paths.
+Each list names the location, because a token does not (DOC).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,32 +14,31 @@ import msgspec
 from bookings_sync.config.locations import is_timezone
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.dialects.dialect import AboutLocation, ApiCall, Send, path_segment
-from bookings_sync.dialects.replies import FreeSlots, Reply, decode_object, list_under, one_under, slots_around
-from bookings_sync.dialects.v2.calendars import service, team, users_by_id
+from bookings_sync.dialects.replies import (
+    FreeSlots,
+    OtherAnswer,
+    Reply,
+    decode_object,
+    list_under,
+    one_under,
+    slots_around,
+)
+from bookings_sync.dialects.v2.calendars import members_of, service, team
 from bookings_sync.dialects.v2.fields import appointments_body, event, texts_under
+from bookings_sync.dialects.v2.users import Users
+from bookings_sync.dialects.v2.versions import CALENDARS_VERSION, VERSION, get
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window
 from bookings_sync.records.digests import digest_of
 from bookings_sync.records.json_text import Records
+from bookings_sync.records.listed import objects
 from bookings_sync.records.values import canonical
-
-CALENDARS_VERSION = "2021-04-15"
-VERSION = "2021-07-28"
-"""Of contacts, users and locations (DOC)."""
-
-_USERS_PER_PAGE = 100
 
 _decode_groups = list_under("groups")
 _decode_calendars = list_under("calendars")
-_decode_users = list_under("users")
 _decode_events = texts_under("events")
 
 T = TypeVar("T")
-
-
-def get(path: str, params: Mapping[str, str] = MappingProxyType({}), version: str = CALENDARS_VERSION) -> ApiCall:
-    """A call that reads."""
-    return ApiCall("GET", path, dict(params), headers={"Version": version})
 
 
 class V2Calls:
@@ -62,17 +59,19 @@ class V2Calls:
         """The location's name, IANA time zone and company (DOC)."""
         if self._location is None:
             call = get(f"/locations/{path_segment(self._location_id)}", version=VERSION)
-            self._location = self._send(call, decode_location)
+            self._location = self._send(call, location_with(self._location_id))
         return self._location
 
     def list_teams(self) -> Reply[Records]:
         """All groups (DOC), with the members of their calendars."""
         groups = self._send(get("/calendars/groups", {"locationId": self._location_id}), _decode_groups)
         calendars = self._calendars = self._list_calendars()
-        users = self._list_users() if groups.records else []
-        named = users_by_id(user for reply in users for user in reply.records or [])
-        records = [team(each, calendars.records or [], named) for each in groups.records or []]
-        return joined([groups, calendars, *users], records)
+        users = Users(self._location_id, members_of(objects(calendars.records)), self._send)
+        if groups.records:
+            location = self.get_location().records
+            users.read(location.company_id if location else None)
+        records = [team(each, calendars.records or [], users.by_id) for each in groups.records or []]
+        return joined([groups, calendars, *users.replies], records)
 
     def list_services(self) -> Reply[Records]:
         """All calendars (DOC), drafts included."""
@@ -82,24 +81,6 @@ class V2Calls:
 
     def _list_calendars(self) -> Reply[Records]:
         return self._send(get("/calendars/", {"locationId": self._location_id}), _decode_calendars)
-
-    def _list_users(self) -> list[Reply[Records]]:
-        """All users (DOC), page by page. The list needs the company's id, which the location's record has."""
-        location = self.get_location().records
-        company_id = location.company_id if location else None
-        if company_id is None:
-            call = get("/users/", {"locationId": self._location_id}, version=VERSION)
-            return [self._send(call, _decode_users)]  # deprecated, and needs no company (DOC)
-        replies: list[Reply[Records]] = []
-        while not replies or len(replies[-1].records or ()) == _USERS_PER_PAGE:
-            params = {
-                "companyId": company_id,
-                "locationId": self._location_id,
-                "skip": str(_USERS_PER_PAGE * len(replies)),
-                "limit": str(_USERS_PER_PAGE),
-            }
-            replies.append(self._send(get("/users/search", params, version=VERSION), _decode_users))
-        return replies
 
     def list_appointments(
         self, scope: Scope, window: Window, known_digest: str | None, decode: Callable[[bytes], T]
@@ -166,14 +147,23 @@ class V2Calls:
         return replace(reply, records={"slug": slug, "isSlugAvailable": (reply.records or {}).get("available")})
 
 
-def decode_location(body: bytes) -> AboutLocation:
-    """The record of a location, which may stand under `location` (UNK). A zone that is no IANA zone counts as none."""
-    value = decode_object(body)
-    inside = value.get("location")
-    record = inside if isinstance(inside, dict) else value
-    fields = (record.get(name) for name in ("id", "name", "timezone", "companyId"))
-    found = AboutLocation(*(field if isinstance(field, str) and field.strip() else None for field in fields))
-    return found if found.timezone and is_timezone(found.timezone) else found._replace(timezone=None)
+def location_with(location_id: str) -> Callable[[bytes], AboutLocation]:
+    """Returns a decoder of a location's record, which may stand under `location` (UNK).
+
+    A zone that is no IANA zone counts as none. The decoder raises OtherAnswer for another location's record.
+    """
+
+    def decode_location(body: bytes) -> AboutLocation:
+        value = decode_object(body)
+        inside = value.get("location")
+        record = inside if isinstance(inside, dict) else value
+        fields = (record.get(name) for name in ("id", "name", "timezone", "companyId"))
+        found = AboutLocation(*(field if isinstance(field, str) and field.strip() else None for field in fields))
+        if found.id not in {None, location_id}:
+            raise OtherAnswer("the reply holds the record of another location")
+        return found if found.timezone and is_timezone(found.timezone) else found._replace(timezone=None)
+
+    return decode_location
 
 
 def joined(replies: Sequence[Reply[Any]], records: T | None) -> Reply[T]:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.dialects.dialect import ApiCall, ContactPage, Send, path_segment
 from bookings_sync.dialects.replies import Reply, decode_object, one_under
-from bookings_sync.dialects.v2.calls import VERSION, get
 from bookings_sync.dialects.v2.fields import CONTACT_FIELDS
+from bookings_sync.dialects.v2.versions import VERSION, get
 from bookings_sync.records.json_text import Records, Unreadable, decode
 from bookings_sync.records.values import canonical
 

@@ -19,8 +19,8 @@ from bookings_sync.config.settings import Location, Settings
 from bookings_sync.dialects.dialect import ApiCall, Send, path_segment
 from bookings_sync.dialects.findings import Finding
 from bookings_sync.dialects.replies import decode_object, decode_slots
-from bookings_sync.dialects.v2.calls import CALENDARS_VERSION, VERSION, get
 from bookings_sync.dialects.v2.errors import scope_of
+from bookings_sync.dialects.v2.versions import CALENDARS_VERSION, VERSION, get
 from bookings_sync.errors import (
     ApiError,
     AuthenticationFailed,

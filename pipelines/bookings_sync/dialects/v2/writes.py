@@ -16,8 +16,8 @@ from bookings_sync.dialects.dialect import ApiCall, Send, path_segment
 from bookings_sync.dialects.replies import OtherAnswer, one_under, saved_under
 from bookings_sync.dialects.v2.calendars import service as as_service
 from bookings_sync.dialects.v2.calendars import team as as_team
-from bookings_sync.dialects.v2.calls import CALENDARS_VERSION, VERSION, get
 from bookings_sync.dialects.v2.requests import calendar_body, event_fields, group_body
+from bookings_sync.dialects.v2.versions import CALENDARS_VERSION, VERSION, get
 from bookings_sync.dialects.writes import (
     AttendanceStatus,
     BlockOffRequest,
