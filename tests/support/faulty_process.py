@@ -194,7 +194,9 @@ def _prepare(kind: Kind, number: int, calls: _Calls) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
 
 
-_UNCOUNTED = ("cli/main.py", "cli/signals.py", "cli/error_report.py", "cli/output.py", "logs.py", "errors.py")
+_UNCOUNTED = (
+    "cli/main.py", "cli/options.py", "cli/signals.py", "cli/error_report.py", "cli/output.py", "logs.py", "errors.py",
+)  # fmt: skip
 """Files that report errors: nothing can report an error of theirs."""
 
 
