@@ -23,8 +23,8 @@ SEED = int(os.environ.get("CHAOS") or 0)
 LONG = bool(SEED)
 KINDS: tuple[FaultKind, ...] = tuple(kind for kind in get_args(BrokenKind) if kind != "slow")
 QUICK: dict[str, Any] = {"rate_period_seconds": 0.02, "attempts": 12, "contacts_changed_filter": True}
-"""A 429 that names no time pauses for a period. Twelve attempts: at 30 % one request in two million fails. v2's contacts
-that changed are asked for in each sync, since the warehouse must equal the calendar after each."""
+"""A 429 that names no time pauses for a period. Twelve attempts: at 30 % one request in two million fails. A sync asks
+for v2's contacts that changed, since the warehouse must equal the calendar after it."""
 
 
 @pytest.fixture
