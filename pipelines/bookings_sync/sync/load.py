@@ -43,6 +43,7 @@ from bookings_sync.sync.controls import Controls
 from bookings_sync.sync.disputes import Disputes, Unsettled
 from bookings_sync.sync.lists import AppointmentLists
 from bookings_sync.sync.moving_fields import moving_fields
+from bookings_sync.sync.other_lists import look_into_other_lists
 from bookings_sync.sync.run import Run
 from bookings_sync.sync.slots import SlotReads
 from bookings_sync.sync.whole_lists import WholeLists
@@ -133,6 +134,7 @@ class Load:
         yield from self._contacts(mentions)
         reads |= self._settle()
         if run.is_one_load or not run.goes_on:
+            look_into_other_lists(run)
             yield from bury_appointments(
                 run.deletions, run.findings, run.look_ups, self._held_rows, self.stage, self._journal
             )

@@ -1,0 +1,72 @@
+"""Whether a calendar without any appointment is really empty, or asked for by the wrong kind of list.
+
+Input:  the locations of which neither the warehouse nor any list of the run holds an appointment.
+Output: an error for each location whose lists of another kind contain appointments.
+
+Which kind of list is complete is UNK, and so is the parameter that a service's list is asked by. With a wrong one, all
+lists are empty and read well. Only locations without any appointment cost these requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from bookings_sync.errors import ApiError, BookingsError
+from bookings_sync.planning.calendar import Calendar
+from bookings_sync.planning.plan import hot_range
+from bookings_sync.planning.scopes import COLUMN, Kind, Scope
+from bookings_sync.records.tables import APPOINTMENTS
+from bookings_sync.sync.identity_search import Search
+from bookings_sync.sync.kept_replies import KeptReplies
+from bookings_sync.sync.run import Run
+
+_MOST_LISTS = 3
+"""Lists of each kind that are tried for a location."""
+
+
+def look_into_other_lists(run: Run) -> None:
+    """Notes an error for each location that looks empty only because of how its appointments are asked for.
+
+    A run over a range that was asked for tells nothing: the range may be empty.
+    """
+    if run.span.asked is not None:
+        return
+    holding = {each.location_id for each in run.snapshot.counted if each.table == APPOINTMENTS.name and each.versions}
+    for location_id in run.findings.active:
+        findings = run.findings.of(location_id)
+        if location_id in holding or run.listed.of(location_id) or findings.errors or findings.left_out:
+            continue
+        for kind in (each for each in COLUMN if each not in run.settings.scopes):
+            try:
+                found = _any_in_lists(run, location_id, kind)
+            except ApiError as error:
+                run.findings.failed(location_id, error)
+                break
+            if found:
+                findings.note(BookingsError(_message(findings.name, kind, run.settings.scopes)))
+                break
+
+
+def _any_in_lists(run: Run, location_id: str, kind: Kind) -> bool:
+    name = run.findings.of(location_id).name
+    search = Search(run.client(location_id), KeptReplies(), lambda: run.budget.left_for(name))
+    window = hot_range(run.settings, run.span.now)
+    scopes = islice(_scopes(run.calendars.of(location_id), kind), _MOST_LISTS)
+    return search.first(((scope, window) for scope in scopes), _any_record) is not None
+
+
+def _scopes(calendar: Calendar, kind: Kind) -> Iterator[Scope]:
+    return (Scope(kind, each) for each in calendar.ids(kind))
+
+
+def _any_record(records: list[Any]) -> bool | None:
+    return any(isinstance(each, dict) for each in records) or None
+
+
+def _message(name: str, kind: Kind, asked: Iterable[Kind]) -> str:
+    return (
+        f"{name}: lists by {' and by '.join(asked)} contain no appointment, but lists by {kind} do. "
+        "Run `bookings check`, which compares the lists and names the setting to change"
+    )

@@ -1,0 +1,37 @@
+"""A calendar that looks empty because its appointments are asked for by the wrong kind of list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bookings_sync.sandbox import Switches
+from support.apis import Api
+
+from .conftest import Site, both_apis, small
+
+WRONG: dict[str, tuple[Api, Switches, dict[str, Any]]] = {
+    "lists-by-group-are-empty": ("v2", Switches(lists_by_group="empty"), {"scopes": ("team",)}),
+    "lists-by-user-are-empty": ("v2", Switches(lists_by_user="empty"), {"scopes": ("user",)}),
+    "the-parameter-means-a-team": ("v1", Switches(calendar_id_means="team"), {"slots": False}),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_empty_lists_of_the_wrong_kind_are_an_error(open_site: Callable[..., Site], case: str) -> None:
+    api, switches, settings = WRONG[case]
+    site = open_site(apis=api, switches=switches, **settings)
+    for _ in range(2):
+        result = site.sync()
+        assert result.outcome == "partial"
+        assert "contain no appointment, but lists by" in result.row["errors"]
+
+
+@both_apis
+def test_a_calendar_that_is_really_empty(open_site: Callable[..., Site]) -> None:
+    site = open_site(small(appointments=0))
+    for _ in range(2):
+        assert site.sync().outcome == "ok"
+    assert site.differences() == []
