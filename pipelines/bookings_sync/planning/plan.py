@@ -122,12 +122,14 @@ def plan_appointments(
     tried: Collection[Scope] = (),
     *,
     take_turns: bool = False,
+    all_cold: bool = False,
 ) -> list[PlannedRead]:
     """The reads of one location's appointments, most urgent first, without those that this run has done.
 
     `beyond` are windows outside the whole range that hold appointments. `tried` are scopes with a first window that
     this run failed to read: it plans their other windows. With `take_turns`, windows of the same age come in another
-    order in each run, so that a small request budget does not read the same ones again and again.
+    order in each run, so that a small request budget does not read the same ones again and again. `all_cold` plans
+    every cold window, and not only this run's share.
     """
     reasons: tuple[Reason, ...] = ("first", "asked", "hot", "backfill", "outdated", "cold")
     by_reason: dict[Reason, list[tuple[int, PlannedRead]]] = {reason: [] for reason in reasons}
@@ -150,7 +152,8 @@ def plan_appointments(
             by_reason[reason].append((age_rank, PlannedRead(location_id, "appointments", scope, window, reason)))
     cold = sorted(by_reason["cold"], key=lambda ranked: ranked[0])
     elapsed_ms = times.now_ms - ledger.last_run(location_id, other_than=span.run_id)
-    by_reason["cold"] = cold[: _cold_share(cold, settings.cold_reread_days * DAY_MS, times.now_ms, elapsed_ms)]
+    share = _cold_share(cold, settings.cold_reread_days * DAY_MS, times.now_ms, elapsed_ms)
+    by_reason["cold"] = cold if all_cold else cold[:share]
     for reason in ("asked", "hot", "backfill", "outdated"):
         if take_turns:
             by_reason[reason].sort(key=lambda ranked: hash((span.run_id, ranked[1].scope, ranked[1].window)))

@@ -11,23 +11,22 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from itertools import islice, zip_longest
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import zip_longest
 from math import ceil
 from typing import NamedTuple
 
 from bookings_sync.config.settings import Settings
 from bookings_sync.planning.calendar import KnownCalendars
+from bookings_sync.planning.following import Following
+from bookings_sync.planning.in_turn import is_urgent, within_budget
 from bookings_sync.planning.ledger import Ledger, Read, within
 from bookings_sync.planning.plan import PlannedRead, Span, plan_appointments, plan_slots
 from bookings_sync.planning.scopes import Scope
-from bookings_sync.planning.windows import Window, gaps
+from bookings_sync.planning.windows import Window, gaps, to_ms
 
 _NEWEST = 2
 """Unread windows of a scope that one load reads at least, newest first."""
-
-_URGENT_PER_OTHER = 3
-"""If a budget is too small for the urgent reads, one in four is still for unread history and cold windows."""
 
 Outside = Mapping[str, Mapping[Scope, list[Window]]]
 """By location and scope: days outside the whole range on which the warehouse holds appointments."""
@@ -44,7 +43,7 @@ class Remaining(NamedTuple):
 
 class Planner:
     """Plans the reads of one run. `budget_left` returns the requests that a location may still send, and `contacts` the
-    reads of its contacts, if its API lists them on their own."""
+    reads of its contacts, if its API lists them on their own. With `following`, the run reads only what gains most."""
 
     def __init__(
         self,
@@ -55,6 +54,7 @@ class Planner:
         outside: Outside,
         budget_left: Callable[[str], int],
         contacts: Callable[[str], list[PlannedRead]] = lambda _: [],
+        following: Following | None = None,
     ) -> None:
         self.span = span
         self.ledger = ledger
@@ -63,6 +63,7 @@ class Planner:
         self._outside = outside
         self._budget_left = budget_left
         self._contacts = contacts
+        self._following = following
         self._listed: set[str] = set()
         self._cold: dict[tuple[str, Scope], list[Window]] | None = None
         """The cold windows that this run reads, once their share is fixed."""
@@ -78,7 +79,7 @@ class Planner:
 
     def remaining(self, location_ids: Collection[str]) -> Remaining:
         """The appointment reads left for these locations, the locations in turn, within their request budgets."""
-        budgets = tuple((each, self._budget_left(each)) for each in location_ids)
+        budgets = tuple((each, self._reads_left(each)) for each in location_ids)
         known = self.ledger.noted, self._calendars.version, budgets, self._cold is None
         if self._cached is None or self._cached[0] != known:
             self._cached = known, self._remaining(dict(budgets))
@@ -89,18 +90,27 @@ class Planner:
         over_budget: dict[str, int] = {}
         over_budget_hot: dict[str, int] = {}
         for location_id, budget in budgets.items():
+            if self._following is not None:
+                reads = self._due(location_id, all_cold=True) if budget > 0 else []
+                each.append(self._following.choose(reads, self.ledger, self._settings, to_ms(self.span.now), budget))
+                continue
             reads = self._due(location_id)
             if len(reads) > budget:
                 reads = self._due(location_id, take_turns=True)
-            chosen = _within(reads, max(budget, 0))
+            chosen = within_budget(reads, max(budget, 0))
             if left_out := len(reads) - len(chosen):
                 over_budget[location_id] = left_out
-                over_budget_hot[location_id] = sum(map(_is_urgent, reads)) - sum(map(_is_urgent, chosen))
+                over_budget_hot[location_id] = sum(map(is_urgent, reads)) - sum(map(is_urgent, chosen))
             each.append(chosen)
         in_turn = [read for turn in zip_longest(*each) for read in turn if read is not None]
         return Remaining(in_turn, over_budget, over_budget_hot)
 
-    def _due(self, location_id: str, *, take_turns: bool = False) -> list[PlannedRead]:
+    def _reads_left(self, location_id: str) -> int:
+        """The planned reads that the location may still have."""
+        left = self._budget_left(location_id)
+        return left if self._following is None else min(left, self._following.reads_left(location_id))
+
+    def _due(self, location_id: str, *, take_turns: bool = False, all_cold: bool = False) -> list[PlannedRead]:
         reads = plan_appointments(
             self.ledger,
             self._settings,
@@ -110,6 +120,7 @@ class Planner:
             self._outside.get(location_id),
             {scope for scope, _ in self._left_out.get(location_id, ())},
             take_turns=take_turns,
+            all_cold=all_cold,
         )
         return [read for read in reads if self._is_open(read)]
 
@@ -117,12 +128,14 @@ class Planner:
         """The reads of the next load, at most `most`.
 
         Unread history is read a few windows of each scope at a time, newest first: their density decides how long the
-        next windows may be. Half of a location's budget is kept for the appointments that turn out to be missing.
+        next windows may be. Half of a location's budget is kept for the appointments that turn out to be missing. A run
+        of `follow` has a budget for reads alone.
         """
         reads = self.remaining(location_ids).reads
         unread = {(read.location_id, read.scope): 0 for read in reads if read.reason == "backfill"}
         of_each = max(_NEWEST, ceil(self._settings.concurrency / max(len(unread), 1)))
-        allowed = {location_id: ceil(self._budget_left(location_id) / 2) for location_id in location_ids}
+        kept = 2 if self._following is None else 1
+        allowed = {location_id: ceil(self._reads_left(location_id) / kept) for location_id in location_ids}
         chosen: list[PlannedRead] = []
         for read in reads:
             if read.reason == "backfill":
@@ -199,25 +212,3 @@ class Planner:
     def mark_listed(self, endpoint: str) -> None:
         """The run has read this whole list."""
         self._listed.add(endpoint)
-
-
-def _is_urgent(read: PlannedRead) -> bool:
-    return read.reason not in {"backfill", "outdated", "cold"}
-
-
-def _within(reads: list[PlannedRead], budget: int) -> list[PlannedRead]:
-    """As many of the reads as the budget allows. Urgent reads do not starve the others, nor the other way round."""
-    if len(reads) <= budget:
-        return reads
-    urgent = [read for read in reads if _is_urgent(read)]
-    others = (read for read in reads if not _is_urgent(read))
-    if len(urgent) <= budget * _URGENT_PER_OTHER // (_URGENT_PER_OTHER + 1):
-        return reads[:budget]
-    return list(islice(_mixed(iter(urgent), others), budget))
-
-
-def _mixed(urgent: Iterator[PlannedRead], others: Iterator[PlannedRead]) -> Iterator[PlannedRead]:
-    """Three urgent reads, one other, and so on; what is left of the longer ones at the end."""
-    for first in urgent:
-        yield from (first, *islice(urgent, _URGENT_PER_OTHER - 1), *islice(others, 1))
-    yield from others
