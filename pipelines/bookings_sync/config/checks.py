@@ -29,6 +29,9 @@ HttpTransport = Literal["socket", "httpx"]
 SUNDAYS = (0, 1, 6)
 """The numbers that Sunday may have among the days of a week: 6 if the first day, 0, is Monday."""
 
+EVENTS_VERSIONS = ("2021-04-15", "2021-07-28", "2023-02-21", "v3")
+"""The published versions of the successor API, by which its events may be asked for (OBS)."""
+
 PII_LISTS: dict[str, Rule] = {"pii_keep": "keep", "pii_hash": "hash", "pii_drop": "drop"}
 """Settings that list fields with another rule than `pii`."""
 
@@ -192,6 +195,9 @@ def _check_numbers(settings: Settings) -> None:
         raise invalid(
             "v2_sunday", f"cannot be {settings.v2_sunday}", "Write 0, 1 if 7 is Saturday, or 6 if 0 is Monday."
         )
+    if settings.v2_events_version not in EVENTS_VERSIONS:
+        fix = f"Write one of {', '.join(EVENTS_VERSIONS)}."
+        raise invalid("v2_events_version", f"cannot be {settings.v2_events_version!r}", fix)
     for name in _SECONDS:
         if not 0 < getattr(settings, name) <= _LONGEST_SECONDS:
             fix = f"Write seconds, more than 0 and at most {_LONGEST_SECONDS}."

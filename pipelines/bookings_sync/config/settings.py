@@ -46,6 +46,7 @@ class Settings:
     base_url: str = "https://link.amtssl.com/v1"
     v2_base_url: str = "https://services.leadconnectorhq.com"
     v2_sunday: int = 0
+    v2_events_version: str = "2021-04-15"
     locations: Mapping[str, Location] = field(default_factory=dict)
 
     scopes: tuple[ScopeKind, ...] = ("service",)

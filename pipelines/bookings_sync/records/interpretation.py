@@ -61,7 +61,14 @@ value. A key column decides which records become rows. `test_interpretation` nam
 _SETTINGS: Mapping[Endpoint, tuple[str, ...]] = {
     "teams": ("deleted_when", "ignored_fields"),
     "services": ("deleted_when", "ignored_fields", "v2_sunday"),
-    "appointments": ("include_contacts", "service_id_parameter", "reply_cap", "deleted_when", "ignored_fields"),
+    "appointments": (
+        "include_contacts",
+        "service_id_parameter",
+        "v2_events_version",
+        "reply_cap",
+        "deleted_when",
+        "ignored_fields",
+    ),
     "contacts": ("ignored_fields",),
     "slots": (),
     "contents": (),

@@ -191,6 +191,11 @@ def test_no_value_of_a_record_is_reported(api: FakeV2) -> None:
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[SandboxServer]:
     world = generate(WorldSpec(now=NOW, seed=3, locations=1, appointments=600))
+    location_id = world.locations[0].id
+    near = [
+        each for each in world.data[location_id].by_start.all() if abs(each.start_ms - world.now_ms) < 5 * 86_400_000
+    ]
+    world.delete(location_id, near[0].id)
     with SandboxServer(world, quota=None) as server:
         yield server
 
@@ -206,6 +211,9 @@ def sandbox() -> Iterator[SandboxServer]:
         ({"days_of_week": "sunday_1"}, "weekdays", "failed", ("v2_sunday = 1",)),
         ({"contacts_updated_filter": "422"}, "changed contacts", "note", ("filters",)),
         ({"contacts_updated_filter": "ignored"}, "changed contacts", "note", ("ignores",)),
+        ({}, "deleted events", "ok", ("or not listed",)),
+        ({"deleted_listed": True}, "deleted events", "ok", ("marked by",)),
+        ({"deleted_listed": True, "deleted_needs_version": "v3"}, "deleted events", "failed", ('"v3"',)),
         ({"date_updated": "absent"}, "update times", "note", ("0 of",)),
         ({"unknown_id": "422"}, "unknown id", "ok", ("422",)),
     ],

@@ -21,6 +21,10 @@ CASES: dict[str, tuple[Switches, dict[str, Any]]] = {
         {},
     ),
     "deleted-events-stay-listed": (Switches(deleted_listed=True, deleted_id="flag"), {}),
+    "deleted-events-are-marked-by-one-version": (
+        Switches(deleted_listed=True, deleted_id="flag", deleted_needs_version="v3"),
+        {"v2_events_version": "v3"},
+    ),
     "deleted-by-status, no-dates": (Switches(deleted_id="status", date_updated="absent", unknown_id="400"), {}),
     "epoch-dates, utc-offsets": (
         Switches(date_format="epoch", event_zone="utc", unknown_id="422", end_inclusive=False),

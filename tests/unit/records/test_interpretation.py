@@ -42,6 +42,7 @@ NO_MEANING = {
 
 MEANING: dict[str, Any] = {
     "v2_sunday": 1,
+    "v2_events_version": "v3",
     "include_contacts": False,
     "service_id_parameter": "serviceId",
     "reply_cap": 100,

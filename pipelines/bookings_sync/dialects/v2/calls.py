@@ -97,7 +97,8 @@ class V2Calls:
             "startTime": str(window.start_ms),  # milliseconds as text: other forms bring empty lists (CODE)
             "endTime": str(window.end_ms),
         }
-        call = replace(get("/calendars/events", params), window=window, can_halve_window=True)
+        call = get("/calendars/events", params, self._settings.v2_events_version)
+        call = replace(call, window=window, can_halve_window=True)
         events = self._send(call, _decode_events)
         digest = ""
 
@@ -118,7 +119,8 @@ class V2Calls:
         OtherReply if the API answers with another event.
         """
         path = f"/calendars/events/appointments/{path_segment(appointment_id)}"
-        call = replace(get(path), not_found_statuses=self._settings.unknown_id_statuses)
+        call = get(path, version=self._settings.v2_events_version)
+        call = replace(call, not_found_statuses=self._settings.unknown_id_statuses)
         reply = self._send(call, one_under(("event", "appointment"), appointment_id))
         return replace(reply, records=[event(each) for each in reply.records or []])
 

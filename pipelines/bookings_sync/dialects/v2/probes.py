@@ -1,4 +1,5 @@
-"""What only `bookings check` asks v2: which scopes a token lacks, and which number Sunday has.
+"""What only `bookings check` asks v2: which scopes a token lacks, which number Sunday has, which version marks deleted
+events.
 
 Input:  one location's token.
 Output: `Finding`s. `sync.check` carries out everything that all APIs can be asked.
@@ -35,8 +36,10 @@ from bookings_sync.records.json_text import Record, Records
 from bookings_sync.records.listed import objects
 from bookings_sync.records.values import usable_id
 
-_SLOT_DAYS = 28
-"""Days of free slots that are compared with opening hours: each weekday four times."""
+_NEWEST = "v3"
+
+_DAYS = 28
+"""Days of free slots that are compared with opening hours: each weekday four times; and of events around now."""
 _CALENDARS = 5
 """Calendars that are compared at most. One that is closed on some weekday can be enough."""
 
@@ -90,8 +93,12 @@ class V2Probes:
         yield get("/calendars/", here)
         yield get("/calendars/groups", here)
         # Without any calendar, an unknown one shows too whether the token may list its events.
-        ids = filter(None, (usable_id(each.get("id")) for each in self._calendars))
-        one = {**here, "calendarId": next(ids, uuid.uuid4().hex[:20]), "startTime": "0", "endTime": str(DAY_MS)}
+        one = {
+            **here,
+            "calendarId": next(iter(self._ids()), uuid.uuid4().hex[:20]),
+            "startTime": "0",
+            "endTime": str(DAY_MS),
+        }
         yield get("/calendars/events", one)
         yield get("/calendars/blocked-slots", one)
         if self._settings.include_contacts:
@@ -107,7 +114,12 @@ class V2Probes:
         )
 
     def behavior(self, now: DateTime) -> Iterator[Finding]:
-        """Compares the weekdays of free slots with the opening hours: `v2_sunday` is UNK."""
+        """Tries the settings whose value is UNK: `v2_sunday` and `v2_events_version`."""
+        yield self._weekdays(now)
+        yield self._deleted_events(now)
+
+    def _weekdays(self, now: DateTime) -> Finding:
+        """Compares the weekdays of free slots with the opening hours."""
         shut = [each for each in self._calendars if 0 < len(_open_days(each)) < 7 and usable_id(each.get("id"))]
         fits = Fits()
         for calendar in shut[:_CALENDARS]:
@@ -115,12 +127,40 @@ class V2Probes:
                 fits = fits.with_days(_open_days(calendar), self._free_days(calendar, now))
             except ApiError:
                 continue  # the check's own call for slots reports the failure
-        yield fits.finding(self._settings.v2_sunday)
+        return fits.finding(self._settings.v2_sunday)
+
+    def _deleted_events(self, now: DateTime) -> Finding:
+        """Compares the deleted events that two versions show: only the newest one's reference has a mark (DOC)."""
+        asked = self._settings.v2_events_version
+        marked, by_newest = self._marked_as_deleted(now, asked), self._marked_as_deleted(now, _NEWEST)
+        if hidden := by_newest - marked:
+            what = f"version {asked} lists {len(hidden):,} deleted events without the mark that version {_NEWEST} has"
+            fix = f'Write v2_events_version = "{_NEWEST}" in {CONFIG_FILE}.'
+            return Finding("deleted events", "failed", what, fix)
+        return Finding("deleted events", "ok", f"marked by version {asked} as by {_NEWEST}, or not listed")
+
+    def _marked_as_deleted(self, now: DateTime, version: str) -> set[str]:
+        """The ids of the events near now that this version lists and marks."""
+        start = to_ms(now) - _DAYS // 2 * DAY_MS
+        params = {"locationId": self._location.location_id or "", "startTime": str(start)}
+        params["endTime"] = str(start + _DAYS * DAY_MS)
+        marked: set[str] = set()
+        for calendar_id in self._ids()[:_CALENDARS]:
+            try:
+                call = get("/calendars/events", {**params, "calendarId": calendar_id}, version)
+                events = objects((self._send(call, decode_object).records or {}).get("events"))
+            except ApiError:
+                continue  # the check's own call for lists reports the failure
+            marked.update(usable_id(each.get("id")) or "" for each in events if each.get("deleted") is True)
+        return marked
+
+    def _ids(self) -> list[str]:
+        return list(filter(None, (usable_id(each.get("id")) for each in self._calendars)))
 
     def _free_days(self, calendar: Record, now: DateTime) -> list[date]:
         """Local dates with a free slot, without those on which the calendar has special hours."""
         start = to_ms(now)
-        params = {"startDate": str(start), "endDate": str(start + _SLOT_DAYS * DAY_MS)}
+        params = {"startDate": str(start), "endDate": str(start + _DAYS * DAY_MS)}
         call = get(f"/calendars/{path_segment(str(usable_id(calendar['id'])))}/free-slots", params, CALENDARS_VERSION)
         days = self._send(call, decode_slots).records or {}
         special = {str(each.get("date"))[:10] for each in objects(calendar.get("availabilities"))}
