@@ -9,7 +9,7 @@ the module `X`; `bookings sync --plan` is in `plan`. The other modules are share
 - `help`, `options`, `sync_options`, `time_options`: what users read and type
 - `output`, `formatting`, `progress`: what users see
 - `error_report`, `exit_codes`: how a command ends
-- `observing`, `html_file`, `memory`: metrics and notifications, HTML files, memory settings
+- `observing`, `html_file`, `memory`, `lean_imports`: metrics and notifications, HTML files, memory, shorter imports
 - `demo_output`, `sandbox_process`: the demo's text, and the sandbox it runs against
 - `explore_app`: the marimo app that `bookings explore` serves
 """

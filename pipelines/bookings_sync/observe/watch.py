@@ -14,28 +14,29 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import BookingsError, LockedError, described
-from bookings_sync.models.transform import TransformResult
-from bookings_sync.observe.drift import new_fields
-from bookings_sync.observe.lineage import Lineage
 from bookings_sync.observe.metrics import write_metrics
 from bookings_sync.observe.notify import Notice, send
 from bookings_sync.observe.settings import ObserveSettings
-from bookings_sync.status import read_status, stale
 
+# Each command imports this module, so what only some of them need is imported when it is used: `sync.pipeline` reads
+# the API, and `lineage`, `drift` and `status` read models.
 if TYPE_CHECKING:
-    from bookings_sync.sync.pipeline import SyncResult  # slow to import; a transform never needs it
+    from dlt.destinations.sql_client import SqlClientBase
+
+    from bookings_sync.models.transform import TransformResult
+    from bookings_sync.observe.lineage import Lineage
+    from bookings_sync.sync.pipeline import SyncResult
+
+    OpenClient = Callable[[], AbstractContextManager[SqlClientBase[Any]]]
 
 log = logging.getLogger(__name__)
 
 _MOST_DETAILS = 10
 """Detail lines of a notice. People read notices on a phone."""
-
-OpenClient = Callable[[], AbstractContextManager[SqlClientBase[Any]]]
 
 
 class Watch:
@@ -51,6 +52,8 @@ class Watch:
         self._lineage: Lineage | None = None
         if observe.openlineage:
             with _as_warning("sending OpenLineage events"):
+                from bookings_sync.observe.lineage import Lineage
+
                 self._lineage = Lineage(observe.openlineage_namespace, settings)
 
     @contextmanager
@@ -109,6 +112,8 @@ class Watch:
                 write_metrics(Path(self._observe.metrics_file), row, now=self._clock())
 
     def _notify_of_stale(self, client: SqlClientBase[Any], run_id: str) -> None:
+        from bookings_sync.status import read_status, stale
+
         now, hours = self._clock(), self._observe.stale_after_hours
         status = read_status(client, self._settings, now=now, runs=1)
         late = stale(status, self._settings.locations, now=now, after=timedelta(hours=hours))
@@ -117,6 +122,8 @@ class Watch:
             self._notify(Notice("stale", f"not read for {hours} hours", run_id, details))
 
     def _notify_of_drift(self, client: SqlClientBase[Any], result: SyncResult) -> None:
+        from bookings_sync.observe.drift import new_fields
+
         details = [f"new field {each}" for each in new_fields(client, since=result.row["started_at"])]
         if rejected := result.row["rows_rejected"]:
             details.append(f"{rejected} rejected records: see `bookings status`")

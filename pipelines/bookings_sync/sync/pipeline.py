@@ -124,8 +124,6 @@ def sync(
             while run.goes_on:
                 collect_cycles()
                 _load_once(pipeline, settings, run, lock, is_first=False)
-            _warn_of_unread_times(pipeline, settings, run)
-            _warn_of_closed_days(pipeline, settings, run)
     finally:
         run.close()
     findings = run.findings
@@ -166,7 +164,7 @@ def _open_or_empty(pipeline: dlt.Pipeline, settings: Settings, *, since: DateTim
 
 
 def _load_once(pipeline: dlt.Pipeline, settings: Settings, run: Run, lock: Lock, *, is_first: bool) -> None:
-    """One load: extract what the run plans next, normalize, load."""
+    """One load: extract what the run plans next, normalize, load. The last load warns of what the warehouse holds."""
     with ExitStack() as stack:
         file = stack.enter_context(_open_file(pipeline, settings))
         if is_first:
@@ -180,6 +178,9 @@ def _load_once(pipeline: dlt.Pipeline, settings: Settings, run: Run, lock: Lock,
                 stack.enter_context(_open_file(pipeline, settings))
             pipeline.normalize()
             pipeline.load().raise_on_failed_jobs()
+        if not run.goes_on:  # here, because the file is open
+            _warn_of_unread_times(pipeline, settings, run)
+            _warn_of_closed_days(pipeline, settings, run)
 
 
 def _warn_of_unread_times(pipeline: dlt.Pipeline, settings: Settings, run: Run) -> None:

@@ -166,6 +166,20 @@ def test_options_of_dlt_in_the_file(project: Project) -> None:
     assert history(project) == before
 
 
+def test_a_secret_of_the_destination_in_the_committed_file(project: Project) -> None:
+    file = project.folder / ".dlt/config.toml"
+    server = 'host = "127.0.0.1"\ndatabase = "d"\nusername = "u"\npassword = "hunter2"\n'
+    file.write_text(
+        f'{file.read_text()}[bookings]\ndestination = "postgres"\n[destination.postgres.credentials]\n{server}'
+    )
+    reload_configuration()
+    result = project.bookings("sync", "--plan")
+    assert result.exit_code == 2
+    assert "destination.postgres.credentials:" in result.stderr
+    assert "a secret in a file that is committed (in .dlt/config.toml)" in result.stderr
+    assert "hunter2" not in result.stderr
+
+
 @pytest.mark.parametrize(
     "name", ["RUNTIME__LOG_LEVEL", "RUNTIME__SENTRY_DSN", "RUNTIME__DLTHUB_TELEMETRY", "PROVIDERS__ENABLE_AWS_SECRETS"]
 )

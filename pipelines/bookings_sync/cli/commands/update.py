@@ -85,9 +85,11 @@ def sync(
     (newest first), then the history that was read longest ago. It writes
     only rows that differ. After an interruption, the next run continues.
     """
+    from bookings_sync.cli.lean_imports import import_less
     from bookings_sync.cli.memory import limit_memory_use
 
     limit_memory_use()
+    import_less()
     from bookings_sync.cli.sync_options import SyncOptions
 
     options = SyncOptions(
@@ -132,9 +134,11 @@ def run(
     deletions are held; the exit code is the sync's. If the sync cannot run at
     all, or an audit fails, nothing is published.
     """
+    from bookings_sync.cli.lean_imports import import_less
     from bookings_sync.cli.memory import limit_memory_use
 
     limit_memory_use()
+    import_less()
     from bookings_sync.cli.run import run_all
     from bookings_sync.cli.sync_options import SyncOptions
 
@@ -195,6 +199,9 @@ def transform(
     the last transform. If an audit fails, nothing is published: readers keep
     the previous tables.
     """
+    from bookings_sync.cli.lean_imports import import_less
+
+    import_less()
     from bookings_sync.cli.transform import run_transform
 
     output = command_output(ctx, as_json=as_json, quiet=quiet)

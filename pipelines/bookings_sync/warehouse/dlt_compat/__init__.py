@@ -10,6 +10,7 @@ when dlt no longer behaves that way, and its message names the override to delet
 | `destinations.duckdb_path`        | refuses a DuckDB path in config.toml as a secret             | none     |
 | `destinations.supports_history`   | turns an scd2 merge into an append, with a warning           | dlt#2481 |
 | `destinations.staging_layout`     | shares one staging dataset between concurrent pipelines      | dlt#4297 |
+| `start.start_without_requests`    | imports its HTTP client when it reads the first setting      | none     |
 | `options.own_options`             | takes each of its options from any variable of its name      | none     |
 | `options.NoOptions`               | takes a source's arguments from variables such as FULL       | none     |
 | `duckdb.DuckDb.configuration`     | resolves the configuration again for each client             | none     |

@@ -22,12 +22,13 @@ from dlt.common.configuration import configspec
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers.provider import ConfigProvider
 from dlt.common.configuration.specs import BaseConfiguration, known_sections
-from dlt.common.configuration.specs.base_configuration import ContainerInjectableContext
+from dlt.common.configuration.specs.base_configuration import ContainerInjectableContext, is_secret_hint
 from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from dlt.common.destination.client import DestinationClientDwhWithStagingConfiguration
 from dlt.common.storages.configuration import WithLocalFiles
 
+from bookings_sync.config.lookup import COMMITTED_SECRET, MOVE_SECRET
 from bookings_sync.errors import ConfigurationError
 
 _FIXED = {
@@ -98,47 +99,44 @@ class _OwnPipeline(ContainerInjectableContext):
 
 
 class _Providers(ConfigProvidersContainer):
-    """dlt's providers, and in marked threads the same providers without the other options."""
+    """dlt's providers. Marked threads see one provider in their place."""
 
     def __init__(self, original: ConfigProvidersContainer) -> None:
         self._all = original.providers
+        self._own: list[ConfigProvider] = [_DestinationOptions(self._all)]
         self.context_provider = original.context_provider
 
     @property
     def providers(self) -> list[ConfigProvider]:  # type: ignore[override]
-        if _OwnPipeline not in Container():
-            return self._all
-        return [_DestinationOptions(each) for each in self._all]
+        return self._own if _OwnPipeline in Container() else self._all
 
 
 class _DestinationOptions(ConfigProvider):
-    """A provider that finds nothing but options of [destination], under their full section."""
+    """Finds options of [destination] under their full section, in the first provider that has them, and nothing else.
 
-    def __init__(self, provider: ConfigProvider) -> None:
-        self._provider = provider
+    A load asks for 360 options. It finds two or three, and dlt asks each provider for each of them.
+    """
+
+    supports_secrets = True
+    supports_sections = True
+    name = "the options of [destination]"
+    is_empty = False
+
+    def __init__(self, providers: Sequence[ConfigProvider]) -> None:
+        self._providers = [each for each in providers if each.supports_sections]
 
     def get_value(self, key: str, hint: type[Any], pipeline_name: str | None, *sections: str) -> tuple[Any, str]:
+        """Raises ConfigurationError for a secret in a file that is no place for secrets, which dlt refuses too."""
         is_own = bool(sections) and sections[0] == known_sections.DESTINATION and pipeline_name is None
         if not is_own or (key in _FIXED and "credentials" not in sections):
             return None, key
-        return self._provider.get_value(key, hint, None, *sections)
-
-    @property
-    def supports_secrets(self) -> bool:
-        return self._provider.supports_secrets
-
-    @property
-    def supports_sections(self) -> bool:
-        return self._provider.supports_sections
-
-    @property
-    def name(self) -> str:
-        return self._provider.name
-
-    @property
-    def is_empty(self) -> bool:
-        return self._provider.is_empty
-
-    @property
-    def locations(self) -> Sequence[str]:
-        return self._provider.locations
+        for provider in self._providers:
+            value, name = provider.get_value(key, hint, None, *sections)
+            if value is not None:
+                if not provider.supports_secrets and is_secret_hint(hint):
+                    where = f".dlt/{provider.name}" if provider.name.endswith(".toml") else provider.name
+                    raise ConfigurationError(
+                        COMMITTED_SECRET, key=".".join((*sections, key)), where=where, fix=MOVE_SECRET
+                    )
+                return value, name
+        return None, key

@@ -1,0 +1,53 @@
+"""Keeps libraries from importing what a command never uses. A sync without changes is mostly imports.
+
+Only for the command's own process. A program that imports the library decides for itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from functools import cache
+from importlib.abc import MetaPathFinder
+from importlib.util import find_spec
+
+
+@cache
+def import_less() -> None:
+    """Leaves out httpx's command line, dlt's HTTP client, and pandas if it is not installed. Call this before httpx and
+    dlt are imported."""
+    _import_httpx()
+    _note_missing_pandas()
+    from bookings_sync.warehouse.dlt_compat.start import start_without_requests
+
+    start_without_requests()
+
+
+def _import_httpx() -> None:
+    """Imports httpx without its command line, and so without click, pygments and half of rich: 50 ms.
+
+    httpx expects an ImportError there: its command line is an extra.
+    """
+    command_line = "httpx._main"
+    if "httpx" not in sys.modules:
+        sys.modules[command_line] = None  # type: ignore[assignment]  # makes the import fail
+        try:
+            importlib.import_module("httpx")
+        finally:
+            del sys.modules[command_line]
+
+
+def _note_missing_pandas() -> None:
+    """Makes `import pandas` fail at once where it is not installed.
+
+    DuckDB tries this import twice for each value that is passed to a statement, more than 100 times in a sync. Python
+    remembers no failed import: it searches `sys.path` each time.
+    """
+    if find_spec("pandas") is None:
+        sys.meta_path.insert(0, _NoPandas())
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002
+        if fullname == "pandas":
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
