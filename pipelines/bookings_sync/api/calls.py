@@ -78,7 +78,8 @@ E = TypeVar("E", bound=ApiError)
 class Sender:
     """Sends calls for one location. Thread-safe.
 
-    `clock` returns the time in UTC. Tests pass their own `monotonic` (seconds) and `sleep`.
+    `clock` returns the time in UTC. Tests pass their own `monotonic` (seconds) and `sleep`. Senders of one location can
+    share a `limiter`. A call fails if the API asks for a longer pause than `longest_pause_seconds`.
     """
 
     def __init__(
@@ -91,6 +92,8 @@ class Sender:
         clock: Callable[[], DateTime],
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        limiter: RateLimiter | None = None,
+        longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
     ) -> None:
         self.location = location
         self._settings = settings
@@ -102,7 +105,10 @@ class Sender:
         self._timeout = httpx.Timeout(settings.read_timeout_seconds, connect=settings.connect_timeout_seconds).as_dict()
         self._clock = clock
         self._monotonic = monotonic
-        self._limiter = RateLimiter(settings.rate_limit, settings.rate_period_seconds, monotonic=monotonic, sleep=sleep)
+        self._limiter = limiter or RateLimiter(
+            settings.rate_limit, settings.rate_period_seconds, monotonic=monotonic, sleep=sleep
+        )
+        self._longest_pause = longest_pause_seconds
         self._max_bytes = settings.max_reply_mb * 1_000_000
         self._counting = threading.Lock()
         self.pace: Pace | None = None
@@ -132,7 +138,7 @@ class Sender:
                 return False
             if call.window is not None and timeouts >= _WINDOW_TIMEOUTS:
                 return False
-            return _is_retryable(error) and not self._is_spent()
+            return self._is_retryable(error) and not self._is_spent()
 
         try:
             return self._attempt(call, decode_body, known_digest, 1)
@@ -164,6 +170,8 @@ class Sender:
         self, call: ApiCall, decode_body: Callable[[bytes], T], known_digest: str | None, number: int
     ) -> Reply[T]:
         request = self._request(call)
+        if self._limiter.paused_seconds > self._longest_pause:
+            raise self._error(RateLimited, "the API asked for a long pause, which is not over", call, None)
         self._count(call)
         self._limiter.acquire()
         sent_at, started = self._clock(), self._monotonic()
@@ -202,6 +210,12 @@ class Sender:
             if self._is_spent():
                 raise self._error(BudgetSpent, f"request_budget allows {self.request_limit} requests", call, None)
             self.requests_sent += 1
+
+    def _is_retryable(self, error: Exception) -> bool:
+        if not isinstance(error, ApiError) or not error.retryable:
+            return False
+        pause = max(error.retry_after or 0.0, self._limiter.paused_seconds)
+        return pause <= self._longest_pause
 
     def _is_spent(self) -> bool:
         return self.request_limit is not None and self.requests_sent >= self.request_limit
@@ -335,12 +349,6 @@ def _raw(response: httpx.Response) -> Iterable[bytes]:
 
 def _status(response: httpx.Response | None) -> int | None:
     return None if response is None else response.status_code
-
-
-def _is_retryable(error: Exception) -> bool:
-    if not isinstance(error, ApiError) or not error.retryable:
-        return False
-    return error.retry_after is None or error.retry_after <= LONGEST_PAUSE_SECONDS
 
 
 def retry_after(headers: httpx.Headers, clock: Callable[[], DateTime]) -> float | None:

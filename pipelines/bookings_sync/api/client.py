@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 from pendulum import DateTime
 
-from bookings_sync.api.calls import Sender
+from bookings_sync.api.calls import LONGEST_PAUSE_SECONDS, Sender
 from bookings_sync.api.connections import ConnectionPool, open_http
+from bookings_sync.api.limits import RateLimiter
 from bookings_sync.api.listing import decode_all
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.dialects import AboutLocation, Pace, dialect_of
@@ -30,7 +31,7 @@ class Client:
     raises ConfigurationError if the location lacks something that its dialect needs.
 
     Locations can share a connection pool, `http`. A client without one opens its own, and closes it in `close`.
-    `clock` returns the time in UTC.
+    `clock` returns the time in UTC. `limiter` and `longest_pause_seconds` are as for `Sender`.
     """
 
     def __init__(
@@ -42,13 +43,25 @@ class Client:
         clock: Callable[[], DateTime],
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        limiter: RateLimiter | None = None,
+        longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
     ) -> None:
         self._settings = settings
         self._http = http if http is not None else open_http(settings)
         self._owns_http = http is None
         dialect = self.dialect = dialect_of(location)
         dialect.check(location)
-        self.sender = Sender(location, settings, self._http, dialect, clock=clock, monotonic=monotonic, sleep=sleep)
+        self.sender = Sender(
+            location,
+            settings,
+            self._http,
+            dialect,
+            clock=clock,
+            monotonic=monotonic,
+            sleep=sleep,
+            limiter=limiter,
+            longest_pause_seconds=longest_pause_seconds,
+        )
         self.probes = dialect.probes(location, settings, self.sender.send) if dialect.probes else None
         """What only a check asks this API; None if its calls answer everything."""
         self.writes = dialect.writes(location, settings, self.sender.send)

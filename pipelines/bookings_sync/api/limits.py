@@ -70,6 +70,12 @@ class RateLimiter:
         with self._changed:
             self._paused_until = max(self._paused_until, self._monotonic() + seconds)
 
+    @property
+    def paused_seconds(self) -> float:
+        """How long the present pause still lasts; 0 without one."""
+        with self._changed:
+            return max(0.0, self._paused_until - self._monotonic())
+
     def lower(self, limit: int, period_seconds: float | None) -> None:
         """Keeps to a lower limit or a longer period from now on. Higher limits and shorter periods change nothing."""
         with self._changed:

@@ -18,6 +18,7 @@ from bookings_sync.machine import machine_error
 
 _AFTER_INTERRUPT = {
     "sync": "finished loads are kept, and the next sync continues from there",
+    "follow": "everything that was loaded is kept, and the next run continues from there",
     "transform": "nothing was published, and the previous tables are unchanged",
     "demo": "run it again to start over",
 }

@@ -1,10 +1,12 @@
-"""Parses the times that users type: --from, --to, --as-of and --now.
+"""Parses the times that users type: --from, --to, --as-of, --now, and the duration --for.
 
 Input:  a date or an ISO 8601 instant. Without a time zone it means UTC.
 Output: instants and windows in UTC, or typer.BadParameter.
 """
 
 from __future__ import annotations
+
+import re
 
 import pendulum
 import typer
@@ -30,6 +32,16 @@ def parse_time(text: str, option: str) -> DateTime:
         f"expected a date such as 2026-01-31 or an instant such as 2026-01-31T08:00:00+01:00, got {text!r}",
         param_hint=option,
     )
+
+
+def parse_duration(text: str, option: str) -> float:
+    """A length of time in seconds: a number and s, m, h or d."""
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([smhd])", text)
+    if match is None or not (seconds := float(match[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[match[2]]):
+        raise typer.BadParameter(
+            f"expected a length of time such as 90s, 30m, 1h or 2d, got {text!r}", param_hint=option
+        )
+    return seconds
 
 
 def parse_past_time(text: str, option: str, now: DateTime) -> DateTime:

@@ -202,6 +202,10 @@ def _check_numbers(settings: Settings) -> None:
         if not 0 < getattr(settings, name) <= _LONGEST_SECONDS:
             fix = f"Write seconds, more than 0 and at most {_LONGEST_SECONDS}."
             raise invalid(name, f"cannot be {getattr(settings, name)}", fix)
+    if not 1 <= settings.follow_percent <= 100:
+        raise invalid("follow_percent", f"cannot be {settings.follow_percent}", "Write 1 to 100.")
+    if not 0.01 <= settings.follow_near_weight <= 1_000:
+        raise invalid("follow_near_weight", f"cannot be {settings.follow_near_weight}", "Write 0.01 to 1000.")
     for name in ("window_days", "max_window_days"):
         days = getattr(settings, name)
         if days & (days - 1):

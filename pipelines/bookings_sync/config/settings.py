@@ -75,6 +75,8 @@ class Settings:
     connect_timeout_seconds: float = 10.0
     read_timeout_seconds: float = 60.0
     attempts: int = 8
+    follow_percent: int = 33
+    follow_near_weight: float = 4.0
     http_transport: HttpTransport = "socket"
 
     pii: Rule = "keep"

@@ -49,6 +49,7 @@ class Watch:
         self._settings = settings
         self._clock = clock
         self._open_client = open_client
+        self._last_outcome = ""
         self._lineage: Lineage | None = None
         if observe.openlineage:
             with _as_warning("sending OpenLineage events"):
@@ -96,6 +97,16 @@ class Watch:
             with _as_warning("the check for stale locations and new fields"), self._open_client() as client:
                 self._notify_of_stale(client, run_id)
                 self._notify_of_drift(client, result)
+
+    def followed(self, result: SyncResult) -> None:
+        """Reports one of the many runs of `follow`: its metrics, and everything else if its outcome differs from the last
+        one's."""
+        if result.outcome != self._last_outcome:
+            self._last_outcome = result.outcome
+            self._synced(result)
+        elif self._observe.metrics_file:
+            with _as_warning("writing the metrics"):
+                write_metrics(Path(self._observe.metrics_file), result.row, now=self._clock())
 
     def _transformed(self, result: TransformResult) -> None:
         if self._lineage:

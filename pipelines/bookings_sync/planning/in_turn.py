@@ -33,7 +33,7 @@ def within_budget(reads: list[PlannedRead], budget: int) -> list[PlannedRead]:
 
 def mixed(urgent: Iterable[PlannedRead], others: Iterable[PlannedRead], budget: int) -> list[PlannedRead]:
     """Three urgent reads, one other, and so on, up to the budget. What is left of the longer ones comes last."""
-    return list(islice(_mixed(iter(urgent), iter(others)), budget))
+    return list(islice(_mixed(iter(urgent), iter(others)), max(budget, 0)))
 
 
 def _mixed(urgent: Iterator[PlannedRead], others: Iterator[PlannedRead]) -> Iterator[PlannedRead]:

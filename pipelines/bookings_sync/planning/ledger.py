@@ -117,6 +117,10 @@ class Ledger:
         for reads in self._reads.values():
             yield from reads.values()
 
+    def scopes(self, location_id: str) -> list[Scope]:
+        """The scopes that appointments were listed by."""
+        return [scope for each, endpoint, scope in self._reads if (each, endpoint) == (location_id, "appointments")]
+
     def newest(self, location_id: str, endpoint: Endpoint, scope: Scope) -> Read | None:
         """The last read of a scope with any window."""
         reads = self._reads.get((location_id, endpoint, scope), {}).values()

@@ -64,6 +64,7 @@ class Planner:
         self._budget_left = budget_left
         self._contacts = contacts
         self._following = following
+        self._reads_history = False
         self._listed: set[str] = set()
         self._cold: dict[tuple[str, Scope], list[Window]] | None = None
         """The cold windows that this run reads, once their share is fixed."""
@@ -144,6 +145,7 @@ class Planner:
                     continue
             if allowed[read.location_id] > 0:
                 allowed[read.location_id] -= 1
+                self._reads_history |= read.reason in ("first", "backfill", "outdated")
                 chosen.append(read)
         return chosen[:most]
 
@@ -156,6 +158,11 @@ class Planner:
             reads += plan_slots(self._settings, location_id, self._calendars.of(location_id).services, self.span.now)
             reads += self._contacts(location_id)
         return reads + self.remaining(location_ids).reads
+
+    @property
+    def reads_history(self) -> bool:
+        """Whether a load of this run has read history for the first time, or in a new way."""
+        return self._reads_history
 
     def is_listed(self, endpoint: str) -> bool:
         """Whether the run has read this whole list (teams, services, …) already."""

@@ -50,6 +50,9 @@ from bookings_sync.sync.whole_lists import WholeLists
 from bookings_sync.warehouse.held_rows import HeldRows
 from bookings_sync.warehouse.history import History
 
+_PROGRESS = ("reads", "runs")
+"""The tables of a load that found nothing."""
+
 _ROWS_BEFORE_CONTACTS = 20_000
 """Rows of a load that may also read contacts."""
 
@@ -128,7 +131,8 @@ class Load:
                 self._completed.contacts(location_id, progress, Totals(), is_whole=not run.snapshot.torn_contacts)
             reads = self._settle()
         reads |= yield from mentions.seen(self._listed_appointments())
-        if due := run.look_ups.take_due(run.findings.active):
+        is_turn = run.follower is None or run.follower.is_slots_turn
+        if is_turn and (due := run.look_ups.take_due(run.findings.active)):
             yield from mentions.seen(self._looked_up(due))
             reads |= self._settle()
         yield from self._contacts(mentions)
@@ -196,6 +200,8 @@ class Load:
         if run.planner.is_listed("slots") or not run.settings.slots:
             return
         run.planner.mark_listed("slots")
+        if run.follower is not None:
+            run.follower.slots_read()
         self._whole_lists.learn_scopes()
         slots = SlotReads(
             run.settings,
@@ -231,6 +237,10 @@ class Load:
             self._warn_of_omitted_rows()
         row = self._run.row(complete=complete)
         yield "runs", self.stage.stamped(pa.Table.from_pylist([row], schema=RUNS.schema))
+
+    def note(self, table_name: str) -> None:
+        """Notes that the load has rows for a table."""
+        self._run.has_news |= table_name not in _PROGRESS
 
     def contents(self) -> Iterator[Emitted]:
         """The ledger's entries about the whole load: the reads with lost rows that are not read again yet, and the

@@ -30,6 +30,7 @@ from bookings_sync.errors import BookingsError, LoadError, described
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.windows import Window
 from bookings_sync.records.tables import TABLES
+from bookings_sync.sync.follower import Follower
 from bookings_sync.sync.report_row import held_back
 from bookings_sync.sync.run import Run
 from bookings_sync.sync.source import bookings_source, raw_schema
@@ -97,12 +98,14 @@ def sync(
     accept_deletions: Collection[str] = (),
     on_progress: Callable[[Run], None] | None = None,
     run_id: str | None = None,
+    follower: Follower | None = None,
 ) -> SyncResult:
     """Makes the warehouse equal to the API: all of what the plan covers now, the rest over the next runs.
 
     `asked` is a range to read instead of the planned ones; `full` reads all history. `accept_deletions` names the
     locations in which this run deletes what it would hold back. A failing location does not stop
-    the others: see the result's outcome. `run_id` is 32 hexadecimal digits and identifies the run in `runs`.
+    the others: see the result's outcome. `run_id` is 32 hexadecimal digits and identifies the run in `runs`. With a
+    `follower`, the run reads only what gains most, and writes nothing if it finds nothing.
     Raises LockedError if another run is active, and LoadError if the warehouse rejects a load. Earlier loads stay.
     """
     run = Run(
@@ -113,6 +116,7 @@ def sync(
         accept_deletions=accept_deletions,
         on_progress=on_progress,
         run_id=run_id,
+        follower=follower,
     )
     try:
         with (
@@ -173,12 +177,17 @@ def _load_once(pipeline: dlt.Pipeline, settings: Settings, run: Run, lock: Lock,
         lock.check()
         with _translated_errors(), keep_records_out_of_logs():
             pipeline.extract(bookings_source(run=run))
+            if run.follower is not None and not run.is_worth_writing():
+                run.follower.dropped(run.planner.ledger, run.span.run_id)
+                return  # dlt's folder is temporary, and the extracted package goes with it
             if file and has_large_cache(file):
                 stack.close()  # frees what DuckDB has cached of the file
                 stack.enter_context(_open_file(pipeline, settings))
             pipeline.normalize()
             pipeline.load().raise_on_failed_jobs()
-        if not run.goes_on:  # here, because the file is open
+        if run.follower is not None:
+            run.follower.written(run.clock())
+        elif not run.goes_on:  # here, because the file is open
             _warn_of_unread_times(pipeline, settings, run)
             _warn_of_closed_days(pipeline, settings, run)
 

@@ -25,7 +25,7 @@ from bookings_sync.api.client import Client
 from bookings_sync.api.connections import open_http
 from bookings_sync.changes.contact_cache import ContactCaches
 from bookings_sync.changes.contents import Contents
-from bookings_sync.config.settings import Settings
+from bookings_sync.config.settings import Location, Settings
 from bookings_sync.dialects import interpretations
 from bookings_sync.errors import BookingsError
 from bookings_sync.planning.calendar import KnownCalendars
@@ -43,6 +43,7 @@ from bookings_sync.sync.disputes import Unsettled
 from bookings_sync.sync.doubts import Doubts
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.first_sync import FirstSync
+from bookings_sync.sync.follower import LONGEST_PAUSE_SECONDS, Follower
 from bookings_sync.sync.identity import check_move, same_calendar, stored_id
 from bookings_sync.sync.identity_search import find_id
 from bookings_sync.sync.kept_replies import KeptReplies
@@ -62,7 +63,8 @@ class Run:
     """One run over the locations of `settings`.
 
     `clock` gives the time in UTC. `asked` is a range to read instead of the planned windows, `full` asks for all
-    history. `accept_deletions` are names of locations whose deletions need no further evidence. `is_one_load` says that
+    history. With a `follower`, it is one of many runs and reads only what gains most.
+    `accept_deletions` are names of locations whose deletions need no further evidence. `is_one_load` says that
     no other load follows the first one. `on_progress` is called after each answer. Open the run on a warehouse before
     planning, and close it to close its connections. The parts below exist once the run is open.
     """
@@ -91,6 +93,7 @@ class Run:
         is_one_load: bool = False,
         on_progress: Callable[[Run], None] | None = None,
         run_id: str | None = None,
+        follower: Follower | None = None,
     ) -> None:
         self.settings = settings
         self.is_one_load = is_one_load
@@ -104,10 +107,11 @@ class Run:
         self.contacts = ContactCaches()
         self.unsettled = Unsettled()
         self.kept = KeptReplies()
-        self._http = open_http(settings)
-        self._clients = {
-            name: Client(location, settings, self._http, clock=clock) for name, location in settings.locations.items()
-        }
+        self.follower = follower
+        self.has_news = False
+        """Whether a load so far has more than reads without news."""
+        self._http = follower.http if follower else open_http(settings)
+        self._clients = {name: self._new_client(location) for name, location in settings.locations.items()}
         self.budget = RequestBudget(settings.request_budget, self._clients)
         self.step = ""
         self._on_progress = on_progress
@@ -120,8 +124,19 @@ class Run:
         if self._on_progress:
             self._on_progress(self)
 
+    def _new_client(self, location: Location) -> Client:
+        follower = self.follower
+        if follower is None:
+            return Client(location, self.settings, self._http, clock=self.clock)
+        limiter = follower.limiters[location.name]
+        longest = LONGEST_PAUSE_SECONDS
+        return Client(
+            location, self.settings, self._http, clock=self.clock, limiter=limiter, longest_pause_seconds=longest
+        )
+
     def close(self) -> None:
-        self._http.close()
+        if self.follower is None:
+            self._http.close()
 
     def open(self, client: SqlClientBase[Any], *, offline: bool = False) -> None:
         """Identifies each location and takes the snapshot, once in a run. `offline` asks the API nothing."""
@@ -152,6 +167,8 @@ class Run:
         self.own_contacts = OwnContacts(
             self.settings, self.span, self.client, self.rules_of, ledger, self.snapshot, self.findings.location_ids
         )
+        if self.follower is not None:
+            self.follower.learn(client, ledger, self.findings.location_ids, self.span.now)
         self.planner = Planner(
             self.settings,
             self.span,
@@ -162,7 +179,10 @@ class Run:
             lambda location_id: self.own_contacts.planned(
                 location_id, History(client, self.own_contacts.locations).lacking_contacts
             ),
+            following=self.follower.following(self._reads_left) if self.follower else None,
         )
+        if self.follower is not None and not self.follower.is_slots_turn:
+            self.planner.mark_listed("slots")
         self.look_ups = LookUps(
             self.snapshot.look_ups,
             self.snapshot.unlisted,
@@ -259,6 +279,12 @@ class Run:
         except BookingsError as error:
             self.findings.locations[name].give_up(error)
 
+    def _reads_left(self, location_id: str) -> int:
+        """The requests that a run of `follow` may still plan for a location."""
+        assert self.follower is not None  # noqa: S101 - only such a run asks
+        name = self.findings.of(location_id).name
+        return self.follower.reads.get(name, 0) - self.budget.sent_for(name)
+
     def client(self, location_id: str) -> Client:
         """The API client of a location."""
         return self._clients[self.findings.of(location_id).name]
@@ -278,6 +304,8 @@ class Run:
 
     def report_left_out(self) -> None:
         """Warns of what the request budgets leave to later runs. Call it once, at the end of the run."""
+        if self.follower is not None:
+            return  # it reads a few windows at a time, on purpose
         left = self.planner.remaining(self.findings.active)
         for location_id, count in left.over_budget.items():
             hot = left.over_budget_hot[location_id]
@@ -293,6 +321,13 @@ class Run:
         """Whether another load follows: for reads that are left, for a record that two lists told differently, or for
         contacts of an API that lists them on their own."""
         return bool(self.remaining() or self.unsettled or self.own_contacts.unfinished(self.findings.active))
+
+    def is_worth_writing(self) -> bool:
+        """Whether the present load of a run of `follow` must be written: with news, with progress through history, with
+        an error, or because the last one was written long ago."""
+        assert self.follower is not None  # noqa: S101 - only such a run asks
+        is_quiet = not self.has_news and not self.planner.reads_history and self.findings.outcome == "ok"
+        return not (is_quiet and self.follower.may_drop())
 
     def row(self, *, complete: bool) -> dict[str, Any]:
         """The run's row in `runs` as things are now. `complete` is False while more loads follow."""

@@ -209,6 +209,7 @@ def _resource(name: str, shared: _SharedLoad, rows: Callable[[Load], Iterator[Em
                 yield from _missing_tables(schema, load, _TABLES_OF[name])
             last = load.contents() if shared.is_last(name) else ()
             for table_name, arrow in in_batches(chain(rows(load), last)):
+                load.note(table_name)
                 yield _with_hints(table_name, arrow)
             describe_columns(schema, _descriptions(_TABLES_OF[name]))
             if isinstance(shared.destination, duckdb):

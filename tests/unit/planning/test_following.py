@@ -93,6 +93,7 @@ def test_unread_history_gets_one_read_in_four() -> None:
     assert Counter(read.reason for read in found) == {"hot": 6, "backfill": 2}
     assert len(chosen([*hot, *old], Ledger(), 100)) == 20
     assert chosen([*hot, *old], Ledger(), 0) == []
+    assert chosen([*hot, *old], Ledger(), -7) == []  # slots and retries may have spent more than was left
 
 
 def test_overdue_cold_windows_are_read_whatever_they_gain() -> None:

@@ -149,6 +149,43 @@ def run(
 
 @commands.command(
     epilog=examples(
+        "bookings follow",
+        "bookings follow --for 1h",
+        "bookings follow --report report.html   a page that is never old",
+    )
+)
+def follow(
+    ctx: typer.Context,
+    length: Annotated[
+        str | None,
+        typer.Option("--for", metavar="TIME", help="Stop after this time, such as 90s, 30m, 1h or 2d."),
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write the report to this file after each change.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Keep the warehouse and the tables fresh, until stopped.
+
+    It syncs a few windows every few seconds, the ones in which a change is
+    most likely to wait, and publishes the tables when rows differ. It uses
+    follow_percent of each location's rate limit. Ctrl-C or SIGTERM ends it;
+    everything that was loaded is kept.
+    """
+    from bookings_sync.cli.memory import limit_memory_use
+
+    limit_memory_use()
+    from bookings_sync.cli.follow import run_follow
+    from bookings_sync.cli.time_options import parse_duration
+
+    seconds = None if length is None else parse_duration(length, "--for")
+    gc.freeze()
+    raise typer.Exit(run_follow(command_output(ctx, as_json=as_json, quiet=quiet), seconds=seconds, page=page))
+
+
+@commands.command(
+    epilog=examples(
         "bookings transform",
         "bookings transform --select +rpt_show_rate      and the models it reads",
         "bookings transform --audit-only                 check the live tables",
