@@ -44,6 +44,7 @@ _LONG = {
     "test_a_move_of_hashed_data",
     "test_a_move_within_a_small_budget",
     "test_a_run_that_finds_the_rows_starts_the_count_again",
+    "test_all_changes_of_days_are_found_in_time",
     "test_all_kinds_together",
     "test_an_appointment_told_differently_by_service_and_by_user",
     "test_days_of_other_lengths",

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from bookings_sync.cli import signals
 from bookings_sync.cli.follow_loop import Clocks, FollowLoop
 from bookings_sync.cli.formatting import duration
 from bookings_sync.cli.observing import watch
@@ -22,6 +23,8 @@ from bookings_sync.models.access import datasets, open_client
 from bookings_sync.models.transform import transform
 from bookings_sync.sync.follower import Follower
 from bookings_sync.sync.pipeline import SyncResult, sync
+
+_PIECE_SECONDS = 0.25
 
 
 def run_follow(output: Output, *, seconds: float | None, page: Path | None) -> int:
@@ -52,7 +55,7 @@ def run_follow(output: Output, *, seconds: float | None, page: Path | None) -> i
         sync=sync_once,
         publish=publish,
         say=say,
-        clocks=Clocks(time.monotonic, time.process_time, time.sleep),
+        clocks=Clocks(time.monotonic, time.process_time, _sleep),
     )
     names = ", ".join(settings.locations)
     say(f"following {names}, within {settings.follow_percent} % of the rate limit")
@@ -75,6 +78,17 @@ def run_follow(output: Output, *, seconds: float | None, page: Path | None) -> i
         exit_code=0,
     )
     return 0
+
+
+def _sleep(seconds: float) -> None:
+    """Sleeps in short pieces: a library may have swallowed a signal's exception, in a destructor for example."""
+    end = time.monotonic() + seconds
+    while True:
+        signals.raise_received()
+        left = end - time.monotonic()
+        if left <= 0:
+            return
+        time.sleep(min(left, _PIECE_SECONDS))
 
 
 def write_report(settings: Settings, page: Path) -> None:

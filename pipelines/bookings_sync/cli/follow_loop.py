@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from bookings_sync.cli import signals
 from bookings_sync.config.settings import Settings
 from bookings_sync.errors import (
     AuditError,
@@ -130,6 +131,8 @@ class FollowLoop:
             self._say_waiting(str(error))
             return _LOCKED_SECONDS
         except BookingsError as error:
+            if signals.exit_code(error) is not None:
+                raise  # dlt has wrapped the interrupt
             self._warehouse.failed(self._clocks.monotonic())
             self._say(f"{error} Trying again in {self._warehouse.seconds_left(self._clocks.monotonic()):.0f} s.")
         else:

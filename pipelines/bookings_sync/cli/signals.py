@@ -53,6 +53,12 @@ def handle_signals(grace_seconds: float = 8.0) -> None:
     sys.unraisablehook = _hide_interrupts
 
 
+def raise_received() -> None:
+    """Raises `Ended` if a signal came and a library swallowed the exception."""
+    if _received:
+        raise Ended(_received[0])
+
+
 def exit_code(error: BaseException | None) -> int | None:
     """The exit code if a signal caused the error, else None.
 

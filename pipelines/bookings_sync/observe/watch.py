@@ -99,8 +99,7 @@ class Watch:
                 self._notify_of_drift(client, result)
 
     def followed(self, result: SyncResult) -> None:
-        """Reports one of the many runs of `follow`: its metrics, and everything else if its outcome differs from the last
-        one's."""
+        """Reports one of the many runs of `follow`: its metrics, and the rest if its outcome is not the last one's."""
         if result.outcome != self._last_outcome:
             self._last_outcome = result.outcome
             self._synced(result)

@@ -1,11 +1,11 @@
 """Follower: what `bookings follow` remembers from one run to the next.
 
 Input:  the settings; then, for each run, the reads that each location may have.
-Output: what a run needs to be one of many: `Following` for its planner, connections and rate limiters that outlive it,
-        and whether its load is worth writing.
+Output: `Following` for a run's planner, connections and rate limiters that several runs share, and whether a load is
+        worth writing.
 
-Nothing here is needed to continue after a kill. The change rates are learnt again from the warehouse, and windows whose
-reads were not written are read again.
+Nothing here is needed to continue after a kill. The change rates are learnt again from the warehouse, and windows are
+read again if their reads were not written.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Follower:
         return Following(reads_left, self._rates, self._settings.follow_near_weight, self._seen_at)
 
     def read_at(self, location_id: str, scope: Scope, window: Window, now_ms: int) -> int:
-        """When the window was read without news, if the ledger does not say it yet; 0 if it was not."""
+        """When the window was read without news, if that is not in the ledger yet; 0 otherwise."""
         seen_at = self._seen_at.get((location_id, scope, window), 0)
         return seen_at if seen_at <= now_ms else 0
 
@@ -106,7 +106,7 @@ class Follower:
                 self._seen_at[read.location_id, read.scope, read.window] = read.read_at_ms
 
     def written(self, now: DateTime) -> None:
-        """Forgets what the ledger says now: a window is read again soon, or its length has changed."""
+        """Forgets reads that the ledger has by now. Windows read longer ago have other lengths now."""
         self._written_at = self._monotonic()
         before_ms = to_ms(now) - 60 * round(_WRITE_EVERY_SECONDS * 1_000)
         self._seen_at = {key: at for key, at in self._seen_at.items() if at > before_ms}

@@ -14,7 +14,8 @@ from bookings_sync.cli.main import app
 from bookings_sync.errors import BookingsError, ConfigurationError, LockedError, NewerWarehouseError
 
 COMMANDS = (
-    "init", "sync", "transform", "report", "query", "explore", "docs", "check", "status", "doctor", "sandbox", "demo",
+    "init", "sync", "run", "follow", "transform", "report", "query", "explore", "docs", "check", "status", "doctor",
+    "sandbox", "demo",
 )  # fmt: skip
 HEAVY = ("dlt", "duckdb", "pyarrow", "httpx", "pendulum", "starlette", "uvicorn", "sqlglot", "orjson")
 

@@ -1,0 +1,56 @@
+"""Pacing: the share of the rate limit is kept on average, and failures are tried again less and less often."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from bookings_sync.sync.pacing import Allowance, Backoff
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_on_average_no_more_requests_than_allowed(seed: int) -> None:
+    rng, now, sent = random.Random(seed), 0.0, 0
+    allowance = Allowance(3.3, now=now)
+    for _ in range(2_000):
+        now += rng.uniform(1, 10)
+        if allowed := allowance.available(now):
+            spent = allowed + rng.choice([0, 0, 0, 5, 40])  # retries and verifications are not planned
+            allowance.spend(spent)
+            sent += spent
+    assert sent <= 3.3 * now + 60
+    assert sent >= 0.5 * 3.3 * now
+
+
+def test_a_pause_of_hours_allows_no_burst() -> None:
+    allowance = Allowance(3.3, now=0)
+    assert allowance.available(8 * 3_600) == allowance.available(8 * 3_600 + 60) < 25
+
+
+def test_a_slow_rate_allows_a_few_requests_at_last() -> None:
+    allowance = Allowance(0.01, now=0)
+    allowance.spend(allowance.available(0))
+    assert allowance.seconds_until(8, 0) == pytest.approx(800)
+    assert allowance.available(800) == 8
+    assert allowance.seconds_until(1_000, 0) < float("inf")
+
+
+def test_a_clock_that_goes_back_takes_nothing_away() -> None:
+    allowance = Allowance(1, now=100)
+    before = allowance.available(100)
+    assert allowance.available(50) == before
+
+
+def test_failures_in_a_row_are_tried_again_less_and_less_often() -> None:
+    backoff, waits = Backoff(), []
+    for _ in range(12):
+        backoff.failed(1_000)
+        waits.append(backoff.seconds_left(1_000))
+    assert waits[:4] == [5, 10, 20, 40]
+    assert waits[-1] == 900
+    assert backoff.seconds_left(2_000) == 0
+    backoff.failed(1_000, is_partial=True)
+    assert backoff.seconds_left(1_000) == 30
+    backoff.succeeded()
+    assert (backoff.failures, backoff.seconds_left(1_000)) == (0, 0)
