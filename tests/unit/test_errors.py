@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from bookings_sync import errors
+from bookings_sync.error_text import described
 from bookings_sync.planning.windows import Window
 
 
@@ -95,4 +96,4 @@ def with_sqlstate(error: Exception) -> Exception:
 def test_described_errors_hold_no_secrets_and_no_personal_data(
     message: str, wrapped: Callable[[Exception], Exception], expected: str
 ) -> None:
-    assert errors.described(wrapped(ValueError(message))) == expected
+    assert described(wrapped(ValueError(message))) == expected

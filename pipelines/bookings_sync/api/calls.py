@@ -31,8 +31,8 @@ from bookings_sync.api.limits import RateLimiter
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.dialects.dialect import ApiCall, Dialect, Pace, Refusal
 from bookings_sync.dialects.replies import OtherAnswer, Reply, is_object
+from bookings_sync.error_text import MISTAKES, mistake
 from bookings_sync.errors import (
-    MISTAKES,
     ApiError,
     AuthenticationFailed,
     BadReply,
@@ -44,7 +44,6 @@ from bookings_sync.errors import (
     RequestRefused,
     ServerFailed,
     TimedOut,
-    mistake,
 )
 from bookings_sync.logs import LOCATION
 from bookings_sync.planning.windows import SPOILT_MS

@@ -13,7 +13,8 @@ import traceback
 
 from bookings_sync.cli import signals
 from bookings_sync.cli.output import Output
-from bookings_sync.errors import BookingsError, our_line
+from bookings_sync.error_text import our_line
+from bookings_sync.errors import BookingsError
 from bookings_sync.machine import machine_error
 
 _AFTER_INTERRUPT = {

@@ -14,7 +14,8 @@ from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync.config.settings import Settings
-from bookings_sync.errors import BookingsError, described
+from bookings_sync.error_text import described
+from bookings_sync.errors import BookingsError
 from bookings_sync.models.access import datasets
 from bookings_sync.models.destination import Destination
 from bookings_sync.models.publish import earlier_copies, publish, read_copy

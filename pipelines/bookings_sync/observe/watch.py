@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from pendulum import DateTime
 
 from bookings_sync.config.settings import Settings
-from bookings_sync.errors import BookingsError, LockedError, described
+from bookings_sync.error_text import described
+from bookings_sync.errors import BookingsError, LockedError
 from bookings_sync.observe.metrics import write_metrics
 from bookings_sync.observe.notify import Notice, send
 from bookings_sync.observe.settings import ObserveSettings

@@ -19,7 +19,8 @@ from typing import NamedTuple, get_args
 from bookings_sync.config.privacy import FIELDS_0_2, PersonalField
 from bookings_sync.config.settings import Settings
 from bookings_sync.planning.ledger import Endpoint
-from bookings_sync.records.privacy import Privacy, personal_field
+from bookings_sync.records.personal_fields import personal_field
+from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.schema import STAMPED, Column, Derived
 from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, TABLES, Table, nested_tables
 from bookings_sync.records.values import digest

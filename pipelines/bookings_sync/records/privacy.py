@@ -18,15 +18,14 @@ import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from bookings_sync.config.privacy import CONTACT_FIELDS, FIELDS, FIELDS_0_2, ONLY_ADDRESSES, PersonalField, Rule
 from bookings_sync.config.settings import Settings
 from bookings_sync.records.erased import NOBODY, Erased
-from bookings_sync.records.schema import Nested
-from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, SLOTS, TABLES, Column, Table, nested_tables
-from bookings_sync.records.values import FIT, fit_id, usable_id
+from bookings_sync.records.personal_fields import Inside, Leaf, Tree, known_fields, other_field
+from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, Table, nested_tables
+from bookings_sync.records.values import usable_id
 
 _MAX_DEPTH = 100
 """Levels of nesting. Deeper values are dropped, because following them could overflow the stack."""
@@ -36,29 +35,7 @@ _HASH = re.compile(r"hmac:[0-9a-f]{32}")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,40}|hmac:[0-9a-f]{32}")
 """Names of unknown fields that a hash leaves as they are. Other names are data: addresses, numbers, sentences."""
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|[+-]\d\d:?\d\d))?)?")
-
 _WEEKDAYS = frozenset({"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"})
-
-
-class _Leaf(NamedTuple):
-    """A field that columns hold. `fits` is whether one of its columns takes a value, `takes_texts` whether one takes
-    a hash."""
-
-    personal: PersonalField | None
-    fits: Callable[[Any], bool]
-    takes_texts: bool
-
-
-class _Inside(NamedTuple):
-    """A field with the rows of a nested table."""
-
-    table: Table
-    nested: Nested
-
-
-_Tree = dict[str, Any]
-"""The known fields of a record by name: `_Leaf`, `_Inside`, or the tree of an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +111,10 @@ class Privacy:
 
     def field(self, table: Table, path: str, value: Any) -> Any:
         """The value of the field at this dotted path, under the rules. None if nothing may be written of it."""
-        field: Any = _tree(table.name)
+        field: Any = known_fields(table.name)
         for name in path.split("."):
             field = field[name]
-        return value if self.hides_nothing else self._known(value, field, _other(table))
+        return value if self.hides_nothing else self._known(value, field, other_field(table))
 
     def items(self, items: list[Any]) -> list[Any] | None:
         """Custom fields under the rules."""
@@ -164,10 +141,10 @@ class Privacy:
 
     def _cleared(self, record: Any, table: Table) -> Any:
         if not isinstance(record, dict):
-            return self._under_rule(record, _other(table))
-        return self._fields(record, _tree(table.name), _other(table))
+            return self._under_rule(record, other_field(table))
+        return self._fields(record, known_fields(table.name), other_field(table))
 
-    def _fields(self, record: dict[str, Any], tree: _Tree, other: PersonalField) -> dict[str, Any]:
+    def _fields(self, record: dict[str, Any], tree: Tree, other: PersonalField) -> dict[str, Any]:
         cleared: dict[str, Any] = {}
         for name, value in record.items():
             if value is None:
@@ -183,15 +160,15 @@ class Privacy:
                     cleared[name] = kept
         return cleared
 
-    def _known(self, value: Any, field: _Leaf | _Inside | _Tree, other: PersonalField) -> Any:
+    def _known(self, value: Any, field: Leaf | Inside | Tree, other: PersonalField) -> Any:
         """The value of a field that columns or nested tables hold."""
-        if isinstance(field, _Leaf):
+        if isinstance(field, Leaf):
             return self._leaf(value, field, other)
-        if isinstance(field, _Inside):
+        if isinstance(field, Inside):
             return self._inside(value, field)
         return self._fields(value, field, other) if isinstance(value, dict) else self._under_rule(value, other)
 
-    def _leaf(self, value: Any, field: _Leaf, other: PersonalField) -> Any:
+    def _leaf(self, value: Any, field: Leaf, other: PersonalField) -> Any:
         personal = field.personal
         if personal is None or (personal in ONLY_ADDRESSES and not _has_address(value)):
             return value if field.fits(value) else self._under_rule(value, other)
@@ -199,7 +176,7 @@ class Privacy:
             return None
         return self._under_rule(value, personal)
 
-    def _inside(self, value: Any, field: _Inside) -> Any:
+    def _inside(self, value: Any, field: Inside) -> Any:
         table, nested = field
         if nested.personal is not None:
             return self._under_rule(value, nested.personal, items=True)
@@ -208,7 +185,7 @@ class Privacy:
         if nested.form == "list" and isinstance(value, list):
             return [self.record(table, each) for each in value]
         if nested.form == "lists by name" and isinstance(value, dict):
-            other = _other(table)
+            other = other_field(table)
             return {
                 name: [self.record(table, each) for each in items]
                 if isinstance(items, list)
@@ -216,7 +193,7 @@ class Privacy:
                 for name, items in value.items()
                 if name.lower() in _WEEKDAYS or self.rules[other] == "keep"
             }
-        return self._under_rule(value, _other(table))
+        return self._under_rule(value, other_field(table))
 
     def _under_rule(self, value: Any, field: PersonalField, *, items: bool = False) -> Any:
         rule = self.rules[field]
@@ -301,64 +278,6 @@ class Privacy:
 
 HASHED = "hmac:"
 """First characters of a hashed value."""
-
-
-def _other(table: Table) -> PersonalField:
-    """The rule of what no column of the table holds."""
-    return "other" if table.resource == "appointments" or table is SLOTS else "member_other"
-
-
-def personal_field(table: Table, column: Column) -> PersonalField | None:
-    """The field whose rule decides what a column holds; None if the column holds nothing personal."""
-    if column.name == "extra":
-        return _other(table)
-    if column.personal is not None or column.name in table.key:
-        return column.personal
-    if column.derived:  # perhaps from a whole list that has a separate table
-        lists = {where.path: where.personal for _, where in nested_tables(table)}
-        return lists.get(column.derived.source)
-    return table.nested.personal if table.nested else None
-
-
-@cache
-def _tree(table_name: str) -> _Tree:
-    table = TABLES[table_name]
-    tree: _Tree = {}
-    by_source: dict[str, list[Column]] = {}
-    for column in table.columns:
-        if source := (column.derived.source if column.derived else column.source):
-            by_source.setdefault(source, []).append(column)
-    for source, columns in by_source.items():
-        _put(tree, source, _leaf_of(table, columns))
-    for child, nested in nested_tables(table):
-        _put(tree, nested.path, _Inside(child, nested))
-    return tree
-
-
-def _put(tree: _Tree, path: str, field: _Leaf | _Inside) -> None:
-    *parents, leaf = path.split(".")
-    for parent in parents:
-        tree = tree.setdefault(parent, {})
-    tree[leaf] = field
-
-
-def _leaf_of(table: Table, columns: Sequence[Column]) -> _Leaf:
-    personal = next((column.personal for column in columns if column.personal), None)
-    takes_texts = any(column.type in ("text", "json") for column in columns)
-    if any(column.type == "timestamp" for column in columns):
-        return _Leaf(personal, _is_time, takes_texts)
-    derived = next((column.derived for column in columns if column.derived), None)
-    if derived:
-        return _Leaf(personal, lambda value: derived.compute([value])[0].is_valid, takes_texts)
-    (column,) = columns
-    if column.name in table.key:
-        return _Leaf(personal, lambda value: usable_id(value) is not None, takes_texts)
-    fit = fit_id if column.is_id else FIT.get(column.type, lambda value: value)
-    return _Leaf(personal, lambda value: fit(value) is not None, takes_texts)
-
-
-def _is_time(value: Any) -> bool:
-    return FIT["timestamp"](value) is not None or (isinstance(value, str) and bool(_DATE.fullmatch(value)))
 
 
 def _has_address(value: Any) -> bool:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bookings_sync.records.erased import Erased, Identifier, normalized
-from bookings_sync.records.privacy import Privacy, personal_field
+from bookings_sync.records.personal_fields import personal_field
+from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.schema import Column
 from bookings_sync.records.tables import APPOINTMENTS, CONTACT_CUSTOM_FIELDS, CONTACTS, SLOTS, TABLES, Table
 from bookings_sync.records.values import canonical

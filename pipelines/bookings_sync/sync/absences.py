@@ -17,28 +17,23 @@ from bookings_sync.api.client import Client
 from bookings_sync.changes.held import Held, Placed
 from bookings_sync.changes.invalidation import Change, What
 from bookings_sync.changes.journal import Journal
-from bookings_sync.changes.places import placed_rows, places_held
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.dialects.replies import Reply
 from bookings_sync.errors import ApiError, BudgetSpent, ControlFailed, OtherReply
-from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.look_ups import Answer, Due, LookUps
 from bookings_sync.planning.planner import Planner
-from bookings_sync.planning.scopes import COLUMN, UNLISTED, Kind, Scope, scope_of
+from bookings_sync.planning.scopes import UNLISTED, Scope
 from bookings_sync.records.columns import Key
-from bookings_sync.records.decoding import appointment_rows
 from bookings_sync.records.deletion_marks import DeletionMarks
 from bookings_sync.records.digests import digest_of
 from bookings_sync.records.holds import Why
 from bookings_sync.records.json_text import Records
-from bookings_sync.records.privacy import Privacy
-from bookings_sync.records.rows import Rows
 from bookings_sync.records.tables import APPOINTMENTS
-from bookings_sync.sync.contacts import ListedContacts
 from bookings_sync.sync.controls import Control, Controls, Refusal, refusal_of
 from bookings_sync.sync.deletions import Deletions, Waiting
 from bookings_sync.sync.findings import Findings
+from bookings_sync.sync.looked_up import Absent, LookedUp, belongs_to
 from bookings_sync.sync.proof import Proof
 from bookings_sync.sync.reading import DecodingTurn, Reading
 from bookings_sync.warehouse.held_rows import HeldRows
@@ -47,22 +42,6 @@ _CONTROLS_AFTERWARDS = 2
 """Requests that a location's controls need after its refusals."""
 
 _LEFT_OUT = "missing appointments"
-
-
-class Absent(NamedTuple):
-    """An appointment to ask for. It is missing from the complete replies of `reads`, or due in turn in `in_turn`: the
-    lists that omit it, or `UNLISTED`."""
-
-    location_id: str
-    key: Key
-    held: Held
-    reads: list[Read]
-    in_turn: list[Scope]
-
-    @property
-    def scopes(self) -> list[Scope]:
-        """The lists that it is missing from."""
-        return [*(read.scope for read in self.reads), *self.in_turn]
 
 
 class Refused(NamedTuple):
@@ -78,37 +57,31 @@ class Absences:
 
     def __init__(
         self,
-        scope_kinds: Collection[Kind],
         client: Callable[[str], Client],
         planner: Planner,
-        calendars: KnownCalendars,
         findings: Findings,
         held_rows: HeldRows,
         stage: Stage,
         journal: Journal,
-        contacts: ListedContacts,
         controls: Controls,
         deletions: Deletions,
-        privacy: Privacy,
         look_ups: LookUps,
+        looked_up: LookedUp,
         missing: set[tuple[str, Key]],
         restaged: dict[tuple[str, Key], Placed],
         marks: DeletionMarks,
         proof: Proof,
     ) -> None:
-        self._scope_kinds = scope_kinds
         self._client = client
         self._planner = planner
-        self._calendars = calendars
         self._findings = findings
         self._held_rows = held_rows
         self._stage = stage
         self._journal = journal
-        self._contacts = contacts
         self._controls = controls
         self._deletions = deletions
-        self._privacy = privacy
         self._look_ups = look_ups
+        self._looked_up = looked_up
         self._missing = missing
         self._marks = marks
         self._proof = proof
@@ -134,13 +107,10 @@ class Absences:
             for each in of_location:
                 now = placed.get((each.id,))
                 is_unlisted = each.scope == UNLISTED
-                if now is None or not (is_unlisted or self._belongs_to(now, each.scope)):
+                if now is None or not (is_unlisted or belongs_to(now, each.scope)):
                     self._look_ups.note(location_id, each.id, each.scope, "closed")
                 else:
                     self._add(location_id, (each.id,), now.held).in_turn.append(each.scope)
-
-    def _belongs_to(self, placed: Placed, scope: Scope) -> bool:
-        return not placed.held.deleted and placed.scopes.get(scope.kind) == scope.id
 
     def _add(self, location_id: str, key: Key, held: Held) -> Absent:
         self._missing.add((location_id, key))
@@ -192,7 +162,7 @@ class Absences:
                 self._found.add((each.location_id, each.key))
                 self._controls.listed.add(each.location_id, [each.key])
                 self._deletions.exist(each.location_id, APPOINTMENTS.name, [each.key])
-                yield from self._take_found(each, answer.result.records)
+                yield from self._looked_up.take(each, answer.result.records)
             elif answer.result is not None:
                 refused.setdefault(each.location_id, []).append(Refused(each, refusal_of(answer.result)))
         self._record_unverified(asked)
@@ -341,17 +311,6 @@ class Absences:
             else:
                 self._look_ups.close(absent.location_id, scope, [str(absent.key[0])])
 
-    def _note_found(self, absent: Absent) -> None:
-        """The row is as it is held. The list of a service that no longer exists proves nothing, so it must be compared
-        again, and its rows are asked for, in the next run."""
-        for read in absent.reads:
-            if self._calendars.lists(absent.location_id, read.scope):
-                self._look_ups.note(absent.location_id, str(absent.key[0]), read.scope, "found")
-            else:
-                self._journal.record(Change("omitted", absent.location_id, read))
-        for scope in absent.in_turn:
-            self._look_ups.note(absent.location_id, str(absent.key[0]), scope, "found")
-
     def _record_unverified(self, absent: Iterable[Absent]) -> None:
         """The run gave a location up before it could verify these rows."""
         for each in absent:
@@ -373,51 +332,6 @@ class Absences:
         self._proof.check_records(absent.location_id, "/appointments/:id", reply.records or [])
         return reply
 
-    def _take_found(self, absent: Absent, records: Records) -> Iterator[Emitted]:
-        """Loads an appointment that the API still finds by its id: it moved, or its list omits it."""
-        location_id = absent.location_id
-        zone = self._client(location_id).location.timezone
-        batch = appointment_rows(location_id, records, self._privacy, held=self._held_rows.digests, zone=zone)
-        self._stage.reject(batch)
-        rows = batch.rows["appointments"]
-        if not len(rows) or rows.digests[0] == absent.held.digest:
-            self._note_found(absent)
-        else:
-            yield from self._take_changed(absent, rows)
-        read = absent.reads[-1] if absent.reads else None
-        yield from self._contacts.take(batch.rows["contacts"], read, is_look_up=True)
-
-    def _take_changed(self, absent: Absent, rows: Rows) -> Iterator[Emitted]:
-        """Stages a row that is not as it is held. The next replies of the lists that omit it must be compared again."""
-        location_id = absent.location_id
-        before = self._held_rows.placed(location_id, [absent.key[0]]).get(absent.key)
-        rows.listed_by = self._list_named(rows) or _list_kept(rows, before)
-        if staged := self._stage.add_changed(
-            rows, {absent.key: absent.held}, absent.reads[-1] if absent.reads else None
-        ):
-            (now,) = placed_rows(staged.arrow, [Held(rows.digests[0], deleted=False, start_ms=rows.starts_ms()[0])])
-            scopes = {Scope(kind, each) for kind, each in now.columns.items() if each is not None}
-            self._calendars.learn_scopes(location_id, {each for each in scopes if each.kind in self._scope_kinds})
-            for read in absent.reads:
-                self._journal.record(Change("omitted", location_id, read))
-                self._look_ups.close(location_id, read.scope, [str(absent.key[0])])
-            for scope in absent.in_turn:
-                keeps = scope == UNLISTED or self._belongs_to(now, scope)
-                self._look_ups.note(location_id, str(absent.key[0]), scope, "found" if keeps else "closed")
-            self._journal.record(Change("looked up", location_id, places=self._journal.places(staged.arrow)))
-            places = places_held([before] if before else [], self._journal.kinds)
-            self._journal.record(Change("looked up", location_id, places=places))
-            yield staged.emitted
-
-    def _list_named(self, rows: Rows) -> Scope | None:
-        """The service that a row found by its id names as its calendar, as public clients read it (CODE): the row is in
-        this service's list now, whatever list it came from."""
-        service_id, calendar_id = (rows.columns[name][0].as_py() for name in ("service_id", "calendar_id"))
-        if service_id is not None or calendar_id is None:
-            return None
-        scope = Scope("service", calendar_id)
-        return scope if self._calendars.lists(rows.location_id, scope) else None
-
     def _record(self, what: What, absent: Absent) -> None:
         for read in absent.reads:
             self._journal.record(Change(what, absent.location_id, read))
@@ -425,13 +339,3 @@ class Absences:
 
 def _absent(refused: Iterable[Refused]) -> list[Absent]:
     return [each.absent for each in refused]
-
-
-def _list_kept(rows: Rows, before: Placed | None) -> Scope | None:
-    """The list that a row found by its id still counts as coming from: the one it came from before, unless its own
-    field of that kind has changed."""
-    if before is None or before.listed_by is None:
-        return None
-    came_from = scope_of(before.listed_by)
-    is_same = rows.columns[COLUMN[came_from.kind]][0].as_py() == before.columns[came_from.kind]
-    return came_from if is_same else None

@@ -18,8 +18,8 @@ from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
 from bookings_sync.dialects.replies import Reply
+from bookings_sync.error_text import MISTAKES, mistake
 from bookings_sync.errors import (
-    MISTAKES,
     ApiError,
     BadReply,
     BookingsError,
@@ -29,7 +29,6 @@ from bookings_sync.errors import (
     ReplyTooLarge,
     RequestRefused,
     TimedOut,
-    mistake,
 )
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.look_ups import Due
@@ -42,7 +41,8 @@ from bookings_sync.sync.appointment_rows import AppointmentRows
 from bookings_sync.sync.completed import CompletedReads
 from bookings_sync.sync.contacts import ListedContacts
 from bookings_sync.sync.controls import Controls
-from bookings_sync.sync.doubts import Doubts, Judged, Listed
+from bookings_sync.sync.doubts import Doubts
+from bookings_sync.sync.evidence import Judged, Listed
 from bookings_sync.sync.findings import Findings
 from bookings_sync.sync.lists import AppointmentLists
 from bookings_sync.sync.proof import Proof

@@ -42,6 +42,7 @@ from bookings_sync.sync.contacts import ListedContacts
 from bookings_sync.sync.controls import Controls
 from bookings_sync.sync.disputes import Disputes, Unsettled
 from bookings_sync.sync.lists import AppointmentLists
+from bookings_sync.sync.looked_up import LookedUp
 from bookings_sync.sync.moving_fields import moving_fields
 from bookings_sync.sync.other_lists import look_into_other_lists
 from bookings_sync.sync.run import Run
@@ -268,20 +269,28 @@ class Load:
         missing: set[tuple[str, Key]] = set()
         restaged: dict[tuple[str, Key], Placed] = {}
         contacts = self._contact_rows(missing, restaged)
-        absences = Absences(
+        looked_up = LookedUp(
             run.settings.scopes,
             run.client,
-            run.planner,
             run.calendars,
-            run.findings,
             self._held_rows,
             stage,
             journal,
             contacts,
-            self._controls,
-            run.deletions,
             self._privacy,
             run.look_ups,
+        )
+        absences = Absences(
+            run.client,
+            run.planner,
+            run.findings,
+            self._held_rows,
+            stage,
+            journal,
+            self._controls,
+            run.deletions,
+            run.look_ups,
+            looked_up,
             missing,
             restaged,
             self._marks,

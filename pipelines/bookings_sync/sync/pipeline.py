@@ -26,7 +26,8 @@ from pendulum import DateTime
 from bookings_sync.changes.diff import Changes
 from bookings_sync.config.settings import Settings
 from bookings_sync.dialects import dialect_of
-from bookings_sync.errors import BookingsError, LoadError, described
+from bookings_sync.error_text import described
+from bookings_sync.errors import BookingsError, LoadError
 from bookings_sync.planning.plan import PlannedRead
 from bookings_sync.planning.windows import Window
 from bookings_sync.records.tables import TABLES

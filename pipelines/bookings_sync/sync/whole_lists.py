@@ -18,7 +18,8 @@ from bookings_sync.changes.owners import Listed
 from bookings_sync.changes.stage import Emitted, Stage
 from bookings_sync.config.settings import Settings
 from bookings_sync.dialects.replies import Reply
-from bookings_sync.errors import MISTAKES, BookingsError, BudgetSpent, mistake
+from bookings_sync.error_text import MISTAKES, mistake
+from bookings_sync.errors import BookingsError, BudgetSpent
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Endpoint
 from bookings_sync.planning.plan import PlannedRead

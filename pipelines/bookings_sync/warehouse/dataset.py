@@ -27,7 +27,8 @@ from pendulum import DateTime
 
 from bookings_sync.config.keys import CONFIG_FILE, SECRETS_FILE
 from bookings_sync.config.settings import Settings
-from bookings_sync.errors import BookingsError, ConfigurationError, DiskFull, NoAccess, described
+from bookings_sync.error_text import described
+from bookings_sync.errors import BookingsError, ConfigurationError, DiskFull, NoAccess
 from bookings_sync.machine import machine_error, naming_machine_errors
 from bookings_sync.warehouse.dlt_compat.destinations import (
     cache_capabilities,

@@ -17,29 +17,20 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync.errors import BookingsError
 from bookings_sync.planning.ledger import LOST
-from bookings_sync.records.columns import row_digests
 from bookings_sync.records.erased import Erased, Identifier, normalized
 from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.rows import Rejected
-from bookings_sync.records.schema import STAMPED
-from bookings_sync.records.stored import Changed, ErasedRows, RulesForRows
+from bookings_sync.records.stored import ErasedRows, RulesForRows
 from bookings_sync.records.tables import APPOINTMENTS, CONTACT_CUSTOM_FIELDS, CONTACTS, TABLES, Table
-from bookings_sync.records.values import canonical, digest
+from bookings_sync.records.values import canonical
 from bookings_sync.warehouse.erasures import Erasures
-from bookings_sync.warehouse.raw_tables import RawTables, in_chunks
-
-_ROW = {"duckdb": "rowid", "postgres": "ctid"}
-"""The column that identifies a row, by dialect."""
-
-_ROWS_AT_ONCE = 50_000
-
-Row = dict[str, Any]
+from bookings_sync.warehouse.raw_tables import RawTables
+from bookings_sync.warehouse.rewriting import ROWS_AT_ONCE, Rewriting, Row, can_rewrite
 
 
 @dataclass(slots=True)
@@ -59,8 +50,7 @@ class Erasure:
     """Rewrites the raw tables. Callers hold the dataset's lock."""
 
     def __init__(self, client: SqlClientBase[Any], privacy: Privacy, at: DateTime) -> None:
-        dialect = client.capabilities.sqlglot_dialect or ""
-        if dialect not in _ROW or "ducklake" in type(client).__module__ or "motherduck" in type(client).__module__:
+        if not can_rewrite(client):
             raise BookingsError(
                 "bookings forget erases in DuckDB files and PostgreSQL only. Other destinations keep old files: "
                 "see docs/privacy.md. Nothing was changed."
@@ -69,7 +59,7 @@ class Erasure:
         self._raw = RawTables(client)
         self._privacy = privacy
         self._at = at
-        self._row = _ROW[dialect]
+        self._rewriting = Rewriting(client)
         self.erasures = Erasures(client)
 
     # -- find ----------------------------------------------------------------------------------------------------------
@@ -118,7 +108,7 @@ class Erasure:
         with self._client.begin_transaction():
             rows.unruly_contacts = self._contacts_with_clear_fields(rows)
             for table in self._histories():
-                self._rewrite(table, rows.of, found, apply=apply)
+                found.count(table.name, self._rewriting.rewrite(table, rows.of, apply=apply))
             self._rejected(rows.rejected, found, apply=apply)
             if apply:
                 if found.rows:
@@ -139,7 +129,7 @@ class Erasure:
         with self._client.begin_transaction():
             for table in self._histories():
                 if table is not CONTACT_CUSTOM_FIELDS:
-                    self._rewrite(table, rows.of, found, apply=apply)
+                    found.count(table.name, self._rewriting.rewrite(table, rows.of, apply=apply))
             self._delete_custom_fields(found, apply=apply)
             self._rejected(rows.rejected, found, apply=apply)
             self._delete_holds(found, apply=apply)
@@ -176,52 +166,8 @@ class Erasure:
             return
         names = ", ".join(each if each in held else f"NULL AS {each}" for each in columns)
         with self._client.execute_query(f"SELECT DISTINCT {names} FROM {self._raw.name(name)}") as cursor:  # noqa: S608
-            for chunk in cursor.iter_arrow(chunk_size=_ROWS_AT_ONCE):
+            for chunk in cursor.iter_arrow(chunk_size=ROWS_AT_ONCE):
                 yield from chunk.to_pylist()
-
-    def _rewrite(self, table: Table, change: Callable[[Table, Row], Row], found: Found, *, apply: bool) -> None:
-        """Changes rows of a history table: `change` gives the new values of a row, empty if nothing changes."""
-        held = self._raw.columns(table.name)
-        names = [name for name in table.names if name in held]
-        changes: list[Changed] = []
-        selected = ", ".join((f"CAST({self._row} AS VARCHAR) AS row_ref", "_dlt_valid_to", *names))
-        with self._client.execute_query(f"SELECT {selected} FROM {self._raw.name(table.name)}") as cursor:  # noqa: S608
-            for chunk in cursor.iter_arrow(chunk_size=_ROWS_AT_ONCE):
-                changes += self._changed(table, chunk, change)
-        found.count(table.name, len(changes))
-        if apply:
-            self._write(table.name, changes)
-
-    def _changed(self, table: Table, chunk: pa.Table, change: Callable[[Table, Row], Row]) -> list[Changed]:
-        rows = [(row, new) for row in chunk.to_pylist() if (new := change(table, row))]
-        digests = _digests(table, [{**row, **new} for row, new in rows])
-        return [
-            Changed(row["row_ref"], {**new, "row_digest": each}) for (row, new), each in zip(rows, digests, strict=True)
-        ]
-
-    def _write(self, name: str, changes: Collection[Changed]) -> None:
-        """Updates the rows. Rows with the same changed columns share their statements."""
-        by_columns: dict[tuple[str, ...], list[Changed]] = {}
-        for each in changes:
-            by_columns.setdefault(tuple(sorted(each.values)), []).append(each)
-        ref = "CAST(f.row_ref AS BIGINT)" if self._row == "rowid" else "CAST(f.row_ref AS TID)"
-        for columns, several in by_columns.items():
-            sets = ", ".join(f"{column} = {self._new_value(name, column)}" for column in columns)
-            listed = ", ".join(("row_ref", *columns))
-            for some in in_chunks(several):
-                values = ", ".join(self._literals(each.row_ref, *(each.values[c] for c in columns)) for each in some)
-                self._client.execute_sql(
-                    f"UPDATE {self._raw.name(name)} AS t SET {sets} FROM (VALUES {values}) AS f({listed})"  # noqa: S608
-                    f" WHERE t.{self._row} = {ref}"
-                )
-
-    def _new_value(self, name: str, column: str) -> str:
-        """A date can only become null. The values of other columns are texts."""
-        is_time = any(each.name == column and each.type == "timestamp" for each in TABLES[name].columns)
-        return "NULL" if is_time else f"CAST(f.{column} AS VARCHAR)"
-
-    def _literals(self, *values: Any) -> str:
-        return "(" + ", ".join("NULL" if value is None else self._raw.literal(str(value)) for value in values) + ")"
 
     def _contacts_with_clear_fields(self, rows: RulesForRows) -> set[tuple[str, str]]:
         """The contacts whose current custom fields were loaded under other rules."""
@@ -232,7 +178,7 @@ class Erasure:
         sql = f"SELECT {columns}, _dlt_valid_to FROM {self._raw.name(name)} WHERE _dlt_valid_to IS NULL"  # noqa: S608
         found = set()
         with self._client.execute_query(sql) as cursor:
-            for chunk in cursor.iter_arrow(chunk_size=_ROWS_AT_ONCE):
+            for chunk in cursor.iter_arrow(chunk_size=ROWS_AT_ONCE):
                 for row in chunk.to_pylist():
                     if rows.of(CONTACT_CUSTOM_FIELDS, row):
                         found.add((row["location_id"], row["contact_id"]))
@@ -334,21 +280,3 @@ class Erasure:
                 if apply:
                     where = f"hold_id = {self._raw.literal(row['hold_id'])}"
                     self._client.execute_sql(f"DELETE FROM {name} WHERE {where}")  # noqa: S608
-
-
-def _digests(table: Table, rows: list[Row]) -> list[str]:
-    """The digest of each row. A tombstone's covers its key and the time of its deletion."""
-    schema = pa.schema([each for each in table.schema if each.name not in STAMPED])
-    by_location: dict[str, list[int]] = {}
-    digests = [""] * len(rows)
-    for position, row in enumerate(rows):
-        if row["deleted_at"] is not None:
-            key = [str(row[name]) for name in table.key[1:]]
-            digests[position] = digest([row["location_id"], key, "deleted", str(row["deleted_at"]), row["row_ref"]])
-        else:
-            by_location.setdefault(row["location_id"], []).append(position)
-    for location_id, positions in by_location.items():
-        columns = pa.Table.from_pylist([rows[each] for each in positions], schema=schema)
-        for position, each in zip(positions, row_digests(location_id, columns), strict=True):
-            digests[position] = each
-    return digests

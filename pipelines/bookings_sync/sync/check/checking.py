@@ -13,7 +13,8 @@ from bookings_sync.api import Client, ConnectionPool, open_http
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.dialects import dialect_of
 from bookings_sync.dialects.findings import Finding
-from bookings_sync.errors import MISTAKES, ConfigurationError, mistake
+from bookings_sync.error_text import MISTAKES, mistake
+from bookings_sync.errors import ConfigurationError
 from bookings_sync.sync.check import access, by_id, extras, lists, windows
 from bookings_sync.sync.check.state import State
 

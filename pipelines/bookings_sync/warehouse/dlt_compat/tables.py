@@ -41,7 +41,7 @@ def history_hints(key: Iterable[str]) -> dict[str, Any]:
 
 
 def two_versions(table_name: str) -> str:
-    """The message of a load that is refused. `errors.described` knows how it begins."""
+    """The message of a load that is refused. `error_text.described` knows how it begins."""
     return f"two current versions of a record in {table_name}: nothing was loaded there. Run bookings doctor"
 
 
