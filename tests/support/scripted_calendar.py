@@ -47,6 +47,8 @@ class ScriptedCalendar:
     services: list[Any] | None = None
     teams: list[Any] = field(default_factory=list)
     slots: Record = field(default_factory=dict)
+    overlap: bool = False
+    """Whether lists also contain what begins before their window and ends in it."""
     late: tuple[str, ...] = ()
     knobs: dict[str, Any] = field(default_factory=dict)
     now: pendulum.DateTime = NOW
@@ -58,7 +60,7 @@ class ScriptedCalendar:
             scope = next(query[name] for name in ("calendarId", "teamId", "userId") if name in query)
             if scope in self.late:
                 time.sleep(0.2)
-            body: Any = {"appointments": [each for each in self.lists.get(scope, []) if _starts_in(each, query)]}
+            body: Any = {"appointments": [each for each in self.lists.get(scope, []) if self._is_in(each, query)]}
         elif path == "/appointments/slots":
             body = self.slots
         elif path == "/calendars/teams":
@@ -71,7 +73,13 @@ class ScriptedCalendar:
             return _reply(found[0]) if found else Replied(b'{"msg": "not found"}', status=404)
         return _reply(body)
 
-    def sync(self, **knobs: Any) -> pipeline.SyncResult:
+    def _is_in(self, record: Any, query: Mapping[str, str]) -> bool:
+        if not isinstance(record, dict) or "startTime" not in record:
+            return True
+        start, end = (to_ms(pendulum.parse(record[name])) for name in ("startTime", "endTime"))  # type: ignore[arg-type]
+        return int(query["startDate"]) <= (end if self.overlap else start) and start < int(query["endDate"])
+
+    def sync(self, *, full: bool = False, **knobs: Any) -> pipeline.SyncResult:
         self.now = self.now.add(minutes=10)
         plain: dict[str, Any] = {
             "base_url": self.api.base_url,
@@ -85,7 +93,7 @@ class ScriptedCalendar:
             "rate_limit": 100_000,
         }
         settings = Settings(**plain | self.knobs | knobs)
-        return pipeline.sync(settings, clock=lambda: self.now)
+        return pipeline.sync(settings, clock=lambda: self.now, full=full)
 
     def idle(self, runs: int = 4) -> int:
         """The changes of some syncs in which the calendar has no news."""
@@ -108,10 +116,3 @@ class ScriptedCalendar:
 
 def _reply(body: Any) -> Replied:
     return Replied(json.dumps(body).encode())
-
-
-def _starts_in(record: Any, query: Mapping[str, str]) -> bool:
-    if not isinstance(record, dict) or "startTime" not in record:
-        return True
-    start = to_ms(pendulum.parse(record["startTime"]))  # type: ignore[arg-type]
-    return int(query["startDate"]) <= start < int(query["endDate"])

@@ -13,7 +13,8 @@ would write the variant that it reads last. So the rows wait until all lists of 
   id; then one of a list that the warehouse holds the record in; then one of a list that agreed with the warehouse until
   now; then the one with the smallest digest.
 - A list that shows an appointment of another service, team, user or window counts less than one that the appointment
-  names itself.
+  names itself. If the run reads none that it names, the held version stays until that list is due, unless the row was
+  changed later by its own account.
 
 The order of replies does not matter. If a load stages one variant before it meets another, the next load of the run
 compares the two (`Unsettled`).
@@ -170,6 +171,7 @@ class Disputes:
                     f"{self._findings.of(location_id).name}: some {self._table.name} are told in several ways by the "
                     "API's lists; one variant is kept"
                 )
+            held |= self._held_at_home(location_id, by_key.keys() - held.keys(), told=by_key, shown=shown)
             yield from self._decided(by_key, held, shown)
 
     def _decided(
@@ -221,12 +223,36 @@ class Disputes:
         """Whether a list of this run still shows the held version."""
         return self._is_told(location_id, shown, [read for each in variants for read in each.reads])
 
-    def _is_told(self, location_id: str, shown: Appointments, differing: Iterable[Read]) -> bool:
-        """Whether a list of this run has shown the held version. A list that was read and told nothing different, as
-        the `differing` reads did, told the same."""
+    def _held_at_home(
+        self,
+        location_id: str,
+        keys: Collection[Key],
+        *,
+        told: Mapping[Key, Mapping[str, _Told]],
+        shown: Mapping[Key, Appointments],
+    ) -> dict[Key, Variant]:
+        """The held versions that an earlier run read from the record's own list, and that only others contradict."""
+        away = [
+            key
+            for key in keys
+            if not any(each.at_home for each in told[key].values())
+            and self._is_told(location_id, shown.get(key, {}), (), in_this_run=False)
+        ]
+        held = self._held(location_id, away)
+        return {
+            key: version
+            for key, version in held.items()
+            if not any(_is_later(each.variant, version) for each in told[key].values())
+        }
+
+    def _is_told(
+        self, location_id: str, shown: Appointments, differing: Iterable[Read], *, in_this_run: bool = True
+    ) -> bool:
+        """Whether a list of this run, or of any, has shown the held version. A list that was read and told nothing
+        different, as the `differing` reads did, told the same."""
         different = {read.read_id for read in differing}
         return any(
-            read.run_id == self._run_id and read.reply_bytes and read.read_id not in different
+            (read.run_id == self._run_id or not in_this_run) and read.reply_bytes and read.read_id not in different
             for key, placed in shown.items()
             if not placed.held.deleted and placed.held.start_ms is not None
             if not self._may_have_changed(location_id, key)
@@ -263,6 +289,11 @@ def _chosen(variants: list[_Told], places: Collection[Scope]) -> _Told:
         variants = [told for told in variants if any(read.scope in places for read in told.reads)] or variants
         variants = [told for told in variants if told.trusted] or variants
     return variants[best([told.variant for told in variants])]
+
+
+def _is_later(variant: Variant, held: Variant) -> bool:
+    times = variant.changed_ms, held.changed_ms
+    return times[0] is not None and times[1] is not None and times[0] > times[1]
 
 
 def _places_of(shown: Appointments) -> set[Scope]:

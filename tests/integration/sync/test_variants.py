@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pendulum
 import pytest
 
 from bookings_sync import transform_warehouse
@@ -289,6 +290,32 @@ def test_an_appointment_under_two_services(
     winner = told[0].removeprefix("of ")
     calendar.lists[winner][0]["title"] = "changed"
     assert calendar.sync().changes.total == 1
+    assert calendar.live("appointments", "title") == ["changed"]
+    assert calendar.idle(2) == 0
+
+
+@pytest.mark.parametrize("late", ORDERS)
+def test_an_appointment_at_the_edge_of_a_window_under_two_services(
+    calendar: ScriptedCalendar, late: tuple[str, ...]
+) -> None:
+    """Each list names itself. Every run reads the later window, in which the appointment ends but does not begin."""
+    calendar.late, calendar.overlap, calendar.knobs = late, True, {"window_days": 4, "lookback_days": 1}
+    calendar.lists = {"s1": [], "s2": []}
+    calendar.sync()
+    hot = calendar.now.subtract(days=1)
+    (first,) = calendar.query("SELECT min(window_start) AS edge FROM reads WHERE window_end > ?", hot)
+    edge = pendulum.instance(first["edge"])
+    for each in calendar.lists:
+        times = {"startTime": edge.subtract(hours=1).isoformat(), "endTime": edge.add(hours=1).isoformat()}
+        calendar.lists[each] = [booked("a", calendarServiceId=None, title=each, **times)]
+    calendar.sync(full=True)
+    (told,) = calendar.live("appointments", "title")
+    for _ in range(3):
+        calendar.now = calendar.now.subtract(minutes=10)  # no cold window is due at once, so only the later one is read
+        assert calendar.sync().changes.total == 0
+    assert calendar.live("appointments", "title") == [told]
+    calendar.lists[told][0]["title"] = "changed"
+    calendar.sync(full=True)
     assert calendar.live("appointments", "title") == ["changed"]
     assert calendar.idle(2) == 0
 
