@@ -11,8 +11,11 @@ mean the same is no change: it is written again, marked by `unchanged_since`.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -68,8 +71,28 @@ class Rereading:
         return " ".join(sorted({*self._others(read), *" ".join(earlier).split()})) or None
 
     def is_outdated(self, read: Read | PlannedRead | None) -> bool:
-        """Whether the list was last read in another way."""
-        return bool(self._others(read))
+        """Whether the list was last read in another way. So may the contacts of a list that was never read: the
+        warehouse can hold them from another list."""
+        if read is None:
+            return False
+        if self._others(read):
+            return True
+        is_new = read.endpoint == "appointments" and not self._last_reads(read)
+        return is_new and self._is_moving(read.location_id)
+
+    def _is_moving(self, location_id: str) -> bool:
+        """Whether lists of the location were last read in another way, or were until this run."""
+        ways = self._ways_of_lists.get(location_id, set())
+        return bool(ways - {self._interpretation_of(location_id).rules["appointments"]})
+
+    @cached_property
+    def _ways_of_lists(self) -> dict[str, set[str]]:
+        """By location, the ways in which its lists of appointments were read before this load."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for read in chain(self._ledger.all(), self._torn.all()):
+            if read.endpoint == "appointments":
+                found[read.location_id].update({read.rules, *(read.rules_before or "").split()})
+        return found
 
     def _others(self, read: Read | PlannedRead | None) -> frozenset[str]:
         """The other ways in which the list was last read."""
@@ -88,7 +111,7 @@ class Rereading:
             return ways_of(last)
         return {last.rules.partition(" ")[0]} if last else ()
 
-    def _last_reads(self, read: PlannedRead) -> Iterable[Read]:
+    def _last_reads(self, read: Read | PlannedRead) -> list[Read]:
         if read.endpoint == "appointments" and read.window is not None:
             return [each.read for each in within(self._ledger.stretches(read.location_id, read.scope), read.window)]
         last = self._ledger.newest(read.location_id, read.endpoint, read.scope)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
 from bookings_sync.sandbox import Switches
 from integration.sync.conftest import Site, small
@@ -36,6 +36,20 @@ def test_new_columns_come_within_the_budget(open_site: Callable[..., Site], olde
     requests = [site.sync(request_budget=10).row["requests"] for _ in range(6)]
     assert max(requests) <= 11
     assert site.differences() == []
+
+
+def test_contacts_that_move_to_a_window_never_read(open_site: Callable[..., Site], older: OlderProgram) -> None:
+    """The list in which the older program saw them shows them no more."""
+    recent = {"lookback_days": 7, "history_start": date(2026, 10, 20)}
+    site = open_site(**recent)
+    sync_by(older, site)
+    held = {row["id"] for row in site.live("appointments", "contact_id IS NOT NULL")}
+    for row in list(site.world.data[site.location_id].by_start.all()):
+        if row.id in held:
+            site.world.reschedule(site.location_id, row.id, site.world.now - timedelta(days=400))
+    site.sync(history_start=date(2025, 8, 1))
+    assert site.live("contact_custom_fields", "value IS NOT NULL")
+    assert not site.live("contact_custom_fields", "extra LIKE '%value%'")
 
 
 def test_a_setting_that_decides_what_replies_hold(open_site: Callable[..., Site]) -> None:
