@@ -31,8 +31,14 @@ from .conftest import CHAOS_SEED, amount
 from .troubles import LASTING, TROUBLES, troubled
 
 WORLD = small(appointments=240, past_days=120, services_per_location=2, locations=2, opaque_key_share=0)
-KNOBS: dict[str, Any] = {"reads_per_load": 14, "max_window_days": 32, "rows_per_reply": 30, "attempts": 1}
-"""A run is several loads."""
+KNOBS: dict[str, Any] = {
+    "reads_per_load": 14,
+    "max_window_days": 32,
+    "rows_per_reply": 30,
+    "attempts": 1,
+    "contacts_changed_filter": True,
+}
+"""A run is several loads, and asks for v2's contacts that changed: the warehouse must equal the calendar after it."""
 
 RANDOM_DEATHS = amount(2, 60)
 
