@@ -18,7 +18,7 @@ Notes: Includes deleted appointments and blocked-off time. Filter by is_booking 
   series, and an id of that form may be in a series of its own.
 Audits:
   not null: location_id, appointment_id, status, is_blocked, is_deleted, is_deleted_before_start, is_deleted_after_start,
-    is_booking, is_expected, takes_time, blocks_time, is_open, booked_at, lead_time_span, first_seen_at
+    is_booking, is_expected, takes_time, blocks_time, is_open, is_seen_ahead, booked_at, lead_time_span, first_seen_at
   references: location_id -> marts.dim_location (location_id)
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
   references: location_id, team_id -> marts.dim_team (location_id, team_id)
@@ -44,6 +44,7 @@ Columns:
   takes_time: Whether this is an expected booking that takes time: the API does not send isFree for it.
   blocks_time: Whether this is blocked-off time in force: neither deleted, cancelled nor invalid, and not isFree.
   is_open: Whether this is a booking without a final status: none of showed, noshow, cancelled and invalid.
+  is_seen_ahead: Whether this is a booking that a sync saw before its start. Only then could a sync see that it was moved.
   series_id: The series it is an occurrence of, the id of its master; null if it is none or not known.
   first_starts_at: The first start that a sync saw, UTC: what was booked, unless it was moved before the first sync.
   local_start: Start, on the location's clock.
@@ -176,6 +177,7 @@ SELECT
   fact.is_booking AND fact.stands AND NOT COALESCE(fact.is_free, FALSE) AS takes_time,
   fact.is_blocked AND fact.deleted_at IS NULL AND fact.stands AND NOT COALESCE(fact.is_free, FALSE) AS blocks_time,
   fact.is_booking AND fact.status NOT IN ('showed', 'noshow', 'cancelled', 'invalid') AS is_open,
+  fact.is_booking AND COALESCE(fact.first_seen_at < fact.starts_at OR fact.times_rescheduled > 0, FALSE) AS is_seen_ahead,
   fact.is_recurring,
   fact.series_id,
   -- start and end

@@ -14,11 +14,14 @@ Audits:
   accepted: status in new, confirmed, cancelled, showed, noshow, invalid, booked, other, unknown
   range: bookings from 1
   check parts_within_total: begun <= bookings AND rescheduled <= bookings AND reassigned <= bookings
+  check moves_were_seen: begun_rescheduled <= begun_seen_ahead AND begun_seen_ahead <= begun
 Columns:
   bookings: Bookings, whatever their status.
   begun: Bookings that have begun.
   rescheduled: Bookings rescheduled at least once.
   reassigned: Bookings reassigned at least once.
+  begun_seen_ahead: Bookings that have begun and that a sync saw before their start.
+  begun_rescheduled: Of these, bookings rescheduled at least once.
   booked_minutes: Duration of the bookings that take time: neither cancelled, invalid nor isFree.
 */
 SELECT
@@ -35,6 +38,8 @@ SELECT
   CAST(COUNT_IF(bookings.starts_at <= $now) AS BIGINT) AS begun,
   CAST(COUNT_IF(bookings.times_rescheduled > 0) AS BIGINT) AS rescheduled,
   CAST(COUNT_IF(bookings.times_reassigned > 0) AS BIGINT) AS reassigned,
+  CAST(COUNT_IF(bookings.is_seen_ahead AND bookings.starts_at <= $now) AS BIGINT) AS begun_seen_ahead,
+  CAST(COUNT_IF(bookings.times_rescheduled > 0 AND bookings.starts_at <= $now) AS BIGINT) AS begun_rescheduled,
   CAST(COALESCE(SUM(CASE WHEN bookings.takes_time THEN bookings.duration_minutes END), 0) AS BIGINT) AS booked_minutes
 FROM marts.fct_appointments AS bookings
 LEFT JOIN marts.dim_contact AS contact

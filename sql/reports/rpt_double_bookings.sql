@@ -2,7 +2,7 @@
 Grain: one row per location, member and pair of bookings that overlap.
 Question: Where is a member booked twice at the same time?
 Key: location_id, appointment_id, other_appointment_id
-Notes: Both bookings take time (fct_appointments.takes_time), have the same member, and start on one of the 29 local
+Notes: Both bookings take time (fct_appointments.takes_time), have the same member, and start on one of the 28 local
   days before today, today or later. Bookings of one service with the same start are a class, not a double booking, if
   the service has several seats per slot. The pair is named once: the earlier booking first.
 Audits:
@@ -40,7 +40,7 @@ WITH todays AS (
     AND bookings.member_id IS NOT NULL
     AND bookings.duration_minutes > 0
     AND bookings.duration_minutes <= 1440 -- a longer one is an error in its end, and overlaps everything
-    AND bookings.local_date >= todays.today - 29
+    AND bookings.local_date >= todays.today - 28
 ), earlier_bookings AS (
   -- A booking lasts a day at most, so what overlaps it begins on the same day or on the next.
   SELECT bookings.*, bookings.utc_day + following.days AS day_of_later

@@ -4,13 +4,16 @@ Question: What changes first on a booking, and how soon?
 Key: location_id, service_id, first_change, time_span
 Notes: Counts every appointment but blocked-off time, including deleted ones. The first change is not known if the
   first sync that saw the booking found it already marked, cancelled or deleted, or, by the API's updatedAt, already
-  changed: something had happened that nobody saw. none yet means that the booking is still as it was booked. If one
-  sync saw several changes at once, the order of precedence is deleted, status changed, rescheduled, reassigned,
-  restored. The time runs from booked_at to the sync that saw the change, so it is too long by up to one sync
+  changed: something had happened that nobody saw. If the API sends no updatedAt, it is known only of bookings that a
+  sync saw within 30 hours after they were made: that is one sync a day, six hours late. They were made at createdAt, or
+  if the API sends none, after the last complete sync that did not show them. none yet means that the booking is still
+  as it was booked. If one sync saw several changes at once, the order of precedence is deleted, status changed,
+  rescheduled, reassigned, restored. The time runs from booked_at to the sync that saw the change, so it is too long by up to one sync
   interval. It is not known if the API sent no createdAt, or if the first change is none yet or not known. A deletion
   comes before restored, so restored is never first.
 Reads staging:
   stg_appointment_versions: no mart holds what the first version of an appointment said.
+  stg_location_runs: no mart holds when each location was synced.
 Audits:
   not null: location_id, first_change, time_span
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
@@ -42,31 +45,65 @@ WITH ranked_changes AS (
     ) AS change_rank
   FROM marts.fct_appointment_events
   WHERE event <> 'booked'
-), first_versions AS (
-  -- An API may write updatedAt a moment after createdAt although nothing changed.
+), ranked_versions AS (
   SELECT
     location_id,
     appointment_id,
-    status IN ('showed', 'noshow', 'cancelled', 'invalid')
-    OR deleted_at IS NOT NULL
-    OR COALESCE(EXTRACT(EPOCH FROM updated_at) - EXTRACT(EPOCH FROM created_at) > 60, FALSE) AS had_changed
-  FROM (
-    SELECT
-      *,
-      ROW_NUMBER() OVER (PARTITION BY location_id, appointment_id ORDER BY valid_from) AS version_number
-    FROM staging.stg_appointment_versions
-  ) AS versions
-  WHERE version_number = 1
+    valid_from,
+    status,
+    deleted_at,
+    created_at,
+    updated_at,
+    ROW_NUMBER() OVER (PARTITION BY location_id, appointment_id ORDER BY valid_from) AS version_number
+  FROM staging.stg_appointment_versions
+), edges AS (
+  SELECT location_id, COALESCE(ended_at, started_at) AS edge_at, started_at, 1 AS edge_order
+  FROM staging.stg_location_runs
+  WHERE is_complete
+  UNION ALL
+  SELECT DISTINCT location_id, valid_from, CAST(NULL AS TIMESTAMPTZ), 0 FROM ranked_versions WHERE version_number = 1
+), syncs_before AS (
+  -- The last sync before each moment at which an appointment was first seen.
+  SELECT
+    location_id,
+    edge_at,
+    edge_order,
+    MAX(started_at) OVER (
+      PARTITION BY location_id ORDER BY edge_at, edge_order ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS synced_at
+  FROM edges
+), first_versions AS (
+  -- An API may write updatedAt a moment after createdAt although nothing changed.
+  SELECT
+    version.location_id,
+    version.appointment_id,
+    version.status IN ('showed', 'noshow', 'cancelled', 'invalid')
+    OR version.deleted_at IS NOT NULL
+    OR CASE
+      WHEN version.updated_at IS NOT NULL AND version.created_at IS NOT NULL
+        THEN EXTRACT(EPOCH FROM version.updated_at) - EXTRACT(EPOCH FROM version.created_at) > 60
+      ELSE COALESCE(
+        EXTRACT(EPOCH FROM version.valid_from)
+          - EXTRACT(EPOCH FROM COALESCE(version.created_at, syncs_before.synced_at)) > 108000,
+        TRUE
+      )
+    END AS may_have_changed
+  FROM ranked_versions AS version
+  LEFT JOIN syncs_before
+    ON syncs_before.location_id = version.location_id
+    AND syncs_before.edge_at = version.valid_from
+    AND syncs_before.edge_order = 0
+  WHERE version.version_number = 1
 ), first_changes AS (
   SELECT
     fact.location_id,
     fact.service_id,
     CASE
-      WHEN first_versions.had_changed THEN 'not known'
+      WHEN first_versions.may_have_changed THEN 'not known'
       ELSE COALESCE(ranked_changes.first_change, 'none yet')
     END AS first_change,
     CASE
-      WHEN first_versions.had_changed THEN NULL
+      WHEN first_versions.may_have_changed THEN NULL
       WHEN fact.booked_at_source = 'created_at' AND ranked_changes.observed_at IS NOT NULL THEN
         -- booked_at is from the API's clock, observed_at from the connector's, so the difference can be negative.
         GREATEST(CAST(

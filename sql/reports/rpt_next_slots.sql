@@ -1,5 +1,5 @@
 /*
-Grain: one row per location, service and local day on which its free slots were read, in the last 12 weeks.
+Grain: one row per location, service and local day on which its free slots were read, today or in the 84 days before.
 Question: How long does a guest wait for an appointment, and how did that change?
 Key: location_id, service_id, local_date
 Notes: The third next available slot is the usual measure of access in clinics: the first and the second may be free only
@@ -51,7 +51,7 @@ WITH distinct_reads AS (
     ROW_NUMBER() OVER (PARTITION BY location_id, service_id, local_date ORDER BY read_at DESC) AS newest_first,
     ROW_NUMBER() OVER (ORDER BY location_id, service_id, read_at) AS read_number
   FROM reads
-  WHERE local_date > today - 84
+  WHERE local_date >= today - 84
 ), daily_reads AS (
   -- A sync keeps slots that are too late to book as they were, so the notice of the read leaves them out.
   SELECT reads.*, COALESCE(rules.booking_notice_minutes, 0) * 60 AS notice_seconds

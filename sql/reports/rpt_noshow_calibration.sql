@@ -48,7 +48,7 @@ WITH bookings AS (
     lead_time_span,
     CASE WHEN status = 'noshow' THEN 1 ELSE 0 END AS is_noshow
   FROM marts.fct_appointments
-  WHERE is_booking AND status IN ('showed', 'noshow') AND local_month IS NOT NULL
+  WHERE is_booking AND status IN ('showed', 'noshow') AND starts_at <= $now AND local_month IS NOT NULL
 ), contact_months AS (
   SELECT location_id, contact_id, local_month, CAST(SUM(is_noshow) AS BIGINT) AS noshow
   FROM bookings

@@ -2,7 +2,8 @@
 Grain: one row per location, service, characteristic (lead time, weekday, hour or prior no-shows) and its value.
 Question: How does the no-show rate depend on lead time, weekday, hour and the contact's earlier no-shows?
 Key: location_id, service_id, risk_by, value
-Notes: No-show rate = noshow / (showed + noshow); bookings with any other status are left out. noshow_rate_low and
+Notes: No-show rate = noshow / (showed + noshow); bookings with any other status
+  are left out, and so are marked bookings that have not begun, as in rpt_show_rate. noshow_rate_low and
   noshow_rate_high bound the 95 % Wilson confidence interval of the rate. Rates of few bookings have wide intervals;
   treat two values as different only if their intervals do not overlap, and show no rate of fewer than 10
   (is_too_few). prior no-shows counts the
@@ -46,7 +47,7 @@ WITH bookings AS (
       ), 0), 3)
     END AS prior_noshows
   FROM marts.fct_appointments
-  WHERE is_booking AND status IN ('showed', 'noshow') AND local_date IS NOT NULL
+  WHERE is_booking AND status IN ('showed', 'noshow') AND starts_at <= $now AND local_date IS NOT NULL
 ), marked_bookings AS (
   -- Count first: the next step reads these rows four times.
   SELECT

@@ -6,8 +6,10 @@ Notes: A visit is a booking that has begun, is marked showed, and whose contact 
   of its first known visit, else it returns. Contacts of the first weeks may have been there before: is_first_months
   marks weeks that begin in the first three calendar months with a booking, as in rpt_contact_cohorts. A visit is
   prebooked if the contact made another booking of the location from the visit's start until 24 hours after its end,
-  for a time after the visit's start. Bookings that were deleted before their start count, because they were made.
-  prebooking counts only visits whose 24 hours are over.
+  for a time after the visit's start. A visit that seems to last more than a day counts as one of a day. Bookings that
+  were deleted before their start count, because they were made. prebooking counts only visits whose 24 hours are over,
+  and leaves out visits followed only by bookings without a createdAt from the API that a sync first saw later: nobody
+  knows when these were made.
 Audits:
   not null: location_id, local_week, is_first_months, is_too_few
   references: location_id -> marts.dim_location (location_id)
@@ -21,7 +23,7 @@ Columns:
   new_contacts: Of these, contacts whose first known visit was in this week.
   returning_contacts: Of these, contacts who had been there in an earlier week.
   is_first_months: Whether the week begins in the first three calendar months with a booking in this location.
-  followed_visits: Visits whose end is more than 24 hours ago.
+  followed_visits: Visits whose end is more than 24 hours ago, if it is known whether the contact booked again.
   prebooked_visits: Of these, visits after which the contact made another booking within 24 hours.
   is_too_few: Whether there are fewer than 10 such visits, too few for a rate.
   prebooking_rate: prebooked_visits / followed_visits; null if there are none.
@@ -35,7 +37,9 @@ WITH visits AS (
     contact_id,
     local_week,
     starts_at,
-    CASE WHEN ends_at >= starts_at THEN ends_at ELSE starts_at END + INTERVAL 1 DAY AS followed_until,
+    LEAST(CASE WHEN ends_at >= starts_at THEN ends_at ELSE starts_at END, starts_at + INTERVAL 1 DAY) + INTERVAL 1 DAY
+      AS followed_until,
+    CAST(FLOOR(EXTRACT(EPOCH FROM starts_at) / 86400.0) AS BIGINT) AS utc_day,
     MIN(local_week) OVER (PARTITION BY location_id, contact_id) AS first_week
   FROM marts.fct_appointments
   WHERE is_booking AND status = 'showed' AND contact_id IS NOT NULL AND starts_at <= $now
@@ -45,32 +49,53 @@ WITH visits AS (
   JOIN marts.dim_date AS days ON days.date = bookings.local_date -- leaves out wrong years
   WHERE bookings.is_booking
   GROUP BY bookings.location_id
-), followed_visits AS (
+), next_bookings AS (
   SELECT
-    visits.location_id,
-    visits.appointment_id,
-    visits.contact_id,
-    visits.local_week,
-    visits.first_week,
-    visits.followed_until <= $now AS is_followed,
-    COUNT(next_bookings.appointment_id) > 0 AS is_prebooked
+    location_id,
+    contact_id,
+    starts_at,
+    booked_at,
+    first_seen_at,
+    booked_at_source = 'created_at' AS is_dated,
+    CAST(FLOOR(EXTRACT(EPOCH FROM booked_at) / 86400.0) AS BIGINT) AS utc_day
+  FROM marts.fct_appointments
+  WHERE (is_booking OR is_deleted_before_start) AND contact_id IS NOT NULL
+), prebooked_visits AS (
+  -- A visit is followed for two days at most. Joined by day, because one contact may have very many bookings.
+  SELECT DISTINCT visits.location_id, visits.appointment_id
   FROM visits
-  LEFT JOIN marts.fct_appointments AS next_bookings
+  CROSS JOIN (VALUES (0), (1), (2)) AS following (days)
+  JOIN next_bookings
     ON next_bookings.location_id = visits.location_id
     AND next_bookings.contact_id = visits.contact_id
-    AND next_bookings.appointment_id <> visits.appointment_id
-    AND (next_bookings.is_booking OR next_bookings.is_deleted_before_start)
-    AND next_bookings.booked_at_source = 'created_at'
+    AND next_bookings.utc_day = visits.utc_day + following.days
+    AND next_bookings.is_dated
     AND next_bookings.booked_at >= visits.starts_at
     AND next_bookings.booked_at <= visits.followed_until
     AND next_bookings.starts_at > visits.starts_at
-  GROUP BY
-    visits.location_id,
-    visits.appointment_id,
+), last_undated AS (
+  -- Before this time a visit of the contact may have been followed by a booking without a createdAt.
+  SELECT location_id, contact_id, MAX(LEAST(first_seen_at, starts_at)) AS known_from
+  FROM next_bookings
+  WHERE NOT is_dated AND starts_at IS NOT NULL
+  GROUP BY location_id, contact_id
+), followed_visits AS (
+  SELECT
     visits.contact_id,
+    visits.location_id,
     visits.local_week,
     visits.first_week,
-    visits.followed_until
+    prebooked_visits.appointment_id IS NOT NULL AS is_prebooked,
+    visits.followed_until <= $now AND (
+      prebooked_visits.appointment_id IS NOT NULL
+      OR NOT COALESCE(last_undated.known_from > visits.starts_at, FALSE)
+    ) AS is_followed
+  FROM visits
+  LEFT JOIN prebooked_visits
+    ON prebooked_visits.location_id = visits.location_id
+    AND prebooked_visits.appointment_id = visits.appointment_id
+  LEFT JOIN last_undated
+    ON last_undated.location_id = visits.location_id AND last_undated.contact_id = visits.contact_id
 ), weekly_counts AS (
   SELECT
     location_id,

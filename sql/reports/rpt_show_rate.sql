@@ -27,7 +27,8 @@ Columns:
   invalid: Bookings marked invalid.
   unmarked: Bookings without a final status.
   marked: showed + noshow.
-  rescheduled: Bookings rescheduled at least once.
+  rescheduled: Bookings rescheduled at least once, as far as syncs saw it.
+  seen_ahead: Bookings that a sync saw before their start. Moves of the others are not known.
   deleted_before_start: Bookings deleted before their start; not part of bookings.
   is_too_few: Whether fewer than 10 bookings are marked, too few for a rate.
   show_rate: showed / marked; null if no booking is marked.
@@ -41,7 +42,7 @@ Columns:
   cancellation_rate: cancelled / bookings; null if there are no bookings.
   cancellation_rate_low: Lower end of the cancellation rate's 95 % interval.
   cancellation_rate_high: Upper end of the cancellation rate's 95 % interval.
-  reschedule_rate: rescheduled / bookings; null if there are no bookings.
+  reschedule_rate: rescheduled / seen_ahead; null if no sync saw a booking before its start.
   reschedule_rate_low: Lower end of the reschedule rate's 95 % interval.
   reschedule_rate_high: Upper end of the reschedule rate's 95 % interval.
   loss_rate: (cancelled + deleted_before_start) / (bookings + deleted_before_start).
@@ -60,6 +61,7 @@ WITH weekly_counts AS (
     CAST(COUNT_IF(is_booking AND status = 'invalid') AS BIGINT) AS invalid,
     CAST(COUNT_IF(is_open) AS BIGINT) AS unmarked,
     CAST(COUNT_IF(is_booking AND times_rescheduled > 0) AS BIGINT) AS rescheduled,
+    CAST(COUNT_IF(is_seen_ahead) AS BIGINT) AS seen_ahead,
     CAST(COUNT_IF(is_deleted_before_start) AS BIGINT) AS deleted_before_start
   FROM marts.fct_appointments
   WHERE (is_booking OR is_deleted_before_start) AND starts_at <= $now
@@ -85,6 +87,7 @@ SELECT
   unmarked,
   marked,
   rescheduled,
+  seen_ahead,
   deleted_before_start,
   marked < 10 AS is_too_few,
   showed / NULLIF(marked, 0) AS show_rate,
@@ -98,9 +101,9 @@ SELECT
   cancelled / NULLIF(bookings, 0) AS cancellation_rate,
   WILSON_LOW(cancelled, bookings) AS cancellation_rate_low,
   WILSON_HIGH(cancelled, bookings) AS cancellation_rate_high,
-  rescheduled / NULLIF(bookings, 0) AS reschedule_rate,
-  WILSON_LOW(rescheduled, bookings) AS reschedule_rate_low,
-  WILSON_HIGH(rescheduled, bookings) AS reschedule_rate_high,
+  rescheduled / NULLIF(seen_ahead, 0) AS reschedule_rate,
+  WILSON_LOW(rescheduled, seen_ahead) AS reschedule_rate_low,
+  WILSON_HIGH(rescheduled, seen_ahead) AS reschedule_rate_high,
   lost / NULLIF(ever_booked, 0) AS loss_rate,
   WILSON_LOW(lost, ever_booked) AS loss_rate_low,
   WILSON_HIGH(lost, ever_booked) AS loss_rate_high

@@ -19,7 +19,7 @@ SELECT
   CASE WHEN slot_duration > 0 AND slot_duration <= 527040 THEN slot_duration END AS slot_duration_minutes,
   CASE WHEN appointments_per_slot BETWEEN 1 AND 1000000 THEN CAST(FLOOR(appointments_per_slot) AS BIGINT) ELSE 1 END
     AS seats_per_slot,
-  -- as in stg_services
+  -- The API sends units in upper and lower case, singular and plural. A month counts as 31 days.
   CASE WHEN allow_booking_after BETWEEN 0 AND 5270400 THEN allow_booking_after END * CASE
     WHEN LOWER(allow_booking_after_unit) LIKE 'minute%' THEN 1
     WHEN LOWER(allow_booking_after_unit) LIKE 'hour%' THEN 60

@@ -25,58 +25,56 @@ Not read:
 */
 SELECT
   -- ids, names and links
-  location_id,
-  id AS service_id,
-  NULLIF(team_id, '') AS team_id,
-  name,
-  description,
-  appointment_title,
-  meeting_location,
-  event_color,
-  sync_option,
-  google_calendar_id,
-  google_calendar_name,
-  clio_calendar_id,
-  clio_calendar_name,
-  drchrono_calendar_id,
-  drchrono_calendar_name,
+  services.location_id,
+  services.id AS service_id,
+  NULLIF(services.team_id, '') AS team_id,
+  services.name,
+  services.description,
+  services.appointment_title,
+  services.meeting_location,
+  services.event_color,
+  services.sync_option,
+  services.google_calendar_id,
+  services.google_calendar_name,
+  services.clio_calendar_id,
+  services.clio_calendar_name,
+  services.drchrono_calendar_id,
+  services.drchrono_calendar_name,
   -- booking rules
-  CASE WHEN slot_duration > 0 AND slot_duration <= 527040 THEN slot_duration END AS slot_duration_minutes,
-  CASE WHEN slot_interval BETWEEN 0 AND 527040 THEN slot_interval END AS slot_interval_minutes,
-  CASE WHEN slot_buffer BETWEEN 0 AND 527040 THEN slot_buffer END AS slot_buffer_minutes,
-  CASE WHEN appointments_per_slot BETWEEN 0 AND 1000000 THEN appointments_per_slot END AS appointments_per_slot,
-  CASE WHEN appointments_per_day BETWEEN 0 AND 1000000 THEN appointments_per_day END AS appointments_per_day,
+  rules.slot_duration_minutes,
+  CASE WHEN services.slot_interval BETWEEN 0 AND 527040 THEN services.slot_interval END AS slot_interval_minutes,
+  CASE WHEN services.slot_buffer BETWEEN 0 AND 527040 THEN services.slot_buffer END AS slot_buffer_minutes,
+  CASE WHEN services.appointments_per_slot BETWEEN 0 AND 1000000 THEN services.appointments_per_slot END
+    AS appointments_per_slot,
+  CASE WHEN services.appointments_per_day BETWEEN 0 AND 1000000 THEN services.appointments_per_day END
+    AS appointments_per_day,
+  rules.booking_notice_minutes,
   -- The API sends units in upper and lower case, singular and plural. A month counts as 31 days.
-  CASE WHEN allow_booking_after BETWEEN 0 AND 5270400 THEN allow_booking_after END * CASE
-    WHEN LOWER(allow_booking_after_unit) LIKE 'minute%' THEN 1
-    WHEN LOWER(allow_booking_after_unit) LIKE 'hour%' THEN 60
-    WHEN LOWER(allow_booking_after_unit) LIKE 'day%' THEN 1440
-    WHEN LOWER(allow_booking_after_unit) LIKE 'week%' THEN 10080
-    WHEN LOWER(allow_booking_after_unit) LIKE 'month%' THEN 44640
-  END AS booking_notice_minutes,
-  CASE WHEN allow_booking_for BETWEEN 0 AND 5270400 THEN allow_booking_for END * CASE
-    WHEN LOWER(allow_booking_for_unit) LIKE 'minute%' THEN 1
-    WHEN LOWER(allow_booking_for_unit) LIKE 'hour%' THEN 60
-    WHEN LOWER(allow_booking_for_unit) LIKE 'day%' THEN 1440
-    WHEN LOWER(allow_booking_for_unit) LIKE 'week%' THEN 10080
-    WHEN LOWER(allow_booking_for_unit) LIKE 'month%' THEN 44640
+  CASE WHEN services.allow_booking_for BETWEEN 0 AND 5270400 THEN services.allow_booking_for END * CASE
+    WHEN LOWER(services.allow_booking_for_unit) LIKE 'minute%' THEN 1
+    WHEN LOWER(services.allow_booking_for_unit) LIKE 'hour%' THEN 60
+    WHEN LOWER(services.allow_booking_for_unit) LIKE 'day%' THEN 1440
+    WHEN LOWER(services.allow_booking_for_unit) LIKE 'week%' THEN 10080
+    WHEN LOWER(services.allow_booking_for_unit) LIKE 'month%' THEN 44640
   END AS booking_horizon_minutes,
   -- what happens on booking
-  custom_form_id,
-  sticky_contact AS has_sticky_contact,
-  alert_email,
-  has_auto_confirm,
-  has_google_send_invitation_email AS has_google_invitation,
-  has_allow_reschedule AS allows_reschedule,
-  has_allow_cancellation AS allows_cancellation,
-  has_send_email_to_assigned_member AS emails_assigned_member,
-  notes,
-  facebook_pixel_id,
-  custom_code,
-  form_submission_type,
-  form_submission_content,
-  extra,
-  deleted_at,
-  COALESCE(unchanged_since, _dlt_valid_from) AS valid_from
-FROM raw.services
-WHERE _dlt_valid_to IS NULL
+  services.custom_form_id,
+  services.sticky_contact AS has_sticky_contact,
+  services.alert_email,
+  services.has_auto_confirm,
+  services.has_google_send_invitation_email AS has_google_invitation,
+  services.has_allow_reschedule AS allows_reschedule,
+  services.has_allow_cancellation AS allows_cancellation,
+  services.has_send_email_to_assigned_member AS emails_assigned_member,
+  services.notes,
+  services.facebook_pixel_id,
+  services.custom_code,
+  services.form_submission_type,
+  services.form_submission_content,
+  services.extra,
+  services.deleted_at,
+  COALESCE(services.unchanged_since, services._dlt_valid_from) AS valid_from
+FROM raw.services AS services
+JOIN staging.stg_service_versions AS rules
+  ON rules.location_id = services.location_id AND rules.service_id = services.id AND rules.valid_to IS NULL
+WHERE services._dlt_valid_to IS NULL

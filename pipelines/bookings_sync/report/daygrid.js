@@ -65,7 +65,7 @@ function dayGrid(bookings, duty, title) {
   });
   const gaps = columns.map((hour, at) => (at && columns[at - 1] !== hour - 1 ? "gap" : null));
   const head = columns.map((hour, at) => make("th", {scope: "col", class: gaps[at]}, hourWords(hour)));
-  return make(
+  const region = make(
     "div",
     {class: "scroll hours", tabindex: "0", role: "region", "aria-label": title},
     make(
@@ -75,6 +75,8 @@ function dayGrid(bookings, duty, title) {
       make("tbody", {}, ...rows),
     ),
   );
+  hinting.observe(region);
+  return region;
 }
 
 /** What the signs and shades of a grid mean, as far as it has them. */

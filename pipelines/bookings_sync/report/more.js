@@ -92,7 +92,8 @@ function fairnessTable(scope) {
     "Fairness",
     "load_index",
     `Each member’s share of a service’s bookings, from ${dayWords(plusDays(monday, -84))} to ` +
-      `${dayWords(plusDays(monday, -1), {year: "numeric"})}: 12 full weeks, because a member may join or leave a service each week.`,
+      `${dayWords(plusDays(monday, -1), {year: "numeric"})}: 12 full weeks, because a member may join or leave a service ` +
+      "each week. Weeks before the first sync are left out: who was assigned then is not known.",
     ["Member", "Service", "Share", "95 % interval", "Equal share", "Compared"],
     rows.map((row) => [
       row.member,
@@ -148,17 +149,22 @@ const spanWords = (time) => (time < 48 ? hours(time) : `${count(time / 24)} days
 
 function firstChangeTable(scope) {
   const found = sums(MORE.first_changes, scope, ALWAYS, (row, at) => at.change[row]);
-  const bookings = [...found.values()].reduce((sum, each) => sum + each.bookings, 0);
   const rows = [...found]
     .map(([change, each]) => ({...each, change: DATA.more.changes[change]}))
-    .sort((one, other) => other.bookings - one.bookings || byName(one.change, other.change));
+    .map((row) => ({...row, isKnown: row.change !== "not known"}))
+    .sort(
+      (one, other) =>
+        other.isKnown - one.isKnown || other.bookings - one.bookings || byName(one.change, other.change),
+    );
+  const known = rows.reduce((sum, each) => sum + (each.isKnown ? each.bookings : 0), 0);
   return morePart(
     "First change",
     "first_change",
-    "What a sync saw happen first to a booking. Not known: the first sync already found it changed.",
-    ["First change", "Bookings", "Share", "95 % interval", "Time from booking, on average"],
+    "What a sync saw happen first to a booking. Shares are of the bookings with a known first change. Not known: the first " +
+      "sync already found the booking changed, or nobody knows if it was.",
+    ["First change", "Bookings", "Share of known", "95 % interval", "Time from booking, on average"],
     rows.map((row) => {
-      const share = rateOf(row.bookings, bookings);
+      const share = rateOf(row.isKnown ? row.bookings : 0, row.isKnown ? known : 0);
       return [
         statusWords(row.change),
         count(row.bookings),

@@ -34,7 +34,7 @@ BOOKINGS = """
 )
 SELECT location_id, team_id, service_id, age, member_id, source, lead_time_span, local_hour,
   COUNT_IF(status = 'showed'), COUNT_IF(status = 'noshow'), COUNT_IF(status = 'cancelled'),
-  COUNT_IF(status = 'invalid'), COUNT_IF(status NOT IN ('showed', 'noshow', 'cancelled', 'invalid')),
+  COUNT_IF(status = 'invalid'), COUNT_IF(is_open),
   COUNT_IF(times_rescheduled > 0),
   COALESCE(SUM(CASE WHEN takes_time THEN duration_minutes END), 0)
 FROM sourced GROUP BY location_id, team_id, service_id, age, member_id, source, lead_time_span, local_hour

@@ -12,14 +12,13 @@ from bookings_sync.catalogue import Metric
 from bookings_sync.report.figures import OUTCOMES
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "booking_count": OUTCOMES,
     "begun": OUTCOMES,  # the page draws rates of past days only
     "showed": ("showed",),
     "noshow": ("noshow",),
     "marked": ("showed", "noshow"),
     "cancelled": ("cancelled",),
     "unmarked": ("open",),
-    "rescheduled": ("rescheduled",),
+    "due": ("showed", "noshow", "open"),
     "staff_minutes_booked": ("booked_minutes",),
     "staff_minutes_available": ("available_minutes",),
     "seat_minutes_booked": ("booked_minutes",),

@@ -40,8 +40,9 @@ FACTS = {
     "show_rate": "count_if(status = 'showed') / nullif(count_if(status IN ('showed', 'noshow')), 0)",
     "noshow_rate": "count_if(status = 'noshow') / nullif(count_if(status IN ('showed', 'noshow')), 0)",
     "cancellation_rate": "count_if(status = 'cancelled') / count(*)",
-    "reschedule_rate": "count_if(times_rescheduled > 0) / count(*)",
-    "unmarked_share": "count_if(is_open) / count(*)",
+    "reschedule_rate": "count_if(times_rescheduled > 0)"
+    " / nullif(count_if(first_seen_at < starts_at OR times_rescheduled > 0), 0)",
+    "unmarked_share": "count_if(is_open) / nullif(count_if(status NOT IN ('cancelled', 'invalid')), 0)",
     "lead_time": "avg(lead_time_hours)",
 }
 

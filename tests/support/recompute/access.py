@@ -25,7 +25,7 @@ def rpt_next_slots(all_slots: list[Slots]) -> list[Row]:
             sights = [sight for sight in rules.place.sights if sight.at in of_service]
             last_of_day = {rules.date_of(sight.at): sight for sight in sights}
             for day, sight in last_of_day.items():
-                if day <= rules.today - timedelta(days=_DAYS):
+                if day < rules.today - timedelta(days=_DAYS):
                     continue
                 members = rules.on(service_id, day).members
                 offers = _offers(slots, service_id, sight)

@@ -103,6 +103,11 @@ class Booked:
         return self.is_booking and self.status not in FINAL
 
     @property
+    def is_seen_ahead(self) -> bool:
+        """Whether a sync saw it before its start."""
+        return self.is_booking and (self.first_seen_at < self.starts_at or self.times("rescheduled") > 0)
+
+    @property
     def series_id(self) -> str | None:
         """The master of the series, if the id has the form `<master>_<epoch milliseconds>`."""
         master, _, at = self.id.partition("_")
@@ -239,6 +244,7 @@ def fct_appointments(rows: list[Booked]) -> list[Row]:
             "takes_time": row.takes_time,
             "blocks_time": row.blocks_time,
             "is_open": row.is_open,
+            "is_seen_ahead": row.is_seen_ahead,
             "series_id": row.series_id,
             "starts_at": row.starts_at,
             "ends_at": row.state.ends_at,

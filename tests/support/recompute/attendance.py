@@ -45,6 +45,7 @@ def rpt_show_rate(rows: list[Booked], now: datetime) -> list[Row]:
         unmarked = sum(row.is_open for row in bookings)
         deleted = sum(row.is_deleted_before_start for row in group)
         rescheduled = sum(row.times("rescheduled") > 0 for row in bookings)
+        seen_ahead = sum(row.is_seen_ahead for row in bookings)
         marked = of["showed"] + of["noshow"]
         found.append(
             {
@@ -56,6 +57,7 @@ def rpt_show_rate(rows: list[Booked], now: datetime) -> list[Row]:
                 "unmarked": unmarked,
                 "marked": marked,
                 "rescheduled": rescheduled,
+                "seen_ahead": seen_ahead,
                 "deleted_before_start": deleted,
                 "is_too_few": marked < TOO_FEW,
                 **rate_columns("show_rate", of["showed"], marked),
@@ -63,7 +65,7 @@ def rpt_show_rate(rows: list[Booked], now: datetime) -> list[Row]:
                 "show_rate_most": rate(of["showed"] + unmarked, marked + unmarked),
                 **rate_columns("noshow_rate", of["noshow"], marked),
                 **rate_columns("cancellation_rate", of["cancelled"], len(bookings)),
-                **rate_columns("reschedule_rate", rescheduled, len(bookings)),
+                **rate_columns("reschedule_rate", rescheduled, seen_ahead),
                 **rate_columns("loss_rate", of["cancelled"] + deleted, len(bookings) + deleted),
             }
         )
@@ -136,30 +138,53 @@ def cancellation(row: Booked) -> Event | None:
     return seen[-1] if seen else None
 
 
-def rpt_cancellations(rows: list[Booked]) -> list[Row]:
+def cancelled_between(row: Booked) -> tuple[datetime, datetime] | None:
+    """The earliest and the latest time of the cancellation, if a sync saw the booking before."""
+    event = cancellation(row)
+    if row.status != "cancelled" or event is None:
+        return None
+    if event.changed_at_source == "updated_at":
+        return event.changed_at, event.changed_at
+    return max(at for at in row.place.syncs if at < event.observed_at), event.observed_at
+
+
+def fct_cancellations(rows: list[Booked]) -> list[Row]:
+    return [
+        {
+            "location_id": row.place.id,
+            "appointment_id": row.id,
+            "starts_at": event.before.starts_at,
+            "cancelled_after": between[0],
+            "cancelled_by": between[1],
+            "cancelled_at_source": event.changed_at_source,
+        }
+        for row in rows
+        if (between := cancelled_between(row)) and (event := cancellation(row)) and event.before
+    ]
+
+
+def rpt_cancellations(rows: list[Booked], now: datetime) -> list[Row]:
     def notice(row: Booked) -> str | None:
-        event = cancellation(row)
         if row.status != "cancelled":
             return None
-        if event is None or event.before is None or event.before.starts_at is None:
+        event, between = cancellation(row), cancelled_between(row)
+        if event is None or between is None or event.before is None or event.before.starts_at is None:
             return "not_known"
         start = event.before.starts_at
-        if event.changed_at >= start:
-            return "after_start"
-        if start - event.changed_at >= _DAY:
-            return "over_24_hours"
-        days = [local(at, row.place.zone).date() for at in (event.changed_at, start)]
-        return "same_day" if days[0] == days[1] else "under_24_hours"
+        kinds = {_notice(row.place.zone, at, start) for at in between}
+        return kinds.pop() if len(kinds) == 1 else "not_known"
 
     found = []
     weeks = grouped(
-        (row for row in rows if row.is_booking), lambda row: (row.place.id, row.service_id, monday(row.local_date))
+        (row for row in rows if row.is_booking and row.starts_at <= now),
+        lambda row: (row.place.id, row.service_id, monday(row.local_date)),
     )
     for (location_id, service_id, week), group in weeks.items():
         notices = [notice(row) for row in group]
         kinds = ("over_24_hours", "under_24_hours", "same_day", "after_start", "not_known")
         counts = {kind: notices.count(kind) for kind in kinds}
         late = counts["under_24_hours"] + counts["same_day"] + counts["after_start"]
+        known = len(group) - counts["not_known"]
         by_sync = sum(
             kind not in (None, "not_known") and (event := cancellation(row)) is not None
             and event.changed_at_source == "observed"
@@ -175,15 +200,26 @@ def rpt_cancellations(rows: list[Booked]) -> list[Row]:
                 **counts,
                 "timed_by_sync": by_sync,
                 "late": late,
-                "is_too_few": len(group) < TOO_FEW,
-                **rate_columns("late_cancellation_rate", late, len(group)),
+                "known": known,
+                "is_too_few": known < TOO_FEW,
+                **rate_columns("late_cancellation_rate", late, known),
+                "late_cancellation_rate_least": late / len(group),
+                "late_cancellation_rate_most": (late + counts["not_known"]) / len(group),
             }
         )
     return found
 
 
-def rpt_noshow_risk(rows: list[Booked]) -> list[Row]:
-    marked = [row for row in rows if row.is_booking and row.status in ("showed", "noshow")]
+def _notice(zone: str, at: datetime, start: datetime) -> str:
+    if at > start:
+        return "after_start"
+    if local(at, zone).date() == local(start, zone).date():
+        return "same_day"
+    return "over_24_hours" if start - at >= _DAY else "under_24_hours"
+
+
+def rpt_noshow_risk(rows: list[Booked], now: datetime) -> list[Row]:
+    marked = [row for row in rows if row.is_booking and row.status in ("showed", "noshow") and row.starts_at <= now]
     missed = grouped((row for row in marked if row.status == "noshow"), lambda row: (row.place.id, row.contact_id))
 
     def priors(row: Booked) -> int | None:
@@ -232,38 +268,42 @@ def rpt_rebooking(rows: list[Booked], now: datetime) -> list[Row]:
     month = timedelta(days=30)
     by_contact = grouped((row for row in rows if row.contact_id), lambda row: (row.place.id, row.contact_id))
 
-    def lost_at(row: Booked) -> datetime:
-        event = cancellation(row)
-        return row.starts_at if row.status == "noshow" or event is None else event.changed_at
+    def lost_between(row: Booked) -> tuple[datetime, datetime] | None:
+        return (row.starts_at, row.starts_at) if row.status == "noshow" else cancelled_between(row)
 
-    def is_rebooked(row: Booked) -> bool:
-        return any(
-            other is not row
-            and other.is_expected
-            and other.is_dated
-            and lost_at(row) < other.booked_at <= lost_at(row) + month
-            for other in by_contact[row.place.id, row.contact_id]
-        )
+    def is_rebooked(row: Booked) -> bool | None:
+        """None: not known."""
+        if not (between := lost_between(row)):
+            return None
+        others = [other for other in by_contact[row.place.id, row.contact_id] if other is not row and other.is_expected]
+        if any(other.is_dated and between[0] < other.booked_at <= between[1] + month for other in others):
+            return True
+        return None if any(not other.is_dated and other.first_seen_at > between[0] for other in others) else False
 
     lost = [
         row
         for row in rows
-        if row.is_booking and row.status in ("noshow", "cancelled") and row.contact_id and lost_at(row) + month <= now
+        if row.is_booking
+        and row.status in ("noshow", "cancelled")
+        and row.contact_id
+        and (lost_between(row) or (row.starts_at, row.starts_at))[1] + month <= now
     ]
     groups = grouped(lost, lambda row: (row.place.id, row.service_id, first(row.local_date), row.status))
     found = []
     for (location_id, service_id, local_month, loss), group in groups.items():
-        rebooked = sum(map(is_rebooked, group))
+        known = [found_again for row in group if (found_again := is_rebooked(row)) is not None]
+        rebooked = sum(known)
         found.append(
             {
                 "location_id": location_id,
                 "service_id": service_id,
                 "local_month": local_month,
                 "loss": loss,
-                "lost": len(group),
+                "lost": len(known),
                 "rebooked": rebooked,
-                "is_too_few": len(group) < TOO_FEW,
-                **rate_columns("rebooking_rate", rebooked, len(group)),
+                "not_known": len(group) - len(known),
+                "is_too_few": len(known) < TOO_FEW,
+                **rate_columns("rebooking_rate", rebooked, len(known)),
             }
         )
     return found
@@ -294,9 +334,16 @@ _PRECEDENCE = ("deleted", "status changed", "rescheduled", "reassigned", "restor
 def _first_change(row: Booked) -> tuple[str, timedelta | None]:
     state = row.versions[0][1]
     assert state
-    is_edited = state.updated_at and state.created_at and state.updated_at > state.created_at
-    if state.status in ("showed", "noshow", "cancelled", "invalid") or is_edited:
+    if state.status in ("showed", "noshow", "cancelled", "invalid"):
         return "not known", None
+    if state.created_at and state.updated_at:
+        if state.updated_at > state.created_at:
+            return "not known", None
+    else:
+        before = [at for at in row.place.syncs if at < row.first_seen_at]
+        made_after = state.created_at or (before[-1] if before else None)
+        if made_after is None or row.first_seen_at - made_after > timedelta(hours=30):
+            return "not known", None
     changes = row.events[1:]
     if not changes:
         return "none yet", None

@@ -58,6 +58,8 @@ def rpt_bookings(rows: list[Booked], sources: dict[tuple[str, str], str | None],
             "begun": sum(row.starts_at <= now for row in group),
             "rescheduled": sum(row.times("rescheduled") > 0 for row in group),
             "reassigned": sum(row.times("reassigned") > 0 for row in group),
+            "begun_seen_ahead": sum(row.starts_at <= now and row.is_seen_ahead for row in group),
+            "begun_rescheduled": sum(row.starts_at <= now and row.times("rescheduled") > 0 for row in group),
             "booked_minutes": sum(row.duration or 0 for row in group if row.takes_time),
         }
         for group_key, group in grouped((row for row in rows if row.is_booking), key).items()
@@ -163,7 +165,7 @@ def rpt_double_bookings(rows: list[Booked], now: datetime) -> list[Row]:
     timed = [row for row in rows if row.takes_time and row.member_id]
     for group in grouped(timed, lambda row: (row.place.id, row.member_id)).values():
         place = group[0].place
-        since = local(now, place.zone).date() - timedelta(days=_RECENT_DAYS + 1)
+        since = local(now, place.zone).date() - timedelta(days=_RECENT_DAYS)
         group = sorted((row for row in group if row.local_date >= since), key=lambda row: (row.starts_at, row.id))
         for number, one in enumerate(group):
             for other in group[number + 1 :]:

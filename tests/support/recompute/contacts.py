@@ -40,6 +40,10 @@ def rpt_returning_contacts(rows: list[Booked], now: datetime) -> list[Row]:
         (row for row in rows if row.is_dated and (row.is_booking or row.is_deleted_before_start)),
         lambda row: (row.place.id, row.contact_id),
     )
+    undated = grouped(
+        (row for row in rows if not row.is_dated and (row.is_booking or row.is_deleted_before_start)),
+        lambda row: (row.place.id, row.contact_id),
+    )
     first_week = {
         key: min(monday(row.local_date) for row in group)
         for key, group in grouped(visits, lambda row: (row.place.id, row.contact_id)).items()
@@ -47,15 +51,23 @@ def rpt_returning_contacts(rows: list[Booked], now: datetime) -> list[Row]:
 
     def is_prebooked(visit: Booked) -> bool:
         return any(
-            visit.starts_at <= row.booked_at <= visit.ends_at + _DAY and row.starts_at > visit.starts_at
+            visit.starts_at <= row.booked_at <= min(visit.ends_at, visit.starts_at + _DAY) + _DAY
+            and row.starts_at > visit.starts_at
             for row in by_contact.get((visit.place.id, visit.contact_id), ())
+        )
+
+    def is_followed(visit: Booked) -> bool:
+        """Whether it is known if the visit was followed by a booking."""
+        return is_prebooked(visit) or not any(
+            min(row.first_seen_at, row.starts_at) > visit.starts_at
+            for row in undated.get((visit.place.id, visit.contact_id), ())
         )
 
     found = []
     for (location_id, week), group in grouped(visits, lambda row: (row.place.id, monday(row.local_date))).items():
         came = {row.contact_id for row in group}
         new = sum(first_week[location_id, contact_id] == week for contact_id in came)
-        followed = [row for row in group if row.ends_at + _DAY < now]
+        followed = [row for row in group if min(row.ends_at, row.starts_at + _DAY) + _DAY < now and is_followed(row)]
         prebooked = sum(map(is_prebooked, followed))
         found.append(
             {

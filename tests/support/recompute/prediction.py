@@ -7,7 +7,7 @@ Output: rows of `rpt_noshow_calibration`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import pairwise
 from math import sqrt
 from statistics import fmean, stdev
@@ -35,8 +35,8 @@ class Guess:
         return next((f"{low} to {high} %" for low, high in bands if self.risk * 100 < high), "40 % or more")
 
 
-def rpt_noshow_calibration(rows: list[Booked]) -> list[Row]:
-    marked = [row for row in rows if row.is_booking and row.status in ("showed", "noshow")]
+def rpt_noshow_calibration(rows: list[Booked], now: datetime) -> list[Row]:
+    marked = [row for row in rows if row.is_booking and row.status in ("showed", "noshow") and row.starts_at <= now]
     found = []
     for location_id, group in grouped(marked, lambda row: row.place.id).items():
         guesses = _guesses(group)

@@ -361,6 +361,8 @@ def rpt_member_fairness(all_rules: list[Rules]) -> list[Row]:
         for (key, week), group in weeks.items():
             took = {row.member_id for row in group}
             pool = took | assigned(rules, key, week)
+            seen_at = next((sight.at for sight in rules.place.sights if key in sight.services), None)
+            is_known = seen_at is not None and rules.date_of(seen_at) <= week
             for member_id in pool:
                 theirs = [row for row in group if row.member_id == member_id]
                 found.append(
@@ -375,8 +377,9 @@ def rpt_member_fairness(all_rules: list[Rules]) -> list[Row]:
                         "pool_members": len(pool),
                         "is_too_few": len(group) < TOO_FEW,
                         **rate_columns("share", len(theirs), len(group)),
-                        "fair_share": 1 / len(pool),
-                        "load_index": len(theirs) * len(pool) / len(group),
+                        "is_pool_known": is_known,
+                        "fair_share": 1 / len(pool) if is_known else None,
+                        "load_index": len(theirs) * len(pool) / len(group) if is_known else None,
                     }
                 )
     return found

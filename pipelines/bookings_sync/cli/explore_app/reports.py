@@ -71,14 +71,14 @@ def _plain(sql: str) -> Callable[[str], str]:
 REPORTS = (
     Report(
         "Cohorts",
-        "Of the contacts who first came in a month, the share that came in each later month. In the first three "
-        "months, old customers look new.",
+        "Of the contacts who first came in a month, the share that came in each later month that is over. In the first "
+        "three months, old customers look new.",
         _of_metric("retention_rate", "month", "months_since"),
         kind="heat", x="months_since", y="month", value="retention_rate",
     ),
     Report(
         "First change",
-        "What happens first to a booking. “Not known”: the first sync already found it changed.",
+        "What happens first to a booking. “Not known”: the first sync found it changed, or nobody knows if it was.",
         _plain("SELECT first_change, SUM(bookings) AS bookings\nFROM rpt_first_change\nGROUP BY 1\nORDER BY 2 DESC, 1"),
         kind="bars", x="first_change", y="bookings",
     ),
