@@ -6,7 +6,7 @@ Notes: A visit is a booking that has begun, is marked showed, and whose contact 
   of its first known visit, else it returns. Contacts of the first weeks may have been there before: is_first_months
   marks weeks that begin in the first three calendar months with a booking, as in rpt_contact_cohorts. A visit is
   prebooked if the contact made another booking of the location from the visit's start until 24 hours after its end,
-  for a time after the visit's start. A visit that seems to last more than a day counts as one of a day. Bookings that
+  before that booking's own start. A visit that seems to last more than a day counts as one of a day. Bookings that
   were deleted before their start count, because they were made. prebooking counts only visits whose 24 hours are over,
   and leaves out visits followed only by bookings without a createdAt from the API that a sync first saw later: nobody
   knows when these were made.
@@ -39,7 +39,6 @@ WITH visits AS (
     starts_at,
     LEAST(CASE WHEN ends_at >= starts_at THEN ends_at ELSE starts_at END, starts_at + INTERVAL 1 DAY) + INTERVAL 1 DAY
       AS followed_until,
-    CAST(FLOOR(EXTRACT(EPOCH FROM starts_at) / 86400.0) AS BIGINT) AS utc_day,
     MIN(local_week) OVER (PARTITION BY location_id, contact_id) AS first_week
   FROM marts.fct_appointments
   WHERE is_booking AND status = 'showed' AND contact_id IS NOT NULL AND starts_at <= $now
@@ -49,53 +48,61 @@ WITH visits AS (
   JOIN marts.dim_date AS days ON days.date = bookings.local_date -- leaves out wrong years
   WHERE bookings.is_booking
   GROUP BY bookings.location_id
+), contacts AS (
+  SELECT location_id, contact_id, ROW_NUMBER() OVER (ORDER BY location_id, contact_id) AS contact
+  FROM visits
+  GROUP BY location_id, contact_id
 ), next_bookings AS (
   SELECT
-    location_id,
-    contact_id,
-    starts_at,
-    booked_at,
-    first_seen_at,
-    booked_at_source = 'created_at' AS is_dated,
-    CAST(FLOOR(EXTRACT(EPOCH FROM booked_at) / 86400.0) AS BIGINT) AS utc_day
-  FROM marts.fct_appointments
-  WHERE (is_booking OR is_deleted_before_start) AND contact_id IS NOT NULL
-), prebooked_visits AS (
-  -- A visit is followed for two days at most. Joined by day, because one contact may have very many bookings.
-  SELECT DISTINCT visits.location_id, visits.appointment_id
+    contacts.contact,
+    bookings.starts_at,
+    bookings.booked_at,
+    bookings.first_seen_at,
+    bookings.booked_at_source = 'created_at' AS is_dated
+  FROM marts.fct_appointments AS bookings
+  JOIN contacts ON contacts.location_id = bookings.location_id AND contacts.contact_id = bookings.contact_id
+  WHERE (bookings.is_booking OR bookings.is_deleted_before_start) AND bookings.starts_at IS NOT NULL
+), edges AS (
+  SELECT contacts.contact, visits.starts_at AS edge_at, 0 AS edge_order, CAST(NULL AS TIMESTAMPTZ) AS booked_at
   FROM visits
-  CROSS JOIN (VALUES (0), (1), (2)) AS following (days)
-  JOIN next_bookings
-    ON next_bookings.location_id = visits.location_id
-    AND next_bookings.contact_id = visits.contact_id
-    AND next_bookings.utc_day = visits.utc_day + following.days
-    AND next_bookings.is_dated
-    AND next_bookings.booked_at >= visits.starts_at
-    AND next_bookings.booked_at <= visits.followed_until
-    AND next_bookings.starts_at > visits.starts_at
+  JOIN contacts ON contacts.location_id = visits.location_id AND contacts.contact_id = visits.contact_id
+  UNION ALL
+  SELECT contact, booked_at, 1, booked_at FROM next_bookings WHERE is_dated AND booked_at < starts_at
+), edges_with_next AS (
+  -- A window costs the same however many bookings one contact has; a join would compare all of them.
+  SELECT
+    contact,
+    edge_at,
+    edge_order,
+    MIN(booked_at) OVER (
+      PARTITION BY contact ORDER BY edge_at, edge_order ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+    ) AS next_booked_at
+  FROM edges
+), next_bookings_made AS (
+  SELECT contact, edge_at AS starts_at, MIN(next_booked_at) AS next_booked_at
+  FROM edges_with_next
+  WHERE edge_order = 0
+  GROUP BY contact, edge_at
 ), last_undated AS (
-  -- Before this time a visit of the contact may have been followed by a booking without a createdAt.
-  SELECT location_id, contact_id, MAX(LEAST(first_seen_at, starts_at)) AS known_from
+  -- A visit before this time may have been followed by a booking without a createdAt.
+  SELECT contact, MAX(LEAST(first_seen_at, starts_at)) AS known_from
   FROM next_bookings
-  WHERE NOT is_dated AND starts_at IS NOT NULL
-  GROUP BY location_id, contact_id
+  WHERE NOT is_dated
+  GROUP BY contact
 ), followed_visits AS (
   SELECT
     visits.contact_id,
     visits.location_id,
     visits.local_week,
     visits.first_week,
-    prebooked_visits.appointment_id IS NOT NULL AS is_prebooked,
-    visits.followed_until <= $now AND (
-      prebooked_visits.appointment_id IS NOT NULL
-      OR NOT COALESCE(last_undated.known_from > visits.starts_at, FALSE)
-    ) AS is_followed
+    visits.followed_until <= $now AS is_over,
+    COALESCE(next_bookings_made.next_booked_at <= visits.followed_until, FALSE) AS is_prebooked,
+    COALESCE(last_undated.known_from > visits.starts_at, FALSE) AS has_undated_booking
   FROM visits
-  LEFT JOIN prebooked_visits
-    ON prebooked_visits.location_id = visits.location_id
-    AND prebooked_visits.appointment_id = visits.appointment_id
-  LEFT JOIN last_undated
-    ON last_undated.location_id = visits.location_id AND last_undated.contact_id = visits.contact_id
+  JOIN contacts ON contacts.location_id = visits.location_id AND contacts.contact_id = visits.contact_id
+  JOIN next_bookings_made
+    ON next_bookings_made.contact = contacts.contact AND next_bookings_made.starts_at = visits.starts_at
+  LEFT JOIN last_undated ON last_undated.contact = contacts.contact
 ), weekly_counts AS (
   SELECT
     location_id,
@@ -103,8 +110,8 @@ WITH visits AS (
     COUNT(*) AS visits,
     COUNT(DISTINCT contact_id) AS contacts,
     COUNT(DISTINCT CASE WHEN local_week = first_week THEN contact_id END) AS new_contacts,
-    CAST(COUNT_IF(is_followed) AS BIGINT) AS followed_visits,
-    CAST(COUNT_IF(is_followed AND is_prebooked) AS BIGINT) AS prebooked_visits
+    CAST(COUNT_IF(is_over AND (is_prebooked OR NOT has_undated_booking)) AS BIGINT) AS followed_visits,
+    CAST(COUNT_IF(is_over AND is_prebooked) AS BIGINT) AS prebooked_visits
   FROM followed_visits
   GROUP BY location_id, local_week
 )

@@ -20,7 +20,7 @@ NAMES = ("Main", "Osaka", "Tiny")
 READ_BY_REPORT = (
     "+rpt_hourly_utilisation",
     "+rpt_utilisation",
-    "+fct_staff_hours",
+    "+rpt_staff_utilisation",
     "+rpt_bookings",
     "+fct_appointments",
     "+dim_member",

@@ -111,7 +111,7 @@ _QUESTIONS: tuple[tuple[str, tuple[str, ...], str], ...] = (
         """,
     ),
     (
-        "Staff utilisation by member, last 2 weeks to next 2",
+        "Staff utilisation by member, last 4 weeks (28 days up to yesterday)",
         ("location", "member", "booked hours", "available hours", "staff utilisation"),
         """
         SELECT location.name, COALESCE(member.name, mart.member_id),
@@ -121,8 +121,8 @@ _QUESTIONS: tuple[tuple[str, tuple[str, ...], str], ...] = (
         JOIN marts.dim_location AS location ON location.location_id = mart.location_id
         JOIN marts.dim_member AS member
           ON member.location_id = mart.location_id AND member.member_id = mart.member_id
-        WHERE mart.local_date >= CAST($now AT TIME ZONE location.timezone AS DATE) - 14
-          AND mart.local_date < CAST($now AT TIME ZONE location.timezone AS DATE) + 14
+        WHERE mart.local_date >= CAST($now AT TIME ZONE location.timezone AS DATE) - 28
+          AND mart.local_date < CAST($now AT TIME ZONE location.timezone AS DATE)
         GROUP BY location.location_id, location.name, mart.member_id, member.name
         ORDER BY location.name, location.location_id, member.name, mart.member_id
         """,

@@ -38,7 +38,7 @@ TWELVE_WEEKS = 84
 """Days up to yesterday that count as "the last 12 weeks": on the page, in `answers`, in the demo."""
 FEWEST_CONTACTS = 10
 """Contacts that must share a source for the page to name it: a rare one could point to a person."""
-NEEDED = ("rpt_hourly_utilisation", "rpt_utilisation", "fct_staff_hours", "rpt_show_rate_as_known", "rpt_schema_drift")
+NEEDED = ("rpt_hourly_utilisation", "rpt_utilisation", "rpt_staff_utilisation", "rpt_show_rate_as_known", "rpt_schema_drift")
 """The most downstream marts of the page: if they exist, all marts that the page reads exist."""
 OUTCOMES = ("showed", "noshow", "cancelled", "invalid", "open")
 """What became of bookings. Each booking counts in one of these columns."""
@@ -76,12 +76,14 @@ class Names:
     """The labels that counts refer to by index.
 
     - `locations`: (name, local today).
+    - `hours_from`: for each location, the first age with known opening hours; earlier ones are those of the first sync.
     - `members`: (location, label). Labels are real names only if `named`, else numbers.
     - `sources`: where contacts came from. Sources that few contacts share are one: Other.
     - `combos`: (location, team, service, first age with a booking). The first three are indexes into the other lists.
     """
 
     locations: list[tuple[str, date]]
+    hours_from: list[int]
     teams: list[str]
     services: list[str]
     members: list[tuple[int, str]]
@@ -146,8 +148,10 @@ def collect(
     index = Index([location_id for location_id, _, _ in here], marts)
     counts = _count(marts, index, locations, most_rows)
     today, extra = read_today(marts, index), collect_more(marts, index)
+    hours_from = {location_id: int(age) for location_id, age in marts.rows(queries.HOURS_KNOWN)}
     names = Names(
         locations=[(name, today) for _, name, today in here],
+        hours_from=[hours_from.get(location_id, 0) for location_id, _, _ in here],
         combos=index.combos(marts),
         teams=index.teams.labels,
         services=index.services.labels,

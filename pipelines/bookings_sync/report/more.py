@@ -35,7 +35,8 @@ FROM marts.rpt_member_fairness AS shared
 JOIN marts.dim_location AS location ON location.location_id = shared.location_id
 LEFT JOIN marts.dim_service AS service
   ON service.location_id = shared.location_id AND service.service_id = shared.service_id
-WHERE shared.local_week >= CAST(DATE_TRUNC('WEEK', $now AT TIME ZONE location.timezone) AS DATE) - 84 AND shared.is_pool_known
+WHERE shared.local_week >= CAST(DATE_TRUNC('WEEK', $now AT TIME ZONE location.timezone) AS DATE) - 84
+  AND shared.is_pool_known
   AND shared.local_week < CAST(DATE_TRUNC('WEEK', $now AT TIME ZONE location.timezone) AS DATE)
 GROUP BY shared.location_id, service.team_id, shared.service_id, shared.member_id
 """

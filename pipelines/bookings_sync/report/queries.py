@@ -96,6 +96,13 @@ FROM (
 JOIN marts.dim_location AS location ON location.location_id = bookings.location_id
 GROUP BY bookings.location_id, bookings.team_id, bookings.service_id
 """
+HOURS_KNOWN = """
+SELECT known.location_id, MIN(known.local_date - CAST($now AT TIME ZONE location.timezone AS DATE))
+FROM marts.rpt_staff_utilisation AS known
+JOIN marts.dim_location AS location ON location.location_id = known.location_id
+WHERE known.is_hours_known
+GROUP BY known.location_id
+"""
 LOCATIONS = """
 SELECT location_id, name, CAST($now AT TIME ZONE timezone AS DATE) FROM marts.dim_location ORDER BY name, location_id
 """

@@ -93,7 +93,7 @@ function utilisationTile(now, before, period, scope) {
       title: `Staff utilisation${soFar}`,
       metric: "staff_utilisation",
       value: percent(now.staffUtilisation),
-      notes: [`${hours(now.staffHours)} of ${hours(now.availableHours)} of work`],
+      notes: [`${hours(now.staffHours)} of ${hours(now.availableHours)} of work`, assumedHours(scope, period.range)],
       change: before && {
         now: now.staffUtilisation,
         before: before.staffUtilisation,
@@ -111,6 +111,14 @@ function utilisationTile(now, before, period, scope) {
     value: percent(now.seatUtilisation),
     notes: [seatNote(now)],
   };
+}
+
+/** From which day on working hours are known, if the range begins before. */
+function assumedHours(scope, {from, dated}) {
+  const known = DATA.hours_from.filter((_, place) => scope.places[place]);
+  const first = Math.max(...known);
+  if (first <= from) return null;
+  return `Before ${dayWords(dayOf(first, scope, dated))}, opening hours and members are those that the first sync saw`;
 }
 
 function seatNote(now) {

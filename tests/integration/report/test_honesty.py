@@ -171,3 +171,14 @@ def test_more_figures_agree_with_their_models(reported: Reported, look: Open) ->
         change.replace("Noshow", "No-show"): str(bookings) for change, bookings in changes
     }
     assert page.locator("#more h3 a").count() == 4
+
+
+def test_staff_utilisation_names_the_days_whose_hours_are_assumed(reported: Reported, look: Open) -> None:
+    assumed = "Before 1 Mar, opening hours and members are those that the first sync saw"
+    page = look(reported.page, "location=Main")
+    tile = page.locator(".tile", has_text="Staff utilisation")
+    assert assumed in tile.inner_text()
+    page.get_by_label("7 days").check(force=True)
+    drawn(page)
+    assert "h of work" in tile.inner_text()
+    assert assumed not in tile.inner_text()

@@ -66,7 +66,8 @@ def test_a_rate_equals_the_marts_own_column(marts: Reported, name: str) -> None:
     observed = OBSERVED.get(name, "TRUE")
     own = rows(
         marts,
-        f"SELECT {', '.join(columns)}, mart.* FROM {mart} AS mart {' '.join(joins)} WHERE {time} <= '{LAST}' AND {observed}",
+        f"SELECT {', '.join(columns)}, mart.* FROM {mart} AS mart {' '.join(joins)} "
+        f"WHERE {time} <= '{LAST}' AND {observed}",
     )
     column = RENAMED.get(name, name)
     assert own

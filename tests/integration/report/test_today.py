@@ -185,6 +185,23 @@ def test_a_grid_of_many_members_is_readable(made: Figures, look: Open, tmp_path:
     assert page.evaluate(CONTRASTS) == []
     page.set_viewport_size({"width": 390, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    grid.and_(page.locator("[data-wide]")).wait_for()  # the hint to scroll sideways
+
+
+def test_the_signs_of_a_long_day_are_whole_on_paper(made: Figures, look: Open, tmp_path: Path) -> None:
+    """The key below the grid explains them."""
+    from_six_to_twenty = [(0, 3, 0, hour, 1) for hour in range(6, 20)]
+    day = replace(made.today, duty=replace(made.today.duty, rows=from_six_to_twenty))
+    page = look(write(tmp_path / "long.html", replace(made, today=day)))
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 703, "height": 1000})  # A4 without its margins
+    cut = page.eval_on_selector_all(
+        ".chip .sign",
+        """all => all.map(each => [each.getBoundingClientRect().right, each.parentElement.getBoundingClientRect().right])
+          .filter(([sign, chip]) => sign > chip)""",
+    )
+    assert cut == []
+    assert not page.get_by_role("link", name="How to set it").is_visible()
 
 
 def test_the_section_names_no_appointment(reported: Reported) -> None:

@@ -52,7 +52,7 @@ def rpt_returning_contacts(rows: list[Booked], now: datetime) -> list[Row]:
     def is_prebooked(visit: Booked) -> bool:
         return any(
             visit.starts_at <= row.booked_at <= min(visit.ends_at, visit.starts_at + _DAY) + _DAY
-            and row.starts_at > visit.starts_at
+            and row.booked_at < row.starts_at
             for row in by_contact.get((visit.place.id, visit.contact_id), ())
         )
 
