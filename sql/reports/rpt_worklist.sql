@@ -11,12 +11,27 @@ Audits:
 Columns:
   task: What there is to do: to mark or to confirm.
   days_since: Local days since the booking; -1 for tomorrow.
+  prior_noshows: The contact's no-shows that began before this booking, in all services of the location; null if the
+    contact is not known.
 */
 WITH todays AS (
   SELECT location_id, CAST($now AT TIME ZONE timezone AS DATE) AS today FROM marts.dim_location
+), contact_bookings AS (
+  SELECT
+    *,
+    CASE
+      WHEN contact_id IS NOT NULL THEN COALESCE(SUM(
+        CASE WHEN is_booking AND status = 'noshow' AND starts_at <= $now THEN 1 ELSE 0 END
+      ) OVER (
+        PARTITION BY location_id, contact_id ORDER BY starts_at RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        EXCLUDE GROUP
+      ), 0)
+    END AS prior_noshows
+  FROM marts.fct_appointments
+  WHERE is_open OR (is_booking AND status = 'noshow')
 ), open_bookings AS (
   SELECT bookings.*, todays.today - bookings.local_date AS days_since
-  FROM marts.fct_appointments AS bookings
+  FROM contact_bookings AS bookings
   JOIN todays ON todays.location_id = bookings.location_id
   WHERE bookings.is_open AND NOT bookings.is_deleted
     AND bookings.local_date BETWEEN todays.today - 28 AND todays.today + 1
@@ -31,6 +46,7 @@ SELECT
   status,
   starts_at,
   local_start,
-  CAST(days_since AS INTEGER) AS days_since
+  CAST(days_since AS INTEGER) AS days_since,
+  CAST(prior_noshows AS INTEGER) AS prior_noshows
 FROM open_bookings
 WHERE starts_at <= $now OR (days_since = -1 AND status <> 'confirmed')

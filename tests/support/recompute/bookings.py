@@ -132,6 +132,12 @@ def rpt_pace(rows: list[Booked], now: datetime) -> list[Row]:
 
 
 def rpt_worklist(rows: list[Booked], now: datetime) -> list[Row]:
+    missed = [row for row in rows if row.is_booking and row.status == "noshow" and row.starts_at <= now]
+
+    def earlier_noshows(row: Booked) -> int:
+        theirs = (each for each in missed if (each.place, each.contact_id) == (row.place, row.contact_id))
+        return sum(each.starts_at < row.starts_at for each in theirs)
+
     found = []
     for row in rows:
         today = local(now, row.place.zone).date()
@@ -155,6 +161,7 @@ def rpt_worklist(rows: list[Booked], now: datetime) -> list[Row]:
                     "starts_at": row.starts_at,
                     "local_start": row.local_start,
                     "days_since": days,
+                    "prior_noshows": earlier_noshows(row) if row.contact_id else None,
                 }
             )
     return found
