@@ -38,7 +38,9 @@ TWELVE_WEEKS = 84
 """Days up to yesterday that count as "the last 12 weeks": on the page, in `answers`, in the demo."""
 FEWEST_CONTACTS = 10
 """Contacts that must share a source for the page to name it: a rare one could point to a person."""
-NEEDED = ("rpt_hourly_utilisation", "rpt_utilisation", "rpt_staff_utilisation", "rpt_show_rate_as_known", "rpt_schema_drift")
+NEEDED = (
+    "rpt_hourly_utilisation", "rpt_utilisation", "rpt_staff_utilisation", "rpt_show_rate_as_known", "rpt_schema_drift",
+)  # fmt: skip
 """The most downstream marts of the page: if they exist, all marts that the page reads exist."""
 OUTCOMES = ("showed", "noshow", "cancelled", "invalid", "open")
 """What became of bookings. Each booking counts in one of these columns."""

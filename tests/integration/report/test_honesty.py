@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from bookings_sync.report import Figures, render
 from bookings_sync.report.index import CountTable
 
-from .conftest import Open, Reported, tile, within
+from .conftest import Open, Reported, drawn, tile, within
 
 NAMES = "wilson, rateOf, isRateChanged, isCountChanged, isMeanChanged, clearlyHighest, clearlyMost"
 

@@ -197,7 +197,7 @@ def test_the_signs_of_a_long_day_are_whole_on_paper(made: Figures, look: Open, t
     page.set_viewport_size({"width": 703, "height": 1000})  # A4 without its margins
     cut = page.eval_on_selector_all(
         ".chip .sign",
-        """all => all.map(each => [each.getBoundingClientRect().right, each.parentElement.getBoundingClientRect().right])
+        """all => all.map(each => [each, each.parentElement].map(one => one.getBoundingClientRect().right))
           .filter(([sign, chip]) => sign > chip)""",
     )
     assert cut == []
