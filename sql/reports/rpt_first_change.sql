@@ -8,9 +8,10 @@ Notes: Counts every appointment but blocked-off time, including deleted ones. Th
   sync saw within 30 hours after they were made: that is one sync a day, six hours late. They were made at createdAt, or
   if the API sends none, after the last complete sync that did not show them. none yet means that the booking is still
   as it was booked. If one sync saw several changes at once, the order of precedence is deleted, status changed,
-  rescheduled, reassigned, restored. The time runs from booked_at to the sync that saw the change, so it is too long by up to one sync
-  interval. It is not known if the API sent no createdAt, or if the first change is none yet or not known. A deletion
-  comes before restored, so restored is never first.
+  rescheduled, reassigned, restored. The time runs from booked_at to the change (fct_appointment_events.changed_at). If
+  the API does not date the change, it runs to the sync that saw it, so it is too long by up to one sync interval. It is
+  not known if the API sent no createdAt, or if the first change is none yet or not known. A deletion comes before
+  restored, so restored is never first.
 Reads staging:
   stg_appointment_versions: no mart holds what the first version of an appointment said.
   stg_location_runs: no mart holds when each location was synced.
@@ -33,7 +34,7 @@ WITH ranked_changes AS (
   SELECT
     location_id,
     appointment_id,
-    observed_at,
+    changed_at,
     CASE WHEN event = 'status changed' THEN to_status ELSE event END AS first_change,
     ROW_NUMBER() OVER (
       PARTITION BY location_id, appointment_id
@@ -104,10 +105,10 @@ WITH ranked_changes AS (
     END AS first_change,
     CASE
       WHEN first_versions.may_have_changed THEN NULL
-      WHEN fact.booked_at_source = 'created_at' AND ranked_changes.observed_at IS NOT NULL THEN
-        -- booked_at is from the API's clock, observed_at from the connector's, so the difference can be negative.
+      WHEN fact.booked_at_source = 'created_at' AND ranked_changes.changed_at IS NOT NULL THEN
+        -- booked_at is from the API's clock, changed_at may be from the connector's, so the difference can be negative.
         GREATEST(CAST(
-          FLOOR((EXTRACT(EPOCH FROM ranked_changes.observed_at) - EXTRACT(EPOCH FROM fact.booked_at)) / 60) AS BIGINT
+          FLOOR((EXTRACT(EPOCH FROM ranked_changes.changed_at) - EXTRACT(EPOCH FROM fact.booked_at)) / 60) AS BIGINT
         ), 0)
     END AS minutes
   FROM marts.fct_appointments AS fact

@@ -312,7 +312,8 @@ def rpt_rebooking(rows: list[Booked], now: datetime) -> list[Row]:
 def rpt_first_change(rows: list[Booked]) -> list[Row]:
     changes = [(row, *_first_change(row)) for row in rows if not row.is_blocked]
     groups = grouped(
-        changes, lambda each: (each[0].place.id, each[0].service_id, each[1], span(each[2] and hours(each[2])))
+        changes,
+        lambda each: (each[0].place.id, each[0].service_id, each[1], span(None if each[2] is None else hours(each[2]))),
     )
     return [
         {
@@ -350,4 +351,4 @@ def _first_change(row: Booked) -> tuple[str, timedelta | None]:
     at = changes[0].observed_at
     event = min((each for each in changes if each.observed_at == at), key=lambda each: _PRECEDENCE.index(each.event))
     name = event.after.status if event.event == "status changed" else event.event
-    return name, (at - row.booked_at if row.is_dated else None)
+    return name, (max(timedelta(0), event.changed_at - row.booked_at) if row.is_dated else None)
