@@ -18,6 +18,10 @@ function groupingBy(filter) {
   return {combo: (combo) => combo[place], ...byPlace};
 }
 
+/** A cell with a share of hours, how many hours it is of, and more on hover. */
+const ofHours = (share, whole, more = null) =>
+  make("td", {title: more}, percent(share), whole ? make("small", {}, ` of ${hours(whole)}`) : null);
+
 function compareCard(scope, period) {
   const groups = FILTERS.filter((filter) => !choice[filter] && options(filter).length > 1);
   const by = groups.includes(choice.by) ? choice.by : (groups[0] ?? "service");
@@ -58,8 +62,12 @@ function compareCard(scope, period) {
           ["No-shows", (each) => count(each.noshow)],
           ["Cancellation rate", (each) => rateCell(each.cancellationRate)],
         ]),
-    ...(some("availableHours") ? [["Staff utilisation", (each) => percent(each.staffUtilisation)]] : []),
-    ...(some("allSeatHours") ? [["Seat utilisation", (each) => percent(each.seatUtilisation)]] : []),
+    ...(some("availableHours")
+      ? [["Staff utilisation", (each) => ofHours(each.staffUtilisation, each.availableHours)]]
+      : []),
+    ...(some("allSeatHours")
+      ? [["Seat utilisation", (each) => ofHours(each.seatUtilisation, each.allSeatHours, seatNote(each))]]
+      : []),
     ...(period.isAhead ? [] : [["Not marked", (each) => count(each.open)]]),
   ];
   el("compare-table").replaceChildren(

@@ -22,7 +22,7 @@ function earlyTable(scope) {
         each.words,
         rateCell(each.then),
         rateCell(each.now),
-        percent(ratio(each.open, each.bookings), 0),
+        percent(ratio(each.open, each.showed + each.noshow + each.open), 0),
         count(each.bookings),
       ]),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -182,3 +183,13 @@ def test_staff_utilisation_names_the_days_whose_hours_are_assumed(reported: Repo
     drawn(page)
     assert "h of work" in tile.inner_text()
     assert assumed not in tile.inner_text()
+
+
+def test_utilisation_side_by_side_names_the_hours_that_it_is_of(reported: Reported, look: Open) -> None:
+    table = look(reported.page).locator("#compare-table")
+    columns = table.locator("thead th").all_text_contents()
+    for name in ("Staff utilisation", "Seat utilisation"):
+        place = columns.index(name)
+        shares = [row.locator("th, td").nth(place).text_content() or "" for row in table.locator("tbody tr").all()]
+        assert any(shares)
+        assert all(re.fullmatch(r"–|\d+\.\d% of [\d,.]+ h", share) for share in shares)
