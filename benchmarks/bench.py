@@ -25,6 +25,7 @@ from peers import peers
 from rate import rate
 from results import Section, write
 from standing import standing
+from start_up import start_up
 
 
 class Part(StrEnum):
@@ -36,6 +37,7 @@ class Part(StrEnum):
     LOCATIONS = "locations"
     RATE = "rate"
     DIALECTS = "dialects"
+    START_UP = "start-up"
 
 
 def main(
@@ -59,6 +61,7 @@ def main(
             Part.LOCATIONS: lambda: many_locations(locations, runs, folder),
             Part.RATE: lambda: rate(rows, folder),
             Part.DIALECTS: lambda: dialects(rows, runs, folder),
+            Part.START_UP: lambda: start_up(runs, folder),
         }
         for part in only or parts:
             done = parts[part]()

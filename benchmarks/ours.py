@@ -88,6 +88,10 @@ class Ours:
     def transform(self, *options: str) -> Cost:
         return self._run("transform", "--quiet", "--json", *options)
 
+    def run(self) -> Cost:
+        """A sync and a transform in one process."""
+        return self._run("run", "--quiet", "--json")
+
     def status(self) -> Cost:
         return self._run("status")
 
