@@ -31,6 +31,7 @@ from bookings_sync.records.holds import Hold, Why
 from bookings_sync.warehouse.history import History
 from bookings_sync.warehouse.migrations import due
 from bookings_sync.warehouse.unread_times import unread_times
+from bookings_sync.warehouse.unseen_changes import UnseenChanges, unseen_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class LocationStatus:
     - `oldest_read_at`: no part of the history was last read before this time, so older changes are in the warehouse.
     - `timezone`, `timezone_source`: the zone of all local days and hours, and its origin, as in `dim_location`; None
       before the first transform. Only the source `configured` is no guess.
+    - `unseen`: how long the changes of the last day were unseen; None without changes.
     """
 
     name: str
@@ -55,6 +57,7 @@ class LocationStatus:
     deleted: int
     timezone: str | None = None
     timezone_source: str | None = None
+    unseen: UnseenChanges | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ def read_status(client: SqlClientBase[Any], settings: Settings, *, now: DateTime
         raise NothingSyncedError(settings.raw_dataset)
     ledger, calendars, counts = history.coverage(), history.calendars(), _counts(client)
     zones = {zone.location_id: zone for zone in read_zones(Destination(client, datasets(settings)))}
+    unseen = unseen_changes(client, now=now)
     locations = [
         _location(
             name,
@@ -132,6 +136,7 @@ def read_status(client: SqlClientBase[Any], settings: Settings, *, now: DateTime
             now,
             counts.get(location_id, (0, 0)),
             zones.get(location_id),
+            unseen.get(location_id),
         )
         for location_id, name in names.items()
     ]
@@ -168,6 +173,7 @@ def _location(
     now: DateTime,
     counts: tuple[int, int],
     zone: Zone | None,
+    unseen: UnseenChanges | None,
 ) -> LocationStatus:
     now_ms = to_ms(now)
     history = Window(whole.start_ms, max(now_ms, whole.start_ms + 1))
@@ -194,6 +200,7 @@ def _location(
         deleted=counts[1],
         timezone=zone.timezone if zone else None,
         timezone_source=zone.source if zone else None,
+        unseen=unseen,
     )
 
 

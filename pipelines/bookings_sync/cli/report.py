@@ -110,6 +110,8 @@ def report_figures(
                 each.oldest_read_at,
                 each.timezone,
                 each.timezone_source,
+                each.unseen.at_most_p50 if each.unseen else None,
+                each.unseen.at_most_p95 if each.unseen else None,
             )
             for each in status.locations
             if not locations or each.name in locations

@@ -67,6 +67,11 @@ def _print_status(output: Output, status: Status, now: DateTime) -> None:
             title="Last runs",
         ),
     )
+    seen = [_unseen_row(each) for each in status.locations if each.unseen]
+    if seen:
+        output.print(
+            table(("location", "changes", "half within", "95 % within", "by the API's own times"), seen, title=_UNSEEN)
+        )
     guessed = [each for each in status.locations if each.timezone_source not in (None, *STATED)]
     if guessed:
         zones = [(each.name, each.timezone, each.timezone_source) for each in guessed]
@@ -103,6 +108,24 @@ def _location_row(location: LocationStatus, now: DateTime) -> tuple[object, ...]
         location.appointments,
         location.deleted,
     )
+
+
+_UNSEEN = "How long changes of the last day were unseen, at most"
+
+
+def _unseen_row(location: LocationStatus) -> tuple[object, ...]:
+    unseen = location.unseen
+    assert unseen is not None  # noqa: S101 - the caller chose those
+    by_api = (
+        f"{_within(unseen.by_api_p50)}, {_within(unseen.by_api_p95)} ({unseen.by_api_changes:,} changes)"
+        if unseen.by_api_changes
+        else None
+    )
+    return location.name, unseen.changes, _within(unseen.at_most_p50), _within(unseen.at_most_p95), by_api
+
+
+def _within(seconds: float | None) -> str:
+    return "over 30 days" if seconds is None else duration(seconds)
 
 
 def _run_row(run: RunStatus, now: DateTime) -> tuple[object, ...]:

@@ -1,23 +1,28 @@
 """Metrics: writes the last run's figures as a text file for Prometheus' node exporter.
 
-Input:  a run's row in `runs`, if the run wrote one; the time.
+Input:  a run's row in `runs`, if the run wrote one; how long the changes of the last day were unseen; the time.
 Output: the file, replaced atomically.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pendulum import DateTime
 
+from bookings_sync.warehouse.unseen_changes import UnseenChanges
+
 OUTCOMES = ("ok", "held", "partial", "failed")
 
 
-def write_metrics(path: Path, row: Mapping[str, Any] | None, *, now: DateTime) -> None:
-    """Writes the figures of `row`. Without a row, writes only that the run failed.
+def write_metrics(
+    path: Path, row: Mapping[str, Any] | None, unseen: Mapping[str, UnseenChanges] | None = None, *, now: DateTime
+) -> None:
+    """Writes the figures of `row`, and by location id how long changes were unseen. Without a row, writes only that
+    the run failed.
 
     Raises OSError, and ImportError if prometheus-client is not installed.
     """
@@ -52,4 +57,22 @@ def write_metrics(path: Path, row: Mapping[str, Any] | None, *, now: DateTime) -
             gauge("location_requests", "Requests sent for the location.", location=location["name"]).set(
                 location["requests"]
             )
+            _unseen(gauge, location["name"], (unseen or {}).get(location["location_id"]))
     write_to_textfile(str(path), registry)
+
+
+def _unseen(gauge: Callable[..., Any], name: str, unseen: UnseenChanges | None) -> None:
+    if unseen is None:
+        return
+    gauge("location_changes_last_day", "Changes of appointments seen in the last day.", location=name).set(
+        unseen.changes
+    )
+    figures = {
+        "at_most": (unseen.at_most_p50, unseen.at_most_p95),
+        "by_api": (unseen.by_api_p50, unseen.by_api_p95),
+    }
+    text = "Seconds within which this share of the last day's changes was seen, by how it is measured."
+    for measure, seconds in figures.items():
+        for quantile, value in zip(("0.5", "0.95"), seconds, strict=True):
+            if value is not None:
+                gauge("change_unseen_seconds", text, location=name, quantile=quantile, measure=measure).set(value)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bookings_sync.models.transform import TransformResult
     from bookings_sync.observe.lineage import Lineage
     from bookings_sync.sync.pipeline import SyncResult
+    from bookings_sync.warehouse.unseen_changes import UnseenChanges
 
     OpenClient = Callable[[], AbstractContextManager[SqlClientBase[Any]]]
 
@@ -51,6 +52,7 @@ class Watch:
         self._clock = clock
         self._open_client = open_client
         self._last_outcome = ""
+        self._unseen: dict[str, UnseenChanges] = {}
         self._lineage: Lineage | None = None
         if observe.openlineage:
             with _as_warning("sending OpenLineage events"):
@@ -104,9 +106,8 @@ class Watch:
         if result.outcome != self._last_outcome:
             self._last_outcome = result.outcome
             self._synced(result)
-        elif self._observe.metrics_file:
-            with _as_warning("writing the metrics"):
-                write_metrics(Path(self._observe.metrics_file), result.row, now=self._clock())
+        else:
+            self._write_metrics(result.row, has_changes=bool(result.changes.total))
 
     def _transformed(self, result: TransformResult) -> None:
         if self._lineage:
@@ -118,9 +119,20 @@ class Watch:
         if self._lineage:
             with _as_warning("sending OpenLineage events"):
                 self._lineage.sync_ended(run_id, row, self._clock())
+        self._write_metrics(row)
+
+    def _write_metrics(self, row: Mapping[str, Any] | None, *, has_changes: bool = True) -> None:
         if self._observe.metrics_file:
             with _as_warning("writing the metrics"):
-                write_metrics(Path(self._observe.metrics_file), row, now=self._clock())
+                if row and has_changes:
+                    self._measure_freshness()
+                write_metrics(Path(self._observe.metrics_file), row, self._unseen, now=self._clock())
+
+    def _measure_freshness(self) -> None:
+        from bookings_sync.warehouse.unseen_changes import unseen_changes
+
+        with suppress(LockedError), self._open_client() as client:  # another run has begun: the last figures stay
+            self._unseen = unseen_changes(client, now=self._clock())
 
     def _notify_of_stale(self, client: SqlClientBase[Any], run_id: str) -> None:
         from bookings_sync.status import read_status, stale

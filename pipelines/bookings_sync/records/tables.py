@@ -508,7 +508,9 @@ RUNS = _merged(
             "locations",
             "json",
             "Outcome, requests, reads, errors and held deletions of each location; what its request budget left out; "
-            "whether it read free slots (reads_slots), and of which services it did not (slots_not_read).",
+            "whether it read free slots (reads_slots), and of which services it did not (slots_not_read); how many "
+            "changes were unseen for how many seconds (unseen): at_most since the read before, by_api since the "
+            "record's own time of change.",
         ),
         Column("errors", "json", "Errors, as a JSON array of messages, without keys or personal data."),
     ],

@@ -61,6 +61,9 @@ class Freshness:
     oldest_read_at: DateTime | None
     timezone: str | None = None
     timezone_source: str | None = None
+    unseen_p50: float | None = None
+    unseen_p95: float | None = None
+    """Seconds within which half and 95 % of the changes of the last day were seen, at most."""
 
 
 @dataclass(frozen=True, slots=True)

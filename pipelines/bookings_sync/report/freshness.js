@@ -41,12 +41,12 @@ function freshness() {
   banner.classList.toggle("warn", found.length > 0);
   const read = oldest ? `Calendar read ${ago(oldest)}` : "The calendar has not been read yet";
   const text = found.length ? `${read}; ${found.join("; ")}. ` : `${read}, all of it, every record counted. `;
-  banner.replaceChildren(make("span", {}, text, make("a", {href: "#freshness"}, "Details")));
+  banner.replaceChildren(make("span", {}, text, unseenWords(known), make("a", {href: "#freshness"}, "Details")));
   const when = (iso) => (iso ? `${moment(iso)}` : "never");
   el("freshness-body").replaceChildren(
     scrollTable(
       "Freshness of each location",
-      ["Location", "Time zone", "Read", "History complete from", "Of history read", "Oldest part read"],
+      ["Location", "Time zone", "Read", "History complete from", "Of history read", "Oldest part read", "Changes seen within"],
       DATA.freshness.map((each) => [
         each.name,
         zoneWords(each),
@@ -54,6 +54,7 @@ function freshness() {
         each.history_from ? dayWords(each.history_from, {year: "numeric"}) : NONE,
         percent(Math.floor(each.covered * 1000) / 1000),
         when(each.oldest_read_at),
+        each.unseen_p95 ? `${lasting(each.unseen_p50)}; 95 %: ${lasting(each.unseen_p95)}` : NONE,
       ]),
     ),
     ...(DATA.freshness.some(isGuessed) ? [guessedZones()] : []),
@@ -90,6 +91,20 @@ function freshness() {
       : []),
     ...(DATA.drift.length ? [driftDetails()] : []),
   );
+}
+
+/** How long the changes of the last day were unseen, in the location where that was longest. */
+function unseenWords(known) {
+  const slowest = (key) => Math.max(...known.map((each) => each[key] ?? 0));
+  const half = slowest("unseen_p50");
+  return half ? `Changes of the last day were seen within ${lasting(half)}, 95 % within ${lasting(slowest("unseen_p95"))}. ` : "";
+}
+
+/** A length of time in words. */
+function lasting(seconds) {
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} days`;
 }
 
 /** Whether a time zone with this source is a guess: neither the configuration nor the API names it. */

@@ -24,6 +24,7 @@ from bookings_sync.changes.invalidation import Change
 from bookings_sync.changes.journal import Journal
 from bookings_sync.changes.places import at_home, placed_rows, places_held
 from bookings_sync.changes.stage import Emitted, Stage, Staged
+from bookings_sync.changes.unseen import Unseen
 from bookings_sync.planning.calendar import KnownCalendars
 from bookings_sync.planning.ledger import Read
 from bookings_sync.planning.look_ups import LookUps
@@ -60,6 +61,7 @@ class AppointmentRows:
         controls: Controls,
         look_ups: LookUps,
         disputes: Disputes,
+        unseen: Unseen,
     ) -> None:
         self._scope_kinds = scope_kinds
         self._calendars = calendars
@@ -71,6 +73,7 @@ class AppointmentRows:
         self._controls = controls
         self._look_ups = look_ups
         self._disputes = disputes
+        self._unseen = unseen
         self._waiting: list[_Waiting] = []
 
     def take_whole(
@@ -224,6 +227,7 @@ class AppointmentRows:
 
     def _record_listed(self, staged: Staged, read: Read) -> None:
         location_id = staged.rows.location_id
+        self._unseen.add(staged.arrow, read)
         self._calendars.learn_scopes(location_id, self._scopes_of(staged))
         places = self._journal.places(staged.arrow, apart_from=read)
         self._journal.record(Change("listed", location_id, read, places))

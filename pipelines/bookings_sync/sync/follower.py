@@ -80,10 +80,9 @@ class Follower:
         """How the next run is planned."""
         return Following(reads_left, self._rates, self._settings.follow_near_weight, self._seen_at)
 
-    def read_at(self, location_id: str, scope: Scope, window: Window, now_ms: int) -> int:
+    def read_at(self, location_id: str, scope: Scope, window: Window) -> int:
         """When the window was read without news, if that is not in the ledger yet; 0 otherwise."""
-        seen_at = self._seen_at.get((location_id, scope, window), 0)
-        return seen_at if seen_at <= now_ms else 0
+        return self._seen_at.get((location_id, scope, window), 0)
 
     @property
     def is_slots_turn(self) -> bool:

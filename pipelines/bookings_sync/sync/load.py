@@ -328,6 +328,7 @@ class Load:
                 self._controls,
                 run.look_ups,
                 self._disputes(APPOINTMENTS, missing),
+                run.unseen,
             ),
             contacts=contacts,
             absences=absences,

@@ -10,6 +10,7 @@ from typing import Any
 
 from pendulum import DateTime
 
+from bookings_sync.changes.unseen import Unseen
 from bookings_sync.planning.plan import Span
 from bookings_sync.records.holds import WHY
 from bookings_sync.sync.budget import RequestBudget
@@ -17,7 +18,7 @@ from bookings_sync.sync.findings import Findings
 
 
 def report_row(
-    span: Span, findings: Findings, budget: RequestBudget, *, ended_at: DateTime, complete: bool
+    span: Span, findings: Findings, budget: RequestBudget, unseen: Unseen, *, ended_at: DateTime, complete: bool
 ) -> dict[str, Any]:
     """The run's row, by column. `complete` is False while more loads follow; the outcome is then `incomplete`."""
     figures = findings.figures
@@ -32,6 +33,7 @@ def report_row(
             "reads_slots": each.slots_not_read is not None,
             "slots_not_read": sorted(each.slots_not_read or ()),
             "errors": each.errors,
+            "unseen": unseen.of(each.location_id),
             "held": [
                 {"table": held.table, "rows": held.rows, "why": held.why, "since": held.since.isoformat()}
                 for held in each.held

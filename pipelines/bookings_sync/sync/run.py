@@ -25,6 +25,7 @@ from bookings_sync.api.client import Client
 from bookings_sync.api.connections import open_http
 from bookings_sync.changes.contact_cache import ContactCaches
 from bookings_sync.changes.contents import Contents
+from bookings_sync.changes.unseen import Unseen
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.dialects import interpretations
 from bookings_sync.errors import BookingsError
@@ -81,6 +82,7 @@ class Run:
     first_sync: FirstSync
     doubts: Doubts
     proof: Proof
+    unseen: Unseen
 
     def __init__(
         self,
@@ -163,6 +165,7 @@ class Run:
         self._warn_of_lost_rows()
         self._newest_version = self.snapshot.newest_version
         ledger = self.snapshot.ledger
+        self.unseen = Unseen(ledger, self.follower.read_at) if self.follower else Unseen(ledger)
         self.calendars = KnownCalendars(self.snapshot.calendars, self.settings.scopes)
         self.own_contacts = OwnContacts(
             self.settings, self.span, self.client, self.rules_of, ledger, self.snapshot, self.findings.location_ids
@@ -331,4 +334,4 @@ class Run:
 
     def row(self, *, complete: bool) -> dict[str, Any]:
         """The run's row in `runs` as things are now. `complete` is False while more loads follow."""
-        return report_row(self.span, self.findings, self.budget, ended_at=self.clock(), complete=complete)
+        return report_row(self.span, self.findings, self.budget, self.unseen, ended_at=self.clock(), complete=complete)

@@ -107,6 +107,25 @@ def test_metrics_equal_the_figures_of_the_run(project: Project) -> None:
     assert 'bookings_last_run_outcome{outcome="failed"} 1.0' in (project.folder / "bookings.prom").read_text()
 
 
+def test_the_metrics_and_the_status_say_how_long_changes_were_unseen(project: Project) -> None:
+    project.configure('metrics_file = "bookings.prom"')
+    assert project.bookings("sync").exit_code == 0
+    assert "unseen" not in (project.folder / "bookings.prom").read_text()
+    location = project.world.locations[0]
+    rows = project.world.data[location.id].by_start
+    row = min((each for each in rows if each.active), key=lambda each: abs(each.start_ms - project.world.now_ms))
+    project.world.cancel(location.id, row.id)
+    assert project.bookings("sync").exit_code == 0
+    metrics = (project.folder / "bookings.prom").read_text()
+    assert f'bookings_location_changes_last_day{{location="{location.name}"}} 1.0' in metrics
+    assert f'location="{location.name}",measure="at_most",quantile="0.95"' in metrics
+    found = json.loads(project.bookings("status", "--json").stdout)["locations"]
+    (unseen,) = [each["unseen"] for each in found if each["unseen"]]
+    assert unseen["changes"] == 1
+    assert unseen["at_most_p50"] == unseen["at_most_p95"] >= 5
+    assert "How long changes of the last day were unseen" in project.bookings("status").stdout
+
+
 def test_a_good_run_sends_no_notice(project: Project, receiver: Receiver) -> None:
     project.configure(secrets=webhook(receiver))
     assert project.bookings("sync").exit_code == 0

@@ -185,6 +185,17 @@ def test_the_page_shows_each_time_zone_and_how_to_set_a_guessed_one(reported: Re
     assert "write timezone under [sources.bookings.locations.LOCATION]" in shown.inner_text()
 
 
+def test_the_banner_says_how_soon_changes_were_seen(reported: Reported, look: Open, tmp_path: Path) -> None:
+    health = reported.figures.health
+    seen = [replace(each, unseen_p50=10.0 + at, unseen_p95=600.0) for at, each in enumerate(health.freshness[:2])]
+    file = tmp_path / "followed.html"
+    figures = replace(reported.figures, health=replace(health, freshness=(*seen, *health.freshness[2:])))
+    file.write_text(render(figures), encoding="utf-8")
+    page = look(file)
+    assert "Changes of the last day were seen within 11 s, 95 % within 10 min." in page.locator("#banner").inner_text()
+    assert page.locator("#freshness").get_by_role("cell", name="10 s; 95 %: 10 min", exact=True).count() == 1
+
+
 def test_a_page_of_the_past_is_labelled_and_shows_no_freshness(reported: Reported, look: Open, tmp_path: Path) -> None:
     file = tmp_path / "past.html"
     file.write_text(render(replace(reported.figures, past=True, health=Health())), encoding="utf-8")

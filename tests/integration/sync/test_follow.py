@@ -11,6 +11,8 @@ from bookings_sync.sandbox import Fault, Faults
 from bookings_sync.sync import pipeline
 from bookings_sync.sync.follower import Follower
 from bookings_sync.sync.pipeline import SyncResult
+from bookings_sync.warehouse.dataset import open_client, open_pipeline
+from bookings_sync.warehouse.unseen_changes import unseen_changes
 
 from .conftest import Site, small
 
@@ -65,6 +67,9 @@ def test_each_round_sends_few_requests_and_a_change_is_seen_soon(follow: Callabl
     assert sum(each.changes.changed for each in found) == 1
     assert max(each.row["requests"] for each in found) <= READS + 1
     assert site.live("appointments", "id = ?", row.id)[0]["appoinment_status"] == "cancelled"
+    with open_pipeline(site.settings) as dlt_pipeline, open_client(dlt_pipeline, site.settings) as client:
+        unseen = unseen_changes(client, now=site.clock())[site.location_id]
+    assert (unseen.changes, unseen.at_most_p95) <= (1, 20)
 
 
 def test_rounds_without_news_write_nothing(follow: Callable[..., Followed]) -> None:
