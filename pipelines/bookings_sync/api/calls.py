@@ -10,31 +10,28 @@ A Retry-After applies to the whole location, so it pauses the location's rate li
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TypeVar
 from urllib.parse import urlencode
 
 import httpx
 import orjson
-import pendulum
 import stamina
 from pendulum import DateTime
 
 from bookings_sync.api.bodies import BODIES, Beyond, Undecodable, decompressed
 from bookings_sync.api.connections import ConnectionPool
 from bookings_sync.api.limits import RateLimiter
+from bookings_sync.api.refusals import api_error, refused
 from bookings_sync.config.settings import Location, Settings
 from bookings_sync.dialects.dialect import ApiCall, Dialect, Pace, Refusal
 from bookings_sync.dialects.replies import OtherAnswer, Reply, is_object
 from bookings_sync.error_text import MISTAKES, mistake
 from bookings_sync.errors import (
     ApiError,
-    AuthenticationFailed,
     BadReply,
     BudgetSpent,
     ConnectionFailed,
@@ -42,21 +39,17 @@ from bookings_sync.errors import (
     RateLimited,
     ReplyTooLarge,
     RequestRefused,
-    ServerFailed,
     TimedOut,
 )
 from bookings_sync.logs import LOCATION
 from bookings_sync.planning.windows import SPOILT_MS
 from bookings_sync.records.digests import digest_of
-from bookings_sync.records.json_text import Unreadable, decode
+from bookings_sync.records.json_text import Unreadable
 
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_SECONDS = 15 * 60.0
 """A longer Retry-After means that the daily limit is spent. The call fails, and the next run resumes."""
-
-_ONE_DAY = 24 * 60 * 60.0
-"""Seconds. The daily limit is spent, and when it is renewed is UNK."""
 
 _LONGEST_TARGET = 65_536
 """Characters of path and query. Servers refuse longer ones."""
@@ -190,7 +183,7 @@ class Sender:
             refusal = self._dialect.refusal(call, status, body)
             is_of_record = refusal is None or refusal.kind is RequestRefused
             if not (status in call.not_found_statuses and is_object(body) and is_of_record):
-                raise self._error_for_status(call, status, headers, body, refusal)
+                raise self._refused(call, status, headers, body, refusal)
             body = b""  # `one_with` reads an empty body as "no such record"
         digest = digest_of(body)
         try:
@@ -285,41 +278,18 @@ class Sender:
         BODIES.largest = max(BODIES.largest, len(body))
         return body
 
-    def _error_for_status(
+    def _refused(
         self, call: ApiCall, status: int, headers: httpx.Headers, body: bytes, refusal: Refusal | None
     ) -> ApiError:
         """The error for a status that is not 2xx. Pauses the rate limiter if the API asks for a pause."""
-        if refusal is not None:
-            error = self._error(refusal.kind, refusal.what, call, status)
-            if isinstance(error, RequestRefused):
-                error.fields = refusal.fields
-            return error
-        if status in {401, 403}:
-            return self._error(AuthenticationFailed, "the API key was refused", call, status)
-        if status == 408:
-            return self._error(TimedOut, "the server timed out waiting for the request", call, status)
-        if status == 429 or status >= 500:
-            error = (
-                self._error(RateLimited, "too many requests", call, status)
-                if status == 429
-                else self._error(ServerFailed, "the server failed", call, status)
-            )
-            pace = self._dialect.pace(headers)
-            is_day_spent = status == 429 and pace is not None and pace.is_day_spent
-            error.retry_after = _ONE_DAY if is_day_spent else retry_after(headers, self._clock)
-            pause = error.retry_after
-            if pause is None and status == 429:
-                pause = self._settings.rate_period_seconds
-            if pause is not None and pause <= LONGEST_PAUSE_SECONDS:
-                self._limiter.pause(pause)
-            return error
-        if 400 <= status < 500 and is_object(body):
-            fields = tuple(str(key)[:80] for key in decode(body)) if status == 422 else ()
-            refused = self._error(RequestRefused, ": ".join(filter(None, ["refused", ", ".join(fields)])), call, status)
-            refused.fields = fields
-            return refused
-        what = "a redirect, and redirects are not followed" if status // 100 == 3 else "not a reply of the API"
-        return self._error(BadReply, what, call, status)
+        pace = self._dialect.pace(headers)
+        error = refused(call, self.location.name, (status, headers, body), refusal, pace, self._clock)
+        pause = error.retry_after
+        if pause is None and status == 429 and refusal is None:
+            pause = self._settings.rate_period_seconds
+        if pause is not None and pause <= LONGEST_PAUSE_SECONDS:
+            self._limiter.pause(pause)
+        return error
 
     def _heed(self, headers: httpx.Headers) -> None:
         """Keeps to a lower limit than the configured one, if the reply names one."""
@@ -331,9 +301,7 @@ class Sender:
             self._limiter.lower(pace.limit, pace.period_seconds)
 
     def _error(self, kind: type[E], what: str, call: ApiCall, status: int | None) -> E:
-        return kind(
-            what, location=self.location.name, method=call.method, path=call.path, window=call.window, status=status
-        )
+        return api_error(kind, what, call, self.location.name, status)
 
 
 _parsed_url = cache(httpx.URL)
@@ -348,24 +316,3 @@ def _raw(response: httpx.Response) -> Iterable[bytes]:
 
 def _status(response: httpx.Response | None) -> int | None:
     return None if response is None else response.status_code
-
-
-def retry_after(headers: httpx.Headers, clock: Callable[[], DateTime]) -> float | None:
-    """Seconds of a Retry-After header in either form (RFC 9110), or None if it is missing or unreadable.
-
-    A date is compared with the reply's own Date header if there is one, so a wrong local clock does no harm.
-    """
-    value = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
-        return float(value)
-    until = _http_date(value)
-    if until is None:
-        return None
-    return max(0.0, (until - (_http_date(headers.get("Date", "")) or clock())).total_seconds())
-
-
-def _http_date(text: str) -> DateTime | None:
-    try:
-        return pendulum.instance(parsedate_to_datetime(text), tz="UTC")
-    except ValueError:
-        return None
