@@ -18,38 +18,21 @@ from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 
 from bookings_sync.changes.contents import NOTHING
-from bookings_sync.changes.held import Placed
-from bookings_sync.changes.journal import Journal
-from bookings_sync.changes.rereading import Rereading
-from bookings_sync.changes.stage import Emitted, Stage
+from bookings_sync.changes.stage import Emitted
 from bookings_sync.planning.ledger import LOST, Read
 from bookings_sync.planning.look_ups import Due
-from bookings_sync.planning.plan import PlannedRead, hot_range, plan_slots
+from bookings_sync.planning.plan import PlannedRead, plan_slots
 from bookings_sync.planning.scopes import Scope
-from bookings_sync.records.columns import Key
-from bookings_sync.records.deletion_marks import DeletionMarks
 from bookings_sync.records.holds import hold_rows
-from bookings_sync.records.privacy import Privacy
 from bookings_sync.records.reads import ledger_rows, look_up_rows
-from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, LOCATIONS, RUNS, Table
-from bookings_sync.sync.absences import Absences
-from bookings_sync.sync.appointment_rows import AppointmentRows
-from bookings_sync.sync.appointments import AppointmentReads
+from bookings_sync.records.tables import LOCATIONS, RUNS
 from bookings_sync.sync.burials import bury_appointments
-from bookings_sync.sync.completed import CompletedReads, Totals
-from bookings_sync.sync.contact_reads import ContactReads, Mentions
-from bookings_sync.sync.contacts import ListedContacts
-from bookings_sync.sync.controls import Controls
-from bookings_sync.sync.disputes import Disputes, Unsettled
-from bookings_sync.sync.lists import AppointmentLists
-from bookings_sync.sync.looked_up import LookedUp
+from bookings_sync.sync.completed import Totals
+from bookings_sync.sync.contact_reads import Mentions
+from bookings_sync.sync.load_parts import LoadParts
 from bookings_sync.sync.moving_fields import moving_fields
 from bookings_sync.sync.other_lists import look_into_other_lists
 from bookings_sync.sync.run import Run
-from bookings_sync.sync.slots import SlotReads
-from bookings_sync.sync.whole_lists import WholeLists
-from bookings_sync.warehouse.held_rows import HeldRows
-from bookings_sync.warehouse.history import History
 
 _PROGRESS = ("reads", "runs")
 """The tables of a load that found nothing."""
@@ -63,42 +46,8 @@ class Load:
 
     def __init__(self, run: Run, client: SqlClientBase[Any], load_id: str, started_at: DateTime) -> None:
         self._run = run
-        self._client = client
-        self._held_rows = HeldRows(client, run.rechecks)
-        self._rereading = Rereading(run.planner.ledger, run.interpretation_of, run.declared, run.snapshot.torn)
-        self.stage = Stage(
-            load_id,
-            started_at,
-            run.span.run_id,
-            self._held_rows.rows,
-            self._held_rows.rejections,
-            run.findings.figures.tables,
-            self._rereading.alike,
-        )
-        self._journal = Journal(run.planner.ledger)
-        self._unsettled_before, run.unsettled = run.unsettled, Unsettled()
-        self._controls = Controls(run.client, self._held_rows, run.settings.concurrency, run.listed)
-        self._privacy = Privacy.of(run.settings, run.erased)
-        self._marks = DeletionMarks.of(run.settings.deleted_when)
-        self._completed = CompletedReads(
-            self._journal, run.span.run_id, run.rules_of, self._rereading.ways_before, run.clock
-        )
-        self._whole_lists = WholeLists(
-            run.settings,
-            run.client,
-            run.planner,
-            run.calendars,
-            run.findings,
-            run.first_sync,
-            self._held_rows,
-            self.stage,
-            self._completed,
-            run.rules_of,
-            run.proof,
-            run.kept,
-            deletions=run.deletions,
-            journal=self._journal,
-        )
+        self._parts = LoadParts(run, client, load_id, started_at)
+        self.stage = self._parts.stage
 
     def locations(self) -> Iterator[Emitted]:
         """The configured locations that are new or changed."""
@@ -106,20 +55,20 @@ class Load:
             self._run.planner.mark_listed("locations")
             held = dict(self._run.snapshot.held_locations)
             for location_id in filter(self._run.rechecks, held.keys() & self._run.findings.active):
-                held[location_id] = self._held_rows.of_location(LOCATIONS, location_id)[()]
-            yield from self._whole_lists.locations(held)
-            yield from self._whole_lists.removed_locations(held)
+                held[location_id] = self._parts.held_rows.of_location(LOCATIONS, location_id)[()]
+            yield from self._parts.whole_lists.locations(held)
+            yield from self._parts.whole_lists.removed_locations(held)
 
     def teams(self) -> Iterator[Emitted]:
         """All teams of each location, and their members."""
         if not self._run.planner.is_listed("teams"):
-            yield from self._whole_lists.teams()
+            yield from self._parts.whole_lists.teams()
             yield from self._ledger(self._settle())
 
     def services(self) -> Iterator[Emitted]:
         """All services of each location, their members and office hours."""
         if not self._run.planner.is_listed("services"):
-            yield from self._whole_lists.services()
+            yield from self._parts.whole_lists.services()
             yield from self._ledger(self._settle())
 
     def appointments(self) -> Iterator[Emitted]:
@@ -129,7 +78,7 @@ class Load:
         reads: dict[str, Read] = {}
         if moved := run.own_contacts.take_moved():
             for location_id, progress in moved.items():
-                self._completed.contacts(location_id, progress, Totals(), is_whole=not run.snapshot.torn_contacts)
+                self._parts.completed.contacts(location_id, progress, Totals(), is_whole=not run.snapshot.torn_contacts)
             reads = self._settle()
         reads |= yield from mentions.seen(self._listed_appointments())
         is_turn = run.follower is None or run.follower.is_slots_turn
@@ -141,7 +90,7 @@ class Load:
         if run.is_one_load or not run.goes_on:
             look_into_other_lists(run)
             yield from bury_appointments(
-                run.deletions, run.findings, run.look_ups, self._held_rows, self.stage, self._journal
+                run.deletions, run.findings, run.look_ups, self._parts.held_rows, self.stage, self._parts.journal
             )
             reads |= self._settle()
         yield from self._ledger(reads)
@@ -157,26 +106,10 @@ class Load:
         is_last = not (run.remaining() or run.unsettled) and self.stage.rows <= _ROWS_BEFORE_CONTACTS
         if not location_ids or not (is_last or run.is_one_load):
             return
-        missing: set[tuple[str, Key]] = set()
-        reads = ContactReads(
-            run.settings,
-            run.client,
-            run.own_contacts,
-            run.findings,
-            run.budget,
-            History(self._client, location_ids),
-            self._held_rows,
-            self.stage,
-            self._completed,
-            self._contact_rows(missing, {}),
-            self._privacy,
-            run.proof,
-            mentions,
-        )
-        yield from reads.carry_out(location_ids)
+        yield from self._parts.contact_reads(location_ids, mentions).carry_out(location_ids)
 
     def _listed_appointments(self) -> Generator[Emitted, None, dict[str, Read]]:
-        self._whole_lists.learn_scopes()
+        self._parts.whole_lists.learn_scopes()
         run = self._run
         run.planner.fix_cold_share(run.findings.active)
         self._reserve_for_slots()
@@ -184,11 +117,11 @@ class Load:
             run.budget.reserve_for_contacts(run.findings.of(location_id).name)
         most = run.settings.reads_per_load
         reads: dict[str, Read] = {}
-        if self._unsettled_before:
-            yield from self._appointment_reads().carry_out([])
+        if self._parts.unsettled_before:
+            yield from self._parts.appointment_reads().carry_out([])
             reads |= self._settle()
         while most > 0 and (planned := self._next_reads(most)):
-            yield from self._appointment_reads().carry_out(planned)
+            yield from self._parts.appointment_reads().carry_out(planned)
             reads |= self._settle()
             most -= len(planned)
             if self.stage.rows >= run.settings.rows_per_load:
@@ -203,31 +136,14 @@ class Load:
         run.planner.mark_listed("slots")
         if run.follower is not None:
             run.follower.slots_read()
-        self._whole_lists.learn_scopes()
-        slots = SlotReads(
-            run.settings,
-            run.clock,
-            run.client,
-            run.planner,
-            run.budget,
-            run.calendars,
-            run.findings,
-            run.first_sync,
-            self._held_rows,
-            self.stage,
-            self._journal,
-            self._completed,
-            lambda location_id: run.rules_of(location_id, "slots"),
-            controls=self._controls,
-            deletions=run.deletions,
-        )
-        yield from slots.carry_out()
+        self._parts.whole_lists.learn_scopes()
+        yield from self._parts.slot_reads().carry_out()
         yield from self._ledger(self._settle())
 
     def runs(self) -> Iterator[Emitted]:
         """The run's own row, as it is after this load."""
         self._run.findings.figures.loads += 1
-        for name in moving_fields(self.stage, self._held_rows):
+        for name in moving_fields(self.stage, self._parts.held_rows):
             self._run.findings.warn(
                 f"only {name} has changed in most changed records of the last three runs. If it changes by itself, "
                 "such as a token in a link, add it to ignored_fields"
@@ -254,7 +170,7 @@ class Load:
             before = ledger.newest(location_id, "contents", Scope("location", location_id))
             now = run.contents.of(location_id)
             if now != (before.contents if before else NOTHING):
-                counts.append(self._completed.contents(location_id, now))
+                counts.append(self._parts.completed.contents(location_id, now))
         run.planner.add(counts)
         if lost or counts:
             yield "reads", self.stage.stamped(ledger_rows([*lost, *counts]))
@@ -263,97 +179,8 @@ class Load:
         active = self._run.findings.active
         return self._run.planner.next_reads(active, most) or self._run.doubts.late(active)
 
-    def _appointment_reads(self) -> AppointmentReads:
-        run, stage, journal = self._run, self.stage, self._journal
-        hot = hot_range(run.settings, run.span.now)
-        missing: set[tuple[str, Key]] = set()
-        restaged: dict[tuple[str, Key], Placed] = {}
-        contacts = self._contact_rows(missing, restaged)
-        looked_up = LookedUp(
-            run.settings.scopes,
-            run.client,
-            run.calendars,
-            self._held_rows,
-            stage,
-            journal,
-            contacts,
-            self._privacy,
-            run.look_ups,
-        )
-        absences = Absences(
-            run.client,
-            run.planner,
-            run.findings,
-            self._held_rows,
-            stage,
-            journal,
-            self._controls,
-            run.deletions,
-            run.look_ups,
-            looked_up,
-            missing,
-            restaged,
-            self._marks,
-            run.proof,
-        )
-        return AppointmentReads(
-            run.settings,
-            run.planner,
-            run.calendars,
-            run.findings,
-            run.doubts,
-            stage,
-            journal,
-            self._completed,
-            lists=AppointmentLists(
-                run.client,
-                run.planner.ledger,
-                run.contacts,
-                self._privacy,
-                lambda location_id: run.rules_of(location_id, "appointments"),
-                self._rereading,
-                hot,
-                self._held_rows.digests,
-                self._marks,
-                run.kept,
-            ),
-            rows=AppointmentRows(
-                run.settings.scopes,
-                run.calendars,
-                run.first_sync,
-                self._held_rows,
-                stage,
-                journal,
-                absences,
-                self._controls,
-                run.look_ups,
-                self._disputes(APPOINTMENTS, missing),
-                run.unseen,
-            ),
-            contacts=contacts,
-            absences=absences,
-            controls=self._controls,
-            proof=run.proof,
-        )
-
     def _looked_up(self, due: list[Due]) -> Generator[Emitted]:
-        yield from self._appointment_reads().look_up(due)
-
-    def _contact_rows(
-        self, missing: set[tuple[str, Key]], restaged: Mapping[tuple[str, Key], Placed]
-    ) -> ListedContacts:
-        run = self._run
-        return ListedContacts(
-            run.contacts,
-            run.first_sync,
-            run.snapshot.torn_contacts,
-            self._held_rows,
-            self.stage,
-            self._journal,
-            self._rereading,
-            self._disputes(CONTACTS, missing),
-            restaged,
-        )
+        yield from self._parts.appointment_reads().look_up(due)
 
     def _reserve_for_slots(self) -> None:
         run = self._run
@@ -365,21 +192,6 @@ class Load:
             if planned:
                 name = run.findings.of(location_id).name
                 run.budget.reserve_for_slots(name, len(planned), planned[0].requests)
-
-    def _disputes(self, table: Table, missing: set[tuple[str, Key]]) -> Disputes:
-        run = self._run
-        return Disputes(
-            table,
-            run.span.run_id,
-            self._held_rows,
-            self.stage,
-            self._journal,
-            run.findings,
-            missing,
-            run.look_ups,
-            before=self._unsettled_before,
-            now=run.unsettled,
-        )
 
     def _warn_of_omitted_rows(self) -> None:
         for location_id in self._run.findings.active:
@@ -399,7 +211,7 @@ class Load:
 
     def _settle(self) -> dict[str, Read]:
         """The ledger's new entries since the last call, by read id."""
-        reads = [self._run.doubts.with_reply_cap(read) for read in self._journal.settle()]
+        reads = [self._run.doubts.with_reply_cap(read) for read in self._parts.journal.settle()]
         self._run.planner.add(reads)
         self._run.planner.add(self._run.deletions.waiting_reads())  # or this run would read their windows again
         return {read.read_id: read for read in reads}
