@@ -47,7 +47,7 @@ def refused(
     pace: Pace | None,
     clock: Callable[[], DateTime],
 ) -> ApiError:
-    """The error for a reply (status, headers, body) whose status is not 2xx. `refusal` is what the dialect reads in the
+    """The error for a reply (status, headers, body) without a 2xx status. `refusal` is what the dialect reads in the
     body, `pace` in the headers."""
     status, headers, body = reply
     if refusal is not None:

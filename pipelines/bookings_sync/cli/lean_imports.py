@@ -1,4 +1,4 @@
-"""Keeps libraries from importing what a command never uses. A sync without changes is mostly imports.
+"""Keeps libraries from importing modules that a command never uses. A sync without changes is mostly imports.
 
 Only for the command's own process. A program that imports the library decides for itself.
 """

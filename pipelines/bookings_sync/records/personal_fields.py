@@ -46,7 +46,7 @@ def other_field(table: Table) -> PersonalField:
 
 
 def personal_field(table: Table, column: Column) -> PersonalField | None:
-    """The field whose rule decides what a column holds; None if the column holds nothing personal."""
+    """The field that gives a column its rule; None if the column holds nothing personal."""
     if column.name == "extra":
         return other_field(table)
     if column.personal is not None or column.name in table.key:

@@ -176,7 +176,7 @@ class LoadParts:
         )
 
     def contact_reads(self, location_ids: Collection[str], mentions: Mentions) -> ContactReads:
-        """What reads the contacts of these locations, whose APIs list them on their own."""
+        """What reads the contacts of these locations. Their APIs list contacts apart from appointments."""
         run = self._run
         missing: set[tuple[str, Key]] = set()
         return ContactReads(

@@ -123,14 +123,14 @@ class _DestinationOptions(ConfigProvider):
     is_empty = False
 
     def __init__(self, providers: Sequence[ConfigProvider]) -> None:
-        self._providers = [each for each in providers if each.supports_sections]
+        self._providers = providers
 
     def get_value(self, key: str, hint: type[Any], pipeline_name: str | None, *sections: str) -> tuple[Any, str]:
         """Raises ConfigurationError for a secret in a file that is no place for secrets, which dlt refuses too."""
         is_own = bool(sections) and sections[0] == known_sections.DESTINATION and pipeline_name is None
         if not is_own or (key in _FIXED and "credentials" not in sections):
             return None, key
-        for provider in self._providers:
+        for provider in filter(lambda each: each.supports_sections, self._providers):
             value, name = provider.get_value(key, hint, None, *sections)
             if value is not None:
                 if not provider.supports_secrets and is_secret_hint(hint):
