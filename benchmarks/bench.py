@@ -19,6 +19,7 @@ import typer
 
 from dialects import dialects
 from first_load import first_load
+from freshness import freshness
 from many_locations import many_locations
 from measure import progress
 from peers import peers
@@ -38,6 +39,7 @@ class Part(StrEnum):
     RATE = "rate"
     DIALECTS = "dialects"
     START_UP = "start-up"
+    FRESHNESS = "freshness"
 
 
 def main(
@@ -62,6 +64,7 @@ def main(
             Part.RATE: lambda: rate(rows, folder),
             Part.DIALECTS: lambda: dialects(rows, runs, folder),
             Part.START_UP: lambda: start_up(runs, folder),
+            Part.FRESHNESS: lambda: freshness(rows, folder),
         }
         for part in only or parts:
             done = parts[part]()

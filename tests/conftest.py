@@ -54,6 +54,7 @@ _LONG = {
     "test_killed_at_any_moment",
     "test_few_deletions_in_many_small_loads",
     "test_many_small_loads_exceed_the_share_together",
+    "test_random_troubles_while_following",
     "test_real_changes_are_still_counted",
     "test_rows_that_their_list_omits_are_asked_for_in_turn",
     "test_shards_are_added_and_removed",

@@ -43,6 +43,7 @@ def test_the_demo_syncs_twice_and_matches_the_calendar(tmp_path: Path, api: str)
     assert second["reads"]["unchanged"] > 0
     assert result["happened"]["booked"] > 0
     assert (result["compared"] > 1500, result["differing"]) == (True, 0)
+    assert (result["live"]["seconds"] > 0, result["live"]["requests"] > 0) == (True, True)
     assert len(result["answers"]) == 3
     assert all(answer["rows"] for answer in result["answers"])
 

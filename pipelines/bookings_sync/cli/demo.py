@@ -1,4 +1,5 @@
-"""Carries out `bookings demo`: syncs a simulated calendar, lets two weeks pass, syncs again, and writes the report.
+"""Carries out `bookings demo`: syncs a simulated calendar, lets two weeks pass, syncs again, follows a change live, and
+writes the report.
 
 Input:  nothing. The sandbox serves the calendar in a subprocess, over a real socket, with the real API's rate limit.
 Output: an explanation on the terminal or one JSON object, a DuckDB file, and the report.
@@ -24,6 +25,7 @@ from pendulum import Date, DateTime
 
 from bookings_sync.catalogue import load_metrics
 from bookings_sync.catalogue.query import metric_query
+from bookings_sync.cli.demo_live import follow_one_change
 from bookings_sync.cli.demo_output import DemoAnswer, DemoOutput
 from bookings_sync.cli.demo_proof import compare_with_calendar
 from bookings_sync.cli.html_file import write_html
@@ -83,12 +85,15 @@ def run_demo(output: Output, world: DemoWorld, folder: Path, api: str) -> int:
         text.second_sync(second, first)
         built = _transform(output, settings, sandbox)
         text.transformed(built)
+        page = database.with_name("report.html")
+        text.live_begins()
+        live = follow_one_change(settings, sandbox, page)
+        text.live(live)
         with open_client(settings) as client:
             compared, differing = compare_with_calendar(client, settings, sandbox, api)
             questions = _questions(second.row["started_at"], sandbox.now.date())
             answers = [_ask(client, question, sql) for question, sql in questions]
             figures = report_figures(client, settings, sandbox.now)
-    page = database.with_name("report.html")
     write_html(render(figures), page)
     text.comparison(compared, differing)
     for answer in answers:
@@ -105,6 +110,7 @@ def run_demo(output: Output, world: DemoWorld, folder: Path, api: str) -> int:
         happened=changes,
         second=result_json(second),
         models=len(built.models),
+        live=asdict(live),
         compared=compared,
         differing=differing,
         answers=[asdict(answer) for answer in answers],

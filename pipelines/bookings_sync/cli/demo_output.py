@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bookings_sync.cli.demo_live import LiveChange
 from bookings_sync.cli.formatting import duration, percentage, styled, table
 from bookings_sync.cli.output import Output
 from bookings_sync.cli.sync import changes_table, seconds_taken
@@ -97,6 +98,16 @@ class DemoOutput:
             f"{second.row['verifications']:,} of the requests looked up appointments missing from their list. "
             "An appointment that the API still has was moved, any other was deleted. Deleted appointments keep their "
             "values and their history. Unchanged rows were not written again."
+        )
+
+    def live_begins(self) -> None:
+        self._title("Following the calendar live")
+        self._text("Somebody cancels the next appointment while `bookings follow` is running …")
+
+    def live(self, live: LiveChange) -> None:
+        self._success(
+            f"The report showed it {duration(live.seconds)} later, after {live.rounds:,} rounds with "
+            f"{live.requests:,} requests to all locations."
         )
 
     def comparison(self, compared: int, differing: int) -> None:

@@ -103,6 +103,8 @@ class FollowLoop:
         self._publishing = Backoff()
         self._quiet, self._said_at = Totals(), now
         self._waits_for = ""
+        self._news: list[str] = []
+        """What was loaded and not printed."""
         self.totals = Totals()
 
     def run(self, seconds: float | None) -> None:
@@ -125,6 +127,7 @@ class FollowLoop:
             for names, is_on_probation in self._due(now):
                 self._round(names, is_on_probation=is_on_probation)
             self._publish_if_due()
+            self._say_news()
         except _FATAL:
             raise
         except (LockedError, FileHeld) as error:
@@ -200,8 +203,7 @@ class FollowLoop:
         self.totals.changes += changes.total
         counted = Counter({kind: getattr(changes, kind) for kind in changes.__slots__})
         what = ", ".join(f"{count:,} {kind}" for kind, count in counted.items() if count)
-        self._say(f"{what}: {', '.join(json.loads(result.row['tables']))}")
-        self._quiet, self._said_at = Totals(), self._clocks.monotonic()
+        self._news.append(f"{what}: {', '.join(json.loads(result.row['tables']))}")
 
     def _publish_if_due(self) -> None:
         now = self._clocks.monotonic()
@@ -217,6 +219,12 @@ class FollowLoop:
         self._publishing.succeeded()
         self._is_stale, self._published_at = False, self._clocks.monotonic()
         self.totals.publications += 1
+
+    def _say_news(self) -> None:
+        for news in self._news:
+            self._say(f"{news}; not published yet" if self._is_stale else f"{news}; published")
+            self._quiet, self._said_at = Totals(), self._clocks.monotonic()
+        self._news.clear()
 
     def _say_waiting(self, message: str) -> None:
         if self._waits_for != message:

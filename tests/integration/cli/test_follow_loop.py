@@ -114,7 +114,7 @@ def test_changes_are_published_at_once_and_the_passing_of_time_now_and_then() ->
     assert loop.totals.changes == 3
     assert any(100 <= at < 106 for at in script.published)
     assert 4 <= len(script.published) <= 6
-    assert sum("3 changed" in line for line in script.said) == 1
+    assert script.said.count("3 changed: appointments; published") == 1
 
 
 def test_one_line_a_minute_while_nothing_changes() -> None:
@@ -180,6 +180,7 @@ def test_tables_that_fail_their_audits_do_not_stop_the_sync() -> None:
     assert script.published
     assert script.published[0] >= 200
     assert sum("audits failed" in line for line in script.said) < 8
+    assert "1 changed: appointments; not published yet" in script.said
 
 
 def test_a_wrong_configuration_ends_it() -> None:
