@@ -6,9 +6,9 @@ Notes: By the week of the start. Bookings to come are left out, because they may
   time from the cancellation to the start at that time. Late means under 24 hours of notice: same day, under 24 hours on
   an earlier local day, or after the start. If the API does not date a cancellation, it lies between two syncs
   (fct_cancellations). Its notice is known only if it would be the same at both ends, so rare syncs leave many
-  cancellations in not_known. These are neither late nor in time: the rate leaves them out, and its bounds
-  late_cancellation_rate_least and _most say what it is if none or all of them were late. Bookings deleted before their
-  start are not part of it.
+  cancellations in not_known. The rate is of the bookings that a sync saw before their start, because of the others no
+  cancellation in time is known. It leaves out those with an unknown notice; its bounds late_cancellation_rate_least and
+  _most say what it is if none or all of them were late. Bookings deleted before their start are not part of it.
 Audits:
   not null: location_id, local_week, is_too_few
   references: location_id, service_id -> marts.dim_service (location_id, service_id)
@@ -29,13 +29,16 @@ Columns:
     known start.
   timed_by_sync: Of the cancelled bookings with a known notice, those that the API did not date.
   late: under_24_hours + same_day + after_start.
-  known: bookings - not_known.
+  seen_ahead: Bookings that a sync saw before their start.
+  known: Of these, bookings that are not cancelled, or cancelled with a known notice.
+  known_late: Of these, bookings cancelled late.
   is_too_few: Whether known is under 10, too few for a rate.
-  late_cancellation_rate: late / known; null if known is 0.
+  late_cancellation_rate: known_late / known; null if known is 0.
   late_cancellation_rate_low: Lower end of the rate's 95 % interval.
   late_cancellation_rate_high: Upper end of the rate's 95 % interval.
-  late_cancellation_rate_least: The rate if no cancellation with an unknown notice was late, late / bookings.
-  late_cancellation_rate_most: The rate if all of them were late, (late + not_known) / bookings.
+  late_cancellation_rate_least: The rate if no cancellation with an unknown notice was late, known_late /
+    seen_ahead.
+  late_cancellation_rate_most: The rate if all of them were late, (known_late + seen_ahead - known) / seen_ahead.
 */
 WITH ends AS (
   -- The two times between which each booking was cancelled; they are equal if the API says when.
@@ -77,6 +80,7 @@ WITH ends AS (
     bookings.location_id,
     bookings.service_id,
     bookings.local_week,
+    bookings.is_seen_ahead,
     known_notices.cancelled_at_source,
     CASE
       WHEN bookings.status <> 'cancelled' THEN 'not cancelled' ELSE COALESCE(known_notices.notice, 'not known')
@@ -98,15 +102,12 @@ WITH ends AS (
     CAST(COUNT_IF(notice = 'same day') AS BIGINT) AS same_day,
     CAST(COUNT_IF(notice = 'after start') AS BIGINT) AS after_start,
     CAST(COUNT_IF(notice = 'not known') AS BIGINT) AS not_known,
-    CAST(COUNT_IF(COALESCE(cancelled_at_source = 'observed', FALSE)) AS BIGINT) AS timed_by_sync
+    CAST(COUNT_IF(COALESCE(cancelled_at_source = 'observed', FALSE)) AS BIGINT) AS timed_by_sync,
+    CAST(COUNT_IF(is_seen_ahead) AS BIGINT) AS seen_ahead,
+    CAST(COUNT_IF(is_seen_ahead AND notice <> 'not known') AS BIGINT) AS known,
+    CAST(COUNT_IF(is_seen_ahead AND notice IN ('under 24 hours', 'same day', 'after start')) AS BIGINT) AS known_late
   FROM groups
   GROUP BY location_id, service_id, local_week
-), counts AS (
-  SELECT
-    *,
-    under_24_hours + same_day + after_start AS late,
-    bookings - not_known AS known
-  FROM weekly_counts
 )
 SELECT
   location_id,
@@ -120,12 +121,14 @@ SELECT
   after_start,
   not_known,
   timed_by_sync,
-  late,
+  under_24_hours + same_day + after_start AS late,
+  seen_ahead,
   known,
+  known_late,
   known < 10 AS is_too_few,
-  CAST(late AS DOUBLE) / NULLIF(known, 0) AS late_cancellation_rate,
-  WILSON_LOW(late, known) AS late_cancellation_rate_low,
-  WILSON_HIGH(late, known) AS late_cancellation_rate_high,
-  CAST(late AS DOUBLE) / bookings AS late_cancellation_rate_least,
-  CAST(late + not_known AS DOUBLE) / bookings AS late_cancellation_rate_most
-FROM counts
+  CAST(known_late AS DOUBLE) / NULLIF(known, 0) AS late_cancellation_rate,
+  WILSON_LOW(known_late, known) AS late_cancellation_rate_low,
+  WILSON_HIGH(known_late, known) AS late_cancellation_rate_high,
+  CAST(known_late AS DOUBLE) / NULLIF(seen_ahead, 0) AS late_cancellation_rate_least,
+  CAST(known_late + seen_ahead - known AS DOUBLE) / NULLIF(seen_ahead, 0) AS late_cancellation_rate_most
+FROM weekly_counts

@@ -184,7 +184,9 @@ def rpt_cancellations(rows: list[Booked], now: datetime) -> list[Row]:
         kinds = ("over_24_hours", "under_24_hours", "same_day", "after_start", "not_known")
         counts = {kind: notices.count(kind) for kind in kinds}
         late = counts["under_24_hours"] + counts["same_day"] + counts["after_start"]
-        known = len(group) - counts["not_known"]
+        seen = [kind for row, kind in zip(group, notices, strict=True) if row.is_seen_ahead]
+        known = [kind for kind in seen if kind != "not_known"]
+        known_late = sum(kind in ("under_24_hours", "same_day", "after_start") for kind in known)
         by_sync = sum(
             kind not in (None, "not_known") and (event := cancellation(row)) is not None
             and event.changed_at_source == "observed"
@@ -200,11 +202,13 @@ def rpt_cancellations(rows: list[Booked], now: datetime) -> list[Row]:
                 **counts,
                 "timed_by_sync": by_sync,
                 "late": late,
-                "known": known,
-                "is_too_few": known < TOO_FEW,
-                **rate_columns("late_cancellation_rate", late, known),
-                "late_cancellation_rate_least": late / len(group),
-                "late_cancellation_rate_most": (late + counts["not_known"]) / len(group),
+                "seen_ahead": len(seen),
+                "known": len(known),
+                "known_late": known_late,
+                "is_too_few": len(known) < TOO_FEW,
+                **rate_columns("late_cancellation_rate", known_late, len(known)),
+                "late_cancellation_rate_least": rate(known_late, len(seen)),
+                "late_cancellation_rate_most": rate(known_late + len(seen) - len(known), len(seen)),
             }
         )
     return found
