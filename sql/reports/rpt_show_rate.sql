@@ -6,7 +6,8 @@ Notes: Show rate = showed / (showed + noshow). Cancelled bookings are not part o
   bookings. Bookings without a final status are in neither. They could still be either, so show_rate_least and
   show_rate_most say what the rate is if none or all of them came. The columns that end in low and high bound the
   95 % Wilson interval of a rate: with few bookings, the true rate can be anywhere in it. With fewer than 10 marked
-  bookings (is_too_few), show no rate at all. Bookings deleted before their start are a loss like cancellations. Marks
+  bookings (is_too_few), show no rate at all. Bookings deleted before their start are a loss like cancellations. The
+  loss rate is of bookings that a sync saw before their start: what was deleted before the first sync is not known. Marks
   arrive late, so recent weeks still change: rpt_show_rate_as_known shows by how much.
 Audits:
   not null: location_id, local_week, is_too_few
@@ -45,7 +46,8 @@ Columns:
   reschedule_rate: rescheduled / seen_ahead; null if no sync saw a booking before its start.
   reschedule_rate_low: Lower end of the reschedule rate's 95 % interval.
   reschedule_rate_high: Upper end of the reschedule rate's 95 % interval.
-  loss_rate: (cancelled + deleted_before_start) / (bookings + deleted_before_start).
+  seen_ahead_cancelled: Of seen_ahead, bookings that are cancelled.
+  loss_rate: (seen_ahead_cancelled + deleted_before_start) / (seen_ahead + deleted_before_start).
   loss_rate_low: Lower end of the loss rate's 95 % interval.
   loss_rate_high: Upper end of the loss rate's 95 % interval.
 */
@@ -62,6 +64,7 @@ WITH weekly_counts AS (
     CAST(COUNT_IF(is_open) AS BIGINT) AS unmarked,
     CAST(COUNT_IF(is_booking AND times_rescheduled > 0) AS BIGINT) AS rescheduled,
     CAST(COUNT_IF(is_seen_ahead) AS BIGINT) AS seen_ahead,
+    CAST(COUNT_IF(is_seen_ahead AND status = 'cancelled') AS BIGINT) AS seen_ahead_cancelled,
     CAST(COUNT_IF(is_deleted_before_start) AS BIGINT) AS deleted_before_start
   FROM marts.fct_appointments
   WHERE (is_booking OR is_deleted_before_start) AND starts_at <= $now
@@ -71,8 +74,8 @@ WITH weekly_counts AS (
     *,
     showed + noshow AS marked,
     showed + noshow + unmarked AS due,
-    cancelled + deleted_before_start AS lost,
-    bookings + deleted_before_start AS ever_booked
+    seen_ahead_cancelled + deleted_before_start AS lost,
+    seen_ahead + deleted_before_start AS ever_booked
   FROM weekly_counts
 )
 SELECT
@@ -88,6 +91,7 @@ SELECT
   marked,
   rescheduled,
   seen_ahead,
+  seen_ahead_cancelled,
   deleted_before_start,
   marked < 10 AS is_too_few,
   showed / NULLIF(marked, 0) AS show_rate,

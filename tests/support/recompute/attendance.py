@@ -46,6 +46,7 @@ def rpt_show_rate(rows: list[Booked], now: datetime) -> list[Row]:
         deleted = sum(row.is_deleted_before_start for row in group)
         rescheduled = sum(row.times("rescheduled") > 0 for row in bookings)
         seen_ahead = sum(row.is_seen_ahead for row in bookings)
+        seen_cancelled = sum(row.is_seen_ahead and row.status == "cancelled" for row in bookings)
         marked = of["showed"] + of["noshow"]
         found.append(
             {
@@ -58,6 +59,7 @@ def rpt_show_rate(rows: list[Booked], now: datetime) -> list[Row]:
                 "marked": marked,
                 "rescheduled": rescheduled,
                 "seen_ahead": seen_ahead,
+                "seen_ahead_cancelled": seen_cancelled,
                 "deleted_before_start": deleted,
                 "is_too_few": marked < TOO_FEW,
                 **rate_columns("show_rate", of["showed"], marked),
@@ -66,7 +68,7 @@ def rpt_show_rate(rows: list[Booked], now: datetime) -> list[Row]:
                 **rate_columns("noshow_rate", of["noshow"], marked),
                 **rate_columns("cancellation_rate", of["cancelled"], len(bookings)),
                 **rate_columns("reschedule_rate", rescheduled, seen_ahead),
-                **rate_columns("loss_rate", of["cancelled"] + deleted, len(bookings) + deleted),
+                **rate_columns("loss_rate", seen_cancelled + deleted, seen_ahead + deleted),
             }
         )
     return found
