@@ -11,7 +11,7 @@ at once and do not wait for a newer read of the same window: clocks may be wrong
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -22,6 +22,9 @@ What = Literal[
     "news", "listed", "moved", "looked up", "deleted", "contact changed", "contradicted", "omitted", "restaged",
     "unverified", "held back", "slots closed",
 ]  # fmt: skip
+
+ReadOfRun = tuple[str, str]
+"""The `read_id` and the `run_id` of a read: a later read of the same list is another one."""
 
 Places = Mapping[Scope, Sequence[int]]
 """When rows start (epoch milliseconds, sorted), by each scope that lists them."""
@@ -206,3 +209,15 @@ def before_torn_load(reads: Iterable[tuple[Read, str]], torn_load: str) -> Itera
     `torn_load` is the newest torn load, "" if there is none."""
     for read, load_id in reads:
         yield without_digest(read) if load_id < torn_load else read
+
+
+def unsure_of_rows(
+    reads: Iterable[tuple[Read, str]], torn_loads: Mapping[str, str], told: Collection[str]
+) -> frozenset[ReadOfRun]:
+    """The reads whose rows a torn load may have written again in another way, without an entry that says how.
+    `torn_loads` are the newest by location; `told` are the locations whose torn loads left such entries."""
+    return frozenset(
+        (read.read_id, read.run_id)
+        for read, load_id in reads
+        if read.location_id not in told and load_id < torn_loads.get(read.location_id, "")
+    )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
@@ -21,6 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from bookings_sync.changes.held import keys_of
+from bookings_sync.changes.invalidation import ReadOfRun
 from bookings_sync.planning.contacts import ways_of
 from bookings_sync.planning.ledger import Ledger, Read, within
 from bookings_sync.planning.plan import PlannedRead
@@ -38,7 +39,8 @@ _ATTENDANCE = frozenset({"appointment_status", "appoinment_status"})
 class Rereading:
     """`interpretation_of` gives how this run reads a location's replies. `earlier` are the ways in which earlier runs
     read replies, by the ledger's `rules`. `torn` are the reads of loads that never completed: they replaced the entries
-    that said how their rows were read before."""
+    that said how their rows were read before. `unsure` are reads whose rows may have been read in any of these ways
+    since: a torn load wrote rows and no entry."""
 
     def __init__(
         self,
@@ -46,9 +48,11 @@ class Rereading:
         interpretation_of: Callable[[str], Interpretation],
         earlier: Mapping[str, Declarations],
         torn: Ledger | None = None,
+        unsure: Collection[ReadOfRun] = (),
     ) -> None:
         self._ledger = ledger
         self._torn = torn or Ledger()
+        self._unsure = unsure
         self._interpretation_of = interpretation_of
         self._earlier = earlier
         self._known: dict[tuple[str, frozenset[str]], dict[str, Alike]] = {}
@@ -98,8 +102,12 @@ class Rereading:
         """The other ways in which the list was last read."""
         if read is None:
             return frozenset()
-        rules = self._interpretation_of(read.location_id).rules[read.endpoint]
-        return frozenset(each for each in self._last_rules(read) if each != rules)
+        interpretation = self._interpretation_of(read.location_id)
+        ways = {*self._last_rules(read)}
+        if self._unsure and any((each.read_id, each.run_id) in self._unsure for each in self._last_reads(read)):
+            tables = interpretation.of_endpoint(read.endpoint).keys()
+            ways.update(rules for rules, declared in self._earlier.items() if declared.keys() == tables)
+        return frozenset(ways - {interpretation.rules[read.endpoint]})
 
     def _last_rules(self, read: Read | PlannedRead) -> Iterable[str]:
         if read.endpoint == "appointments" and read.window is not None:

@@ -45,7 +45,9 @@ class LoadParts:
         self._run = run
         self._client = client
         self.held_rows = HeldRows(client, run.rechecks)
-        self._rereading = Rereading(run.planner.ledger, run.interpretation_of, run.declared, run.snapshot.torn)
+        self._rereading = Rereading(
+            run.planner.ledger, run.interpretation_of, run.declared, run.snapshot.torn, run.snapshot.unsure
+        )
         self.stage = Stage(
             load_id,
             started_at,

@@ -13,7 +13,7 @@ from pendulum import DateTime
 
 from bookings_sync.changes.contents import Counted, lost_tables, without_lost_rows
 from bookings_sync.changes.held import Held
-from bookings_sync.changes.invalidation import before_torn_load
+from bookings_sync.changes.invalidation import ReadOfRun, before_torn_load, unsure_of_rows
 from bookings_sync.config.settings import Settings
 from bookings_sync.planning.calendar import Calendar
 from bookings_sync.planning.ledger import Ledger, Read, with_lost_rows
@@ -35,6 +35,7 @@ class Snapshot:
     `outside` are the days beyond the whole range that hold appointments. `look_ups` are the answers to appointments
     that were asked for by their ids in turn, and `unlisted` the appointments that no list returns. `ledger` are the
     reads of earlier runs, as far as this run relies on them, and `torn` the reads of loads that never completed.
+    `unsure` are the reads whose rows such a load may have written in another way, without an entry that says so.
     `counted` are the versions in each table. `lost` are the
     tables that hold other rows than the last sync left there, by location.
     `holds` are the deletions that earlier runs hold back.
@@ -50,6 +51,7 @@ class Snapshot:
     newest_version: DateTime | None
     ledger: Ledger
     torn: Ledger
+    unsure: frozenset[ReadOfRun]
     counted: Sequence[Counted]
     lost: Mapping[str, set[str]]
     holds: Sequence[Hold]
@@ -60,6 +62,10 @@ def take_snapshot(history: History, held_locations: Mapping[str, Held], settings
     counted, reads = history.counted(), history.reads()
     lost = lost_tables(counted, reads)
     torn_load = max((each.torn_load for each in counted), default="")
+    torn_loads: dict[str, str] = {}
+    for each in counted:
+        torn_loads[each.location_id] = max(each.torn_load, torn_loads.get(each.location_id, ""))
+    torn = Ledger(history.torn_reads())
     relied_on = list(without_lost_rows(before_torn_load(reads, torn_load), lost))
     return Snapshot(
         calendars=_with_scopes_of(history.calendars(), relied_on, lost),
@@ -72,7 +78,8 @@ def take_snapshot(history: History, held_locations: Mapping[str, Held], settings
         unlisted=history.unlisted(settings.scopes),
         newest_version=history.newest_version(),
         ledger=Ledger(map(with_lost_rows, relied_on) if span.full else relied_on),
-        torn=Ledger(history.torn_reads()),
+        torn=torn,
+        unsure=unsure_of_rows(reads, torn_loads, torn.locations) if torn_load else frozenset(),
         counted=counted,
         lost=lost,
         holds=history.holds(),
