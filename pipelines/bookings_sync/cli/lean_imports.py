@@ -48,6 +48,8 @@ def _note_missing_pandas() -> None:
 
 
 class _NoPandas(MetaPathFinder):
+    """`importlib.util.find_spec("pandas")` raises, too, instead of returning None. Nothing in a sync calls it."""
+
     def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002
         if fullname == "pandas":
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
