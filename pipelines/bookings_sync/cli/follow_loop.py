@@ -15,8 +15,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from dlt.destinations.exceptions import DatabaseException
+
 from bookings_sync.cli import signals
 from bookings_sync.config.settings import Settings
+from bookings_sync.error_text import described
 from bookings_sync.errors import (
     AuditError,
     BookingsError,
@@ -133,11 +136,12 @@ class FollowLoop:
         except (LockedError, FileHeld) as error:
             self._say_waiting(str(error))
             return _LOCKED_SECONDS
-        except BookingsError as error:
+        except (BookingsError, DatabaseException) as error:
             if signals.exit_code(error) is not None:
                 raise  # dlt has wrapped the interrupt
             self._warehouse.failed(self._clocks.monotonic())
-            self._say(f"{error} Trying again in {self._warehouse.seconds_left(self._clocks.monotonic()):.0f} s.")
+            message = str(error) if isinstance(error, BookingsError) else f"the warehouse failed: {described(error)}."
+            self._say(f"{message} Trying again in {self._warehouse.seconds_left(self._clocks.monotonic()):.0f} s.")
         else:
             self._warehouse.succeeded()
             self._waits_for = ""

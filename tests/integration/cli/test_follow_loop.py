@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from dlt.destinations.exceptions import DatabaseTransientException
 
 from bookings_sync.changes.diff import Changes
 from bookings_sync.cli.follow_loop import Clocks, FollowLoop
@@ -156,12 +157,16 @@ def test_another_run_is_waited_for(error: Exception) -> None:
     assert [at for at in script.runs_of("oslo") if 120 <= at < 123]
 
 
-def test_a_warehouse_that_fails_is_tried_again_less_often() -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [LoadError("the load failed."), DatabaseTransientException(OSError("the server closed the connection"))],
+)
+def test_a_warehouse_that_fails_is_tried_again_less_often(failure: Exception) -> None:
     tried: list[float] = []
 
     def error_at(now: float) -> Exception | None:
         tried.append(now)
-        return LoadError("the load failed.") if now < 1_000 else None
+        return failure if now < 1_000 else None
 
     script = Script(error_at=error_at)
     script.follow(3_600)
