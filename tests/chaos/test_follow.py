@@ -63,13 +63,18 @@ class Live:
         return subprocess.run(command, cwd=self.folder, check=False, capture_output=True, timeout=300).returncode
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "bookings_sync.cli", "follow"],
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        with (self.folder / "follow.log").open("a", encoding="utf-8") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bookings_sync.cli", "-v", "-v", "follow"],
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                text=True,
+            )
+
+    def said(self) -> str:
+        """The last lines of the process, for a failed assertion."""
+        return (self.folder / "follow.log").read_text(encoding="utf-8", errors="replace")[-4_000:]
 
     def send(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -78,6 +83,7 @@ class Live:
     def end(self, number: signal.Signals) -> int:
         """Sends a signal and returns the exit code. The process ends by itself, in time or not at all."""
         assert self.process is not None
+        assert self.process.poll() is None, f"it ended by itself: {self.said()}"
         self.send(number)
         code = self.process.wait(60)
         self.codes.append(code)
@@ -220,8 +226,8 @@ def test_random_troubles_while_following(live: Live, tally: Tally) -> None:
         deadline = time.monotonic() + 300
         while live.published(last) != status:
             assert live.process is not None
-            assert live.process.poll() is None, "it ended by itself"
-            assert time.monotonic() < deadline, "the last change was never published"
+            assert live.process.poll() is None, f"it ended by itself: {live.said()}"
+            assert time.monotonic() < deadline, f"the last change was never published: {live.said()}"
             time.sleep(0.5)
     finally:
         over.set()

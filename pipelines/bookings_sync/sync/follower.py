@@ -37,6 +37,9 @@ _WRITE_EVERY_SECONDS = 60.0
 _SLOTS_EVERY_SECONDS = 600.0
 """Free slots take one request per service, and follow from appointments."""
 
+_IDLE_SECONDS = 60.0
+"""Idle time after which connections are not used again. Many servers close them sooner."""
+
 LONGEST_PAUSE_SECONDS = 20.0
 """A longer pause that the API asks for ends the location's run, so that the other locations need not wait."""
 
@@ -47,7 +50,8 @@ class Follower:
     def __init__(self, settings: Settings, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._monotonic = monotonic
-        self.http: ConnectionPool = open_http(settings)
+        self._http: ConnectionPool | None = None
+        self._http_used_at: DateTime | None = None
         limit = max(1, settings.rate_limit * settings.follow_percent // 100)
         self.limiters = {
             name: RateLimiter(limit, settings.rate_period_seconds, monotonic=monotonic) for name in settings.locations
@@ -59,7 +63,17 @@ class Follower:
         self._seen_at: dict[tuple[str, Scope, Window], int] = {}
 
     def close(self) -> None:
-        self.http.close()
+        if self._http is not None:
+            self._http.close()
+
+    def connections(self, now: DateTime) -> ConnectionPool:
+        """The connections for the next run. After a pause they are new: a computer that was suspended finds its old
+        connections dead, and would wait for each of them in vain."""
+        last, self._http_used_at = self._http_used_at, now
+        if self._http is None or last is None or abs((now - last).total_seconds()) > _IDLE_SECONDS:
+            self.close()
+            self._http = open_http(self._settings)
+        return self._http
 
     def learn(self, client: SqlClientBase[Any], ledger: Ledger, location_ids: Iterable[str], now: DateTime) -> None:
         """Learns the change rates, if that was long ago."""

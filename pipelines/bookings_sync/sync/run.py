@@ -112,7 +112,7 @@ class Run:
         self.follower = follower
         self.has_news = False
         """Whether a load so far has more than reads without news."""
-        self._http = follower.http if follower else open_http(settings)
+        self._http = follower.connections(clock()) if follower else open_http(settings)
         self._clients = {name: self._new_client(location) for name, location in settings.locations.items()}
         self.budget = RequestBudget(settings.request_budget, self._clients)
         self.step = ""
