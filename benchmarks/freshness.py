@@ -23,7 +23,8 @@ from rhythms import RHYTHMS, Calendar, Choose, Outcome, by_rates, clairvoyant, c
 from world import DAY_MS, World, served
 
 RATE_LIMIT, PERIOD_S, SHARE = 100, 10.0, 0.33
-LISTS_PER_ROUND, SLOTS_EVERY_S = 2, 600
+DAILY_LIMIT = 200_000
+LISTS_EVERY_S, SLOTS_EVERY_S = 60, 600
 LEARNT_DAYS, SEEN_EVERY_S = 28, 1_800
 """The learnt policy has seen four weeks, by runs every half hour."""
 
@@ -48,11 +49,11 @@ def _simulated(rows: int) -> Section:
         f"How long changes stay unseen: a simulated day of {rows:,} appointments in one location",
         ("rhythm", "policy", "requests a day", "mean s", "half within s", "95 % near today s", "95 % of hot range s"),
         notes=[
-            f"Following sends {SHARE:.0%} of {RATE_LIMIT} requests in {PERIOD_S:.0f} s, teams, services and free slots "
-            "included. cron reads the hot range in each run; a change outside waits 15 days on average.",
+            f"Following sends {SHARE:.0%} of {DAILY_LIMIT:,} requests a day, and at most {SHARE:.0%} of {RATE_LIMIT} "
+            f"in {PERIOD_S:.0f} s, teams, services and free slots included. cron reads the hot range in each run; a "
+            "change outside waits 15 days on average.",
             "uniform: all windows in turn. learnt: `bookings follow` after four weeks of runs every half hour; the "
-            "second "
-            "row weighs changes near today as by default. oracle: reads a window in the round after it changed.",
+            "second row weighs changes near today as by default. oracle: reads a window in the round after it changed.",
             "A change counts until its window is read. Loading takes about a second more.",
         ],
     )
@@ -79,19 +80,23 @@ def _simulated(rows: int) -> Section:
 
 def _policies(calendar: Calendar) -> dict[str, Outcome]:
     changes = calendar.changes()
-    per_second = RATE_LIMIT * SHARE / PERIOD_S - len(calendar.scopes) / SLOTS_EVERY_S
-    lists = LISTS_PER_ROUND + len(calendar.scopes)
+    others = 2 / LISTS_EVERY_S + len(calendar.scopes) / SLOTS_EVERY_S
+    lists = 2 + len(calendar.scopes)
     learnt = calendar.rates(LEARNT_DAYS, SEEN_EVERY_S)
 
-    def followed(choose: Choose) -> Outcome:
-        return follow(calendar, changes, choose, per_second, LISTS_PER_ROUND)
+    def followed(choose: Choose, *, is_learnt: bool = False) -> Outcome:
+        def per_second(second: float) -> float:
+            pace = learnt.pace(calendar.now_ms + round(second * 1_000)) if is_learnt else 1.0
+            return min(SHARE * DAILY_LIMIT / 86_400 * pace, SHARE * RATE_LIMIT / PERIOD_S) - others
+
+        return follow(calendar, changes, choose, per_second)
 
     return {
         "cron, 30 min": cron(calendar, changes, 30, lists),
         "cron, 5 min": cron(calendar, changes, 5, lists),
         "uniform": followed(in_turn),
-        "learnt": followed(by_rates(calendar, learnt, 1.0)),
-        "learnt, near today first": followed(by_rates(calendar, learnt, NEAR_WEIGHT)),
+        "learnt": followed(by_rates(calendar, learnt, 1.0), is_learnt=True),
+        "learnt, near today first": followed(by_rates(calendar, learnt, NEAR_WEIGHT), is_learnt=True),
         "oracle": followed(clairvoyant),
     }
 

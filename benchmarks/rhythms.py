@@ -28,6 +28,9 @@ ROUND_S = 5
 TUESDAY = 1_795_478_400_000 // DAY_MS
 """A Tuesday in November 2026, in days since the epoch."""
 
+_MOST_KEPT = 10
+"""Reads that a round may do although its own time allows fewer."""
+
 _AFTER_S = 6 * 3_600
 """How long the rounds go on after the day, so that its last changes are seen."""
 
@@ -239,10 +242,17 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(int(len(values) * share), len(values) - 1)] if values else 0.0
 
 
-def follow(calendar: Calendar, changes: Sequence[Change], choose: Choose, per_second: float, lists: int) -> Outcome:
-    """Follows for a day. Each round sends `lists` requests for teams and services, and reads for the rest."""
-    last = _read_before(calendar, per_second)
-    return _day(calendar, changes, last, ROUND_S, lambda rest: rest + per_second * ROUND_S - lists, choose)
+def follow(
+    calendar: Calendar, changes: Sequence[Change], choose: Choose, per_second: Callable[[float], float]
+) -> Outcome:
+    """Follows for a day, with `per_second` reads at a second of the day. Few unused reads are kept."""
+    last = _read_before(calendar, per_second(0))
+
+    def allowance(rest: float, second: int) -> float:
+        reads = per_second(second)
+        return min(rest + reads * ROUND_S, max(reads * ROUND_S, _MOST_KEPT))
+
+    return _day(calendar, changes, last, ROUND_S, allowance, choose)
 
 
 def cron(calendar: Calendar, changes: Sequence[Change], minutes: int, lists: int) -> Outcome:
@@ -253,7 +263,7 @@ def cron(calendar: Calendar, changes: Sequence[Change], minutes: int, lists: int
         return hot
 
     last = [-float(minutes * 60)] * len(calendar.places)
-    outcome = _day(calendar, changes, last, minutes * 60, lambda _: float(len(hot)), choose)
+    outcome = _day(calendar, changes, last, minutes * 60, lambda _rest, _second: float(len(hot)), choose)
     return Outcome(outcome.requests + lists * 24 * 60 // minutes, outcome.all, outcome.near, outcome.hot, 30 * 24.0)
 
 
@@ -268,7 +278,7 @@ def _day(
     changes: Sequence[Change],
     last: list[float],
     every_s: int,
-    allowance: Callable[[float], float],
+    allowance: Callable[[float, int], float],
     choose: Choose,
 ) -> Outcome:
     waiting: list[list[Change]] = [[] for _ in calendar.places]
@@ -281,7 +291,7 @@ def _day(
             waiting[changes[arrived].place].append(changes[arrived])
             counts[changes[arrived].place] += 1
             arrived += 1
-        rest = allowance(rest)
+        rest = allowance(rest, second)
         most = max(int(rest), 0)
         rest -= most
         for number in choose(second, last, counts, most):

@@ -86,6 +86,7 @@ def follow_one_change(settings: Settings, sandbox: SandboxProcess, page: Path) -
         sync=sync_once,
         publish=publish,
         say=lambda _: None,
+        pace=lambda name: follower.pace(name, sandbox.now),
         clocks=Clocks(time.monotonic, time.process_time, time.sleep),
     )
     timer = threading.Timer(_CHANGE_AFTER_SECONDS, cancel)

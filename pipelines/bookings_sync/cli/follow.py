@@ -55,10 +55,11 @@ def run_follow(output: Output, *, seconds: float | None, page: Path | None) -> i
         sync=sync_once,
         publish=publish,
         say=say,
+        pace=lambda name: follower.pace(name, utc_now()),
         clocks=Clocks(time.monotonic, time.process_time, _sleep),
     )
     names = ", ".join(settings.locations)
-    say(f"following {names}, within {settings.follow_percent} % of the rate limit")
+    say(f"following {names}, within {settings.follow_percent} % of the rate limits")
     try:
         loop.run(seconds)
     finally:

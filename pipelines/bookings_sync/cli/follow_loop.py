@@ -37,8 +37,10 @@ _ROUND_SECONDS = 5.0
 _CPU_SHARE = 0.5
 """The most of one core that the rounds may use, on average."""
 
-_LEAST_REQUESTS = 8
-"""A location waits until it may send this many requests: each round reads its teams and services first."""
+_LEAST_REQUESTS = 4
+"""A location waits until it may send this many requests: a round costs CPU time, whatever it reads."""
+
+_DAY_SECONDS = 86_400
 
 _PUBLISH_SECONDS = 300.0
 """Publish at least this often: some tables depend on the time."""
@@ -76,7 +78,8 @@ class FollowLoop:
     """Follows the locations of `settings`.
 
     `sync` makes one run with the given settings, allowing each location by name so many requests. `publish` builds and
-    publishes the tables. `say` prints a line.
+    publishes the tables. `say` prints a line. `pace` says how fast requests of a location accumulate at this hour,
+    relative to the mean.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class FollowLoop:
         sync: Callable[[Settings, Mapping[str, int]], SyncResult],
         publish: Callable[[], object],
         say: Callable[[str], None],
+        pace: Callable[[str], float],
         clocks: Clocks,
     ) -> None:
         self._settings = settings
@@ -93,9 +97,11 @@ class FollowLoop:
         self._publish = publish
         self._say = say
         self._clocks = clocks
-        now = clocks.monotonic()
-        per_second = settings.rate_limit * settings.follow_percent / 100 / settings.rate_period_seconds
-        self._allowances = {name: Allowance(per_second, now=now) for name in settings.locations}
+        self._pace = pace
+        now, share = clocks.monotonic(), settings.follow_percent / 100
+        a_day = share * settings.daily_limit / _DAY_SECONDS
+        at_most = share * settings.rate_limit / settings.rate_period_seconds
+        self._allowances = {name: Allowance(a_day, at_most, now=now) for name in settings.locations}
         self._backoffs = {name: Backoff() for name in settings.locations}
         self._warehouse = Backoff()
         """For failures that are no location's."""
@@ -149,6 +155,8 @@ class FollowLoop:
 
     def _due(self, now: float) -> list[tuple[list[str], bool]]:
         """The locations of each round that is due: the healthy ones, and those that failed before."""
+        for name, allowance in self._allowances.items():
+            allowance.set_pace(self._pace(name), now)
         ready = [
             name
             for name, allowance in self._allowances.items()

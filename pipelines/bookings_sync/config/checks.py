@@ -175,6 +175,7 @@ _AT_LEAST = {
     "rows_per_load": 1,
     "reads_per_load": 1,
     "rate_limit": 1,
+    "daily_limit": 1,
     "concurrency": 1,
     "attempts": 1,
     "deletion_guard_percent": 0,

@@ -71,6 +71,7 @@ class Settings:
 
     rate_limit: int = 100
     rate_period_seconds: float = 10.0
+    daily_limit: int = 200_000
     concurrency: int = 20
     connect_timeout_seconds: float = 10.0
     read_timeout_seconds: float = 60.0

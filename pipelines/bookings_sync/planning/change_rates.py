@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from math import sqrt
 
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import DAY_MS, Window
@@ -103,11 +104,22 @@ class ChangeRates:
     def __init__(self, seen: SeenChanges | None = None, rows: Mapping[Scope, float] | None = None) -> None:
         seen = seen or SeenChanges()
         self._per_day = _per_day(seen)
-        self._weeks = _weeks(seen)
+        common, self._weeks = _weeks(seen)
+        roots = [sqrt(share) for share in common]
+        days = [roots[first : first + 24] for first in range(0, WEEK_HOURS, 24)]
+        self._pace = [root * 24 / sum(day) for day in days for root in day]
         self._seen_by_scope = seen.by_scope
         self._rows = dict(rows or {})
         self._all_seen = sum(seen.by_scope.values())
         self._all_rows = sum(self._rows.values()) + len(self._rows)
+
+    def pace(self, instant_ms: int) -> float:
+        """How much of a day's requests belong into this hour, relative to the mean hour of the day (UTC).
+
+        The best interval between reads is proportional to 1/√λ (`planning.following`), so requests follow √λ. Without
+        any change, the pace is 1.
+        """
+        return self._pace[hour_of_week(instant_ms)]
 
     def waiting(self, window: Window, scope: Scope, since_ms: int, now_ms: int, near_weight: float = 1.0) -> float:
         """∫ λ(s)·(s − since) ds from `since_ms` to `now_ms`, where λ is the window's rate of changes at a time.
@@ -179,12 +191,14 @@ def _per_day(seen: SeenChanges) -> list[float]:
     ]
 
 
-def _weeks(seen: SeenChanges) -> list[_Week]:
-    """The week of each age: its own changes, smoothed by the week of all ages, and that by a flat week."""
+def _weeks(seen: SeenChanges) -> tuple[list[float], list[_Week]]:
+    """The shares of a week's hours in all changes, smoothed by a flat week; and the week of each age, smoothed by
+    these."""
     hours = range(WEEK_HOURS)
     together = [sum(seen.by_age[age, hour] for age in range(len(AGES))) for hour in hours]
     common = _smoothed(together, [1 / WEEK_HOURS for _ in hours])
-    return [_Week(_smoothed([seen.by_age[age, hour] for hour in hours], common)) for age in range(len(AGES))]
+    weeks = [_Week(_smoothed([seen.by_age[age, hour] for hour in hours], common)) for age in range(len(AGES))]
+    return common, weeks
 
 
 def _smoothed(counts: Sequence[float], prior: Sequence[float]) -> list[float]:

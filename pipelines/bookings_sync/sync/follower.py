@@ -34,6 +34,9 @@ _LEARN_EVERY_SECONDS = 3_600.0
 _WRITE_EVERY_SECONDS = 60.0
 """Loads without news are written this often. They only move the times of reads, and each adds rows to dlt's tables."""
 
+_LISTS_EVERY_SECONDS = 60.0
+"""Teams and services change rarely, and take two requests. They also prove whose calendar a key opens."""
+
 _SLOTS_EVERY_SECONDS = 600.0
 """Free slots take one request per service, and follow from appointments."""
 
@@ -58,8 +61,12 @@ class Follower:
         }
         self.reads: Mapping[str, int] = {}
         """The requests that each location may have in the next run, by name: reads and whole lists."""
+        self._ids: dict[str, str] = {}
         self._rates: dict[str, ChangeRates] = {}
-        self._learnt_at = self._written_at = self._slots_at = float("-inf")
+        self._learnt_at = self._written_at = float("-inf")
+        self._lists_at: dict[str, float] = {}
+        self._slots_at: dict[str, float] = {}
+        """When whole lists and free slots were read last, by the location's name."""
         self._seen_at: dict[tuple[str, Scope, Window], int] = {}
 
     def close(self) -> None:
@@ -75,8 +82,10 @@ class Follower:
             self._http = open_http(self._settings)
         return self._http
 
-    def learn(self, client: SqlClientBase[Any], ledger: Ledger, location_ids: Iterable[str], now: DateTime) -> None:
-        """Learns the change rates, if that was long ago."""
+    def learn(self, client: SqlClientBase[Any], ledger: Ledger, ids: Mapping[str, str], now: DateTime) -> None:
+        """Learns the change rates, if that was long ago. `ids` are the locations' ids by name."""
+        self._ids.update(ids)
+        location_ids = list(ids.values())
         unknown = [each for each in location_ids if each not in self._rates]
         if not unknown and self._monotonic() - self._learnt_at < _LEARN_EVERY_SECONDS:
             return
@@ -98,14 +107,30 @@ class Follower:
         """When the window was read without news, if that is not in the ledger yet; 0 otherwise."""
         return self._seen_at.get((location_id, scope, window), 0)
 
-    @property
-    def is_slots_turn(self) -> bool:
-        """Whether the next run reads free slots, and asks for appointments that no list has."""
-        return self._monotonic() - self._slots_at >= _SLOTS_EVERY_SECONDS
+    def pace(self, name: str, now: DateTime) -> float:
+        """How fast requests of a location should accumulate at this hour, relative to the mean."""
+        rates = self._rates.get(self._ids.get(name, ""))
+        return rates.pace(to_ms(now)) if rates else 1.0
 
-    def slots_read(self) -> None:
+    def is_lists_turn(self, names: Iterable[str]) -> bool:
+        """Whether the next run, of these locations, reads teams and services."""
+        return self._is_turn(self._lists_at, names, _LISTS_EVERY_SECONDS)
+
+    def is_slots_turn(self, names: Iterable[str]) -> bool:
+        """Whether the next run reads free slots, and asks for appointments that no list has."""
+        return self._is_turn(self._slots_at, names, _SLOTS_EVERY_SECONDS)
+
+    def _is_turn(self, read_at: Mapping[str, float], names: Iterable[str], every: float) -> bool:
+        now = self._monotonic()
+        return any(now - read_at.get(name, float("-inf")) >= every for name in names)
+
+    def lists_read(self, names: Iterable[str]) -> None:
+        """The present run reads teams and services."""
+        self._lists_at.update(dict.fromkeys(names, self._monotonic()))
+
+    def slots_read(self, names: Iterable[str]) -> None:
         """The present run reads free slots. Its load is written: what is free depends on when it was read."""
-        self._slots_at = self._monotonic()
+        self._slots_at.update(dict.fromkeys(names, self._monotonic()))
         self._written_at = float("-inf")
 
     def may_drop(self) -> bool:

@@ -70,6 +70,8 @@ class Load:
         if not self._run.planner.is_listed("services"):
             yield from self._parts.whole_lists.services()
             yield from self._ledger(self._settle())
+            if self._run.follower is not None:
+                self._run.follower.lists_read(self._run.settings.locations)
 
     def appointments(self) -> Iterator[Emitted]:
         """The appointments that are planned next, and their contacts, as many as one load takes; and those to ask for
@@ -81,7 +83,7 @@ class Load:
                 self._parts.completed.contacts(location_id, progress, Totals(), is_whole=not run.snapshot.torn_contacts)
             reads = self._settle()
         reads |= yield from mentions.seen(self._listed_appointments())
-        is_turn = run.follower is None or run.follower.is_slots_turn
+        is_turn = run.follower is None or run.follower.is_slots_turn(run.settings.locations)
         if is_turn and (due := run.look_ups.take_due(run.findings.active)):
             yield from mentions.seen(self._looked_up(due))
             reads |= self._settle()
@@ -135,7 +137,7 @@ class Load:
             return
         run.planner.mark_listed("slots")
         if run.follower is not None:
-            run.follower.slots_read()
+            run.follower.slots_read(run.settings.locations)
         self._parts.whole_lists.learn_scopes()
         yield from self._parts.slot_reads().carry_out()
         yield from self._ledger(self._settle())

@@ -23,13 +23,22 @@ _LONGEST_PARTIAL_SECONDS = 30.0
 
 
 class Allowance:
-    """Requests that accumulate at `per_second`. A run may send more than it was allowed, for retries and for
-    appointments that turn out to be missing: the next runs wait for that."""
+    """Requests that accumulate at `per_second`, times a pace that changes with the hour, but never faster than at
+    `most_per_second`. A run may send more than it was allowed, for retries and for appointments that turn out to be
+    missing: the next runs wait for that."""
 
-    def __init__(self, per_second: float, *, now: float) -> None:
-        self._per_second = per_second
+    def __init__(self, per_second: float, most_per_second: float, *, now: float) -> None:
+        self._mean = per_second
+        self._fastest = most_per_second
+        self._per_second = per_second = min(per_second, most_per_second)
         self._most = self._left = max(per_second * _MOST_SECONDS, _MOST_AT_LEAST)
         self._at = now
+
+    def set_pace(self, pace: float, now: float) -> None:
+        """Sets how fast requests accumulate from now on, relative to the mean."""
+        self.available(now)
+        self._per_second = min(self._mean * pace, self._fastest)
+        self._most = max(self._per_second * _MOST_SECONDS, _MOST_AT_LEAST)
 
     def available(self, now: float) -> int:
         """The requests that may be sent now."""

@@ -171,7 +171,8 @@ class Run:
             self.settings, self.span, self.client, self.rules_of, ledger, self.snapshot, self.findings.location_ids
         )
         if self.follower is not None:
-            self.follower.learn(client, ledger, self.findings.location_ids, self.span.now)
+            ids = {self.findings.of(each).name: each for each in self.findings.location_ids}
+            self.follower.learn(client, ledger, ids, self.span.now)
         self.planner = Planner(
             self.settings,
             self.span,
@@ -184,8 +185,8 @@ class Run:
             ),
             following=self.follower.following(self._reads_left) if self.follower else None,
         )
-        if self.follower is not None and not self.follower.is_slots_turn:
-            self.planner.mark_listed("slots")
+        if self.follower is not None:
+            self._leave_out_lists(self.follower)
         self.look_ups = LookUps(
             self.snapshot.look_ups,
             self.snapshot.unlisted,
@@ -281,6 +282,14 @@ class Run:
             yield
         except BookingsError as error:
             self.findings.locations[name].give_up(error)
+
+    def _leave_out_lists(self, follower: Follower) -> None:
+        """Most runs of `follow` read no whole lists."""
+        if not follower.is_lists_turn(self.settings.locations):
+            self.planner.mark_listed("teams")
+            self.planner.mark_listed("services")
+        if not follower.is_slots_turn(self.settings.locations):
+            self.planner.mark_listed("slots")
 
     def _reads_left(self, location_id: str) -> int:
         """The requests that a run of `follow` may still plan for a location."""

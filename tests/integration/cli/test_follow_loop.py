@@ -29,7 +29,8 @@ class Script:
     changes_at: Callable[[float], int] = lambda _: 0
     error_at: Callable[[float], Exception | None] = lambda _: None
     publish_error_at: Callable[[float], Exception | None] = lambda _: None
-    requests: int = 5
+    pace_at: Callable[[float], float] = lambda _: 1.0
+    requests: int = 3
     seconds: float = 0.5
     cpu_seconds: float = 0.5
     knobs: dict[str, Any] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Script:
             sync=self._sync,
             publish=self._publish,
             say=self.said.append,
+            pace=lambda _: self.pace_at(self.now),
             clocks=Clocks(lambda: self.now, lambda: self.cpu, self._sleep),
         )
         loop.run(seconds)
@@ -95,12 +97,21 @@ def test_it_reads_every_few_seconds_and_ends_in_time() -> None:
     assert loop.totals.rounds == len(script.runs)
 
 
-def test_requests_stay_within_the_share_of_the_rate_limit() -> None:
+def test_requests_stay_within_the_share_of_both_limits() -> None:
     script = Script(requests=40)
-    loop = script.follow(3_600)
-    assert loop.totals.requests <= 3.3 * 3_600 + 60
-    assert loop.totals.requests >= 0.9 * 3.3 * 3_600
+    loop = script.follow(24 * 3_600)
+    assert 0.95 * 66_000 <= loop.totals.requests <= 66_000 + 60
     assert all(reads["oslo"] <= 20 for _, _, _, reads in script.runs)
+    script = Script(requests=40, knobs={"daily_limit": 10_000_000})
+    loop = script.follow(3_600)
+    assert 0.9 * 3.3 * 3_600 <= loop.totals.requests <= 3.3 * 3_600 + 60
+
+
+def test_busy_hours_get_more_of_the_days_requests() -> None:
+    script = Script(requests=10, pace_at=lambda now: 1.5 if now < 3_600 else 0.5)
+    script.follow(7_200)
+    first = len([at for at in script.runs_of("oslo") if at < 3_600])
+    assert first == pytest.approx(3 * (len(script.runs) - first), rel=0.1)
 
 
 def test_it_uses_half_a_core_at_most() -> None:

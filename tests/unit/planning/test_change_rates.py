@@ -99,6 +99,20 @@ def test_a_change_waits_from_the_hour_in_which_it_happened() -> None:
     assert since(100) / since(4) == pytest.approx(97.5 / 1.5, rel=0.001)
 
 
+def test_busy_hours_get_more_requests_by_the_root_of_their_changes() -> None:
+    seen = SeenChanges()
+    midnight = NOW // DAY_MS * DAY_MS
+    for hour in range(24):
+        began = midnight + hour * HOUR_MS
+        seen.add(ANN, NOW, began, began + HOUR_MS, changes=9e6 if 8 <= hour < 18 else 1e6)
+    rates = ChangeRates(seen)
+    paces = [rates.pace(midnight + hour * HOUR_MS) for hour in range(24)]
+    assert sum(paces) == pytest.approx(24)  # no day has more requests than another
+    assert paces[8] / paces[7] == pytest.approx(3, rel=0.01)
+    assert rates.pace(midnight + 30 * HOUR_MS) == pytest.approx(1)
+    assert ChangeRates().pace(NOW) == pytest.approx(1)
+
+
 def test_every_time_has_an_age() -> None:
     assert [age_of(start) for start, _ in AGES] == list(range(len(AGES)))
     assert age_of(-1e9) == 0

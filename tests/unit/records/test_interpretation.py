@@ -35,7 +35,7 @@ NO_MEANING = {
     "deletion_evidence_runs", "deletion_evidence_hours", "rows_per_load", "reads_per_load", "rate_limit",
     "rate_period_seconds",
     "concurrency", "connect_timeout_seconds", "read_timeout_seconds", "attempts", "http_transport",
-    "follow_percent", "follow_near_weight",
+    "follow_percent", "daily_limit", "follow_near_weight",
     "unknown_id_statuses", "destination", "pipeline_name", "raw_dataset", "staging_dataset", "marts_dataset",
     "keep_copies", "part", "are_all", "contacts_changed_filter",
 }  # fmt: skip

@@ -51,10 +51,24 @@ def test_loads_without_news_are_written_once_a_minute(follower: Follower, time: 
 
 def test_a_round_with_slots_is_written(follower: Follower) -> None:
     follower.written(NOW)
-    assert follower.is_slots_turn
-    follower.slots_read()
-    assert not follower.is_slots_turn
+    assert follower.is_slots_turn(["oslo"])
+    follower.slots_read(["oslo"])
+    assert not follower.is_slots_turn(["oslo"])
+    assert follower.is_slots_turn(["oslo", "rome"])  # rome failed until now
     assert not follower.may_drop()
+
+
+def test_whole_lists_are_read_once_a_minute(follower: Follower, time: dict[str, float]) -> None:
+    assert follower.is_lists_turn(["oslo"])
+    follower.lists_read(["oslo"])
+    assert not follower.is_lists_turn(["oslo"])
+    assert follower.is_lists_turn(["rome"])
+    time["now"] = 60
+    assert follower.is_lists_turn(["oslo"])
+
+
+def test_before_it_has_learnt_every_hour_is_alike(follower: Follower) -> None:
+    assert follower.pace("oslo", NOW) == 1
 
 
 def test_reads_of_loads_that_were_not_written_are_remembered_for_an_hour(follower: Follower) -> None:

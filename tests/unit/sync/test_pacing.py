@@ -12,7 +12,7 @@ from bookings_sync.sync.pacing import Allowance, Backoff
 @pytest.mark.parametrize("seed", range(5))
 def test_on_average_no_more_requests_than_allowed(seed: int) -> None:
     rng, now, sent = random.Random(seed), 0.0, 0
-    allowance = Allowance(3.3, now=now)
+    allowance = Allowance(3.3, 10, now=now)
     for _ in range(2_000):
         now += rng.uniform(1, 10)
         if allowed := allowance.available(now):
@@ -24,20 +24,28 @@ def test_on_average_no_more_requests_than_allowed(seed: int) -> None:
 
 
 def test_a_pause_of_hours_allows_no_burst() -> None:
-    allowance = Allowance(3.3, now=0)
+    allowance = Allowance(3.3, 10, now=0)
     assert allowance.available(8 * 3_600) == allowance.available(8 * 3_600 + 60) < 25
 
 
 def test_a_slow_rate_allows_a_few_requests_at_last() -> None:
-    allowance = Allowance(0.01, now=0)
+    allowance = Allowance(0.01, 10, now=0)
     allowance.spend(allowance.available(0))
     assert allowance.seconds_until(8, 0) == pytest.approx(800)
     assert allowance.available(800) == 8
     assert allowance.seconds_until(1_000, 0) < float("inf")
 
 
+def test_the_pace_changes_how_fast_requests_accumulate_up_to_the_rate_limit() -> None:
+    allowance = Allowance(1, 3, now=0)
+    for pace, expected in ((0.5, 2), (2, 8), (9, 12)):
+        allowance.spend(allowance.available(0))
+        allowance.set_pace(pace, 0)
+        assert allowance.seconds_until(expected, 0) == pytest.approx(4)
+
+
 def test_a_clock_that_goes_back_takes_nothing_away() -> None:
-    allowance = Allowance(1, now=100)
+    allowance = Allowance(1, 10, now=100)
     before = allowance.available(100)
     assert allowance.available(50) == before
 

@@ -170,7 +170,7 @@ def follow(
 
     It syncs a few windows every few seconds, the ones in which a change is
     most likely to wait, and publishes the tables when rows differ. It uses
-    follow_percent of each location's rate limit. Ctrl-C or SIGTERM ends it;
+    follow_percent of each location's rate limits. Ctrl-C or SIGTERM ends it;
     everything that was loaded is kept.
     """
     from bookings_sync.cli.memory import limit_memory_use
