@@ -14,7 +14,7 @@ from bookings_sync.sync.pipeline import SyncResult
 from bookings_sync.warehouse.dataset import open_client, open_pipeline
 from bookings_sync.warehouse.unseen_changes import unseen_changes
 
-from .conftest import Site, small
+from .conftest import Site, both_apis, small
 
 READS = 8
 
@@ -53,6 +53,7 @@ def follow(open_site: Callable[..., Site]) -> Iterator[Callable[..., Followed]]:
         each.follower.close()
 
 
+@both_apis
 def test_each_round_sends_few_requests_and_a_change_is_seen_soon(follow: Callable[..., Followed]) -> None:
     followed = follow()
     site = followed.site
@@ -85,6 +86,7 @@ def test_rounds_without_news_write_nothing(follow: Callable[..., Followed]) -> N
     assert site.query(loads)[0]["n"] - before >= 1  # a minute has passed, and `reads` says so
 
 
+@both_apis
 def test_all_changes_of_days_are_found_in_time(follow: Callable[..., Followed]) -> None:
     followed = follow(cold_reread_days=2, lookback_days=5, horizon_days=30)
     site = followed.site
@@ -99,6 +101,7 @@ def test_all_changes_of_days_are_found_in_time(follow: Callable[..., Followed]) 
     assert site.differences() == []
 
 
+@both_apis
 def test_a_warehouse_that_was_never_synced_is_filled(follow: Callable[..., Followed]) -> None:
     followed = follow()
     followed.rounds(6, reads=40)
