@@ -12,6 +12,9 @@ _MOST_SECONDS = 6.0
 """Unused requests of this time are kept. More would make a long round after a pause, and long rounds delay each other:
 the rate limiter makes a round last as long as its requests took to accumulate."""
 
+_MOST_DEBT_SECONDS = 120.0
+"""What accumulates in this time is a large debt: all that accumulates repays it."""
+
 _MOST_AT_LEAST = 10
 """Requests that accumulate even at a low rate."""
 
@@ -25,13 +28,15 @@ _LONGEST_PARTIAL_SECONDS = 30.0
 class Allowance:
     """Requests that accumulate at `per_second`, times a pace that changes with the hour, but never faster than at
     `most_per_second`. A run may send more than it was allowed, for retries and for appointments that turn out to be
-    missing: the next runs wait for that."""
+    missing. Half of what accumulates repays that debt, so rounds get smaller for a while instead of stopping. All of it
+    repays a large debt."""
 
     def __init__(self, per_second: float, most_per_second: float, *, now: float) -> None:
         self._mean = per_second
         self._fastest = most_per_second
         self._per_second = per_second = min(per_second, most_per_second)
         self._most = self._left = max(per_second * _MOST_SECONDS, _MOST_AT_LEAST)
+        self._debt, self._large_debt = 0.0, per_second * _MOST_DEBT_SECONDS
         self._at = now
 
     def set_pace(self, pace: float, now: float) -> None:
@@ -42,17 +47,25 @@ class Allowance:
 
     def available(self, now: float) -> int:
         """The requests that may be sent now."""
-        self._left = min(self._left + max(now - self._at, 0.0) * self._per_second, self._most)
+        accumulated = max(now - self._at, 0.0) * self._per_second
+        is_large = self._debt > self._large_debt
+        repaid = min(self._debt, accumulated if is_large else accumulated / 2)
+        self._debt -= repaid
+        self._left = min(self._left + accumulated - repaid, self._most)
         self._at = now
-        return max(int(self._left), 0)
+        return int(self._left)
 
     def spend(self, requests: int) -> None:
         self._left -= requests
+        self._debt += max(-self._left, 0.0)
+        self._left = max(self._left, 0.0)
 
     def seconds_until(self, requests: int, now: float) -> float:
-        """How long until this many requests may be sent."""
+        """How long until this many requests may be sent, at most."""
         self.available(now)
-        return max(0.0, (min(requests, self._most) - self._left) / self._per_second)
+        missing = max(0.0, min(requests, self._most) - self._left)
+        too_much = max(0.0, self._debt - self._large_debt) if missing else 0.0
+        return (missing * (2 if self._debt else 1) + too_much) / self._per_second
 
 
 @dataclass(slots=True)

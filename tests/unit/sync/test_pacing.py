@@ -19,8 +19,24 @@ def test_on_average_no_more_requests_than_allowed(seed: int) -> None:
             spent = allowed + rng.choice([0, 0, 0, 5, 40])  # retries and verifications are not planned
             allowance.spend(spent)
             sent += spent
-    assert sent <= 3.3 * now + 60
+    assert sent <= 3.3 * (now + 120) + 100
     assert sent >= 0.5 * 3.3 * now
+
+
+def test_what_was_sent_too_much_makes_rounds_smaller_and_stops_none() -> None:
+    allowance = Allowance(1, 10, now=0)
+    allowance.spend(allowance.available(0) + 30)  # a small debt
+    assert [allowance.available(now) for now in (0, 10, 20)] == [0, 5, 10]
+    allowance.spend(10)
+    assert allowance.available(60) == 10
+    allowance.spend(10)
+    assert allowance.available(65) == 5  # the debt is repaid
+
+
+def test_a_large_debt_stops_the_rounds() -> None:
+    allowance = Allowance(1, 10, now=0)
+    allowance.spend(allowance.available(0) + 200)
+    assert [allowance.available(now) for now in (70, 85, 95)] == [0, 0, 5]
 
 
 def test_a_pause_of_hours_allows_no_burst() -> None:
