@@ -20,6 +20,7 @@ import typer
 from dialects import dialects
 from first_load import first_load
 from freshness import freshness
+from live import live
 from many_locations import many_locations
 from measure import progress
 from peers import peers
@@ -35,6 +36,7 @@ class Part(StrEnum):
     FIRST_LOAD = "first-load"
     PEERS = "peers"
     STANDING = "standing"
+    LIVE = "live"
     LOCATIONS = "locations"
     RATE = "rate"
     DIALECTS = "dialects"
@@ -60,6 +62,7 @@ def main(
             Part.FIRST_LOAD: lambda: first_load(rows, runs, folder),
             Part.PEERS: lambda: peers(rows, runs, folder),
             Part.STANDING: lambda: standing(rows, runs, folder),
+            Part.LIVE: lambda: live(rows, runs, folder),
             Part.LOCATIONS: lambda: many_locations(locations, runs, folder),
             Part.RATE: lambda: rate(rows, folder),
             Part.DIALECTS: lambda: dialects(rows, runs, folder),

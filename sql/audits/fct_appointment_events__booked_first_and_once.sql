@@ -1,5 +1,6 @@
 /*
 Model: fct_appointment_events
+Incremental by: location_id, appointment_id
 Question: Which appointments do not have exactly one booked event, before all other events?
 */
 WITH booked_events AS (

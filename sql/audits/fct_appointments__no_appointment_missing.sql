@@ -1,5 +1,6 @@
 /*
 Model: fct_appointments
+Incremental by: location_id, appointment_id
 Question: Which staged appointments are missing, because a join lost them?
 */
 SELECT staged.location_id, staged.appointment_id

@@ -2,6 +2,7 @@
 Grain: one row per location and contact.
 Question: Which contacts exist, and where did they come from?
 Key: location_id, contact_id
+Incremental by: location_id, contact_id
 Notes: Contains no names, addresses or phone numbers; they stay in staging. Includes contacts that appear only in
   appointments (is_inferred), so that every appointment finds its contact.
 Audits:

@@ -2,6 +2,7 @@
 Grain: one row per day.
 Question: Which days are there, including days without appointments?
 Key: date
+Clock: day
 Notes: Join to this table to keep days without appointments in a chart. It covers every day from the first to the last
   appointment, includes today, and adds one day at each end because local days differ between time zones. It is
   limited to the last 20 and the next 5 years, so that an appointment with a wrong year does not add centuries.

@@ -100,11 +100,11 @@ WITH all_locations AS (
 ), all_starts AS (
   SELECT location_id, service_id, starts_at
   FROM staging.stg_slots
-  WHERE deleted_at IS NULL AND starts_at >= $now - INTERVAL 365 DAY
+  WHERE deleted_at IS NULL AND starts_at >= $today - INTERVAL 365 DAY
   UNION ALL
   SELECT location_id, service_id, starts_at
   FROM staging.stg_appointments
-  WHERE deleted_at IS NULL AND contact_id IS NOT NULL AND starts_at >= $now - INTERVAL 365 DAY
+  WHERE deleted_at IS NULL AND contact_id IS NOT NULL AND starts_at >= $today - INTERVAL 365 DAY
 ), numbered_starts AS (
   SELECT
     all_starts.location_id,

@@ -2,6 +2,7 @@
 Grain: one row per location, service and local day on which the service existed.
 Question: How long were a service's slots on each day, and how many bookings could it take at the same time?
 Key: location_id, service_id, local_date
+Clock: day
 Notes: From the first day with an appointment or slot of the service, or the day on which a sync first saw it, to the
   last day with one, but at least for the 28 days that begin today. A service that was deleted ends with its last
   appointment or slot. The rules of a day are the version that a sync had seen by then; for days before the first sync

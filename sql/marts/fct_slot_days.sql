@@ -2,10 +2,11 @@
 Grain: one row per location, service and local day with slots or bookings.
 Question: On which days are a service's free slots known, and how old was what was known of them?
 Key: location_id, service_id, local_date
+Incremental by: location_id, service_id, local_date
 Notes: A sync lists the slots that are free when it runs. What happens to a slot between the last read and its start is
   only known from bookings. So the free slots of a day count as known if the last read was at most 30 hours old whenever
   a slot or a booking of the day began (hours_without_read). That is one sync a day, six hours late. For days that have
-  not come, the last read must be at most 30 hours old now. Days before the service's slots were first seen, after its
+  not come, the last read must be at most 30 hours old at the end of the current hour. Days before the service's slots were first seen, after its
   latest slot, and from the deletion of a service on are not known either (dim_service.slots_known_from and
   slots_known_to), nor are the days of a service without a slot duration.
 Audits:
@@ -18,7 +19,7 @@ Columns:
   service_id: The service.
   local_date: The local day.
   hours_without_read: The longest time from the last read of the service's slots to the start of a slot or booking of
-    the day, or to now, in hours; null if some of them began before the first read.
+    the day, or to the end of the current hour, in hours; null if some of them began before the first read.
   is_known: Whether the free slots of the day are known, so that its utilisation is.
 */
 WITH starts AS (
@@ -49,12 +50,12 @@ WITH starts AS (
     location_id,
     service_id,
     local_date,
-    LEAST(first_starts_at, $now) AS edge_at,
+    LEAST(first_starts_at, $hour + INTERVAL 1 HOUR) AS edge_at,
     CAST(NULL AS TIMESTAMPTZ) AS read_at,
     'first' AS edge
   FROM days
   UNION ALL
-  SELECT location_id, service_id, local_date, LEAST(last_starts_at, $now), NULL, 'last' FROM days
+  SELECT location_id, service_id, local_date, LEAST(last_starts_at, $hour + INTERVAL 1 HOUR), NULL, 'last' FROM days
   UNION ALL
   SELECT location_id, service_id, NULL, read_at, read_at, 'read' FROM reads
 ), edges_with_read AS (

@@ -2,6 +2,9 @@
 Grain: one row per location, service and start of a slot.
 Question: Which slots were offered, what became of each, and how many more bookings could it take?
 Key: location_id, service_id, starts_at
+Incremental by: location_id, service_id
+Clock:
+  marts.fct_slot_seats: starts_at
 Notes: A slot can still be booked while a member of the service has a seat left (fct_slot_seats). Bookings decide before
   the list of slots does: a slot that was booked after the last read is taken, although that read listed it. A slot that
   has not begun and is still listed has at least one seat, because the API offers it. Slots may overlap, such as a

@@ -2,6 +2,7 @@
 Grain: one row per location, member, local day and local hour in which the member was on duty or booked.
 Question: How much of each member's working time was booked, hour by hour?
 Key: location_id, member_id, local_date, local_hour
+Incremental by: location_id, member_id
 Notes: A member is on duty while any service that they take is open; hours that several services share count once.
   Bookings that overlap, such as those of one class, count once. Time off (fct_appointments.blocks_time) is not
   available, unless the member was booked in it. Services, hours and members are those of the day. Bookings that name no

@@ -2,6 +2,9 @@
 Grain: one row per location, local day, service, team, member, contact source and status.
 Question: How many bookings are there by day, service, team, member, contact source and status?
 Key: location_id, local_date, service_id, team_id, member_id, source, status
+Incremental by: location_id, local_date
+Clock:
+  marts.fct_appointments: starts_at
 Notes: The table to pivot. Every figure can be summed over any of the dimensions and over weeks or months; compute
   rates from the sums. sql/metrics.yml has the rates that are computed from this table. A booking counts on the local
   day it starts; fct_appointments.is_booking says what a booking is. Appointments without a start are left out.

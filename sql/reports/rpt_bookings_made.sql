@@ -2,6 +2,7 @@
 Grain: one row per location, service and local day on which bookings were made.
 Question: How many bookings are made each day, and what became of them?
 Key: location_id, service_id, local_date
+Incremental by: location_id, service_id
 Notes: Counts by the day on which the booking was made; rpt_daily_bookings counts by the day it is for. Only bookings
   whose booked_at comes from the API's createdAt: for the others nobody knows when they were made. Bookings deleted
   before their start count, because they were made. made = expected + cancelled + invalid + deleted_before_start.

@@ -2,6 +2,9 @@
 Grain: one row per location, service and local week with bookings that have begun.
 Question: How long before their start are bookings cancelled, and how many are cancelled late?
 Key: location_id, service_id, local_week
+Incremental by: location_id, service_id, local_week
+Clock:
+  marts.fct_appointments: starts_at
 Notes: By the week of the start. Bookings to come are left out, because they may still be cancelled. The notice is the
   time from the cancellation to the start at that time. Late means under 24 hours of notice: same day, under 24 hours on
   an earlier local day, or after the start. If the API does not date a cancellation, it lies between two syncs

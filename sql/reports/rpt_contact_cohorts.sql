@@ -2,6 +2,9 @@
 Grain: one row per location, month of the contacts' first visit, and month since then up to the current one.
 Question: How many contacts come back, and after how many months?
 Key: location_id, cohort_month, months_since
+Clock:
+  day
+  marts.fct_appointments: CASE WHEN status = 'showed' THEN starts_at END
 Notes: A visit is a booking that has begun and is marked showed: no-shows, cancellations and bookings that nobody
   marked are none. A contact belongs to the cohort of its first known visit, by local month. Repeat rate = contacts
   with a second visit by the end of the month / contacts of the cohort; the second visit may be in the first month.

@@ -2,6 +2,9 @@
 Grain: one row per location, endpoint, scope and id of the scope.
 Question: Which time range of each calendar was read, are there gaps, and how recent is the data?
 Key: location_id, endpoint, scope, scope_id
+Clock:
+  staging.stg_reads: window_start
+  staging.stg_reads: window_end
 Notes: Computed from complete reads only. A calendar that was never read has no row. Overlapping windows count once.
 Reads staging:
   stg_reads: no mart holds reads, because they describe the sync and not the business.

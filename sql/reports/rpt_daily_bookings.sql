@@ -2,6 +2,7 @@
 Grain: one row per location, service and local day on which appointments start.
 Question: How many bookings does each day have, and what became of them?
 Key: location_id, service_id, local_date
+Incremental by: location_id, service_id, local_date
 Notes: fct_appointments.is_booking says what a booking is. It counts on the local day it starts, not on the day it was
   made. bookings = open + showed + noshow + cancelled + invalid. Appointments without a start are left
   out.

@@ -2,6 +2,7 @@
 Grain: one row per location, member and pair of bookings that overlap.
 Question: Where is a member booked twice at the same time?
 Key: location_id, appointment_id, other_appointment_id
+Clock: day
 Notes: Both bookings take time (fct_appointments.takes_time), have the same member, and start on one of the 28 local
   days before today, today or later. Bookings of one service with the same start are a class, not a double booking, if
   the service has several seats per slot. The pair is named once: the earlier booking first.

@@ -2,6 +2,7 @@
 Grain: one row per location, service, month and group of lead times.
 Question: How far ahead are appointments booked, and does the outcome depend on it?
 Key: location_id, service_id, local_month, lead_time_span
+Incremental by: location_id, service_id, local_month
 Notes: Past and future bookings, by the local month in which they start. Bookings without a createdAt from the API are
   in the group not known, so that the groups add up to all bookings.
 Audits:

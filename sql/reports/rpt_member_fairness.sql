@@ -2,6 +2,7 @@
 Grain: one row per location, service, local week and member in the service's pool.
 Question: Are a service's bookings shared equally between the members who take them?
 Key: location_id, service_id, local_week, member_id
+Incremental by: location_id, service_id, local_week
 Notes: The pool of a week is every member who took a booking in it, and every member who was assigned to the service
   on its Monday, as a sync had seen by the end of that day. So a member without bookings appears, and a member who
   joined later does not; what changes today does not change earlier weeks. Assignments before the first sync are not

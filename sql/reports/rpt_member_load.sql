@@ -2,6 +2,7 @@
 Grain: one row per location, member and local week.
 Question: How many bookings does each member take per week?
 Key: location_id, member_id, local_week
+Incremental by: location_id, local_week
 Notes: Past and future bookings that are neither cancelled nor invalid, by the local week in which they start.
   Bookings without a member have a row with a null member, so that the shares of a week add up to 1.
 Audits:

@@ -2,6 +2,7 @@
 Grain: one row per location, service and local day on which its free slots were read, today or in the 84 days before.
 Question: How long does a guest wait for an appointment, and how did that change?
 Key: location_id, service_id, local_date
+Clock: day
 Notes: The third next available slot is the usual measure of access in clinics: the first and the second may be free only
   because somebody has just cancelled. days_to_third is the number of calendar days from the read to that slot, weekends
   included; 0 is the same day. A slot counts as the API offered it at the last read of the day, so the service's booking

@@ -2,6 +2,8 @@
 Grain: one row per location, held-out month and band of predicted risk; also all months and all bands together.
 Question: Can no-shows be predicted: of the bookings with a predicted risk of 20 to 30 %, how many were missed?
 Key: location_id, local_month, risk_band
+Clock:
+  marts.fct_appointments: CASE WHEN status IN ('showed', 'noshow') THEN starts_at END
 Notes: Each booking of a month is given the risk that the months before it suggest, and nothing later. The prediction is
   simple on purpose: the no-show rate of bookings with as many earlier no-shows of the contact (in earlier months; 0 to
   3 or more, or no known contact) and the same span of lead time. A group of few bookings is drawn to the location's

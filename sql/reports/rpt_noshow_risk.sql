@@ -2,6 +2,8 @@
 Grain: one row per location, service, characteristic (lead time, weekday, hour or prior no-shows) and its value.
 Question: How does the no-show rate depend on lead time, weekday, hour and the contact's earlier no-shows?
 Key: location_id, service_id, risk_by, value
+Clock:
+  marts.fct_appointments: CASE WHEN status IN ('showed', 'noshow') THEN starts_at END
 Notes: No-show rate = noshow / (showed + noshow); bookings with any other status
   are left out, and so are marked bookings that have not begun, as in rpt_show_rate. noshow_rate_low and
   noshow_rate_high bound the 95 % Wilson confidence interval of the rate. Rates of few bookings have wide intervals;

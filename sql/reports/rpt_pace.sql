@@ -2,8 +2,10 @@
 Grain: one row per location, service and local month, for this month and the one before.
 Question: Is this month ahead of last month on the same day?
 Key: location_id, service_id, local_month
-Notes: Counts bookings for the month that had been made by the same moment of the month: now for this month, and as many
-  days and hours after its beginning for last month (its end if it is shorter). Only bookings whose booked_at comes from
+Incremental by: location_id, service_id, local_month
+Clock: day
+Notes: Counts bookings for the month that had been made by the same moment of the month: the end of the current hour for this
+  month, and as many days and hours after its beginning for last month (its end if it is shorter). Only bookings whose booked_at comes from
   the API's createdAt; cancelled and deleted ones count in both months, because the API does not say when each was
   cancelled. So both figures are bookings made, not bookings that still stand.
 Audits:
@@ -21,7 +23,7 @@ WITH clocks AS (
   SELECT
     location_id,
     timezone,
-    $now AT TIME ZONE timezone AS local_now,
+    ($hour + INTERVAL 1 HOUR) AT TIME ZONE timezone AS local_now,
     CAST(DATE_TRUNC('MONTH', $now AT TIME ZONE timezone) AS DATE) AS this_month
   FROM marts.dim_location
 ), months AS (

@@ -5,7 +5,7 @@ Key: location_id, service_id, local_month, loss
 Notes: A no-show is lost at its start, a cancellation when it was made (fct_cancellations). It is rebooked if the same
   contact made another booking of the location from then until 30 days after, for whatever service, that is neither
   cancelled nor invalid. A cancellation that the API does not date lies between two syncs: a booking made from the first
-  of them on counts. Only losses whose 30 days are over count, and only if the contact is known. Losses in not_known are
+  of them on counts. Only losses whose 30 days were over when today began, in UTC, count, and only if the contact is known. Losses in not_known are
   left out: a cancellation that the first sync already found, and a loss followed only by bookings without a createdAt
   from the API that a sync first saw later, because nobody knows when these were made.
 Audits:
@@ -48,7 +48,7 @@ WITH losses AS (
     AND bookings.status IN ('noshow', 'cancelled')
     AND bookings.contact_id IS NOT NULL
     AND bookings.local_month IS NOT NULL
-    AND COALESCE(cancellations.cancelled_by, bookings.starts_at) + INTERVAL 30 DAY <= $now
+    AND COALESCE(cancellations.cancelled_by, bookings.starts_at) + INTERVAL 30 DAY <= $today
 ), contacts AS (
   SELECT location_id, contact_id, ROW_NUMBER() OVER (ORDER BY location_id, contact_id) AS contact
   FROM losses

@@ -2,12 +2,14 @@
 Grain: one row per location and local week with visits.
 Question: How many visitors are new, how many came back, and how many book their next visit right away?
 Key: location_id, local_week
+Clock:
+  marts.fct_appointments: CASE WHEN status = 'showed' THEN starts_at END
 Notes: A visit is a booking that has begun, is marked showed, and whose contact is known. A contact is new in the week
   of its first known visit, else it returns. Contacts of the first weeks may have been there before: is_first_months
   marks weeks that begin in the first three calendar months with a booking, as in rpt_contact_cohorts. A visit is
   prebooked if the contact made another booking of the location from the visit's start until 24 hours after its end,
   before that booking's own start. A visit that seems to last more than a day counts as one of a day. Bookings that
-  were deleted before their start count, because they were made. prebooking counts only visits whose 24 hours are over,
+  were deleted before their start count, because they were made. prebooking counts only visits whose 24 hours were over when today began, in UTC,
   and leaves out visits followed only by bookings without a createdAt from the API that a sync first saw later: nobody
   knows when these were made.
 Audits:
@@ -23,7 +25,7 @@ Columns:
   new_contacts: Of these, contacts whose first known visit was in this week.
   returning_contacts: Of these, contacts who had been there in an earlier week.
   is_first_months: Whether the week begins in the first three calendar months with a booking in this location.
-  followed_visits: Visits whose end is more than 24 hours ago, if it is known whether the contact booked again.
+  followed_visits: Visits whose end was more than 24 hours ago when today began, in UTC, if it is known whether the contact booked again.
   prebooked_visits: Of these, visits after which the contact made another booking within 24 hours.
   is_too_few: Whether there are fewer than 10 such visits, too few for a rate.
   prebooking_rate: prebooked_visits / followed_visits; null if there are none.
@@ -95,7 +97,7 @@ WITH visits AS (
     visits.location_id,
     visits.local_week,
     visits.first_week,
-    visits.followed_until <= $now AS is_over,
+    visits.followed_until <= $today AS is_over,
     COALESCE(next_bookings_made.next_booked_at <= visits.followed_until, FALSE) AS is_prebooked,
     COALESCE(last_undated.known_from > visits.starts_at, FALSE) AS has_undated_booking
   FROM visits

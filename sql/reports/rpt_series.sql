@@ -21,8 +21,8 @@ Columns:
   noshow: Occurrences that the contact missed.
   cancelled: Cancelled occurrences, past and future.
   invalid: Occurrences marked invalid.
-  unmarked: Occurrences that have begun and have no final status.
-  ahead: Occurrences that have not begun and have no final status.
+  unmarked: Occurrences that had begun when the current hour began, and have no final status.
+  ahead: Occurrences that had not begun by then, and have no final status.
   deleted_before_start: Occurrences that were deleted before their start; not part of occurrences.
   first_starts_at: Start of the first occurrence, UTC.
   last_starts_at: Start of the last occurrence that is neither cancelled nor invalid, UTC; null if all of them are.
@@ -67,8 +67,8 @@ WITH masters AS (
     CAST(COUNT_IF(is_booking AND status = 'noshow') AS BIGINT) AS noshow,
     CAST(COUNT_IF(is_booking AND status = 'cancelled') AS BIGINT) AS cancelled,
     CAST(COUNT_IF(is_booking AND status = 'invalid') AS BIGINT) AS invalid,
-    CAST(COUNT_IF(is_open AND starts_at <= $now) AS BIGINT) AS unmarked,
-    CAST(COUNT_IF(is_open AND starts_at > $now) AS BIGINT) AS ahead,
+    CAST(COUNT_IF(is_open AND starts_at <= $hour) AS BIGINT) AS unmarked,
+    CAST(COUNT_IF(is_open AND starts_at > $hour) AS BIGINT) AS ahead,
     CAST(COUNT_IF(is_deleted_before_start) AS BIGINT) AS deleted_before_start,
     MIN(CASE WHEN is_booking THEN starts_at END) AS first_starts_at,
     MAX(CASE WHEN is_expected THEN starts_at END) AS last_starts_at,
@@ -95,7 +95,7 @@ SELECT
   last_date,
   CASE
     WHEN ahead = 0 THEN 'ended'
-    WHEN last_starts_at < $now + INTERVAL 28 DAY THEN 'ending'
+    WHEN last_starts_at < $hour + INTERVAL 28 DAY THEN 'ending'
     ELSE 'running'
   END AS state
 FROM series

@@ -2,6 +2,9 @@
 Grain: one row per location, service and local week with bookings that have begun.
 Question: How many contacts came to their bookings, and how many bookings were lost before?
 Key: location_id, service_id, local_week
+Incremental by: location_id, service_id, local_week
+Clock:
+  marts.fct_appointments: starts_at
 Notes: Show rate = showed / (showed + noshow). Cancelled bookings are not part of it; their rate is relative to all
   bookings. Bookings without a final status are in neither. They could still be either, so show_rate_least and
   show_rate_most say what the rate is if none or all of them came. The columns that end in low and high bound the

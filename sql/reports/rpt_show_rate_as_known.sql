@@ -2,6 +2,10 @@
 Grain: one row per location, service, local day and number of days after that day.
 Question: How far off was the show rate when it was read 1, 3 or 7 days after the appointments?
 Key: location_id, service_id, local_date, days_after
+Incremental by: location_id, service_id, local_date
+Clock:
+  day
+  marts.fct_appointments: starts_at
 Notes: Compares the status known at the end of the 1st, 3rd or 7th local day after the appointment with the status
   now, for the same bookings. The status was known then only if a complete sync of the location began after the
   appointment and within the last 24 hours before that moment; without such a sync the booking is left out, because

@@ -2,6 +2,7 @@
 Grain: one row per location, service and local week with slots or bookings.
 Question: On what share of the days are a service's free slots known, so that its utilisation is?
 Key: location_id, service_id, local_week
+Incremental by: location_id, service_id
 Notes: Rare syncs leave days without utilisation rather than with a low one; see fct_slot_days for what counts as known.
 Audits:
   not null: location_id, service_id, local_week

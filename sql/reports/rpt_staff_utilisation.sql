@@ -2,6 +2,7 @@
 Grain: one row per location, member and local day on which the member was on duty or booked.
 Question: How much of each member's working time was booked?
 Key: location_id, member_id, local_date
+Incremental by: location_id, member_id, local_date
 Notes: Staff utilisation = booked minutes / (office minutes - blocked minutes). Office minutes are the opening hours of
   all services that the member takes; an hour that several services share counts once. Booked minutes count once too
   when bookings overlap, as in a class. Time booked outside the opening hours is in booked_outside_minutes only, so the

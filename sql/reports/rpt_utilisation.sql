@@ -2,6 +2,7 @@
 Grain: one row per location, service and local day on which free slots are known and time was offered or booked.
 Question: How many of a service's seats were booked, and how much of its time could no longer be booked?
 Key: location_id, service_id, local_date
+Incremental by: location_id, service_id
 Notes: Seat utilisation = booked seat-minutes / (booked + free seat-minutes). A seat-minute is one minute of one
   booking: a class of an hour with eight seats has 480. Slot utilisation = minutes that can no longer be booked /
   offered minutes: an hour with one seat left can still be booked. On a past day, free is what stayed free; on a future

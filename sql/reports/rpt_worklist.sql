@@ -2,6 +2,9 @@
 Grain: one row per location, task and booking.
 Question: Which bookings does somebody have to look after today?
 Key: location_id, task, appointment_id
+Clock:
+  day
+  marts.fct_appointments: CASE WHEN is_open OR status = 'noshow' THEN starts_at END
 Notes: to mark: the booking has begun, in the last 28 local days, and nobody marked it. to confirm: the booking is
   tomorrow, by the location's clock, and its status is neither confirmed nor final. Deleted bookings need no work.
 Audits:

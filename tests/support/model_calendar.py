@@ -6,7 +6,15 @@ from typing import Any
 
 from .model_warehouse import NOW, Warehouse
 
-STARTS = ["2025-03-05T09:00:00Z", "2025-03-09T23:30:00Z", "2025-10-26T00:30:00Z", None]
+STARTS = [
+    "2025-03-05T09:00:00Z",
+    "2025-03-09T23:30:00Z",
+    "2025-10-26T00:30:00Z",
+    None,
+    "2025-03-10T18:40:00Z",
+    "2025-03-11T08:00:00Z",
+    "2024-12-30T10:00:00Z",
+]
 STABLE = 30
 """Appointments that never change. With fewer, a few changes are over a fifth of all versions: a full build."""
 
@@ -22,6 +30,7 @@ class Calendar:
         warehouse.create_raw()
         self.see("locations", {"name": "One"}, timezone="Europe/Berlin")
         self.see("services", {"id": "S1"}, slot_duration=30, team_id="T1")
+        self.read()
         for number in range(STABLE):
             self.book(f"stable{number}", STARTS[number % 4], number)
 
@@ -53,6 +62,24 @@ class Calendar:
     def take(self, step: tuple[Any, ...]) -> None:
         """Makes one change, or runs a transform."""
         match step:
+            case ("transform",):
+                self.transform()
+            case ("select", pattern):
+                self.transform(select=[pattern])
+            case ("wait", minutes):
+                self.now = self.now.add(minutes=minutes)
+            case ("early", minutes):
+                self.warehouse.transform(now=self.now.subtract(minutes=minutes))
+            case ("drop", model):
+                self.warehouse.client.execute_sql(f"DROP TABLE IF EXISTS {self._live(model)}")
+            case ("lose", model):
+                self.lose(model)
+            case _:
+                self._sync(step)
+
+    def _sync(self, step: tuple[Any, ...]) -> None:
+        """A sync that found one change."""
+        match step:
             case ("book", key, start, number):
                 self.book(key, start, number)
             case ("delete", key):
@@ -65,10 +92,48 @@ class Calendar:
                 self.see("locations", {"name": "One"}, timezone=zone)
             case ("slot", start):
                 self.see("slots", {"service_id": "S1", "start_time": start})
-            case ("transform",):
-                self.transform()
-            case ("select", pattern):
-                self.transform(select=[pattern])
+            case ("hours", opens):
+                key = {"service_id": "S1", "weekday": "Tuesday", "position": 0}
+                self.see("service_hours", key, open_hour=opens, open_minute=0, close_hour=opens + 8, close_minute=0)
+            case ("member", member, is_selected):
+                self.see("service_members", {"service_id": "S1", "user_id": member}, selected=is_selected)
+            case ("team", name):
+                self.see("teams", {"id": "T1"}, name=name)
+                self.see("team_members", {"team_id": "T1", "user_id": "U1"}, name=name)
+            case ("contact", key, source):
+                self.see("contacts", {"id": key}, source=source, date_added="2025-01-31T12:00:00Z")
+            case ("read",):
+                self.read()
+
+    def read(self) -> None:
+        """A sync that found nothing new."""
+        self.now = self.now.add(minutes=10)
+        at = self.now.isoformat()
+        self.warehouse.client.execute_sql(f"DELETE FROM {self.warehouse.datasets.raw}.reads")
+        for endpoint in ("appointments", "slots"):
+            self.warehouse.insert(
+                "reads",
+                {
+                    "read_id": endpoint,
+                    "endpoint": endpoint,
+                    "scope": "service",
+                    "scope_id": "S1",
+                    "window_start": "2025-03-01T00:00:00Z",
+                    "window_end": "2025-03-11T00:00:00Z",
+                    "read_at": at,
+                },
+            )
+        locations = '[{"location_id": "L1", "outcome": "ok"}]'
+        self.warehouse.insert("runs", {"run_id": at, "started_at": at, "ended_at": at, "locations": locations})
+
+    def lose(self, model: str) -> None:
+        """Somebody deletes a published row by hand."""
+        live = self._live(model)
+        if live in self.warehouse.tables():
+            self.warehouse.client.execute_sql(f"DELETE FROM {live} WHERE rowid = (SELECT MIN(rowid) FROM {live})")
+
+    def _live(self, model: str) -> str:
+        return f"{self.warehouse.datasets.of(self.warehouse.project.models[model].layer)}.{model}"
 
     def transform(self, **options: Any) -> int | None:
         """Returns the number of rebuilt appointments; None after a full build."""

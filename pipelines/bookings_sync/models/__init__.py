@@ -13,9 +13,18 @@ audits       each audit as a query that finds the failing rows
 destination  the models' tables in one warehouse
 run_tables   the table that each reference reads during one run
 swap         builds a table under a temporary name, then swaps it in
-built        which SQL and which run built each published table
-incremental  rebuilds only the appointments that changed
-transform    one run: build, audit, publish
+transform    one run: an update, or a build of everything; audits, publishes
+memory       a run in little memory
+update_run   one update with its audits
+update       brings each table up to date: unchanged, by groups, or whole
+built        what each published table was built from
+versions     what each query reads, as digests
+raw_versions         a fingerprint of each raw table
+appointments_changed the appointments that changed
+columns      the columns that a query reads
+clock        whether the passing of time changes a model
+groups       the groups of rows that must be built again
+deltas       the rows that differ, and how they are written
 publish      the copy of a DuckDB file that analysts read
 access       opens the warehouse, or the copy, for a command
 ```

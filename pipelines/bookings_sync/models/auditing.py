@@ -28,7 +28,14 @@ class ModelAudit(NamedTuple):
 
 
 def audit_model(model: Model, set_audits: Mapping[str, exp.Query], rows: Rows) -> ModelAudit:
-    """Runs every audit, even after one has failed. All row audits share one pass over the table."""
+    """Runs every audit, even after one has failed."""
+    total, failures = audit_rows(model, rows)
+    failures += audit_sets(model, set_audits, rows)
+    return ModelAudit(total, len(row_audits(model)) + len(set_audits), tuple(failures))
+
+
+def audit_rows(model: Model, rows: Rows) -> tuple[int, list[AuditFailure]]:
+    """The number of rows, and the failures of the row audits. All share one pass over the table."""
     table = exp.Table(this=exp.to_identifier(model.name), db=exp.to_identifier(model.layer))
     conditions = row_audits(model)
     counts = [exp.CountIf(this=condition) for condition in conditions.values()]
@@ -39,11 +46,16 @@ def audit_model(model: Model, set_audits: Mapping[str, exp.Query], rows: Rows) -
         if count:
             failing_rows = exp.select(*model.header.key).from_(table.copy()).where(condition)
             failures.append(_failure(model, name, failing_rows, count, rows))
+    return total, failures
+
+
+def audit_sets(model: Model, set_audits: Mapping[str, exp.Query], rows: Rows) -> list[AuditFailure]:
+    failures: list[AuditFailure] = []
     for name, query in set_audits.items():
         ((count,),) = rows(exp.select(exp.Count(this=exp.Star())).from_(query.subquery("failing")))
         if count:
             failures.append(_failure(model, name, query, count, rows))
-    return ModelAudit(total, len(conditions) + len(set_audits), tuple(failures))
+    return failures
 
 
 def _failure(model: Model, audit: str, query: exp.Query, count: int, rows: Rows) -> AuditFailure:

@@ -50,6 +50,7 @@ class Destination:
         # A custom dlt destination may not name its dialect.
         self.dialect: str = str(dialect) if dialect else "duckdb"
         self._in_transaction = False
+        self._temporary: set[str] = set()
 
     @property
     def is_tested(self) -> bool:
@@ -84,6 +85,18 @@ class Destination:
         """The columns of an existing table."""
         with self._client.execute_query(self.sql(exp.select("*").from_(self.table(layer, name)).limit(0))) as cursor:
             return {str(column[0]) for column in cursor.description or ()}
+
+    def tables(self) -> dict[tuple[str, str], set[str]]:
+        """The columns of every table in the datasets of all layers, by layer and name."""
+        layers = {self.datasets.of(layer): layer for layer in ("raw", "staging", "marts")}
+        found: dict[tuple[str, str], set[str]] = {}
+        datasets = ", ".join(map(literal, layers))
+        for dataset, name, column in self.execute(
+            "SELECT table_schema, table_name, column_name FROM information_schema.columns"  # noqa: S608 - our own names
+            f" WHERE table_schema IN ({datasets})"
+        ):
+            found.setdefault((layers[dataset], str(name)), set()).add(str(column))
+        return found
 
     def rows(self, query: exp.Expr) -> Sequence[Sequence[Any]]:
         return self._client.execute_sql(self.sql(query)) or []
@@ -125,14 +138,18 @@ class Destination:
             finally:
                 self._in_transaction = False
 
-    @contextmanager
-    def temporary(self, name: str, query: exp.Query) -> Iterator[None]:
-        """A temporary table of this session with the rows of `query`."""
-        self.execute(f"CREATE TEMPORARY TABLE {name} AS {self.sql(query)}")
-        try:
-            yield
-        finally:
-            self.execute(f"DROP TABLE IF EXISTS {name}")
+    def make_temporary(self, name: str, query: str) -> None:
+        """A temporary table of this session with the rows of `query`, which takes the place of an earlier one."""
+        self.drop_temporary(name)
+        self.execute(f"CREATE TEMPORARY TABLE {name} AS {query}")
+        self._temporary.add(name)
+
+    def drop_temporary(self, *names: str) -> None:
+        """Drops these temporary tables; all that were made if there are no names."""
+        for name in names or tuple(self._temporary):
+            if name in self._temporary:
+                self.execute(f"DROP TABLE IF EXISTS {name}")
+                self._temporary.discard(name)
 
 
 def quoted(name: str) -> str:

@@ -41,15 +41,17 @@ FIRST_SEEN = {
 
 
 def resolve(query: exp.Query, table_for: Callable[[str, str], exp.Expr], now: DateTime) -> exp.Query:
-    """A copy of `query` with each `layer.name` replaced by `table_for(layer, name)`, `$now` by `now` in UTC, and each
-    interval of a rate by its formula."""
+    """A copy of `query` with each `layer.name` replaced by `table_for(layer, name)`, and each interval of a rate by its
+    formula. `$now` becomes `now` in UTC, `$hour` and `$today` the beginning of its hour and of its day."""
     query = query.copy()
     for table in list(references(query)):
         alias = table.alias or table.name
         table.replace(exp.alias_(table_for(table.db, table.name), alias, table=True))
+    now = now.in_timezone("UTC")
+    clocks = {"now": now, "hour": now.start_of("hour"), "today": now.start_of("day")}
     for placeholder in list(query.find_all(exp.Placeholder)):
-        if placeholder.name == "now":
-            placeholder.replace(_instant(now))
+        if placeholder.name in clocks:
+            placeholder.replace(instant(clocks[placeholder.name]))
     expand_intervals(query)
     return query
 
@@ -123,9 +125,9 @@ def as_it_was(table: Table, source: exp.Expr, as_of: DateTime) -> exp.Subquery:
     since = exp.column(FIRST_SEEN[table.name] if not table.history else "_dlt_valid_from")
     if table.history:
         ended = exp.column("_dlt_valid_to")
-        by_then = exp.case().when(exp.LTE(this=ended.copy(), expression=_instant(as_of)), ended)
+        by_then = exp.case().when(exp.LTE(this=ended.copy(), expression=instant(as_of)), ended)
         columns += [since.copy(), exp.alias_(by_then, "_dlt_valid_to")]
-    return exp.select(*columns).from_(source).where(exp.LTE(this=since, expression=_instant(as_of))).subquery()
+    return exp.select(*columns).from_(source).where(exp.LTE(this=since, expression=instant(as_of))).subquery()
 
 
 def complete_reads(reads: exp.Table, loads: exp.Table) -> exp.Subquery:
@@ -153,7 +155,7 @@ def timezones(dialect: str) -> exp.Subquery:
     )
 
 
-def _instant(moment: DateTime) -> exp.Cast:
+def instant(moment: DateTime) -> exp.Cast:
     text = moment.in_timezone("UTC").format("YYYY-MM-DD HH:mm:ss.SSSSSS") + "+00:00"
     return exp.cast(exp.Literal.string(text), "TIMESTAMPTZ", dialect="duckdb")
 

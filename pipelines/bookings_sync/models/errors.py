@@ -5,8 +5,11 @@ Samples of failing rows hold key columns only: ids and dates, no personal data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from dlt.destinations.exceptions import DatabaseException
 
 from bookings_sync.errors import AuditError, BookingsError
 
@@ -49,3 +52,12 @@ class AuditsFailedError(AuditError):
 
     def __str__(self) -> str:
         return "\n".join((super().__str__(), *(f"  {failure}" for failure in self.failures)))
+
+
+@contextmanager
+def hidden_details(file: str) -> Iterator[None]:
+    """Keeps the warehouse's own message out of ours, because it may quote a value. The chained error has it."""
+    try:
+        yield
+    except DatabaseException as error:
+        raise ModelError(f"{file}: the warehouse rejected the model's query or one of its audits") from error

@@ -16,10 +16,23 @@ from bookings_sync.models.errors import ModelError
 _COMMENT = re.compile(r"\A\s*/\*\n(?P<header>.*?)\*/\s*(?P<query>.*)\Z", re.DOTALL)
 _ITEM = re.compile(r"(?P<name>[^:]+):\s*(?P<rest>.+)")
 _SECTIONS = frozenset(
-    {"Grain", "Question", "Key", "Incremental by", "Notes", "Model", "Reads staging", "Audits", "Columns", "Not read"}
+    {
+        "Grain",
+        "Question",
+        "Key",
+        "Incremental by",
+        "Clock",
+        "Notes",
+        "Model",
+        "Reads staging",
+        "Audits",
+        "Columns",
+        "Not read",
+    }
 )
-INCREMENTAL_BY = ("location_id", "appointment_id")
-"""The columns that an incremental model is keyed by. Only changes of appointments are tracked."""
+BY_APPOINTMENT = ("location_id", "appointment_id")
+"""`Incremental by` of a model in which each row depends on one appointment."""
+DAY = "day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +45,30 @@ class AuditLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Clock:
+    """When the passing of `$now` changes a model: as `$now` passes `expression` in a row of `layer.table`. Without a
+    table, `expression` is DAY: as a local day of a location, or a day in UTC, begins."""
+
+    expression: str
+    layer: str = ""
+    table: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """A model's declaration.
 
     `incremental`: the columns it is incremental by. Each row depends only on input rows with the same values of these
-    columns, and on dimensions. `model`: the audited model, in the header of an audit's file. `not_read`: the raw
-    columns that a staging model leaves out, with the reason.
+    columns, and on tables without these columns. `clock`: when the passing of time changes it. `model`: the audited
+    model, in the header of an audit's file. `not_read`: the raw columns that a staging model leaves out, with the
+    reason.
     """
 
     grain: str
     question: str
     key: tuple[str, ...]
     incremental: tuple[str, ...]
+    clock: tuple[Clock, ...]
     notes: str
     model: str
     audits: tuple[AuditLine, ...]
@@ -63,6 +88,7 @@ def parse(text: str, name: str) -> tuple[Header, str]:
         question=" ".join(sections.get("Question", ())),
         key=names(" ".join(sections.get("Key", ()))),
         incremental=names(" ".join(sections.get("Incremental by", ()))),
+        clock=tuple(_clock(item, name) for item in sections.get("Clock", ())),
         notes=" ".join(sections.get("Notes", ())),
         model=" ".join(sections.get("Model", ())),
         audits=tuple(_audit(item, name) for item in sections.get("Audits", ())),
@@ -109,6 +135,16 @@ def _descriptions(items: list[str] | tuple[()], name: str) -> dict[str, str]:
             raise ModelError(f"{name}: the column {match['name']} is described twice")
         descriptions[match["name"]] = match["rest"]
     return descriptions
+
+
+def _clock(item: str, name: str) -> Clock:
+    if item == DAY:
+        return Clock(item)
+    match = _ITEM.fullmatch(item)
+    layer, _, table = match["name"].partition(".") if match else ("", "", "")
+    if match is None or not table:
+        raise ModelError(f"{name}: expected `layer.table: expression` or {DAY} under Clock, got: {item}")
+    return Clock(match["rest"], layer, table)
 
 
 def _audit(item: str, name: str) -> AuditLine:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlglot
 from sqlglot import exp
@@ -17,8 +19,9 @@ from sqlglot.errors import SqlglotError
 
 from bookings_sync.models.descriptions import describe, raw_descriptions
 from bookings_sync.models.errors import ModelError
-from bookings_sync.models.header import INCREMENTAL_BY, Header, parse
+from bookings_sync.models.header import BY_APPOINTMENT, Header, parse
 from bookings_sync.records.tables import APPOINTMENTS, TABLES
+from bookings_sync.records.values import digest
 
 READABLE_LAYERS = {
     "staging": frozenset({"raw", "staging"}),
@@ -32,11 +35,29 @@ _DATASETS = {"staging": "staging", "marts": "marts", "reports": "marts"}
 """The dataset that the models of a folder are published in. Reports are published next to the marts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """One model. `query` is its SELECT as written: DuckDB's SQL, references as `layer.name`.
+class File(NamedTuple):
+    """One file of `sql/`: its text, and the header and the SELECT in it."""
 
-    `folder` is the model's folder in `sql/`; `layer` is the dataset that it is published in and that references name.
+    text: str
+    header: Header
+    sql: str
+
+
+class Known(NamedTuple):
+    """A model that was loaded and checked before: its `definition`, its place in build order, and its columns."""
+
+    definition: str
+    place: int
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model. `sql` is its SELECT as written: DuckDB's SQL, references as `layer.name`.
+
+    `query` and `audits` are parsed when they are first used: parsing all models takes longer than an update that finds
+    nothing new. `folder` is the model's folder in `sql/`; `layer` is the dataset that it is published in and that
+    references name.
     """
 
     name: str
@@ -44,14 +65,35 @@ class Model:
     layer: str
     path: Path
     header: Header
-    query: exp.Query
-    audits: Mapping[str, exp.Query] = field(default_factory=dict)
-    """The audits that have their own files, by name. Each query returns the key of every failing row."""
+    sql: str
+    definition: str
+    """A digest of the model's file and of its audits' files."""
+    audit_files: Mapping[str, File] = field(default_factory=dict)
+
+    @cached_property
+    def query(self) -> exp.Query:
+        return _parsed(self.sql, self.path.name)
+
+    @cached_property
+    def audits(self) -> Mapping[str, exp.Query]:
+        """The audits that have their own files, by name. Each query returns the key of every failing row."""
+        return {name: _parsed(file.sql, f"{self.name}__{name}.sql") for name, file in self.audit_files.items()}
+
+    @property
+    def audits_by(self) -> Mapping[str, tuple[str, ...]]:
+        """`Incremental by` of these audits. Each failing row depends only on rows with the same values of these
+        columns."""
+        return {name: file.header.incremental for name, file in self.audit_files.items()}
 
     @property
     def reads(self) -> frozenset[tuple[str, str]]:
         """(layer, name) of each table that the model reads."""
         return frozenset((table.db, table.name) for table in references(self.query))
+
+    @property
+    def clocks(self) -> frozenset[str]:
+        """Which of `now`, `hour` and `today` the query reads."""
+        return frozenset(each.name for each in self.query.find_all(exp.Placeholder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +103,33 @@ class Project:
     models: Mapping[str, Model]
 
     @classmethod
+    def recall(cls, folder: Path, known: Mapping[str, Known]) -> Project | None:
+        """The project of `folder` without parsing it, if all files are those that were checked before. None if any
+        file differs. The columns have no descriptions."""
+        models = _read_models(folder)
+        if models.keys() != known.keys():
+            return None
+        if any(model.definition != known[name].definition for name, model in models.items()):
+            return None
+        order = sorted(models, key=lambda name: known[name].place)
+        return cls(
+            {
+                name: replace(
+                    models[name], header=replace(models[name].header, columns=dict.fromkeys(known[name].columns, ""))
+                )
+                for name in order
+            }
+        )
+
+    @classmethod
     def load(cls, folder: Path) -> Project:
         """Loads the folder `sql/`. Raises ModelError if a file, a reference or the order is wrong."""
-        audits: dict[str, dict[str, exp.Query]] = {}
-        for path in sorted((folder / "audits").glob("*.sql")):
-            header, query = _read(path)
-            audits.setdefault(header.model, {})[path.stem.partition("__")[2]] = query
-        models: dict[str, Model] = {}
-        for name, layer in _DATASETS.items():
-            for path in sorted((folder / name).glob("*.sql")):
-                header, query = _read(path)
-                models[path.stem] = Model(path.stem, name, layer, path, header, query, audits.pop(path.stem, {}))
-        if audits:
-            raise ModelError(f"audits name models that do not exist: {', '.join(sorted(audits))}")
+        models = _read_models(folder)
         for model in models.values():
+            _ = model.audits  # parsed here, so that an error is found now
             _check_references(model, models)
-            if model.header.incremental:
-                _check_incremental(model)
+            _check_incremental(model)
+            _check_clock(model)
         graph = {name: {read for _, read in model.reads if read in models} for name, model in models.items()}
         try:
             order = list(TopologicalSorter(graph).static_order())
@@ -111,15 +163,36 @@ def references(query: exp.Expr) -> Iterator[exp.Table]:
     return (table for table in query.find_all(exp.Table) if table.db)
 
 
-def _read(path: Path) -> tuple[Header, exp.Query]:
-    header, sql = parse(path.read_text(encoding="utf-8"), path.name)
+def _read_models(folder: Path) -> dict[str, Model]:
+    """The models of all files, neither parsed nor in build order."""
+    audits: dict[str, dict[str, File]] = {}
+    for path in sorted((folder / "audits").glob("*.sql")):
+        file = _read(path)
+        audits.setdefault(file.header.model, {})[path.stem.partition("__")[2]] = file
+    models: dict[str, Model] = {}
+    for name, layer in _DATASETS.items():
+        for path in sorted((folder / name).glob("*.sql")):
+            file, own = _read(path), audits.pop(path.stem, {})
+            definition = digest([name, file.text, *(each.text for each in own.values())])
+            models[path.stem] = Model(path.stem, name, layer, path, file.header, file.sql, definition, own)
+    if audits:
+        raise ModelError(f"audits name models that do not exist: {', '.join(sorted(audits))}")
+    return models
+
+
+def _read(path: Path) -> File:
+    text = path.read_text(encoding="utf-8")
+    return File(text, *parse(text, path.name))
+
+
+def _parsed(sql: str, file: str) -> exp.Query:
     try:
         query = sqlglot.parse_one(sql, read="duckdb")
     except SqlglotError as error:
-        raise ModelError(f"{path.name}: cannot be parsed: {error}") from error
+        raise ModelError(f"{file}: cannot be parsed: {error}") from error
     if not isinstance(query, exp.Query):
-        raise ModelError(f"{path.name}: expected one SELECT below the header")
-    return header, query
+        raise ModelError(f"{file}: expected one SELECT below the header")
+    return query
 
 
 def _check_references(model: Model, models: Mapping[str, Model]) -> None:
@@ -144,11 +217,22 @@ def _check_references(model: Model, models: Mapping[str, Model]) -> None:
 
 def _check_incremental(model: Model) -> None:
     by, wrong = model.header.incremental, f"{model.path.name}: cannot be incremental"
-    if by != INCREMENTAL_BY or model.header.key[: len(by)] != by:
-        columns = ", ".join(INCREMENTAL_BY)
-        raise ModelError(f"{wrong}: expected `Incremental by: {columns}`, and a key that begins with these columns")
-    if any(model.query.find_all(exp.Placeholder)):
-        raise ModelError(f"{wrong}: the query depends on $now")
+    if not set(by) <= set(model.header.key):
+        raise ModelError(f"{wrong}: expected columns of its key, got {', '.join(by)}")
+    if by != BY_APPOINTMENT:
+        return
+    if model.clocks and not model.header.clock:
+        raise ModelError(f"{wrong}: the query depends on $now, and the header has no Clock")
     for layer, name in sorted(model.reads):
         if layer == "warehouse" or (layer == "raw" and name != APPOINTMENTS.name):
             raise ModelError(f"{wrong}: the query reads {layer}.{name}, and changes of that table are not tracked")
+
+
+def _check_clock(model: Model) -> None:
+    if not model.header.clock:
+        return
+    if "now" not in model.clocks:
+        raise ModelError(f"{model.path.name}: has a Clock, but its query does not read $now")
+    for each in model.header.clock:
+        if each.table and (each.layer, each.table) not in model.reads:
+            raise ModelError(f"{model.path.name}: its Clock names {each.layer}.{each.table}, which it does not read")

@@ -55,10 +55,13 @@ class RunTables:
         Raises NothingSyncedError if there is no raw table, and ModelError if a model that is read was never built or if
         nothing had been synced by `as_of`.
         """
-        raw = frozenset(name for name in TABLES if destination.has("raw", name))
+        existing = destination.tables() if destination.is_tested else None
+        raw = frozenset(
+            name for name in TABLES if (destination.has("raw", name) if existing is None else ("raw", name) in existing)
+        )
         if not raw:
             raise NothingSyncedError(destination.datasets.raw)
-        has_loads = destination.has("raw", LOADS)
+        has_loads = destination.has("raw", LOADS) if existing is None else ("raw", LOADS) in existing
         if as_of is not None:
             _check_synced_by(destination, raw, as_of)
         new = set(new)
@@ -78,7 +81,10 @@ class RunTables:
             raise ModelError(
                 f"never built: {', '.join(missing)}. Select them too: +NAME selects a model and everything upstream"
             )
-        return cls(destination, raw, has_loads, published, new, as_of)
+        missing_columns = {
+            name: set(TABLES[name].names) - existing["raw", name] for name in raw if existing is not None
+        }
+        return cls(destination, raw, has_loads, published, new, as_of, missing_columns)
 
     def table_for(self, layer: str, name: str) -> exp.Expr:
         """The table or subquery that the reference `layer.name` reads."""

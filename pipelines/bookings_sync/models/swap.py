@@ -28,8 +28,10 @@ def build(destination: Destination, model: Model, query: exp.Query) -> None:
 
 def drop_unpublished(destination: Destination, models: Iterable[Model]) -> None:
     """Drops `__next` tables that this run or a killed run left behind."""
+    existing = destination.tables() if destination.is_tested else None
     for model in models:
-        destination.drop(model.layer, model.name + NEXT)
+        if existing is None or (model.layer, model.name + NEXT) in existing:
+            destination.drop(model.layer, model.name + NEXT)
 
 
 def publish(destination: Destination, models: Sequence[Model]) -> None:

@@ -7,20 +7,19 @@ Each model is built under a temporary name (`fct_appointments__next`) from the o
 these tables. Only then are all of them swapped in, in one transaction if the destination's DDL has transactions. A
 failed audit, an error or a kill leaves the live tables unchanged; the next run drops the leftovers.
 
-If few appointments changed since one run built all models from the same SQL, the largest models are updated in place
-(`models.incremental`), and the whole run is one transaction.
+If few appointments changed since the models were built from the same SQL, the live tables are updated in place
+(`models.update`), and the whole run is one transaction.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cache
+from typing import Any, NamedTuple
 
-from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 from pendulum import DateTime
 from sqlglot import exp
@@ -28,17 +27,18 @@ from sqlglot import exp
 from bookings_sync.models import swap
 from bookings_sync.models.auditing import audit_model
 from bookings_sync.models.audits import only_warns, set_audits
-from bookings_sync.models.built import built_by, write_built
+from bookings_sync.models.built import Built, all_columns, environment_of, read_built, write_built
 from bookings_sync.models.destination import Datasets, Destination
 from bookings_sync.models.dialect import resolve
-from bookings_sync.models.errors import AuditFailure, AuditsFailedError, ModelError, NothingSyncedError
-from bookings_sync.models.incremental import Increment, increment, supports_incremental
+from bookings_sync.models.errors import AuditFailure, AuditsFailedError, ModelError, NothingSyncedError, hidden_details
+from bookings_sync.models.memory import in_little_memory
 from bookings_sync.models.project import Model, Project, find_models
 from bookings_sync.models.run_tables import RunTables
 from bookings_sync.models.selection import select as select_models
 from bookings_sync.models.unusable import Unusable, read_unusable
-from bookings_sync.models.zones import ZoneChange, zone_changes
-from bookings_sync.records.tables import APPOINTMENTS
+from bookings_sync.models.update_run import Progress, UpdateRun, find_state, supports_updates
+from bookings_sync.models.versions import State
+from bookings_sync.models.zones import ZoneChange, read_zones, zone_changes
 
 __all__ = [
     "AuditFailure",
@@ -51,10 +51,6 @@ __all__ = [
     "find_models",
     "transform",
 ]
-
-Step = Literal["build", "audit"]
-Progress = Callable[[Step, str], None]
-"""Called as each step of each model begins."""
 
 AS_OF = "as_of"
 """Suffix of the datasets that a past state is built in: `bookings_marts_as_of`."""
@@ -124,49 +120,138 @@ def transform(
     was never built, or if nothing had been synced at `as_of`. Raises AuditsFailedError if audits fail. After any error
     nothing is published.
     """
+    return in_little_memory(
+        sql_client,
+        lambda: _transform(
+            sql_client,
+            datasets,
+            now=now,
+            as_of=as_of,
+            dev=dev,
+            select=select,
+            audit_only=audit_only,
+            full=full,
+            project=project,
+            progress=progress or (lambda _step, _model: None),
+        ),
+    )
+
+
+def _transform(
+    sql_client: SqlClientBase[Any],
+    datasets: Datasets,
+    *,
+    now: DateTime,
+    as_of: DateTime | None,
+    dev: str,
+    select: Sequence[str],
+    audit_only: bool,
+    full: bool,
+    project: Project | None,
+    progress: Progress,
+) -> TransformResult:
     started = time.perf_counter()
-    project = project or Project.load(find_models())
-    models = select_models(project, select)
     target = datasets.beside(dev or AS_OF) if dev or as_of else datasets
     destination = Destination(sql_client, target)
+    is_live = target == datasets and not audit_only
+    built = read_built(destination) if is_live and supports_updates(destination) else None
+    if project is None and built and not (select or full):
+        project = _recalled(destination, built)
+    project = project or Project.load(find_models())
+    models = select_models(project, select)
+    zones = read_zones(destination) if is_live else ()
+    found: _Outcome | None = None
+    if built and not full and len(models) == len(project.models):
+        found = _update(destination, project, built, now=now, progress=progress)
+    if found is None:
+        fall_back = Destination(sql_client, datasets) if as_of is None and target != datasets else None
+        found = _build(destination, project, models, built, fall_back, audit_only, now, as_of, progress)
+    unusable = read_unusable(destination)
+    return TransformResult(
+        found.models,
+        target,
+        time.perf_counter() - started,
+        not audit_only,
+        found.rebuilt,
+        tuple(found.warnings),
+        unusable,
+        zone_changes(zones, read_zones(destination)) if is_live else (),
+    )
+
+
+class _Outcome(NamedTuple):
+    models: tuple[ModelResult, ...]
+    rebuilt: int | None
+    warnings: Sequence[AuditFailure]
+
+
+def _recalled(destination: Destination, built: Mapping[str, Built]) -> Project | None:
+    """The project without parsing its files, if all of them are those that the live tables were built from."""
+    environment = environment_of(destination)
+    if any(each.environment != environment for each in built.values()):
+        return None
+    return Project.recall(find_models(), {name: each.known for name, each in built.items()})
+
+
+def _update(
+    destination: Destination, project: Project, built: Mapping[str, Built], *, now: DateTime, progress: Progress
+) -> _Outcome | None:
+    """Updates the live tables in one transaction. None if everything must be built."""
+    tables = RunTables.find(destination, (), new=(), fall_back=None, as_of=None)
+    state = find_state(destination, project.models, tables, built)
+    described = cache(lambda: Project.load(find_models()))  # a recalled project has no descriptions
+    run = UpdateRun(
+        destination,
+        state,
+        tables,
+        now=now,
+        run=secrets.token_hex(4),
+        described=lambda model: model if any(model.header.columns.values()) else described().models[model.name],
+        progress=progress,
+    )
+    try:
+        if not run.begin():
+            return None
+        with destination.transaction():
+            updated = run.run()
+    finally:
+        destination.drop_temporary()
+    results = [ModelResult(model.name, model.layer, *updated[model.name]) for model in project.models.values()]
+    return _Outcome(tuple(results), run.appointments, run.warnings)
+
+
+def _build(
+    destination: Destination,
+    project: Project,
+    models: tuple[Model, ...],
+    built: Mapping[str, Built] | None,
+    fall_back: Destination | None,
+    audit_only: bool,
+    now: DateTime,
+    as_of: DateTime | None,
+    progress: Progress,
+) -> _Outcome:
+    """Builds, audits and publishes these models, or only audits them. With `built`, notes what they were built from."""
     audits = {model.name: set_audits(model) for model in models}
     queries = [query for by_name in audits.values() for query in by_name.values()]
     if not audit_only:
         queries += [model.query for model in models]
-    tables = RunTables.find(
-        destination,
-        queries,
-        new=() if audit_only else (model.name for model in models),
-        fall_back=Destination(sql_client, datasets) if as_of is None and target != datasets else None,
-        as_of=as_of,
-    )
-    run = _Run(models, tables, audits, now=as_of or now, progress=progress or (lambda _step, _model: None))
+    new = () if audit_only else (model.name for model in models)
+    tables = RunTables.find(destination, queries, new=new, fall_back=fall_back, as_of=as_of)
+    run = _Run(models, tables, audits, now=as_of or now, progress=progress)
     if audit_only:
-        results = run.audit({})
-    else:
-        destination.create_datasets()
-        swap.drop_unpublished(destination, project.models.values())
-        is_partial = len(models) < len(project.models)
-        try:
-            with nullcontext() if full or is_partial or target != datasets else run.incrementally():
-                results = run.audit(run.build())
-                run.publish()
-        except BaseException:
-            # After a kill this does not run; the next run drops the tables.
-            swap.drop_unpublished(destination, models)
-            raise
-    unusable = read_unusable(destination)
-    seconds = time.perf_counter() - started
-    return TransformResult(
-        results,
-        target,
-        seconds,
-        not audit_only,
-        run.rebuilt,
-        tuple(run.warnings),
-        unusable,
-        run.zone_changes if target == datasets else (),
-    )
+        return _Outcome(run.audit({}), None, run.warnings)
+    destination.create_datasets()
+    swap.drop_unpublished(destination, project.models.values())
+    state = None if built is None else find_state(destination, project.models, tables, built)
+    try:
+        results = run.audit(run.build())
+        run.publish(state)
+    except BaseException:
+        # After a kill this does not run; the next run drops the tables.
+        swap.drop_unpublished(destination, models)
+        raise
+    return _Outcome(results, None, run.warnings)
 
 
 class _Run:
@@ -187,22 +272,9 @@ class _Run:
         self._audits = audits
         self._now = now
         self._progress = progress
-        self._increment: Increment | None = None
+        self._row_counts: dict[str, int] = {}
+        self._id = secrets.token_hex(4)
         self.warnings: list[AuditFailure] = []
-        self.zone_changes: tuple[ZoneChange, ...] = ()
-
-    @contextmanager
-    def incrementally(self) -> Iterator[None]:
-        """Updates incremental models in place, in one transaction, if few appointments changed."""
-        with increment(self._destination, self._models, self._tables.table_for("raw", APPOINTMENTS.name)) as found:
-            if found is not None:
-                self._increment = found
-                self._tables.new -= found.in_place
-            yield
-
-    @property
-    def rebuilt(self) -> int | None:
-        return None if self._increment is None else self._increment.appointments
 
     def build(self) -> dict[str, float]:
         """Builds or updates each model. Returns the seconds that each took."""
@@ -210,18 +282,13 @@ class _Run:
         for model in self._models:
             self._progress("build", model.name)
             started = time.perf_counter()
-            with _hidden_details(model):
+            with hidden_details(model.path.name):
                 self._build(model)
             seconds[model.name] = time.perf_counter() - started
         return seconds
 
     def _build(self, model: Model) -> None:
-        table_for = self._tables.table_for
-        if self._increment is not None and self._increment.keep_in_place(model, table_for):
-            self._increment.refresh(model, resolve(model.query, self._increment.narrowed(table_for), self._now))
-        else:
-            self._tables.new.add(model.name)
-            swap.build(self._destination, model, resolve(model.query, table_for, self._now))
+        swap.build(self._destination, model, resolve(model.query, self._tables.table_for, self._now))
 
     def audit(self, build_seconds: Mapping[str, float]) -> tuple[ModelResult, ...]:
         """Audits each model. Raises AuditsFailedError, with all failures that stop a publish, after every audit
@@ -231,33 +298,36 @@ class _Run:
         for model in self._models:
             self._progress("audit", model.name)
             started = time.perf_counter()
-            with _hidden_details(model):
+            with hidden_details(model.path.name):
                 rows, audits, failed = audit_model(model, self._audits[model.name], self._rows)
             for failure in failed:
                 (self.warnings if only_warns(model, failure.audit) else failures).append(failure)
             seconds = time.perf_counter() - started
             built = build_seconds.get(model.name, 0.0)
             results.append(ModelResult(model.name, model.layer, rows, audits, built, seconds))
+            self._row_counts[model.name] = rows
         if failures:
             raise AuditsFailedError(failures)
         return tuple(results)
 
-    def publish(self) -> None:
-        if "dim_location" in self._tables.new:
-            self.zone_changes = zone_changes(self._destination, self._tables.table_for)
+    def publish(self, state: State | None) -> None:
+        """Replaces the live tables, and notes what they were built from if they can be updated in place."""
         with self._destination.transaction():
-            swap.publish(self._destination, [model for model in self._models if model.name in self._tables.new])
-            if supports_incremental(self._destination):
-                write_built(self._destination, built_by(secrets.token_hex(8), self._models))
+            swap.publish(self._destination, self._models)
+            if state is not None:
+                for model in self._models:
+                    state.columns[model.name] = all_columns(model, self._id)
+                warned = {failure.model for failure in self.warnings}
+                built = {
+                    model.name: state.built(
+                        model,
+                        self._row_counts[model.name],
+                        self._now,
+                        warned=model.name in warned,
+                    )
+                    for model in self._models
+                }
+                write_built(self._destination, built)
 
     def _rows(self, query: exp.Query) -> Sequence[Sequence[Any]]:
         return self._destination.rows(resolve(query, self._tables.table_for, self._now))
-
-
-@contextmanager
-def _hidden_details(model: Model) -> Iterator[None]:
-    """Keeps the warehouse's own message out of ours, because it may quote a value. The chained error has it."""
-    try:
-        yield
-    except DatabaseException as error:
-        raise ModelError(f"{model.path.name}: the warehouse rejected the model's query or one of its audits") from error

@@ -1,12 +1,12 @@
 """Zones: the time zone of each location, and the locations that get another one in a transform.
 
-Input:  the live and the new `dim_location`.
+Input:  the live `dim_location`, before and after a transform.
 Output: `read_zones`, `zone_changes`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -46,15 +46,15 @@ class ZoneChange:
         )
 
 
-def zone_changes(destination: Destination, table_for: Callable[[str, str], exp.Expr]) -> tuple[ZoneChange, ...]:
-    """Compares the zones of the live `dim_location` with those of the one that `table_for` gives."""
-    live = {zone.location_id: zone.timezone for zone in read_zones(destination)}
+def zone_changes(before: Iterable[Zone], after: Iterable[Zone]) -> tuple[ZoneChange, ...]:
+    """The locations that have another zone than `before`."""
+    earlier = {zone.location_id: zone.timezone for zone in before}
     canonical = aliases()
     found = []
-    for zone in _zones(destination, table_for("marts", "dim_location")) if live else ():
-        before, after = live.get(zone.location_id, zone.timezone), zone.timezone
-        if canonical.get(before, before) != canonical.get(after, after):
-            found.append(ZoneChange(zone.name, before, after, zone.source))
+    for zone in after:
+        old, new = earlier.get(zone.location_id, zone.timezone), zone.timezone
+        if canonical.get(old, old) != canonical.get(new, new):
+            found.append(ZoneChange(zone.name, old, new, zone.source))
     return tuple(sorted(found, key=lambda each: each.location))
 
 
@@ -62,9 +62,6 @@ def read_zones(destination: Destination) -> tuple[Zone, ...]:
     """The zones that the last transform found. Empty if the models were never built."""
     if not destination.has("marts", "dim_location"):
         return ()
-    return _zones(destination, destination.table("marts", "dim_location"))
-
-
-def _zones(destination: Destination, table: exp.Expr) -> tuple[Zone, ...]:
+    table = destination.table("marts", "dim_location")
     query = exp.select("location_id", "name", "timezone", "timezone_source").from_(table)
     return tuple(Zone(*row) for row in destination.rows(query))

@@ -19,6 +19,7 @@ from .figures import (
     grouped,
     hours,
     local,
+    midnight,
     minutes,
     monday,
     rate,
@@ -292,7 +293,7 @@ def rpt_rebooking(rows: list[Booked], now: datetime) -> list[Row]:
         if row.is_booking
         and row.status in ("noshow", "cancelled")
         and row.contact_id
-        and (lost_between(row) or (row.starts_at, row.starts_at))[1] + month <= now
+        and (lost_between(row) or (row.starts_at, row.starts_at))[1] + month <= midnight(now)
     ]
     groups = grouped(lost, lambda row: (row.place.id, row.service_id, first(row.local_date), row.status))
     found = []

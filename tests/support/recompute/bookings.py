@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 
 from .appointments import Booked
-from .figures import TOO_FEW, Row, first, grouped, local, minutes, monday, months_after, rate_columns, span_label
+from .figures import TOO_FEW, Row, first, grouped, hour, local, minutes, monday, months_after, rate_columns, span_label
 
 _STATUSES = ("showed", "noshow", "cancelled", "invalid")
 _RECENT_DAYS = 28
@@ -111,8 +111,8 @@ def rpt_pace(rows: list[Booked], now: datetime) -> list[Row]:
     groups = grouped(made, lambda row: (row.place.id, row.service_id, first(row.local_date)))
     for (location_id, service_id, month), group in groups.items():
         zone = group[0].place.zone
-        clock = local(now, zone)
-        this = first(clock.date())
+        clock = local(hour(now) + timedelta(hours=1), zone)
+        this = first(local(now, zone).date())
         if month not in (this, months_after(this, -1)):
             continue
         since = clock - datetime.combine(this, time())
@@ -226,6 +226,7 @@ def rpt_member_load(rows: list[Booked]) -> list[Row]:
 
 def rpt_series(rows: list[Booked], now: datetime) -> list[Row]:
     """A series: the appointments with the ids `<master>_<13 digits>`, and the master if it is an appointment."""
+    now = hour(now)
     masters = {(row.place.id, row.series_id) for row in rows if row.series_id}
     found = []
     groups = grouped(

@@ -9,7 +9,20 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from .appointments import Booked
-from .figures import TOO_FEW, Row, first, grouped, hours, local, monday, months_after, rate_columns, span, span_label
+from .figures import (
+    TOO_FEW,
+    Row,
+    first,
+    grouped,
+    hours,
+    local,
+    midnight,
+    monday,
+    months_after,
+    rate_columns,
+    span,
+    span_label,
+)
 from .sights import Contact, Place
 
 _DAY = timedelta(days=1)
@@ -67,7 +80,9 @@ def rpt_returning_contacts(rows: list[Booked], now: datetime) -> list[Row]:
     for (location_id, week), group in grouped(visits, lambda row: (row.place.id, monday(row.local_date))).items():
         came = {row.contact_id for row in group}
         new = sum(first_week[location_id, contact_id] == week for contact_id in came)
-        followed = [row for row in group if min(row.ends_at, row.starts_at + _DAY) + _DAY < now and is_followed(row)]
+        followed = [
+            row for row in group if min(row.ends_at, row.starts_at + _DAY) + _DAY <= midnight(now) and is_followed(row)
+        ]
         prebooked = sum(map(is_prebooked, followed))
         found.append(
             {

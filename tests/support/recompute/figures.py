@@ -7,7 +7,7 @@ Output: dates, group numbers, columns of rates.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from math import sqrt
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -31,6 +31,16 @@ def local(at: datetime, zone: str) -> datetime:
 
 def monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
+
+
+def hour(at: datetime) -> datetime:
+    """The beginning of the hour, in UTC."""
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def midnight(at: datetime) -> datetime:
+    """The beginning of the day, in UTC."""
+    return hour(at).replace(hour=0)
 
 
 def first(day: date) -> date:

@@ -13,7 +13,7 @@ from functools import cached_property
 from math import floor
 
 from .appointments import Booked
-from .figures import Row, covered, grouped, hours, local, minutes, monday, rate
+from .figures import Row, covered, grouped, hour, hours, local, minutes, monday, rate
 from .services import Day, Rules
 
 _MOST_HOURS = 30
@@ -239,7 +239,7 @@ def reads(rules: Rules, service_id: str) -> list[datetime]:
 def _age(rules: Rules, service_id: str, starts: list[datetime]) -> float | None:
     known, ages = reads(rules, service_id), []
     for start in starts:
-        moment = min(start, rules.now)
+        moment = min(start, hour(rules.now) + timedelta(hours=1))
         last = max((at for at in known if at <= moment), default=None)
         if last is None:
             return None

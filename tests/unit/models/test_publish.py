@@ -90,6 +90,74 @@ def test_the_copy_is_fsynced_before_it_replaces_the_old_one(tmp_path: Path, monk
     assert steps[-2:] == [database.stat().st_size, "replaced"]
 
 
+def identity(path: Path) -> tuple[int, int]:
+    return path.stat().st_ino, path.stat().st_mtime_ns
+
+
+def test_an_unchanged_database_is_not_copied_again(tmp_path: Path) -> None:
+    database = tmp_path / "bookings.duckdb"
+    write(database, "create table t as select 1 as n")
+    copy = publish(database, 2)
+    before = identity(copy)
+    write(database, "select * from t; delete from t where n = 7; create temporary table u as select * from t")
+    publish(database, 2)
+    assert identity(copy) == before
+    assert not earlier_copies(database)
+
+    write(database, "insert into t values (2)")
+    publish(database, 2)
+    assert numbers(copy) == [1, 2]
+    copy.unlink()
+    publish(database, 2)
+    assert numbers(copy) == [1, 2]
+
+
+def test_a_change_that_only_the_log_holds_is_copied(tmp_path: Path) -> None:
+    database = tmp_path / "bookings.duckdb"
+    write(database, "create table t as select 1 as n")
+    copy = publish(database, 1)
+    killed = f"""
+import duckdb, os
+connection = duckdb.connect({str(database)!r})
+connection.execute("insert into t values (2)")
+os._exit(9)
+"""
+    assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == 9
+    publish(database, 1)
+    assert numbers(copy) == [1, 2]
+
+
+def test_a_restored_database_is_copied_although_it_looks_alike(tmp_path: Path) -> None:
+    """Two files with equal headers may hold different rows."""
+    database, backup = tmp_path / "bookings.duckdb", tmp_path / "backup"
+    write(database, "create table t as select 1 as n")
+    backup.write_bytes(database.read_bytes())
+    write(database, "insert into t values (2)")
+    copy = publish(database, 1)
+    database.write_bytes(backup.read_bytes())
+    write(database, "insert into t values (3)")
+    publish(database, 1)
+    assert numbers(copy) == [1, 3]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reflinks are made by a request to Linux")
+def test_a_file_system_with_reflinks_shares_the_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    def ioctl(target: int, request: int, source: int) -> None:
+        assert request == 0x40049409
+        os.sendfile(target, source, 0, os.fstat(source).st_size)
+
+    def refused(*_: object) -> None:
+        raise AssertionError("the blocks are shared, not copied")
+
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
+    monkeypatch.setattr("bookings_sync.models.publish._copy", refused)
+    database = tmp_path / "bookings.duckdb"
+    write(database, "create table t as select 1 as n")
+    assert numbers(publish(database, 1)) == [1]
+
+
 def numbers(path: Path) -> list[int]:
     with duckdb.connect(str(path), read_only=True) as connection:
         return [n for (n,) in connection.execute("select n from t order by n").fetchall()]
@@ -143,5 +211,6 @@ def test_a_new_copy_keeps_the_mode_of_the_old_one(tmp_path: Path) -> None:
     copy = publish(database, 1)
     assert copy.stat().st_mode & 0o777 == 0o600
     copy.chmod(0o640)
+    write(database, "insert into t values (2)")
     publish(database, 2)
     assert [each.stat().st_mode & 0o777 for each in (copy, *earlier_copies(database))] == [0o640, 0o640]
