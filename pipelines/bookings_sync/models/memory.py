@@ -7,12 +7,14 @@ Output: the work's result. If the limit is too low for a query, the work is done
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from dlt.destinations.sql_client import SqlClientBase
 
 from bookings_sync.errors import LimitReached
 from bookings_sync.machine import machine_error
+from bookings_sync.warehouse.dataset import file_of
 
 _MEMORY_MB = 300
 """What DuckDB may use: models over a million appointments take no longer with it. Python, the libraries and what DuckDB
@@ -25,6 +27,7 @@ def in_little_memory(client: SqlClientBase[Any], work: Callable[[], Result]) -> 
     """Does `work`, which must leave nothing behind if it fails."""
     if client.capabilities.sqlglot_dialect != "duckdb" or _limit_mb(client) <= _MEMORY_MB:
         return work()
+    _remove_left_over(client)
     ((before,),) = client.execute_sql("SELECT current_setting('memory_limit')") or ()
     client.execute_sql(f"SET GLOBAL memory_limit = '{_MEMORY_MB}MB'")
     try:
@@ -35,6 +38,15 @@ def in_little_memory(client: SqlClientBase[Any], work: Callable[[], Result]) -> 
     finally:
         client.execute_sql(f"SET GLOBAL memory_limit = '{before}'")
     return work()
+
+
+def _remove_left_over(client: SqlClientBase[Any]) -> None:
+    """Removes the temporary files of a killed transform: they may hold personal data that was erased since."""
+    ((folder,),) = client.execute_sql("SELECT current_setting('temp_directory')") or ()
+    database = file_of(client)
+    if database is not None and Path(str(folder)).absolute() == database.with_name(database.name + ".tmp"):
+        for file in Path(str(folder)).glob("duckdb_temp_*"):
+            file.unlink(missing_ok=True)
 
 
 def _limit_mb(client: SqlClientBase[Any]) -> float:
