@@ -60,7 +60,7 @@ CASES = amount(
     [("sync", "disk full"), ("transform", "sql input or output")],
     [(name, kind) for name in COMMANDS for kind in KINDS],
 )
-FIRST, RANDOM = amount((0, 1), (4, 8))
+FIRST, RANDOM = amount((0, 1), (2, 4))
 """The first calls that fail, and random ones: of each kind and command, once and for good."""
 
 
