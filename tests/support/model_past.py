@@ -56,6 +56,8 @@ def fill_until_then(warehouse: Warehouse) -> None:
         appointment("unmarked", "2025-03-05T15:00:00Z", first, user_id="U1", appoinment_status="new"),
         appointment("overlap", "2025-03-05T15:10:00Z", first, user_id="U1", appoinment_status="new"),
         appointment("series_1741597200000", "2025-03-05T18:00:00Z", first, appoinment_status="new"),
+        appointment("off", "2025-03-07T15:00:00Z", first, "2025-03-04T06:00:00Z", appoinment_status="new"),
+        appointment("off", "2025-03-07T15:00:00Z", "2025-03-04T06:00:00Z", appoinment_status="cancelled"),
         # March can be predicted from ten marked bookings before.
         *(appointment(f"feb{n}", f"2025-02-{n:02}T15:00:00Z", first, appoinment_status="showed") for n in range(1, 10)),
     )
