@@ -66,14 +66,22 @@ class Groups:
 
         return narrowed_table
 
-    def condition(self, model: Model, table: str, layer: str, name: str, alias: str) -> exp.Exists:
-        """A condition on rows of `layer.name`: the row belongs to one of the groups."""
+    def condition(self, model: Model, table: str, layer: str, name: str, alias: str) -> exp.Expr:
+        """A condition on rows of `layer.name`: the row belongs to one of the groups.
+
+        Without nulls it is an IN, for which DuckDB reads only blocks that can have such a row.
+        """
+        by = model.header.incremental
         never_null = never_nulls(self._models[name]) if name in self._models else frozenset(RAW_KEY)
-        matches: list[exp.Expr] = []
-        for column in model.header.incremental:
-            own = exp.column(RAW_KEY[column] if layer == "raw" else column, alias)
-            one, other = exp.column(column, "groups"), own
-            matches.append(one.eq(other) if column in never_null else exp.NullSafeEQ(this=one, expression=other))
+        own = [exp.column(RAW_KEY[column] if layer == "raw" else column, alias) for column in by]
+        if never_null.issuperset(by):
+            found = exp.select(*map(exp.column, by)).from_(exp.to_table(table))
+            return exp.In(this=exp.Tuple(expressions=own), query=found.subquery())
+        matches = [
+            each.eq(value) if column in never_null else exp.NullSafeEQ(this=each, expression=value)
+            for column, value in zip(by, own, strict=True)
+            for each in (exp.column(column, "groups"),)
+        ]
         return exp.Exists(this=exp.select("1").from_(exp.to_table(table).as_("groups")).where(*matches))
 
     def _in_table(self, model: Model, layer: str, name: str) -> list[str] | None:
