@@ -299,9 +299,11 @@ def _day(
             last[number] = second
             unseen += [(change, second - change.at) for change in waiting[number]]
             waiting[number], counts[number] = [], 0
-    for left in waiting:  # the cold windows of cron: read within 30 days
-        unseen += [(change, 15 * 86_400) for change in left]
-    cold = [86_400 + _AFTER_S - at for number, at in enumerate(last) if number not in hot]
+    end = 86_400 + _AFTER_S
+    cold = [end - at for number, at in enumerate(last) if number not in hot]
+    # What is still unseen is in cold windows. cron reads these in 30 days; following in the longest time that it took.
+    late = 15 * 86_400 if every_s > ROUND_S else max(cold, default=0.0)
+    unseen += [(change, late) for left in waiting for change in left]
     return Outcome(
         requests,
         [seconds for _, seconds in unseen],
