@@ -193,22 +193,23 @@ def _read_chunk(table: Table, records: Sequence[Any]) -> Plain | None:
     known, unknown = columns[: len(layout.converters)], columns[len(layout.converters) :]
     converted = zip(layout.names, layout.converters, known, strict=False)
     values = {name: convert(column) for name, convert, column in converted}
-    extras: list[Record | None] = [None] * len(ids)
+    extras: list[Record] = [{} for _ in ids]
     for name, column in zip(layout.extra_names, unknown, strict=True):
-        for position, raw in enumerate(column):
-            if raw is not _MISSING and (value := _decoded(raw)) is not None:
-                extras[position] = {**(extras[position] or {}), name: value}
-    return Plain(list(ids), Fields(values, extras))
+        if all(raw is _MISSING for raw in column):
+            continue
+        for extra, value in zip(extras, _decoded(column), strict=True):
+            if value is not None:
+                extra[name] = value
+    return Plain(list(ids), Fields(values, [extra or None for extra in extras]))
 
 
 # -- from JSON values to columns ---------------------------------------------------------------------------------------
 
 
-def _decoded(raw: msgspec.Raw) -> Any:
-    if raw is _MISSING:
-        return None
-    body = bytes(raw)
-    return [] if body == b"[]" else decode(body)  # the value of most lists
+def _decoded(column: Sequence[msgspec.Raw]) -> list[Any]:
+    """The JSON values of a field. Decoding them as one list takes a fraction of the time of decoding each one."""
+    values: list[Any] = decode(b"[" + b",".join(column) + b"]")
+    return values
 
 
 def _canonical_text(raw: msgspec.Raw) -> str | None:
@@ -252,7 +253,7 @@ class _Layout(NamedTuple):
 
     @classmethod
     def of(cls, table: str, extra_names: Sequence[str] = ()) -> _Layout:
-        nested = (_BYTES, lambda raws: list(map(_decoded, raws)))
+        nested = (_BYTES, _decoded)
         fields = dict.fromkeys(known_fields(table), nested)
         fields |= {column.source: _READ_AS[column.type] for column in TABLES[table].columns if column.source}
         if "contact" in fields:

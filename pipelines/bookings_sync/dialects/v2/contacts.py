@@ -10,6 +10,7 @@ from bookings_sync.dialects.replies import Reply, decode_object, one_under
 from bookings_sync.dialects.v2.fields import CONTACT_FIELDS
 from bookings_sync.dialects.v2.versions import VERSION, get
 from bookings_sync.records.json_text import Records, Unreadable, decode
+from bookings_sync.records.listed import objects
 from bookings_sync.records.values import canonical
 
 _PER_PAGE = 500
@@ -51,11 +52,8 @@ def _decode_page(body: bytes) -> ContactPage:
     last = contacts[-1] if contacts and isinstance(contacts[-1], dict) else {}
     after = last.get("searchAfter")
     is_last = not after or (len(contacts) < _PER_PAGE and len(contacts) == total)
-    records = [
-        CONTACT_FIELDS.renamed({name: field for name, field in each.items() if name != "searchAfter"})
-        if isinstance(each, dict)
-        else each
-        for each in contacts
-    ]
+    for each in objects(contacts):
+        each.pop("searchAfter", None)
+    records = [CONTACT_FIELDS.renamed(each) if isinstance(each, dict) else each for each in contacts]
     cursor = None if is_last else canonical(after).decode()
     return ContactPage(records, cursor, total if type(total) is int else None)
