@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from pendulum import DateTime
@@ -115,14 +116,15 @@ class Client:
         scope: Scope,
         window: Window,
         known_digest: str | None = None,
-        decode: Callable[[bytes], T] = decode_all,  # type: ignore[assignment]
+        decode: Callable[[bytes], T] | None = None,
     ) -> Reply[T]:
         """The appointments of a scope in a window, cancelled ones included (DOC).
 
-        `decode` gets the list as JSON. It may compare the list with the last reply, and may block until there is memory
-        for the records.
+        `decode` gets the list as JSON, with the names of `dialect.appointments`. It may compare the list with the last
+        reply, and may block until there is memory for the records.
         """
-        return self._calls.list_appointments(scope, window, known_digest, decode)
+        whole: Callable[[bytes], Any] = partial(decode_all, names=self.dialect.appointments)
+        return self._calls.list_appointments(scope, window, known_digest, decode or whole)
 
     def get_appointment(self, appointment_id: str) -> Reply[Records]:
         """One appointment (DOC), or an empty list if the API has no such appointment. Raises OtherReply if the API

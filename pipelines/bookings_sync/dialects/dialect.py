@@ -1,8 +1,9 @@
 """What a dialect is: everything that differs between the APIs that serve a booking calendar.
 
 Input:  a location, the settings, and a function that sends a call.
-Output: `Calls`: the calendar's lists and records, with the fields of the first API (`records.tables` names them). The
-        rooms after `api` see these only, so they know no dialect.
+Output: `Calls`: the calendar's lists and records, with the fields of the first API (`records.tables` names them). Lists
+        of appointments are long, so they come as JSON under the API's own names. The rooms after `api` see these only,
+        so they know no dialect.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from bookings_sync.dialects.writes import Writes
 from bookings_sync.errors import ApiError
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import Window
+from bookings_sync.records.field_names import AS_DECLARED, FieldNames
 from bookings_sync.records.json_text import Records
 
 T = TypeVar("T")
@@ -109,7 +111,8 @@ class Calls(Protocol):
     def list_appointments(
         self, scope: Scope, window: Window, known_digest: str | None, decode: Callable[[bytes], T]
     ) -> Reply[T]:
-        """The appointments of a scope in a window. `decode` gets the JSON `{"appointments": [record, …]}`."""
+        """The appointments of a scope in a window. `decode` gets the JSON `{"appointments": [record, …]}`, with records
+        under the names of `Dialect.appointments`."""
 
     def get_appointment(self, appointment_id: str) -> Reply[Records]:
         """One appointment, or an empty list if the API has no such appointment."""
@@ -161,6 +164,8 @@ class Dialect:
     calls: Callable[[Location, Settings, Send], Calls]
     writes: Callable[[Location, Settings, Send], Writes]
     columns: Mapping[str, str]
+    appointments: FieldNames = AS_DECLARED
+    """How the lists of appointments call the fields. All other records come under the first API's names."""
     lists_cost: int = 1
     has_service_id_parameter: bool = False
     """Whether the setting `service_id_parameter` names what lists are asked by."""

@@ -1,6 +1,6 @@
 """Reads appointments and contacts from their JSON bytes straight into columns.
 
-Input:  the records of a list as bytes, split by `api.listing`; the contact cache.
+Input:  the records of a list as bytes, split by `api.listing`; the API's names of the fields; the contact cache.
 Output: `Plain` columns for records with fields of the expected types; the decoded JSON value for every other record.
         `decoding` makes the same rows from both.
 
@@ -11,18 +11,20 @@ meets them and keeps their values for the column `extra`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import pyarrow as pa
+from msgspec import UNSET
 from msgspec.structs import astuple
 
 from bookings_sync.records.columns import Fields, Key, Record, known_fields
 from bookings_sync.records.digests import number_of
 from bookings_sync.records.erased import NOBODY, Erased
+from bookings_sync.records.field_names import AS_DECLARED, FieldNames
 from bookings_sync.records.json_text import decode
 from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, TABLES, DataType, Table
 from bookings_sync.records.values import LONGEST_ID, canonical, usable_id
@@ -73,9 +75,10 @@ class Plain(NamedTuple):
 
 
 def reader(
-    location_id: str, known: HeldContacts, erased: Erased = NOBODY
+    location_id: str, known: HeldContacts, erased: Erased = NOBODY, names: FieldNames = AS_DECLARED
 ) -> Callable[[Sequence[msgspec.Raw]], list[Plain | Any]]:
-    """A function that reads a location's appointments in their order, and skips contacts that are already held.
+    """A function that reads a location's appointments in their order, and skips contacts that are already held. Their
+    fields have the API's `names`.
 
     Records with a contact that was `erased` come decoded: `decoding` clears them.
 
@@ -85,7 +88,7 @@ def reader(
     def read(records: Sequence[msgspec.Raw]) -> list[Plain | Any]:
         found: list[Plain | Any] = []
         start = 0
-        for each in _read(APPOINTMENTS, records):
+        for each in _read(APPOINTMENTS, records, names):
             if not isinstance(each, Plain):
                 found.append(each)
                 start += 1
@@ -97,26 +100,30 @@ def reader(
                 plain = each if named is contact_ids else _with_contact_ids(each, named)
                 found.append(plain._replace(contacts=contacts))
             else:
-                found += (decode(bytes(record)) for record in records[start : start + len(each.ids)])
+                found += (_decoded(record, names) for record in records[start : start + len(each.ids)])
             start += len(each.ids)
         return found
 
     return read
 
 
-def _read(table: Table, records: Sequence[Any]) -> list[Plain | Any]:
+def _read(table: Table, records: Sequence[Any], names: FieldNames = AS_DECLARED) -> list[Plain | Any]:
     """Reads chunk by chunk. Plain chunks that follow each other become one `Plain`."""
     found: list[Plain | Any] = []
     plain: list[Plain] = []
     for start in range(0, len(records), _CHUNK_SIZE):
         chunk = records[start : start + _CHUNK_SIZE]
-        read = _read_chunk(table, chunk)
+        read = _read_chunk(table, chunk, names)
         if read is not None:
             plain.append(read)
         else:
-            found += [*_concatenated(plain), *(decode(bytes(record)) for record in chunk)]
+            found += [*_concatenated(plain), *(_decoded(record, names) for record in chunk)]
             plain = []
     return found + _concatenated(plain)
+
+
+def _decoded(record: Any, names: FieldNames) -> Any:
+    return names.renamed(decode(bytes(record)))
 
 
 def _concatenated(chunks: list[Plain]) -> list[Plain]:
@@ -134,6 +141,8 @@ def _contacts_of(
     appointments: Plain, contact_ids: Sequence[str | None], location_id: str, known: HeldContacts
 ) -> EmbeddedContacts:
     bodies = appointments.fields.values["contact"]
+    if bodies.count(_MISSING) == len(bodies):  # an API that lists contacts on their own
+        return EmbeddedContacts([None] * len(bodies), [], [], {})
     keys = zip(contact_ids)
     hashes = map(number_of, bodies)
     texts: list[TextHash | None] = [None if text == _NO_CONTACT else text for text in hashes]
@@ -148,6 +157,8 @@ def _contacts_of(
 def _named_ids(contacts: EmbeddedContacts, contact_ids: list[str | None]) -> list[str | None] | None:
     """The contact of each appointment: the id that it names, else its contact's own. None if the two differ, or if a
     contact has no id. A contact that is held has the id that the appointment names."""
+    if not contacts.read and not contacts.skipped and "" not in contact_ids:
+        return contact_ids
     ids: dict[TextHash | None, str | None] = {text: key[0] for text, (key, _) in contacts.skipped.items()}
     texts = iter(contacts.read_texts)
     for each in contacts.read:
@@ -174,9 +185,9 @@ def _with_contact_ids(appointments: Plain, contact_ids: list[str | None]) -> Pla
     return appointments._replace(fields=appointments.fields._replace(values=values))
 
 
-def _read_chunk(table: Table, records: Sequence[Any]) -> Plain | None:
+def _read_chunk(table: Table, records: Sequence[Any], names: FieldNames = AS_DECLARED) -> Plain | None:
     """The records as columns; None unless all of them are plain."""
-    layout, lines = _layouts[table.name], b"\n".join(records)
+    layout, lines = _layout_of(table.name, names), b"\n".join(records)
     read: list[Any] | None = None
     while read is None:
         try:
@@ -185,28 +196,28 @@ def _read_chunk(table: Table, records: Sequence[Any]) -> Plain | None:
             extended = layout.extended(records)
             if extended is None:
                 return None
-            layout = _layouts[table.name] = extended
-    columns = list(zip(*map(astuple, read), strict=True))
-    ids = columns[layout.names.index("id")]
+            layout = _layouts[table.name, names] = extended
+    columns = dict(zip(layout.read_names, zip(*map(astuple, read), strict=True), strict=True))
+    ids = columns["id"]
     if not all(each and _SHORTEST_ID <= len(each) <= LONGEST_ID for each in ids):
         return None
-    known, unknown = columns[: len(layout.converters)], columns[len(layout.converters) :]
-    converted = zip(layout.names, layout.converters, known, strict=False)
-    values = {name: convert(column) for name, convert, column in converted}
+    values = {source: layout.values(source, columns, len(ids)) for source in layout.fields}
     extras: list[Record] = [{} for _ in ids]
-    for name, column in zip(layout.extra_names, unknown, strict=True):
-        if all(raw is _MISSING for raw in column):
-            continue
-        for extra, value in zip(extras, _decoded(column), strict=True):
+    found = [name for name in layout.extra_names if any(raw is not _MISSING for raw in columns[name])]
+    kept_as = [names.of_extra(name) for name in found]
+    if len(set(kept_as)) < len(kept_as):
+        return None
+    for name, kept in zip(found, kept_as, strict=True):
+        for extra, value in zip(extras, _json_values(columns[name]), strict=True):
             if value is not None:
-                extra[name] = value
+                extra[kept] = value
     return Plain(list(ids), Fields(values, [extra or None for extra in extras]))
 
 
 # -- from JSON values to columns ---------------------------------------------------------------------------------------
 
 
-def _decoded(column: Sequence[msgspec.Raw]) -> list[Any]:
+def _json_values(column: Sequence[msgspec.Raw]) -> list[Any]:
     """The JSON values of a field. Decoding them as one list takes a fraction of the time of decoding each one."""
     values: list[Any] = decode(b"[" + b",".join(column) + b"]")
     return values
@@ -231,9 +242,11 @@ Converter = Callable[[Sequence[Any]], Any]
 
 _TEXT, _BOOL = (str | None, None), (bool | None, None)
 _BYTES = (msgspec.Raw, _MISSING)
+_TEXT_OR_UNSET = (str | msgspec.UnsetType | None, UNSET)
+ReadAs = tuple[Any, Any]
 """The type that msgspec reads, and the value of a missing field."""
 
-_READ_AS: dict[DataType, tuple[tuple[Any, Any], Converter]] = {
+_READ_AS: dict[DataType, tuple[ReadAs, Converter]] = {
     "text": (_TEXT, partial(pa.array, type=pa.string())),
     "timestamp": (_TEXT, partial(pa.array, type=pa.string())),
     "bool": (_BOOL, partial(pa.array, type=pa.bool_())),
@@ -243,36 +256,56 @@ _READ_AS: dict[DataType, tuple[tuple[Any, Any], Converter]] = {
 
 
 class _Layout(NamedTuple):
-    """How msgspec reads the records of a table: first the known fields, then the extra ones learnt so far."""
+    """How msgspec reads the records of a table under an API's names: first the known fields, then the extra ones learnt
+    so far."""
 
     table: str
-    names: tuple[str, ...]
-    converters: tuple[Converter, ...]
-    """Of the known fields."""
+    names: FieldNames
+    fields: dict[str, tuple[ReadAs, Converter]]
+    """The known fields, by the sources of the table's columns."""
+    unset: frozenset[str]
+    """The API's names of texts that are read as UNSET if missing, because another name or a default replaces them."""
+    read_names: tuple[str, ...]
+    """The API's names, in the order of msgspec's fields."""
+    extra_names: tuple[str, ...]
     decode_lines: Callable[[bytes], list[Any]]
 
     @classmethod
-    def of(cls, table: str, extra_names: Sequence[str] = ()) -> _Layout:
-        nested = (_BYTES, _decoded)
-        fields = dict.fromkeys(known_fields(table), nested)
+    def of(cls, table: str, names: FieldNames, extra_names: Sequence[str] = ()) -> _Layout:
+        fields: dict[str, tuple[ReadAs, Converter]] = dict.fromkeys(known_fields(table), (_BYTES, _json_values))
         fields |= {column.source: _READ_AS[column.type] for column in TABLES[table].columns if column.source}
         if "contact" in fields:
             fields["contact"] = _BYTES, list  # `_contacts_of` decodes contacts
-        names = (*fields, *extra_names)
-        types = [*(read_as for read_as, _ in fields.values()), *(_BYTES for _ in extra_names)]
+        unset = {name for source in fields if len(names.of(source)) > 1 for name in names.of(source)}
+        if names.status_of_blocked is not None:
+            unset |= {*names.of("status")}
+        read_as = {
+            name: _TEXT_OR_UNSET if name in unset else fields[each][0] for each in fields for name in names.of(each)
+        }
+        read_as |= dict.fromkeys(extra_names, _BYTES)
         record = msgspec.defstruct(
             "Record",
-            [(f"f{number}", *read_as) for number, read_as in enumerate(types)],
-            rename={f"f{number}": name for number, name in enumerate(names)},
+            [(f"f{number}", *each) for number, each in enumerate(read_as.values())],
+            rename={f"f{number}": name for number, name in enumerate(read_as)},
             forbid_unknown_fields=True,
             gc=False,
         )
-        converters = tuple(convert for _, convert in fields.values())
-        return cls(table, names, converters, msgspec.json.Decoder(record).decode_lines)
+        decode_lines = msgspec.json.Decoder(record).decode_lines
+        return cls(table, names, fields, frozenset(unset), tuple(read_as), tuple(extra_names), decode_lines)
 
-    @property
-    def extra_names(self) -> tuple[str, ...]:
-        return self.names[len(self.converters) :]
+    def values(self, source: str, columns: Mapping[str, Sequence[Any]], size: int) -> Any:
+        """A known field of records that have these columns under the API's names, as `Fields` holds it."""
+        (_, missing), convert = self.fields[source]
+        names = self.names.of(source)
+        found, *others = [columns[name] for name in names] or [[missing] * size]
+        for other in others:
+            found = [second if first is UNSET else first for first, second in zip(found, other, strict=True)]
+        if source == "status" and (status := self.names.status_of_blocked) is not None:
+            contacts = zip(found, columns["contactId"], strict=True)
+            found = [status if each is UNSET and contact is None else each for each, contact in contacts]
+        if not self.unset.isdisjoint(names):
+            found = [None if each is UNSET else each for each in found]
+        return convert(found)
 
     def extended(self, records: Sequence[Any]) -> _Layout | None:
         """A layout that also reads the new names in these records; None if there are none, or names it cannot read."""
@@ -280,11 +313,11 @@ class _Layout(NamedTuple):
             names = {name for record in records for name in _fields_of(record)}
         except msgspec.ValidationError:  # a record that is not an object
             return None
-        new = sorted(names.difference(self.names))
+        new = sorted(names.difference(self.read_names))
         extra_names = [*self.extra_names, *new]
         if not new or len(extra_names) > _MAX_EXTRA_NAMES or any(set(name) & _REFUSED_IN_NAMES for name in new):
             return None
-        return _Layout.of(self.table, extra_names)
+        return _Layout.of(self.table, self.names, extra_names)
 
 
 _fields_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -292,5 +325,12 @@ _fields_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _REFUSED_IN_NAMES = frozenset({'"', "\\", *map(chr, range(32))})
 """Characters that msgspec refuses in the name of a field."""
 
-_layouts = {table.name: _Layout.of(table.name) for table in (APPOINTMENTS, CONTACTS)}
-"""The newest layout of each table. If two threads extend a layout at once, one extension is lost and learnt again."""
+_layouts: dict[tuple[str, FieldNames], _Layout] = {}
+"""The newest layouts. If two threads extend a layout at once, one extension is lost and learnt again."""
+
+
+def _layout_of(table: str, names: FieldNames) -> _Layout:
+    layout = _layouts.get((table, names))
+    if layout is None:
+        layout = _layouts[table, names] = _Layout.of(table, names)
+    return layout

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple, TypeVar
 
@@ -25,6 +26,7 @@ from bookings_sync.planning.ledger import Ledger
 from bookings_sync.planning.plan import Span, hot_range, plan_appointments, whole_range, window_of
 from bookings_sync.planning.scopes import Scope
 from bookings_sync.planning.windows import DAY_MS, Window
+from bookings_sync.records.field_names import AS_DECLARED, FieldNames
 from bookings_sync.records.listed import listed_services, listed_teams
 from bookings_sync.sync.identity import unknown_id
 from bookings_sync.sync.kept_replies import KeptReplies
@@ -72,7 +74,9 @@ class _Seen(NamedTuple):
     body: bytes
 
 
-def _keep_body(body: bytes) -> _Seen:
+def _keep_body(body: bytes, names: FieldNames) -> _Seen:
+    if names is not AS_DECLARED:  # `_Appointment` has the declared names
+        return _Seen(decode_all(body, names).records, body)
     try:
         return _Seen(msgspec.to_builtins(_decode_owners(body).appointments), body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -94,6 +98,7 @@ class Search:
 
     def first(self, lists: Iterable[Tried], evidence: Callable[[list[Any]], T | None]) -> T | None:
         """The first evidence in these lists. Raises ApiError if the API cannot be asked at all."""
+        keep_body = partial(_keep_body, names=self._client.dialect.appointments)
         halves: deque[Tried] = deque()
         others = iter(lists)
         while self.requests < MOST_REQUESTS and self._failures < _MOST_FAILURES and self._budget_left() > 0:
@@ -105,12 +110,12 @@ class Search:
                 halves.extendleft((scope, half) for half in window.halves())
                 continue
             if (body := self._kept.look_at(self._client.location.name, scope, window)) is not None:
-                if (found := evidence(_keep_body(body).records)) is not None:
+                if (found := evidence(keep_body(body).records)) is not None:
                     return found
                 continue
             self.requests += 1
             try:
-                reply = self._client.list_appointments(scope, window, decode=_keep_body)
+                reply = self._client.list_appointments(scope, window, decode=keep_body)
             except (RequestRefused, TimedOut, ReplyTooLarge, BadReply) as error:
                 if not isinstance(error, RequestRefused):
                     self.error = error

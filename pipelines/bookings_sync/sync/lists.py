@@ -7,6 +7,7 @@ Output: `Listing`: the records that may be new, and their rows, which know the l
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from bookings_sync.api.client import Client
 from bookings_sync.api.listing import Listing, decode_all, diff_decoder, split_decoder
@@ -86,11 +87,12 @@ class AppointmentLists:
         return self._caches.of(outdated=self._rereading.is_outdated(read))
 
     def _decoder(self, read: PlannedRead, known: Read | None) -> Callable[[bytes], Listing]:
+        names = self._client(read.location_id).dialect.appointments
         if not self._privacy.keeps_all_of_most:
             # The digest of a personal value could be tried out, so none is kept, and each record is decoded.
-            return decode_all
-        read_record = reader(read.location_id, self._cache_for(read), self._privacy.erased)
+            return partial(decode_all, names=names)
+        read_record = reader(read.location_id, self._cache_for(read), self._privacy.erased, names)
         # Digests of single records pay off where every run reads the window.
         if read.sends is None and not read.is_probe and window_of(read).overlaps(self._hot):
-            return diff_decoder(known.record_digests if known else None, read_record)
-        return split_decoder(read_record)
+            return diff_decoder(known.record_digests if known else None, read_record, names)
+        return split_decoder(read_record, names)

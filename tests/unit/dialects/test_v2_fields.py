@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookings_sync.api.listing import decode_all
-from bookings_sync.dialects.v2.fields import CONTACT_FIELDS, appointments_body, event, texts_under
+from bookings_sync.api.listing import decode_all, split_decoder
+from bookings_sync.changes.contact_cache import ContactCache
+from bookings_sync.dialects.v2.fields import CONTACT_FIELDS, EVENTS, appointments_body, texts_under
 from bookings_sync.records.decoding import appointment_rows
+from bookings_sync.records.fast_path import Plain, reader
 from bookings_sync.records.json_text import Unreadable
 
 EVENT = {
@@ -35,7 +37,7 @@ def listed(*events: Any, blocked: tuple[Any, ...] = ()) -> list[Any]:
     """What `decode_all` makes of these events and blocked slots."""
     texts = texts_under("events")(json.dumps({"events": events, "traceId": "t"}).encode())
     others = texts_under("events")(json.dumps({"traceId": "u", "events": blocked}).encode())
-    return decode_all(appointments_body(texts, others)).records
+    return decode_all(appointments_body(texts, others), EVENTS).records
 
 
 def test_an_event_in_the_columns_of_an_appointment() -> None:
@@ -87,7 +89,7 @@ def test_another_body_is_unreadable(body: bytes) -> None:
 
 def test_json_that_strict_parsers_refuse() -> None:
     body = b'{"events": [{"id": "e", "contactId": "p", "calendarId": "c", "big": 123456789012345678901, "odd": NaN}]}'
-    (record,) = decode_all(appointments_body(texts_under("events")(body), [])).records
+    (record,) = decode_all(appointments_body(texts_under("events")(body), []), EVENTS).records
     known = {"id": "e", "contactId": "p", "calendarServiceId": "c"}
     assert record == {**known, "big": "123456789012345678901", "odd": None}
 
@@ -106,7 +108,41 @@ _VALUES = (
 
 @given(st.lists(st.dictionaries(_NAMES, _VALUES)))
 def test_texts_and_decoded_values_are_renamed_alike(events: list[dict[str, Any]]) -> None:
-    assert listed(*events) == [event(each) for each in events]
+    assert listed(*events) == [EVENTS.renamed(each) for each in events]
+
+
+_TEXTS = st.none() | st.text("aé", max_size=2)
+_EVENTS = st.fixed_dictionaries(
+    {"id": st.uuids().map(str)},
+    optional={
+        "contactId": st.none() | st.sampled_from("ab"),
+        **dict.fromkeys(["calendarId", "assignedUserId", "groupId", "dateAdded", "status"], _TEXTS),
+        **dict.fromkeys(["appointmentStatus", "appoinmentStatus"], _TEXTS),
+        **dict.fromkeys(["userId", "createdAt", "otherUserId", "calendarServiceId", "rrule"], _VALUES),
+    },
+)
+
+
+@given(st.lists(_EVENTS))
+def test_the_fast_path_reads_the_own_names_of_v2(events: list[dict[str, Any]]) -> None:
+    body = appointments_body(texts_under("events")(json.dumps({"events": events}).encode()), [])
+    fast = split_decoder(reader("L", ContactCache(), names=EVENTS), EVENTS)(body)
+    whole = decode_all(body, EVENTS)
+    rows = [appointment_rows("L", each.records).rows["appointments"] for each in (fast, whole)]
+    assert rows[0].arrow().to_pylist() == rows[1].arrow().to_pylist()
+    assert fast.size == whole.size
+
+
+def test_events_are_read_without_decoding_each_one() -> None:
+    events = [{**EVENT, "id": f"event-{number}", "userId": "user-9"} for number in range(3)]
+    del events[1]["contactId"]
+    body = appointments_body(texts_under("events")(json.dumps({"events": events}).encode()), [])
+    [plain] = split_decoder(reader("L", ContactCache(), names=EVENTS), EVENTS)(body).records
+    assert isinstance(plain, Plain)
+    rows = appointment_rows("L", [plain]).rows["appointments"].arrow().to_pylist()
+    assert [row["status"] for row in rows] == [None, "booked", None]
+    assert {row["user_id"] for row in rows} == {"user-1"}
+    assert json.loads(rows[0]["extra"]) == {"otherUserId": "user-9", "rrule": EVENT["rrule"]}
 
 
 def test_a_contact() -> None:
@@ -117,14 +153,14 @@ def test_a_contact() -> None:
 def test_time_without_a_contact_is_blocked_wherever_it_is_told() -> None:
     """Alone by its id, among the events, among the blocked slots, and in both lists."""
     blocked = {"id": "block-1", "calendarId": "c"}
-    assert event(blocked)["status"] == event({**blocked, "contactId": None})["status"] == "booked"
+    assert EVENTS.renamed(blocked)["status"] == EVENTS.renamed({**blocked, "contactId": None})["status"] == "booked"
     texts = texts_under("events")(json.dumps({"events": [blocked]}).encode())
     for lists in ((texts, []), ([], texts), (texts, texts)):
-        assert decode_all(appointments_body(*lists)).records == [event(blocked)]
+        assert decode_all(appointments_body(*lists), EVENTS).records == [EVENTS.renamed(blocked)]
 
 
 def test_the_longer_of_both_lists_decides_whether_a_reply_may_be_cut_off() -> None:
     rows = [{"id": str(number), "contactId": "p"} for number in range(5)]
     events, blocked = (texts_under("events")(json.dumps({"events": each}).encode()) for each in (rows[:3], rows[3:]))
-    listing = decode_all(appointments_body(events, blocked))
+    listing = decode_all(appointments_body(events, blocked), EVENTS)
     assert (listing.size, listing.largest) == (5, 3)

@@ -9,7 +9,7 @@ from bookings_sync.dialects.v2.calendars import COLUMNS
 from bookings_sync.dialects.v2.calls import V2Calls
 from bookings_sync.dialects.v2.contacts import V2Contacts
 from bookings_sync.dialects.v2.errors import pace, refusal
-from bookings_sync.dialects.v2.fields import CONTACT_FIELDS, EVENTS, of_v2
+from bookings_sync.dialects.v2.fields import EVENTS, FIELD_COLUMNS, of_v2
 from bookings_sync.dialects.v2.probes import V2Probes
 from bookings_sync.dialects.v2.writes import V2Writes
 from bookings_sync.errors import ConfigurationError
@@ -33,7 +33,8 @@ V2 = Dialect(
     check=_check,
     calls=V2Calls,
     writes=V2Writes,
-    columns={**EVENTS.columns, **CONTACT_FIELDS.columns, **of_v2(CONTACT_CUSTOM_FIELDS, {}, alike=()), **COLUMNS},
+    columns={**FIELD_COLUMNS, **of_v2(CONTACT_CUSTOM_FIELDS, {}, alike=()), **COLUMNS},
+    appointments=EVENTS,
     lists_cost=2,
     refusal=refusal,
     pace=pace,

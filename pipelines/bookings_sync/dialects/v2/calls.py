@@ -24,7 +24,7 @@ from bookings_sync.dialects.replies import (
     slots_around,
 )
 from bookings_sync.dialects.v2.calendars import members_of, service, team
-from bookings_sync.dialects.v2.fields import appointments_body, event, texts_under
+from bookings_sync.dialects.v2.fields import EVENTS, appointments_body, texts_under
 from bookings_sync.dialects.v2.users import Users
 from bookings_sync.dialects.v2.versions import CALENDARS_VERSION, VERSION, get
 from bookings_sync.planning.scopes import Scope
@@ -122,7 +122,7 @@ class V2Calls:
         call = get(path, version=self._settings.v2_events_version)
         call = replace(call, not_found_statuses=self._settings.unknown_id_statuses)
         reply = self._send(call, one_under(("event", "appointment"), appointment_id))
-        return replace(reply, records=[event(each) for each in reply.records or []])
+        return replace(reply, records=[EVENTS.renamed(each) for each in reply.records or []])
 
     def list_slots(
         self, service_id: str, window: Window, timezone: str | None, known_digest: str | None

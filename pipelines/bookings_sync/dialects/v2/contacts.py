@@ -54,6 +54,6 @@ def _decode_page(body: bytes) -> ContactPage:
     is_last = not after or (len(contacts) < _PER_PAGE and len(contacts) == total)
     for each in objects(contacts):
         each.pop("searchAfter", None)
-    records = [CONTACT_FIELDS.renamed(each) if isinstance(each, dict) else each for each in contacts]
+    records = [CONTACT_FIELDS.renamed(each) for each in contacts]
     cursor = None if is_last else canonical(after).decode()
     return ContactPage(records, cursor, total if type(total) is int else None)

@@ -1,80 +1,30 @@
-"""The fields of v2's events and contacts, under the names that `records.tables` reads.
+"""The fields of v2's events and contacts: which columns they fill, and the JSON of a list of appointments.
 
-Input:  records as v2 sends them; their values decoded or still JSON texts.
-Output: the same values under the first API's names. A field that no column holds keeps its name.
+Input:  the bodies of lists.
+Output: their records as JSON, in v2's own words. `records` gets v2's names from `EVENTS` and `CONTACT_FIELDS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TypeVar
 
 import msgspec
 
-from bookings_sync.records.json_text import Record, Unreadable, decode
+from bookings_sync.records.field_names import FieldNames
+from bookings_sync.records.json_text import Unreadable, decode
 from bookings_sync.records.schema import STAMPED
 from bookings_sync.records.tables import APPOINTMENTS, CONTACTS, Table
 from bookings_sync.records.values import canonical
 
-V = TypeVar("V")
 
-_MOST_SHAPES = 1_000
-"""Orders of fields to remember. If there are more, the API uses data as names."""
-
-
-@dataclass(frozen=True)
-class Fields:
-    """Where v2 has the fields of a table. `found_in` has, for each field that v2 calls otherwise, v2's names: the first
-    one that a record has counts. The columns that are `alike` have the same values in both APIs."""
-
-    table: Table
-    found_in: Mapping[str, tuple[str, ...]]
-    alike: Collection[str]
-
-    def renamed(self, record: Mapping[str, V]) -> dict[str, V]:
-        """The record under the first API's names. A v2 field with the name of another field of the table, which says
-        something else, becomes `other` and its name."""
-        names = tuple(record)
-        shape = self._shapes.get(names)
-        if shape is None:
-            shape = self._shape(names)
-            if len(self._shapes) < _MOST_SHAPES:
-                self._shapes[names] = shape
-        return {field: record[name] for field, name in shape}
-
-    def _shape(self, names: tuple[str, ...]) -> list[tuple[str, str]]:
-        """For a record with these fields in this order: the fields to give it, and the field of each one's value."""
-        kept = [(self._other_names.get(name, name), name) for name in names if name not in self._used]
-        found = {
-            field: next((each for each in others if each in names), None) for field, others in self.found_in.items()
-        }
-        return kept + [(field, name) for field, name in found.items() if name is not None]
-
-    @cached_property
-    def _shapes(self) -> dict[tuple[str, ...], list[tuple[str, str]]]:
-        """What was worked out for each order of fields. A list has few of them."""
-        return {}
-
-    @cached_property
-    def _used(self) -> frozenset[str]:
-        return frozenset(name for names in self.found_in.values() for name in names)
-
-    @cached_property
-    def _other_names(self) -> dict[str, str]:
-        """v2's fields whose name means another field in the table."""
-        return {each: f"other{each[0].upper()}{each[1:]}" for each in self.found_in if each not in self._used}
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """What v2 fills the table's columns with."""
-        found = {
-            column.name: " or ".join(self.found_in[source])
-            for column in self.table.columns
-            if (source := (column.derived.source if column.derived else column.source) or "") in self.found_in
-        }
-        return of_v2(self.table, found, self.alike)
+def filled_by(names: FieldNames, table: Table, alike: Collection[str]) -> dict[str, str]:
+    """What v2 fills the table's columns with, as `of_v2`."""
+    found = {
+        column.name: " or ".join(names.found_in[source])
+        for column in table.columns
+        if (source := (column.derived.source if column.derived else column.source) or "") in names.found_in
+    }
+    return of_v2(table, found, alike)
 
 
 def of_v2(table: Table, found: Mapping[str, str], alike: Collection[str]) -> dict[str, str]:
@@ -90,8 +40,7 @@ def of_v2(table: Table, found: Mapping[str, str], alike: Collection[str]) -> dic
     }
 
 
-EVENTS = Fields(
-    APPOINTMENTS,
+EVENTS = FieldNames(
     {
         "calendarServiceId": ("calendarId",),
         "calendarProviderId": ("groupId",),
@@ -103,13 +52,16 @@ EVENTS = Fields(
         "createdAt": ("dateAdded",),
         "updatedAt": ("dateUpdated",),
     },
-    alike=("start_time", "end_time", "contact_id"),
+    status_of_blocked="booked",  # as in the first API
 )
 """Both spellings of the attendance occur in v2's replies (CODE), with the same meaning, so both columns get it."""
 
-CONTACT_FIELDS = Fields(
-    CONTACTS, {"customField": ("customFields",)}, alike=("email", "first_name", "last_name", "phone")
-)
+CONTACT_FIELDS = FieldNames({"customField": ("customFields",)})
+
+FIELD_COLUMNS = {
+    **filled_by(EVENTS, APPOINTMENTS, alike=("start_time", "end_time", "contact_id")),
+    **filled_by(CONTACT_FIELDS, CONTACTS, alike=("email", "first_name", "last_name", "phone")),
+}
 
 
 def texts_under(name: str) -> Callable[[bytes], list[msgspec.Raw]]:
@@ -132,44 +84,29 @@ def texts_under(name: str) -> Callable[[bytes], list[msgspec.Raw]]:
     return decode_texts
 
 
-_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_encode = msgspec.json.Encoder().encode
-_BOOKED = msgspec.Raw(b'"booked"')
-_NULL = msgspec.Raw(b"null")
-
-
 def appointments_body(events: list[msgspec.Raw], blocked: list[msgspec.Raw]) -> bytes:
-    """The JSON `{"appointments": [record, …], "largest": …}` of events and blocked slots, under the first API's names.
+    """The JSON `{"appointments": [record, …], "largest": …}` of events and blocked slots, in v2's own words.
 
     A blocked slot that is also among the events counts once. `largest` is the size of the longer list.
     """
-    records = [_renamed(each) for each in events]
+    records = events
     if blocked:
-        known = {_id_text(each) for each in records} - {None}
-        records += [each for each in map(_renamed, blocked) if _id_text(each) not in known]
-    return _encode({"appointments": records, "largest": max(len(events), len(blocked))})
+        known = set(map(_id_text, events)) - {b""}
+        records = events + [each for each in blocked if _id_text(each) not in known]
+    return b'{"appointments":[%b],"largest":%d}' % (b",".join(records), max(len(events), len(blocked)))
 
 
-def event(record: Record) -> Record:
-    """A decoded event under the first API's names."""
-    return _with_status(EVENTS.renamed(record), "booked")
+class _WithId(msgspec.Struct, gc=False):
+    id: msgspec.Raw = msgspec.Raw(b"")
 
 
-def _with_status(record: dict[str, V], booked: V) -> dict[str, V]:
-    """Blocked-off time, which has no contact, has no status in v2. The first API calls it booked."""
-    return record if record.get("contactId") not in (None, _NULL) else {"status": booked, **record}
+_decode_id = msgspec.json.Decoder(_WithId).decode
 
 
-def _renamed(text: msgspec.Raw) -> dict[str, msgspec.Raw] | msgspec.Raw:
+def _id_text(record: msgspec.Raw) -> bytes:
+    """The id as JSON; empty without one."""
     try:
-        return _with_status(EVENTS.renamed(_decode_fields(text)), _BOOKED)
+        return bytes(_decode_id(record).id)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        value = decode(bytes(text))
-        if not isinstance(value, dict):
-            return text  # `decoding` rejects it
-        return {name: msgspec.Raw(canonical(each)) for name, each in event(value).items()}
-
-
-def _id_text(record: dict[str, msgspec.Raw] | msgspec.Raw) -> bytes | None:
-    found = record.get("id") if isinstance(record, dict) else None
-    return None if found is None else bytes(found)
+        value = decode(bytes(record))
+        return canonical(value["id"]) if isinstance(value, dict) and "id" in value else b""
