@@ -71,7 +71,9 @@ class Load:
             yield from self._parts.whole_lists.services()
             yield from self._ledger(self._settle())
             if self._run.follower is not None:
-                self._run.follower.lists_read(self._run.settings.locations)
+                active = map(self._run.findings.of, self._run.findings.active)
+                # A location with a wrong key, or one that did not answer, must prove itself in the next run, too.
+                self._run.follower.lists_read([each.name for each in active if not each.errors])
 
     def appointments(self) -> Iterator[Emitted]:
         """The appointments that are planned next, and their contacts, as many as one load takes; and those to ask for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -119,3 +120,20 @@ def test_a_failing_location_says_so_and_the_rest_is_loaded(open_site: Callable[.
     followed.follower.close()
     assert {each.outcome for each in found} == {"partial"}
     assert site.query("SELECT count(*) AS n FROM runs WHERE outcome = 'partial'")[0]["n"] == 3
+
+
+def test_a_key_of_another_location_writes_nothing_in_any_round(open_site: Callable[..., Site]) -> None:
+    site = open_site(small(appointments=60, locations=2), slots=False)
+    site.sync()
+    first, second = site.settings.locations.values()
+    swapped = {
+        first.name: replace(first, api_key=second.api_key, location_id=site.world.locations[0].id),
+        second.name: replace(second, api_key=first.api_key, location_id=site.world.locations[1].id),
+    }
+    site.knobs["locations"] = swapped
+    followed = Followed(site)
+    site.world.advance(timedelta(hours=30))
+    found = followed.rounds(3, reads=40)
+    followed.follower.close()
+    assert [each.outcome for each in found] == ["failed"] * 3
+    assert sum(each.changes.total for each in found) == 0
