@@ -53,12 +53,16 @@ class _Contact(msgspec.Struct):
 
 
 class _Appointment(msgspec.Struct):
-    """The fields that name the appointment's location. The other fields of a long list would take much memory."""
+    """The fields that name the appointment's location, service, team and users. The other fields of a long list would
+    take much memory."""
 
     id: Any = None
     locationId: Any = None  # noqa: N815
     calendarServiceId: Any = None  # noqa: N815
     calendarProviderId: Any = None  # noqa: N815
+    calendarId: Any = None  # noqa: N815
+    userId: Any = None  # noqa: N815
+    assignedUserId: Any = None  # noqa: N815
     contact: _Contact | None = None
 
 

@@ -1,7 +1,8 @@
 """Whether a calendar without any appointment is really empty, or asked for by the wrong kind of list.
 
 Input:  the locations of which neither the warehouse nor any list of the run holds an appointment.
-Output: an error for each location whose lists of another kind contain appointments.
+Output: an error for each location whose lists of another kind contain appointments that its own lists should contain:
+        they name a service, team or user that the API lists. Those of a service that disappeared prove nothing.
 
 Which kind of list is complete is UNK, and so is the parameter that a service's list is asked by. With a wrong one, all
 lists are empty and read well. Only locations without any appointment cost these requests.
@@ -9,21 +10,30 @@ lists are empty and read well. Only locations without any appointment cost these
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from bookings_sync.errors import ApiError, BookingsError
 from bookings_sync.planning.calendar import Calendar
 from bookings_sync.planning.plan import hot_range
 from bookings_sync.planning.scopes import COLUMN, Kind, Scope
+from bookings_sync.records.listed import objects
 from bookings_sync.records.tables import APPOINTMENTS
+from bookings_sync.records.values import usable_id
 from bookings_sync.sync.identity_search import Search
 from bookings_sync.sync.kept_replies import KeptReplies
 from bookings_sync.sync.run import Run
 
 _MOST_LISTS = 3
 """Lists of each kind that are tried for a location."""
+
+_FIELDS: dict[Kind, tuple[str, ...]] = {
+    "service": ("calendarServiceId", "calendarId"),
+    "team": ("calendarProviderId",),
+    "user": ("userId", "assignedUserId"),
+}
+"""The fields of an appointment that name what lists it. Some clients read the service from `calendarId` (CODE)."""
 
 
 def look_into_other_lists(run: Run) -> None:
@@ -53,16 +63,16 @@ def _any_in_lists(run: Run, location_id: str, kind: Kind) -> bool:
     name = run.findings.of(location_id).name
     search = Search(run.client(location_id), KeptReplies(), lambda: run.budget.left_for(name))
     window = hot_range(run.settings, run.span.now)
-    scopes = islice(_scopes(run.calendars.of(location_id), kind), _MOST_LISTS)
-    return search.first(((scope, window) for scope in scopes), _any_record) is not None
+    calendar = run.calendars.of(location_id)
+    scopes = [Scope(kind, each) for each in calendar.ids(kind)[:_MOST_LISTS]]
+    should_be_listed = partial(_names_any, calendar, run.settings.scopes)
+    return search.first(((scope, window) for scope in scopes), should_be_listed) is not None
 
 
-def _scopes(calendar: Calendar, kind: Kind) -> Iterator[Scope]:
-    return (Scope(kind, each) for each in calendar.ids(kind))
-
-
-def _any_record(records: list[Any]) -> bool | None:
-    return any(isinstance(each, dict) for each in records) or None
+def _names_any(calendar: Calendar, kinds: Iterable[Kind], records: list[Any]) -> bool | None:
+    """True if some record names a service, team or user of these kinds that exists, else None."""
+    fields = [(field, set(calendar.ids(kind))) for kind in kinds for field in _FIELDS[kind]]
+    return any(usable_id(each.get(field)) in ids for each in objects(records) for field, ids in fields) or None
 
 
 def _message(name: str, kind: Kind, asked: Iterable[Kind]) -> str:

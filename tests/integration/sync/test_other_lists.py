@@ -35,3 +35,12 @@ def test_a_calendar_that_is_really_empty(open_site: Callable[..., Site]) -> None
     for _ in range(2):
         assert site.sync().outcome == "ok"
     assert site.differences() == []
+
+
+@both_apis
+def test_appointments_of_services_that_disappeared_are_no_error(open_site: Callable[..., Site]) -> None:
+    """They are in no list by service. Lists by team or user may still show them."""
+    site = open_site()
+    for service_id in list(site.world.data[site.location_id].services):
+        site.world.delete_service(site.location_id, service_id)
+    assert site.sync().outcome == "ok"
