@@ -16,7 +16,8 @@ from bookings_sync.cli.main import main
 sys.argv = ["bookings", "sync", "--json"]
 with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
     main()
-print(json.dumps({"outcome": json.loads(printed.getvalue())["outcome"], "loaded": sorted(sys.modules)}))
+loaded = sorted(name for name, module in sys.modules.items() if module)
+print(json.dumps({"outcome": json.loads(printed.getvalue())["outcome"], "loaded": loaded}))
 """
 
 _PLAIN_HTTPX = "import sys, httpx; print('httpx._main' in sys.modules)"
@@ -49,7 +50,7 @@ def test_a_sync_without_notices_imports_no_models_and_no_second_http_client() ->
 @pytest.mark.parametrize(
     ("script", "override"),
     [
-        (_PLAIN_HTTPX, "lean_imports._import_httpx"),
+        (_PLAIN_HTTPX, "lean_imports._leave_out_httpx_command_line"),
         (_PLAIN_DLT, "start_without_requests"),
         (_PLAIN_DUCKDB, "lean_imports._note_missing_pandas"),
     ],
