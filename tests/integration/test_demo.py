@@ -36,7 +36,6 @@ def test_the_demo_syncs_twice_and_matches_the_calendar(tmp_path: Path, api: str)
     second = result["second"]
     assert second["rows"]["new"] > 0
     assert second["rows"]["changed"] > 0
-    assert second["tables"]["appointments"]["moved"] > 0
     # A service added since the first sync is read completely, so compare the requests per service.
     services, added = 3 * 2, result["happened"].get("service_added", 0)
     assert second["requests"] / (services + added) < result["first"]["requests"] / services

@@ -58,7 +58,7 @@ def test_search_links_and_layout(page: Page) -> None:
     assert page.inner_text("#found") == f"{shown(page, 'article')} tables, {len(rows)} columns"
 
     # A link leads to its column even if the search hides it.
-    page.locator("#rpt_bookings").get_by_role("link", name="fct_appointments.starts_at").click()
+    page.locator("#rpt_bookings").get_by_role("link", name="fct_appointments.starts_at").first.click()
     assert page.url.endswith("#fct_appointments.starts_at")
     page.locator("[id='fct_appointments.starts_at']").wait_for(state="visible")
 

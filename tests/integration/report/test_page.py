@@ -134,7 +134,7 @@ def test_early_show_rates_are_compared_with_todays(reported: Reported, look: Ope
         assert rows.nth(row).locator("td").all_text_contents() == [
             rate(showed, marked),
             rate(now, marked_now),
-            f"{unmarked / bookings:.0%}",
+            f"{unmarked / (marked + unmarked):.0%}",
             str(bookings),
         ]
     (earliest,) = reported.ask(
