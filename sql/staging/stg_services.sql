@@ -17,7 +17,6 @@ Columns:
   slot_buffer_minutes: Time kept free after an appointment, in minutes.
   appointments_per_slot: How many may book the same slot.
   appointments_per_day: How many may be booked in a day.
-  booking_notice_minutes: Shortest time between a booking and its start; null if there is no rule.
   booking_horizon_minutes: How far ahead slots are offered; null if there is no rule.
   valid_from: When a sync first saw the record as it is now, UTC.
 Not read:

@@ -12,7 +12,7 @@ def test_a_notice_has_the_same_length_in_the_sync_and_in_the_models(warehouse: W
     for unit in units:
         warehouse.insert("services", {"id": unit, "allow_booking_after": 3, "allow_booking_after_unit": unit})
 
-    warehouse.transform(select=["stg_services"])
+    warehouse.transform(select=["+stg_services"])
 
     staged = {row["service_id"]: row["booking_notice_minutes"] for row in warehouse.rows("staging", "stg_services")}
     for unit in units:
