@@ -33,6 +33,7 @@ _BY_V2_TOO = {
 
 _ONE_OF_EACH = {
     "test_a_move_changes_no_mart": ("with-zone",),
+    "test_a_move_whose_load_is_torn_and_that_is_given_up": ("reads",),
     "test_equal_after_each_round": ("1-location-v1", "3-locations-v1", "6-locations-mixed", "30-locations-v1"),
 }
 """Variants that `make test` runs of a test with many."""
@@ -42,6 +43,7 @@ _LONG = {
     "test_a_first_sync_with_a_small_budget_reads_everything_over_many_runs",
     "test_a_migration_that_is_killed",
     "test_a_move_of_hashed_data",
+    "test_a_move_that_is_killed",
     "test_a_move_within_a_small_budget",
     "test_a_run_that_finds_the_rows_starts_the_count_again",
     "test_all_changes_of_days_are_found_in_time",

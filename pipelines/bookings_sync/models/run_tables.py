@@ -101,12 +101,11 @@ class RunTables:
         if name not in self.raw:
             return no_rows(TABLES[name])
         table: exp.Expr = self.destination.table("raw", name)
-        if name != READS.name:
-            if name not in self.missing:
-                self.missing[name] = set(TABLES[name].names) - self.destination.columns("raw", name)
-            table = with_columns(TABLES[name], table, self.missing[name])
         if name == READS.name and self.has_loads:
             table = complete_reads(self.destination.table("raw", name), self.destination.table("raw", LOADS))
+        if name not in self.missing:
+            self.missing[name] = set(TABLES[name].names) - self.destination.columns("raw", name)
+        table = with_columns(TABLES[name], table, self.missing[name])
         return table if self.as_of is None else as_it_was(TABLES[name], table, self.as_of)
 
 
