@@ -197,7 +197,9 @@ def appointment_rows(
     sent, records = records, [record if isinstance(record, Plain) else with_contact_ids(record) for record in records]
     for as_sent, record in zip(sent, records, strict=True):
         if as_sent is not record:
-            sorting.as_sent |= {id(record): as_sent, id(record["contact"]): as_sent["contact"]}
+            sorting.as_sent[id(record)] = as_sent
+            if "contact" in as_sent:
+                sorting.as_sent[id(record["contact"])] = as_sent["contact"]
     others = _distinct(sorting, APPOINTMENTS, (record for record in records if not isinstance(record, Plain)))
     for record_id, record in others:
         sorting.add(APPOINTMENTS, (record_id,), record)
@@ -239,9 +241,11 @@ def contact_rows(
 def with_contact_ids(record: Any) -> Any:
     """The appointment with one id for its contact, in `contactId` and in `contact.id`.
 
-    Each stands in for the other. If they differ, the contact's own id counts, because it is the key of `contacts`; the
-    appointment's `contactId` goes to `extra` as `otherContactId`.
+    Each stands in for the other, and an empty text is no id. If they differ, the contact's own id counts, because it is
+    the key of `contacts`; the appointment's `contactId` goes to `extra` as `otherContactId`.
     """
+    if isinstance(record, dict) and record.get("contactId") == "":
+        record = {**record, "contactId": None}
     contact = record.get("contact") if isinstance(record, dict) else None
     if not isinstance(contact, dict):
         return record

@@ -221,6 +221,8 @@ CONTACT_IDS = [
     ({"contactId": 123, "contact": {"id": "123"}}, "123", "123", None),
     ({"contactId": "fingerprint", "contact": {"id": "c"}}, "c", "c", {"otherContactId": "fingerprint"}),
     ({"contactId": "c"}, "c", None, None),
+    ({"contactId": "", "contact": {"id": "c"}}, "c", "c", None),
+    ({"contactId": ""}, None, None, None),
     ({}, None, None, None),
 ]
 """An appointment's fields; the ids of its contact in `appointments` and in `contacts`; what goes to `extra`."""

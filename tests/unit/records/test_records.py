@@ -71,7 +71,9 @@ def test_digest_ignores_order_and_nulls(record: dict[str, Any], rng: random.Rand
 
 @given(content, content)
 def test_different_content_has_different_digests(one: dict[str, Any], other: dict[str, Any]) -> None:
-    found = [json.dumps({k: v for k, v in each.items() if v is not None}, sort_keys=True) for each in (one, other)]
+    """A null is no content, nor is an empty id of a contact."""
+    told = [{k: v for k, v in each.items() if v is not None and (k, v) != ("contactId", "")} for each in (one, other)]
+    found = [json.dumps(each, sort_keys=True) for each in told]
     digests = {digest(appointment_rows("L", [{"id": "a", **each}]), "appointments") for each in (one, other)}
     assert len(digests) == len(set(found))
 
