@@ -133,6 +133,7 @@ def test_more_figures_agree_with_their_models(reported: Reported, look: Open) ->
     page = look(reported.page, "location=Main")
     assert page.locator("#more table").count() == 0
     page.locator("#more > summary").click()
+    page.locator("#more table").nth(3).wait_for()  # they are drawn when they are first shown
 
     def table(name: str) -> list[list[str]]:
         rows = page.get_by_role("region", name=name).locator("tbody tr")
