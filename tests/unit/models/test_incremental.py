@@ -44,7 +44,7 @@ STEP = st.one_of(
 )
 
 
-EXAMPLES = 100 if os.environ.get("CHAOS") else 4
+EXAMPLES = 100 if os.environ.get("CHAOS") else 2
 """Each builds all models several times."""
 
 
