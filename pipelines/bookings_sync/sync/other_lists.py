@@ -39,9 +39,9 @@ _FIELDS: dict[Kind, tuple[str, ...]] = {
 def look_into_other_lists(run: Run) -> None:
     """Notes an error for each location that looks empty only because of how its appointments are asked for.
 
-    A run over a range that was asked for tells nothing: the range may be empty.
+    A run that reads only the windows of a range, or those that `follow` chose, proves nothing: they may be empty.
     """
-    if run.span.asked is not None:
+    if run.span.asked is not None or run.follower is not None:
         return
     holding = {each.location_id for each in run.snapshot.counted if each.table == APPOINTMENTS.name and each.versions}
     for location_id in run.findings.active:

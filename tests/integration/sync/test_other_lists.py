@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from bookings_sync.sandbox import Switches
+from bookings_sync.sync import pipeline
+from bookings_sync.sync.follower import Follower
 from support.apis import Api
 
 from .conftest import Site, both_apis, small
@@ -44,3 +46,13 @@ def test_appointments_of_services_that_disappeared_are_no_error(open_site: Calla
     for service_id in list(site.world.data[site.location_id].services):
         site.world.delete_service(site.location_id, service_id)
     assert site.sync().outcome == "ok"
+
+
+def test_a_round_of_follow_does_not_look_there(open_site: Callable[..., Site]) -> None:
+    """It reads a few windows, which may be empty, and would spend its requests on these lists in every round."""
+    api, switches, settings = WRONG["lists-by-group-are-empty"]
+    site = open_site(apis=api, switches=switches, **settings)
+    follower = Follower(site.settings)
+    follower.reads = dict.fromkeys(site.settings.locations, 10)
+    assert pipeline.sync(site.settings, clock=site.clock, follower=follower).outcome == "ok"
+    follower.close()
