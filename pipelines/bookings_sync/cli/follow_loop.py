@@ -78,7 +78,7 @@ class FollowLoop:
     """Follows the locations of `settings`.
 
     `sync` makes one run with the given settings, allowing each location by name so many requests. `publish` builds and
-    publishes the tables. `say` prints a line. `pace` says how fast requests of a location accumulate at this hour,
+    publishes the tables. `say` prints a line. `pace` gives how fast requests of a location accumulate at this hour,
     relative to the mean.
     """
 

@@ -1,8 +1,8 @@
 """Whether a calendar without any appointment is really empty, or asked for by the wrong kind of list.
 
-Input:  the locations of which neither the warehouse nor any list of the run holds an appointment.
-Output: an error for each location whose lists of another kind contain appointments that its own lists should contain:
-        they name a service, team or user that the API lists. Those of a service that disappeared prove nothing.
+Input:  the locations without any appointment, in the warehouse or in a list of the run.
+Output: an error for each location if its lists of another kind contain appointments that name a service, team or user
+        of the calendar. Appointments of a service that disappeared prove nothing.
 
 Which kind of list is complete is UNK, and so is the parameter that a service's list is asked by. With a wrong one, all
 lists are empty and read well. Only locations without any appointment cost these requests.
